@@ -1,0 +1,75 @@
+/* cli.h - commands and options, described once: parsing, help, completion and the man page come from the tables. */
+#ifndef BASE_CLI_H
+#define BASE_CLI_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum opt_type {
+	OPT_FLAG = 1, /* bool; --name=false works too */
+	OPT_STR,      /* const char * */
+	OPT_LIST,     /* struct strs; may be given again and again */
+	OPT_INT,      /* int */
+	OPT_I64,      /* int64_t */
+	OPT_SIZE,     /* int64_t, bytes: 64m, 1GiB, 512k, 4096 */
+	OPT_U64,      /* uint64_t */
+};
+
+struct opt {
+	const char *name; /* NULL ends a table */
+	char letter;	  /* 0: none */
+	enum opt_type type;
+	size_t offset;	   /* into the command's options struct */
+	const char *value; /* what to call its value in the help: "PATH" */
+	const char *help;  /* NULL: accepted for compatibility, not shown */
+};
+
+struct command;
+
+/* What a command's function is given. */
+struct call {
+	const struct command *command;
+	const struct call *parent; /* of a subcommand; its opts are the global ones */
+	const void *opts;	   /* the command's zeroed and filled options struct */
+	struct strs args;	   /* NULL-ended */
+	struct arena *arena;
+};
+
+struct command {
+	const char *name;
+	const char *args; /* "ID [SIGNAL]" */
+	const char *help; /* one line */
+	const char *more; /* paragraphs for --help and the man page; may be NULL */
+	const struct opt *opts;
+	size_t opts_size;
+	const void *defaults;	/* an options struct to start from; NULL: all zero */
+	int min_args, max_args; /* max_args -1: any number, and the first argument ends the options */
+	int failure;		/* exit status of a run that failed; 0 means 1 */
+	int (*run)(const struct call *c, struct err *e); /* an exit status, or -errno with e said */
+	int (*before)(const struct call *c, struct err *e); /* of a command with subcommands: after its options */
+	const struct command *sub;			    /* NULL-name-ended table of subcommands */
+};
+
+#define OPT(type_, struct_, member_, letter_, name_, value_, help_)                        \
+	{ .name = (name_), .letter = (letter_), .type = (type_),                              \
+	  .offset = offsetof(struct struct_, member_), .value = (value_), .help = (help_) }
+
+/* Parses, calls and reports: the exit status of the process. argv[0] is the command's own name.
+ * -x, --long, --long=v, --long v, -long (as Go programs write) and -xyz (letters together) are understood. */
+int cli_main(const struct command *c, int argc, char **argv);
+
+/* The texts, from the tables. */
+void cli_help(const struct command *c, const char *path, struct buf *out);
+
+/* "64m", "1GiB", "4096", "-1" to bytes. 0 or -EINVAL. */
+int size_parse(const char *s, int64_t *out);
+
+/* 1536 as "1.5 kB", for people. */
+void size_format(uint64_t n, char *out, size_t size);
+
+#endif

@@ -1,0 +1,51 @@
+/* err.c - one error: a code for the program, a sentence for people. */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int fail(struct err *e, int errnum, const char *fmt, ...)
+{
+	int code = errnum < 0 ? -errnum : errnum;
+	if (!e)
+		return -code;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	va_end(ap);
+	e->code = code;
+	if (n >= 0 && (size_t)n < sizeof(e->msg))
+		snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", strerror(code));
+	return -code;
+}
+
+int refuse(struct err *e, int errnum, const char *fmt, ...)
+{
+	int code = errnum < 0 ? -errnum : errnum;
+	if (!e)
+		return -code;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	va_end(ap);
+	e->code = code;
+	return -code;
+}
+
+int within(struct err *e, const char *fmt, ...)
+{
+	if (!e)
+		return -EIO;
+	char inner[sizeof(e->msg)];
+	memcpy(inner, e->msg, sizeof(inner));
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(e->msg))
+		snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", inner);
+	if (!e->code)
+		e->code = EIO;
+	return -e->code;
+}

@@ -1,0 +1,23 @@
+/* err.h - one error: a code for the program, a sentence for people. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <errno.h>
+#include <stddef.h>
+
+/* Lives on the caller's stack, starts zeroed, and is filled by the first failure. */
+struct err {
+	int code; /* positive errno, 0 while nothing failed */
+	char msg[1020];
+};
+
+/* Records "FMT: strerror(errnum)" and returns -errnum. errnum may be negative; e may be NULL. */
+int fail(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Records FMT alone, for errors that errno's words would only blur. Returns -errnum. */
+int refuse(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "FMT: " before what e already says, keeps its code and returns -code (or -EIO). */
+int within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,181 @@
+/* file.c - files as a directory fd and a name: read whole, write, replace, walk. */
+#include "base/file.h"
+#include "base/arena.h"
+#include "base/sys.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int file_read_fd(int fd, const char *name, struct buf *b, struct err *e)
+{
+	size_t max = b->max ? b->max : (size_t)64 << 20;
+	for (;;) {
+		size_t left = max - b->len, room = b->len < 16384 ? 4096 : b->len;
+		if (left < 2)
+			return refuse(e, E2BIG, "%s: larger than %zu bytes", name, max);
+		room = room < left ? room : left - 1;
+		char *to = buf_room(b, room);
+		if (!to)
+			return fail(e, ENOMEM, "read %s", name);
+		ssize_t n = read(fd, to, room);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(e, errno, "read %s", name);
+		b->len += (size_t)n;
+		b->p[b->len] = 0;
+		if (n == 0)
+			return 0;
+	}
+}
+
+int file_read(int dir, const char *name, struct buf *b, struct err *e)
+{
+	auto_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return fail(e, errno, "open %s", name);
+	return file_read_fd(fd, name, b, e);
+}
+
+int write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+	while (n) {
+		ssize_t done = write(fd, at, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		at += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+int file_put(int dir, const char *name, const char *text)
+{
+	auto_close int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	size_t n = strlen(text);
+	ssize_t done;
+	do {
+		done = write(fd, text, n);
+	} while (done < 0 && errno == EINTR);
+	return done < 0 ? -errno : (size_t)done == n ? 0 : -EIO;
+}
+
+int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	char tmp[256];
+	if (snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid()) >= (int)sizeof(tmp))
+		return fail(e, ENAMETOOLONG, "write %s", name);
+	auto_close int fd =
+		openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return fail(e, errno, "create %s", name);
+	int rc = write_all(fd, p, n);
+	if (rc == 0 && (fsync(fd) < 0 || renameat(dir, tmp, dir, name) < 0))
+		rc = -errno;
+	if (rc < 0) {
+		unlinkat(dir, tmp, 0);
+		return fail(e, rc, "write %s", name);
+	}
+	fsync(dir); /* the rename itself; file systems that cannot do it need not */
+	return 0;
+}
+
+int dir_make(int dir, const char *path, mode_t mode, struct err *e)
+{
+	auto_close int at = openat(dir, *path == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return fail(e, errno, "open the directory of %s", path);
+	for (const char *p = path; *p;) {
+		char step[256];
+		size_t n = strcspn(p, "/");
+		if (n >= sizeof(step))
+			return fail(e, ENAMETOOLONG, "make directory %s", path);
+		memcpy(step, p, n);
+		step[n] = 0;
+		p += n + strspn(p + n, "/");
+		if (!n || !strcmp(step, "."))
+			continue;
+		int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+		int next = openat(at, step, flags);
+		if (next < 0 && errno == ENOENT) {
+			if (mkdirat(at, step, mode) < 0 && errno != EEXIST)
+				return fail(e, errno, "make directory %s", path);
+			next = openat(at, step, flags | O_NOFOLLOW);
+		}
+		if (next < 0)
+			return fail(e, errno, "open directory %s", path);
+		put_fd(&at, next);
+	}
+	return take_fd(&at);
+}
+
+static int remove_children(int fd, struct err *e, int depth)
+{
+	if (depth > 512)
+		return refuse(e, ELOOP, "directories nested too deeply to remove");
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return fail(e, errno, "read a directory");
+	}
+	int rc = 0;
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+		const char *name = entry->d_name;
+		if (!strcmp(name, ".") || !strcmp(name, ".."))
+			continue;
+		if (unlinkat(dirfd(d), name, 0) == 0 || errno == ENOENT)
+			continue;
+		int was = errno;
+		struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+					.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
+		int child = sys_openat2(dirfd(d), name, &how);
+		if (child < 0) {
+			rc = fail(e, errno == ENOTDIR ? was : errno, "remove %s", name);
+			break;
+		}
+		rc = remove_children(child, e, depth + 1);
+		if (rc == 0 && unlinkat(dirfd(d), name, AT_REMOVEDIR) < 0)
+			rc = fail(e, errno, "remove %s", name);
+	}
+	closedir(d);
+	return rc;
+}
+
+int tree_remove(int dir, const char *name, struct err *e)
+{
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return fail(e, errno, "remove %s", name);
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "open %s", name);
+	int rc = remove_children(fd, e, 0);
+	if (rc == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		rc = fail(e, errno, "remove %s", name);
+	return rc;
+}
+
+char *path_absolute(struct arena *a, const char *path)
+{
+	char cwd[4096];
+	char *out;
+	if (*path == '/')
+		out = arena_str(a, path);
+	else if (getcwd(cwd, sizeof(cwd)))
+		out = arena_printf(a, "%s/%s", cwd, !strcmp(path, ".") ? "" : path);
+	else
+		return NULL;
+	size_t n = out ? strlen(out) : 0;
+	while (n > 1 && out[n - 1] == '/')
+		out[--n] = 0;
+	return out;
+}

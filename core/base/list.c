@@ -1,0 +1,20 @@
+/* list.c - the few array types that data is made of. */
+#include "base/list.h"
+
+#include <string.h>
+
+const char *pairs_get(const struct pairs *p, const char *key)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->v[i].key, key))
+			return p->v[i].value;
+	return NULL;
+}
+
+bool strs_has(const struct strs *l, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i], s))
+			return true;
+	return false;
+}

@@ -1,0 +1,42 @@
+/* loop.h - the one event loop of a process, around epoll. */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <stdint.h>
+#include <time.h>
+
+struct loop;
+
+/* One watched fd. Owned by the caller, often inside the object that arg points to; must stay until loop_remove.
+ * The fd is not closed by the loop. */
+struct watch {
+	int fd;
+	void (*ready)(void *arg, uint32_t events);
+	void *arg;
+};
+
+/* NULL with errno. */
+struct loop *loop_new(void);
+void loop_free(struct loop *l);
+
+/* Watches w->fd for events (EPOLLIN, ...). 0 or -errno. */
+int loop_add(struct loop *l, struct watch *w, uint32_t events);
+int loop_change(struct loop *l, struct watch *w, uint32_t events);
+
+/* Safe from within any handler: an event of w that was already fetched is dropped. */
+void loop_remove(struct loop *l, struct watch *w);
+
+/* Runs handlers until loop_stop. 0 or -errno. */
+int loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+/* A timerfd that fires once after ms milliseconds (and every period_ms, when not 0); -errno. The handler reads it. */
+int timer_new(uint64_t ms, uint64_t period_ms);
+
+/* Sets it again; 0 disarms. */
+int timer_set(int fd, uint64_t ms, uint64_t period_ms);
+
+/* Blocks the signals of the 0-ended list and returns a signalfd for them; -errno. */
+int signals_fd(const int *list);
+
+#endif

@@ -1,0 +1,129 @@
+/* container.h - the verbs of a container's life. All take the container's lock while they change it. */
+#ifndef CONTAINER_CONTAINER_H
+#define CONTAINER_CONTAINER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/proc.h"
+#include "oci/spec.h"
+#include "oci/state.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define RUN_ROOT "/run/coracle"		       /* every state root is a directory in it, unless --root says else */
+#define DEFAULT_ROOT RUN_ROOT "/default"      /* of runtime, run, ps */
+#define ID_MAX 255
+
+/* An opened container: its state directory, its record as last read, and the arena that the record lives in. */
+struct container {
+	struct arena *arena;
+	const char *root, *id;
+	int dir;   /* state directory */
+	int pidfd; /* of init; -1 when it has ended or does not exist yet */
+	struct state state;
+};
+
+/* Detached mount made by the caller that becomes the root file system (an overlay of layers, the rootfs mounts of
+ * containerd); -1: root.path of the spec. */
+struct create_request {
+	const char *root, *id;
+	const char *bundle;	  /* directory with config.json; absolute */
+	const struct spec *spec;  /* NULL: read bundle/config.json */
+	int rootfs_fd;		  /* -1, see above; stays the caller's */
+	int stdio[3];		  /* -1: the caller's own. They stay the caller's. */
+	const char *console_socket; /* terminal: send the pty master there; NULL: see console_fd */
+	int *console_fd;	  /* terminal: put the pty master here */
+	const char *pid_file;	  /* NULL: none; absolute */
+	int preserve_fds;	  /* pass fds 3 .. 3+n-1 on */
+	bool no_pivot, no_new_keyring;
+	const char *owner_kind;	  /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
+	const char *engine;	  /* NULL: native */
+	const char *image, *log;  /* for the record; may be NULL */
+	bool auto_remove;
+};
+
+/* Makes the container and leaves its init waiting for start. On failure nothing is left and the id is free again.
+ * -EEXIST for a taken id; -ENOENT / -EACCES when the program does not exist / cannot be executed (e->code too). */
+int container_create(const struct create_request *r, struct container **out, struct err *e);
+
+/* Opens an existing one. -ENOENT: "container ID does not exist". */
+int container_open(const char *root, const char *id, struct container **out, struct err *e);
+
+/* Reads the record again, after somebody else may have changed it. */
+int container_reload(struct container *c, struct err *e);
+
+/* Frees; changes nothing. Accepts NULL. */
+void container_close(struct container *c);
+
+/* What is true now: looks at the process, the freezer and the record. */
+enum status container_status(struct container *c);
+
+/* Releases init. Returns once execve has succeeded, or says why it failed. */
+int container_start(struct container *c, struct err *e);
+
+/* Signals init, or with all every process of it. -ESRCH: "container not running". */
+int container_kill(struct container *c, int sig, bool all, struct err *e);
+
+/* Freezes and thaws. */
+int container_pause(struct container *c, struct err *e);
+int container_resume(struct container *c, struct err *e);
+
+/* Removes a stopped container (force: kills it first): processes, cgroups, mounts, state; poststop hooks run.
+ * Idempotent; what is gone already is success. The container is still to be closed. */
+int container_delete(struct container *c, bool force, struct err *e);
+
+/* One process more in a running container. */
+struct exec_request {
+	const struct spec_process *process;
+	int stdio[3];
+	const char *console_socket;
+	int *console_fd;
+	const char *pid_file;
+	int preserve_fds;
+	bool ignore_paused;
+};
+struct process {
+	pid_t pid; /* in our own pid namespace */
+	int pidfd; /* the caller's to close */
+	uint64_t start_time;
+};
+int container_exec(struct container *c, const struct exec_request *r, struct process *out,
+		   struct err *e);
+
+/* The spec it was made with (a copy is kept in the state directory), for exec's defaults. */
+int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e);
+
+/* Pids of all its processes, as seen from here, from its cgroup. */
+int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e);
+
+/* Durably records how it ended; the parent calls this once, right after reaping. */
+int container_record_exit(struct container *c, struct exit_status st, bool oom, struct err *e);
+
+/* Whether the kernel killed one of its processes for lack of memory (cgroup's counter). */
+bool container_oom(struct container *c);
+
+/* All containers of a root, unreadable ones included with their id alone; sorted by id. */
+struct container_list {
+	struct state *v;
+	size_t n;
+};
+int container_list(const char *root, struct arena *a, struct container_list *out, struct err *e);
+
+/* 1-ID_MAX of [A-Za-z0-9_+.-], not starting with "." nor "-". */
+int container_id_check(const char *id, struct err *e);
+
+/* Stops and removes whatever a crash left of one id, complete or not: the one path of undo. dry_run only reports.
+ * report gets a line for each thing. */
+struct cleanup_report {
+	void (*line)(void *arg, const char *text);
+	void *arg;
+};
+int container_cleanup(const char *root, const char *id, bool dry_run,
+		      const struct cleanup_report *r, struct err *e);
+
+/* Whether a crash left this one: its creator died half way, or its owner (monitor, shim) is gone. */
+bool container_orphaned(const char *root, const char *id);
+
+#endif

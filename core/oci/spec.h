@@ -1,0 +1,308 @@
+/* spec.h - an OCI runtime configuration (config.json) as data. Field by field the runtime spec 1.2, Linux part. */
+#ifndef OCI_SPEC_H
+#define OCI_SPEC_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/list.h"
+
+#define SPEC_VERSION "1.2.0"
+#define SPEC_MAX ((size_t)4 << 20) /* bytes of a config.json; no real one is near */
+
+struct spec_capabilities {
+	struct strs bounding, effective, inheritable, permitted, ambient;
+};
+
+struct spec_rlimit {
+	const char *type; /* "RLIMIT_NOFILE" */
+	uint64_t hard, soft;
+};
+
+struct spec_user {
+	uint32_t uid, gid;
+	struct opt_i64 umask;
+	struct u32s additional_gids;
+	const char *username; /* Windows' name of it; ignored */
+};
+
+struct spec_size {
+	uint64_t height, width;
+};
+
+struct spec_scheduler {
+	const char *policy;
+	int nice, priority;
+	struct strs flags;
+	uint64_t runtime, deadline, period;
+};
+
+struct spec_io_priority {
+	const char *cls; /* "class" */
+	int priority;
+};
+
+struct spec_exec_affinity {
+	const char *initial, *final;
+};
+
+/* Also a whole process.json of `runtime exec --process`. */
+struct spec_process {
+	bool terminal;
+	struct spec_size *console_size;
+	struct spec_user user;
+	struct strs args, env;
+	const char *cwd;
+	struct spec_capabilities *capabilities;
+	struct {
+		struct spec_rlimit *v;
+		size_t n;
+	} rlimits;
+	bool no_new_privileges;
+	const char *apparmor_profile, *selinux_label;
+	struct opt_i64 oom_score_adj;
+	struct spec_scheduler *scheduler;
+	struct spec_io_priority *io_priority;
+	struct spec_exec_affinity *exec_affinity;
+};
+
+struct spec_root {
+	const char *path;
+	bool readonly;
+};
+
+struct spec_id_mapping {
+	uint32_t container_id, host_id, size;
+};
+struct spec_id_mappings {
+	struct spec_id_mapping *v;
+	size_t n;
+};
+
+struct spec_mount {
+	const char *destination, *type, *source;
+	struct strs options;
+	struct spec_id_mappings uid_mappings, gid_mappings;
+};
+struct spec_mounts {
+	struct spec_mount *v;
+	size_t n;
+};
+
+struct spec_hook {
+	const char *path;
+	struct strs args, env;
+	struct opt_i64 timeout; /* seconds */
+};
+struct spec_hook_list {
+	struct spec_hook *v;
+	size_t n;
+};
+struct spec_hooks {
+	struct spec_hook_list prestart, create_runtime, create_container, start_container, poststart,
+		poststop;
+};
+
+struct spec_namespace {
+	const char *type; /* pid network mount ipc uts user cgroup time */
+	const char *path; /* NULL: a new one */
+};
+
+struct spec_device {
+	const char *type, *path; /* c b u p */
+	int64_t major, minor;
+	struct opt_u64 file_mode;
+	struct opt_i64 uid, gid;
+};
+
+struct spec_device_rule {
+	bool allow;
+	const char *type; /* a b c; NULL: a */
+	struct opt_i64 major, minor;
+	const char *access; /* "rwm" */
+};
+
+struct spec_memory {
+	struct opt_i64 limit, reservation, swap, kernel, kernel_tcp;
+	struct opt_u64 swappiness;
+	struct opt_bool disable_oom_killer, use_hierarchy, check_before_update;
+};
+
+struct spec_cpu {
+	struct opt_u64 shares, period, realtime_period, burst;
+	struct opt_i64 quota, realtime_runtime, idle;
+	const char *cpus, *mems;
+};
+
+struct spec_throttle {
+	int64_t major, minor;
+	uint64_t rate;
+};
+struct spec_throttles {
+	struct spec_throttle *v;
+	size_t n;
+};
+struct spec_weight_device {
+	int64_t major, minor;
+	struct opt_u64 weight, leaf_weight;
+};
+struct spec_block_io {
+	struct opt_u64 weight, leaf_weight;
+	struct {
+		struct spec_weight_device *v;
+		size_t n;
+	} weight_device;
+	struct spec_throttles read_bps, write_bps, read_iops, write_iops;
+};
+
+struct spec_hugepage {
+	const char *page_size; /* "2MB" */
+	uint64_t limit;
+};
+
+struct spec_if_priority {
+	const char *name;
+	uint32_t priority;
+};
+struct spec_network {
+	struct opt_u64 class_id;
+	struct {
+		struct spec_if_priority *v;
+		size_t n;
+	} priorities;
+};
+
+struct spec_rdma {
+	const char *key; /* device */
+	struct opt_u64 hca_handles, hca_objects;
+};
+
+struct spec_resources {
+	struct {
+		struct spec_device_rule *v;
+		size_t n;
+	} devices;
+	struct spec_memory *memory;
+	struct spec_cpu *cpu;
+	struct opt_i64 pids_limit; /* out of pids.limit */
+	struct spec_block_io *block_io;
+	struct {
+		struct spec_hugepage *v;
+		size_t n;
+	} hugepages;
+	struct spec_network *network;
+	struct {
+		struct spec_rdma *v;
+		size_t n;
+	} rdma;
+	struct pairs unified;
+};
+
+struct spec_seccomp_arg {
+	uint32_t index;
+	uint64_t value, value_two;
+	const char *op; /* SCMP_CMP_EQ, ... */
+};
+struct spec_seccomp_rule {
+	struct strs names;
+	const char *action;
+	struct opt_u64 errno_ret;
+	struct {
+		struct spec_seccomp_arg *v;
+		size_t n;
+	} args;
+};
+struct spec_seccomp {
+	const char *default_action;
+	struct opt_u64 default_errno_ret;
+	struct strs architectures, flags;
+	const char *listener_path, *listener_metadata;
+	struct {
+		struct spec_seccomp_rule *v;
+		size_t n;
+	} syscalls;
+};
+
+struct spec_time_offset {
+	const char *key; /* boottime, monotonic */
+	int64_t secs;
+	uint32_t nanosecs;
+};
+
+struct spec_personality {
+	const char *domain;
+	struct strs flags;
+};
+
+struct spec_linux {
+	struct spec_id_mappings uid_mappings, gid_mappings;
+	struct pairs sysctl;
+	struct spec_resources *resources;
+	const char *cgroups_path;
+	struct {
+		struct spec_namespace *v;
+		size_t n;
+	} namespaces;
+	struct {
+		struct spec_device *v;
+		size_t n;
+	} devices;
+	struct spec_seccomp *seccomp;
+	const char *rootfs_propagation;
+	struct strs masked_paths, readonly_paths;
+	const char *mount_label;
+	struct {
+		struct spec_time_offset *v;
+		size_t n;
+	} time_offsets;
+	struct spec_personality *personality;
+};
+
+struct spec {
+	const char *oci_version;
+	struct spec_process *process;
+	struct spec_root *root;
+	const char *hostname, *domainname;
+	struct spec_mounts mounts;
+	struct spec_hooks *hooks;
+	struct pairs annotations;
+	struct spec_linux *linux_; /* gcc -std=gnu11 has a macro of the plain name */
+};
+
+/* The tables, for whoever needs a part of it alone (process.json, resources of `update`). */
+extern const struct json_field spec_fields[];
+extern const struct json_field spec_process_fields[];
+extern const struct json_field spec_resources_fields[];
+extern const struct json_field spec_mount_fields[];
+
+/* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is not absolute,
+ * a mount without destination, an unknown namespace type, one given twice, ids out of range, ... */
+int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
+	       struct err *e);
+
+/* Reads NAME (config.json) in directory dir, then spec_parse. */
+int spec_read(int dir, const char *name, struct arena *a, const struct spec **out, struct err *e);
+
+/* A process.json, with the same checks. */
+int spec_process_parse(const char *text, size_t len, struct arena *a,
+		       const struct spec_process **out, struct err *e);
+
+/* The default configuration, as `runc spec` prints it (rootless: with user namespace, for that uid and gid). */
+struct spec_default_options {
+	bool rootless;
+	uint32_t uid, gid;
+};
+int spec_default(const struct spec_default_options *o, struct arena *a, struct spec **out,
+		 struct err *e);
+
+/* Its JSON, indented with tabs' width of indent spaces; indent 0: compact. */
+void spec_write(const struct spec *s, int indent, struct buf *out);
+
+/* The namespace of that type, or NULL. */
+const struct spec_namespace *spec_namespace(const struct spec *s, const char *type);
+
+/* "1.0.2" and such may be run; "2.0.0" may not. */
+int spec_check_version(const char *version, struct err *e);
+
+#endif

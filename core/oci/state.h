@@ -1,0 +1,60 @@
+/* state.h - what is recorded about a container, and the state that the OCI spec shows of it. */
+#ifndef OCI_STATE_H
+#define OCI_STATE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#include <stdint.h>
+#include <time.h>
+
+enum status {
+	STATUS_CREATING, /* claimed; may be half made */
+	STATUS_CREATED,
+	STATUS_RUNNING,
+	STATUS_PAUSED,
+	STATUS_STOPPED,
+};
+const char *status_name(enum status s); /* "creating", "created", ... */
+int status_parse(const char *s);	/* -EINVAL */
+
+/* state.json. Versioned; replaced by rename. Whatever would outlive a crash is in it before it is made. */
+struct state {
+	int version; /* STATE_VERSION */
+	const char *id, *bundle, *oci_version, *engine;
+	const char *status; /* as recorded; container_status() says what is true now */
+	int pid;
+	uint64_t start_time; /* with pid, the identity of the init process */
+	int owner;	     /* pid of the monitor or shim that is its parent; 0: none */
+	uint64_t owner_start_time;
+	const char *owner_kind; /* "monitor", "shim", "run"; NULL */
+	const char *rootfs;	/* absolute */
+	struct strs cgroups;	/* directories, absolute: what to kill in and to remove */
+	struct strs mounts;	/* mount points on the host that were made for it */
+	struct strs namespaces; /* "pid", "mount", ... that it has of its own */
+	const char *image;	/* of `coracle run`, as the user wrote it */
+	const char *log;	/* the monitor's log file */
+	struct pairs annotations;
+	const char *poststop; /* hooks to run at delete: JSON text of the list */
+	struct timespec created, started, finished;
+	bool has_exit; /* exit_code and exit_signal are recorded */
+	int exit_code, exit_signal;
+	bool oom;
+	bool auto_remove; /* run --rm */
+};
+#define STATE_VERSION 1
+#define STATE_FILE "state.json"
+
+extern const struct json_field state_fields[];
+
+/* The state file in directory dir. -ENOENT when there is none; a version from the future is refused by name. */
+int state_read(int dir, struct arena *a, struct state *out, struct err *e);
+int state_save(int dir, const struct state *s, struct err *e);
+
+/* The JSON that `runtime state` prints and hooks get: ociVersion, id, status, pid, bundle, annotations
+ * (and for `state`: rootfs, created, owner, as runc prints). */
+void state_write_oci(const struct state *s, const char *status, int indent, struct buf *out);
+
+#endif
