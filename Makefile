@@ -6,6 +6,7 @@
 #   make test       every test; the last line is "N passed, N failed" (STRICT=1: no skips)
 #   make unit       the unit tests only (no root)
 #   make lint bench fuzz install dist clean
+#   V=1             show the commands
 #   SAN=1           the same with the host's C library, ASan and UBSan, in build/san
 
 VERSION := 0.1.0
@@ -17,6 +18,10 @@ endif
 export CC
 
 SAN ?=
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)  $(2)')
+
 out := build$(if $(SAN),/san)
 kind := $(if $(SAN),san,musl)
 
@@ -32,13 +37,13 @@ endif
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wvla -Wpointer-arith -Wundef -Wformat=2 -Wno-format-nonliteral -Wold-style-definition \
-	-Wno-missing-field-initializers -Wno-unused-parameter
+	-Wno-missing-field-initializers -Wno-unused-parameter -Wno-format-truncation
 CPPFLAGS := -D_GNU_SOURCE -DCORACLE_VERSION='"$(VERSION)"' -Icore -I$(out)/gen -isystem $(TP)/include
-common := -std=c11 -g0 -ffunction-sections -fdata-sections -MMD -MP
+common := -std=c11 -ffunction-sections -fdata-sections -MMD -MP
 ifdef SAN
 sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-CFLAGS := $(common) -g -O1 $(sanitizers)
-LDFLAGS := $(sanitizers) -Wl,--gc-sections
+CFLAGS := $(common) -g -O1 -fno-pie $(sanitizers)
+LDFLAGS := -no-pie $(sanitizers) -Wl,--gc-sections
 compile := $(CC)
 else
 export REALGCC := $(CC)
@@ -64,23 +69,26 @@ units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c))
 all: $(out)/coracle
 
 $(out)/coracle: $(applets) $(out)/libcoracle.a $(libraries)
-	$(compile) $(CFLAGS) $(LDFLAGS) -o $@.new $^
+	$(call say,LD,$@)
+	$(Q)$(compile) $(CFLAGS) $(LDFLAGS) -o $@.new $^
 	@$(if $(SAN),:,test/lint/static $@.new)
 	@mv $@.new $@
 
 $(out)/libcoracle.a: $(core)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(out)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(compile) $(CPPFLAGS) $(warnings) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(compile) $(CPPFLAGS) $(warnings) $(CFLAGS) -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------------------------
 
 $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 	@mkdir -p $(@D)
-	$(compile) $(CPPFLAGS) -Itest/unit $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $< \
+	$(call say,CC,$<)
+	$(Q)$(compile) $(CPPFLAGS) -Itest/unit $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(out)/libcoracle.a $(libraries)
 
 unit: $(units)
