@@ -38,7 +38,7 @@ endif
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wvla -Wpointer-arith -Wundef -Wformat=2 -Wno-format-nonliteral -Wold-style-definition \
 	-Wno-missing-field-initializers -Wno-unused-parameter -Wno-format-truncation
-CPPFLAGS := -D_GNU_SOURCE -DCORACLE_VERSION='"$(VERSION)"' -Icore -I$(out)/gen -isystem $(TP)/include
+CPPFLAGS := -D_GNU_SOURCE -DCORACLE_VERSION='"$(VERSION)"' -Icore -isystem $(out)/gen -isystem $(TP)/include
 common := -std=c11 -ffunction-sections -fdata-sections -MMD -MP
 ifdef SAN
 sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -53,8 +53,30 @@ LDFLAGS := -static -no-pie -s -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexe
 	-Wl,--build-id=none
 compile := $(TP)/bin/musl-gcc
 endif
-libraries := $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a zlib.a zstd.a seccomp.a cjson.a \
+libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a zlib.a zstd.a seccomp.a cjson.a \
 	protobuf-c.a)
+
+# --- protobuf ----------------------------------------------------------------------------------
+
+# To add a definition: a line in third_party/protos, and if its package is new one in
+# third_party/lock. Sources then write #include "pb/<name>.pb-c.h".
+pb := $(shell sed -n 's/^\([a-z0-9_]*\) .*\.proto$$/\1/p' third_party/protos)
+pb_headers := $(pb:%=$(out)/gen/pb/%.pb-c.h)
+pb_objects := $(pb:%=$(out)/gen/pb/%.o)
+
+$(out)/gen/done: third_party/protos third_party/generate third_party/lock $(wildcard core/ttrpc/*.proto)
+	$(call say,PB,$(@D)/pb)
+	$(Q)third_party/generate third_party/protos $(TP)/proto $(@D)
+	@touch $@
+
+$(pb_headers) $(pb_objects:.o=.pb-c.c): $(out)/gen/done ;
+
+$(pb_objects): %.o: %.pb-c.c Makefile
+	$(Q)$(compile) $(CPPFLAGS) -w $(CFLAGS) -c -o $@ $<
+
+$(out)/libpb.a: $(pb_objects)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # --- the program -------------------------------------------------------------------------------
 
@@ -64,6 +86,7 @@ units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c))
 
 .PHONY: all deps test-deps run unit test bench lint fuzz install dist clean
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 .SECONDARY:
 
 all: $(out)/coracle
@@ -78,7 +101,7 @@ $(out)/libcoracle.a: $(core)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(out)/obj/%.o: %.c Makefile
+$(out)/obj/%.o: %.c Makefile | $(pb_headers)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) $(CPPFLAGS) $(warnings) $(CFLAGS) -c -o $@ $<
@@ -100,4 +123,4 @@ deps:
 clean:
 	rm -rf build
 
--include $(core:.o=.d) $(applets:.o=.d) $(units:=.d)
+-include $(core:.o=.d) $(applets:.o=.d) $(units:=.d) $(pb_objects:.o=.d)
