@@ -1,0 +1,21 @@
+/* mountset.h - the root file system of a container: an overlay of an image's layers, mounted nowhere. */
+#ifndef IMAGE_MOUNTSET_H
+#define IMAGE_MOUNTSET_H
+
+#include "base/err.h"
+#include "image/image.h"
+#include "image/store.h"
+
+/* Makes STORE/containers/ID for what the container will write and returns a detached mount (fsmount) of the layers
+ * under it: for create_request.rootfs_fd, or to open files in. It is visible in no namespace and goes with its last
+ * fd. -EEXIST when the id has a directory already. On failure nothing is left. */
+int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e);
+
+/* The same layers and what container ID wrote before, once more (a restart). */
+int image_mount_again(const struct store *s, const struct image *im, const char *id,
+		      struct err *e);
+
+/* Removes what container ID wrote. Idempotent. Every mount of it must be gone. */
+int image_release(const struct store *s, const char *id, struct err *e);
+
+#endif
