@@ -62,7 +62,9 @@ struct json_field {
 int json_read(const char *text, size_t len, const struct json_field *table, void *obj,
 	      struct arena *a, struct err *e);
 
-/* Appends obj as JSON: compact for indent 0, else indented by that many spaces. Fails only as the buf does. */
+#define JSON_TABS (-1)
+
+/* Appends obj as JSON: compact for indent 0, else indented by that many spaces, or by tabs. Fails only as the buf does. */
 void json_write(struct buf *b, const struct json_field *table, const void *obj, int indent);
 
 /* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */

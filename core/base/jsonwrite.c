@@ -53,8 +53,9 @@ static void newline(struct writer *w)
 	if (!w->indent)
 		return;
 	buf_char(w->b, '\n');
-	for (int i = 0; i < w->indent * w->depth; i++)
-		buf_char(w->b, ' ');
+	bool tabs = w->indent == JSON_TABS;
+	for (int i = 0; i < (tabs ? w->depth : w->indent * w->depth); i++)
+		buf_char(w->b, tabs ? '\t' : ' ');
 }
 
 static void open_with(struct writer *w, char c)

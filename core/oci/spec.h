@@ -267,7 +267,7 @@ struct spec {
 	struct spec_mounts mounts;
 	struct spec_hooks *hooks;
 	struct pairs annotations;
-	struct spec_linux *linux_; /* gcc -std=gnu11 has a macro of the plain name */
+	struct spec_linux *linux_; /* never NULL once parsed; -std=gnu11 has a macro of the plain name */
 };
 
 /* The tables, for whoever needs a part of it alone (process.json, resources of `update`). */
@@ -277,7 +277,9 @@ extern const struct json_field spec_resources_fields[];
 extern const struct json_field spec_mount_fields[];
 
 /* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is not absolute,
- * a mount without destination, an unknown namespace type, one given twice, ids out of range, ... */
+ * a mount without destination, an unknown namespace type, one given twice, ids out of range, ...
+ * What runc accepts is accepted: "proc" as a destination becomes "/proc", "" as a namespace's path NULL. Messages name
+ * the field: "process.args: missing". */
 int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
 	       struct err *e);
 
@@ -296,7 +298,7 @@ struct spec_default_options {
 int spec_default(const struct spec_default_options *o, struct arena *a, struct spec **out,
 		 struct err *e);
 
-/* Its JSON, indented with tabs' width of indent spaces; indent 0: compact. */
+/* Its JSON: compact for indent 0, JSON_TABS as runc writes it. */
 void spec_write(const struct spec *s, int indent, struct buf *out);
 
 /* The namespace of that type, or NULL. */

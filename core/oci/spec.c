@@ -1,0 +1,327 @@
+/* spec.c - an OCI runtime configuration: read, check, write. */
+#include "oci/spec.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool given(const char *s)
+{
+	return s && *s;
+}
+
+static bool one_of(const char *s, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcmp(s, *list))
+			return true;
+	return false;
+}
+
+int spec_check_version(const char *version, struct err *e)
+{
+	unsigned major, minor, patch;
+	char after = 0;
+	/* runc runs a configuration that does not tell its version. */
+	if (!given(version))
+		return 0;
+	if (sscanf(version, "%3u.%3u.%3u%c", &major, &minor, &patch, &after) < 3 ||
+	    (after && after != '-' && after != '+'))
+		return refuse(e, EINVAL, "ociVersion: '%.40s' is not a version", version);
+	if (major > 1)
+		return refuse(e, EINVAL,
+			      "ociVersion: %.40s is not supported (this runtime follows %s)",
+			      version, SPEC_VERSION);
+	return 0;
+}
+
+static int check_process(const struct spec_process *p, const char *at, struct err *e)
+{
+	if (!p->args.n)
+		return refuse(e, EINVAL, "%sargs: missing", at);
+	if (!given(p->args.v[0]))
+		return refuse(e, EINVAL, "%sargs[0]: empty", at);
+	if (!given(p->cwd))
+		return refuse(e, EINVAL, "%scwd: missing", at);
+	if (*p->cwd != '/')
+		return refuse(e, EINVAL, "%scwd: '%.200s' is not an absolute path", at, p->cwd);
+	for (size_t i = 0; i < p->rlimits.n; i++) {
+		const struct spec_rlimit *r = &p->rlimits.v[i];
+		if (r->soft > r->hard)
+			return refuse(e, EINVAL, "%srlimits[%zu]: soft is above hard", at, i);
+	}
+	if (p->oom_score_adj.set && (p->oom_score_adj.v < -1000 || p->oom_score_adj.v > 1000))
+		return refuse(e, EINVAL, "%soomScoreAdj: %lld is not within -1000 and 1000", at,
+			      (long long)p->oom_score_adj.v);
+	if (p->user.umask.set && p->user.umask.v < 0)
+		return refuse(e, EINVAL, "%suser.umask: out of range", at);
+	return 0;
+}
+
+static int check_namespaces(const struct spec_linux *l, struct err *e)
+{
+	static const char *const types[] = { "pid",  "network", "mount", "ipc", "uts",
+					     "user", "cgroup",	"time",	 NULL };
+	for (size_t i = 0; i < l->namespaces.n; i++) {
+		const struct spec_namespace *n = &l->namespaces.v[i];
+		if (!one_of(n->type, types))
+			return refuse(e, EINVAL, "linux.namespaces[%zu].type: '%.40s' is unknown", i,
+				      n->type);
+		if (n->path && *n->path != '/')
+			return refuse(e, EINVAL,
+				      "linux.namespaces[%zu].path: '%.200s' is not an absolute path",
+				      i, n->path);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(l->namespaces.v[k].type, n->type))
+				return refuse(e, EINVAL, "linux.namespaces[%zu]: %s is given twice",
+					      i, n->type);
+	}
+	return 0;
+}
+
+static int check_mappings(const struct spec_id_mappings *m, const char *name, struct err *e)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct spec_id_mapping *id = &m->v[i];
+		if (!id->size)
+			return refuse(e, EINVAL, "linux.%s[%zu].size: must not be 0", name, i);
+		if ((uint64_t)id->host_id + id->size > UINT32_MAX + UINT64_C(1) ||
+		    (uint64_t)id->container_id + id->size > UINT32_MAX + UINT64_C(1))
+			return refuse(e, EINVAL, "linux.%s[%zu]: beyond the last id", name, i);
+	}
+	return 0;
+}
+
+static int check_user_namespace(const struct spec *s, struct err *e)
+{
+	const struct spec_namespace *user = spec_namespace(s, "user");
+	int rc = check_mappings(&s->linux_->uid_mappings, "uidMappings", e);
+	if (rc == 0)
+		rc = check_mappings(&s->linux_->gid_mappings, "gidMappings", e);
+	if (rc < 0 || !user || user->path)
+		return rc;
+	if (!s->linux_->uid_mappings.n)
+		return refuse(e, EINVAL,
+			      "linux.uidMappings: missing, with a new user namespace");
+	if (!s->linux_->gid_mappings.n)
+		return refuse(e, EINVAL,
+			      "linux.gidMappings: missing, with a new user namespace");
+	return 0;
+}
+
+/* A sysctl changes the whole machine unless its namespace is the container's own. */
+static int check_sysctls(const struct spec *s, struct err *e)
+{
+	static const char *const ipc[] = { "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
+					   "kernel.sem",    "kernel.shmall", "kernel.shmmax",
+					   "kernel.shmmni", "kernel.shm_rmid_forced", NULL };
+	for (size_t i = 0; i < s->linux_->sysctl.n; i++) {
+		char name[128];
+		const char *key = s->linux_->sysctl.v[i].key, *ns = NULL;
+		if (snprintf(name, sizeof(name), "%s", key) >= (int)sizeof(name))
+			return refuse(e, EINVAL, "linux.sysctl: '%.60s...' is too long", key);
+		/* net/ipv4/ip_forward and net.ipv4.ip_forward are one; a/b.c is a.b/c: the first rules. */
+		if (name[strcspn(name, "./")] == '/')
+			for (char *p = name; *p; p++)
+				*p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
+		if (strstr(key, "..") || !strncmp(key, "/", 1))
+			return refuse(e, EINVAL, "linux.sysctl: %.100s is not a name", key);
+		if (one_of(name, ipc) || !strncmp(name, "fs.mqueue.", 10))
+			ns = "ipc";
+		else if (!strncmp(name, "net.", 4))
+			ns = "network";
+		else if (!strcmp(name, "kernel.domainname"))
+			ns = "uts";
+		else
+			return refuse(e, EINVAL,
+				      "linux.sysctl: %s is the whole machine's, not a namespace's",
+				      key);
+		if (!spec_namespace(s, ns))
+			return refuse(e, EINVAL,
+				      "linux.sysctl: %s needs a %s namespace of the container's own",
+				      key, ns);
+	}
+	return 0;
+}
+
+static int check_hooks(const struct spec_hook_list *l, const char *name, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (*l->v[i].path != '/')
+			return refuse(e, EINVAL,
+				      "hooks.%s[%zu].path: '%.200s' is not an absolute path", name,
+				      i, l->v[i].path);
+	return 0;
+}
+
+static int check_all_hooks(const struct spec_hooks *h, struct err *e)
+{
+	const struct {
+		const struct spec_hook_list *l;
+		const char *name;
+	} all[] = {
+		{ &h->prestart, "prestart" },
+		{ &h->create_runtime, "createRuntime" },
+		{ &h->create_container, "createContainer" },
+		{ &h->start_container, "startContainer" },
+		{ &h->poststart, "poststart" },
+		{ &h->poststop, "poststop" },
+	};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < sizeof(all) / sizeof(all[0]); i++)
+		rc = check_hooks(all[i].l, all[i].name, e);
+	return rc;
+}
+
+static int check_devices(const struct spec_linux *l, struct err *e)
+{
+	static const char *const types[] = { "c", "b", "u", "p", NULL };
+	static const char *const rules[] = { "a", "c", "b", "", NULL };
+	for (size_t i = 0; i < l->devices.n; i++) {
+		const struct spec_device *d = &l->devices.v[i];
+		if (!one_of(d->type, types))
+			return refuse(e, EINVAL, "linux.devices[%zu].type: '%.40s' is none of c b u p",
+				      i, d->type);
+		if (*d->path != '/')
+			return refuse(e, EINVAL,
+				      "linux.devices[%zu].path: '%.200s' is not an absolute path", i,
+				      d->path);
+	}
+	for (size_t i = 0; l->resources && i < l->resources->devices.n; i++) {
+		const struct spec_device_rule *d = &l->resources->devices.v[i];
+		if (d->type && !one_of(d->type, rules))
+			return refuse(e, EINVAL,
+				      "linux.resources.devices[%zu].type: '%.40s' is none of a b c",
+				      i, d->type);
+		if (d->access && d->access[strspn(d->access, "rwm")])
+			return refuse(e, EINVAL,
+				      "linux.resources.devices[%zu].access: '%.40s' is not of r w m",
+				      i, d->access);
+	}
+	return 0;
+}
+
+static int check_linux(const struct spec *s, struct err *e)
+{
+	static const char *const propagations[] = { "",	      "private", "rprivate",   "slave",
+						    "rslave", "shared",	 "rshared",    "unbindable",
+						    "runbindable", NULL };
+	const struct spec_linux *l = s->linux_;
+	int rc = check_namespaces(l, e);
+	if (rc == 0)
+		rc = check_user_namespace(s, e);
+	if (rc == 0)
+		rc = check_sysctls(s, e);
+	if (rc == 0)
+		rc = check_devices(l, e);
+	if (rc < 0)
+		return rc;
+	if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
+		return refuse(e, EINVAL, "linux.rootfsPropagation: '%.40s' is unknown",
+			      l->rootfs_propagation);
+	if ((l->masked_paths.n || l->readonly_paths.n) && !spec_namespace(s, "mount"))
+		return refuse(e, EINVAL, "linux.%s: needs a mount namespace of the container's own",
+			      l->masked_paths.n ? "maskedPaths" : "readonlyPaths");
+	return 0;
+}
+
+static int check(const struct spec *s, struct err *e)
+{
+	int rc = spec_check_version(s->oci_version, e);
+	if (rc < 0)
+		return rc;
+	if (!s->process)
+		return refuse(e, EINVAL, "process: missing");
+	rc = check_process(s->process, "process.", e);
+	if (rc < 0)
+		return rc;
+	if (!s->root)
+		return refuse(e, EINVAL, "root: missing");
+	if (!given(s->root->path))
+		return refuse(e, EINVAL, "root.path: missing");
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (!given(s->mounts.v[i].destination))
+			return refuse(e, EINVAL, "mounts[%zu].destination: missing", i);
+	if (given(s->hostname) && !spec_namespace(s, "uts"))
+		return refuse(e, EINVAL, "hostname: needs a uts namespace of the container's own");
+	if (given(s->domainname) && !spec_namespace(s, "uts"))
+		return refuse(e, EINVAL, "domainname: needs a uts namespace of the container's own");
+	if (s->hooks && (rc = check_all_hooks(s->hooks, e)) < 0)
+		return rc;
+	return check_linux(s, e);
+}
+
+/* "proc" as a destination is "/proc": the spec forbids it, runc lets it pass, configurations have it.
+ * And "" is as good as absent. */
+static int normalize(struct spec *s, struct arena *a, struct err *e)
+{
+	if (!s->linux_ && !(s->linux_ = arena_alloc(a, sizeof(*s->linux_))))
+		return fail(e, E2BIG, "a configuration");
+	for (size_t i = 0; i < s->linux_->namespaces.n; i++)
+		if (!given(s->linux_->namespaces.v[i].path))
+			s->linux_->namespaces.v[i].path = NULL;
+	for (size_t i = 0; i < s->mounts.n; i++) {
+		const char **at = &s->mounts.v[i].destination;
+		if (given(*at) && **at != '/' && !(*at = arena_printf(a, "/%s", *at)))
+			return refuse(e, E2BIG, "mounts[%zu].destination: too large", i);
+	}
+	return 0;
+}
+
+int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
+	       struct err *e)
+{
+	if (len > SPEC_MAX)
+		return refuse(e, E2BIG, "larger than %zu bytes", SPEC_MAX);
+	struct spec *s = arena_alloc(a, sizeof(*s));
+	if (!s)
+		return fail(e, E2BIG, "a configuration");
+	int rc = json_read(text, len, spec_fields, s, a, e);
+	if (rc < 0)
+		return rc;
+	rc = normalize(s, a, e);
+	if (rc == 0)
+		rc = check(s, e);
+	if (rc == 0)
+		*out = s;
+	return rc;
+}
+
+int spec_read(int dir, const char *name, struct arena *a, const struct spec **out, struct err *e)
+{
+	auto_buf text = { .max = SPEC_MAX };
+	int rc = file_read(dir, name, &text, e);
+	if (rc < 0)
+		return rc;
+	rc = spec_parse(text.p ? text.p : "", text.len, a, out, e);
+	return rc < 0 ? within(e, "%s", name) : 0;
+}
+
+int spec_process_parse(const char *text, size_t len, struct arena *a,
+		       const struct spec_process **out, struct err *e)
+{
+	if (len > SPEC_MAX)
+		return refuse(e, E2BIG, "larger than %zu bytes", SPEC_MAX);
+	struct spec_process *p = arena_alloc(a, sizeof(*p));
+	if (!p)
+		return fail(e, E2BIG, "a process");
+	int rc = json_read(text, len, spec_process_fields, p, a, e);
+	if (rc == 0)
+		rc = check_process(p, "", e);
+	if (rc == 0)
+		*out = p;
+	return rc;
+}
+
+void spec_write(const struct spec *s, int indent, struct buf *out)
+{
+	json_write(out, spec_fields, s, indent);
+}
+
+const struct spec_namespace *spec_namespace(const struct spec *s, const char *type)
+{
+	for (size_t i = 0; s->linux_ && i < s->linux_->namespaces.n; i++)
+		if (!strcmp(s->linux_->namespaces.v[i].type, type))
+			return &s->linux_->namespaces.v[i];
+	return NULL;
+}
