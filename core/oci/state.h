@@ -53,8 +53,14 @@ extern const struct json_field state_fields[];
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
 int state_save(int dir, const struct state *s, struct err *e);
 
-/* The JSON that `runtime state` prints and hooks get: ociVersion, id, status, pid, bundle, annotations
- * (and for `state`: rootfs, created, owner, as runc prints). */
+/* The same from its text. */
+int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e);
+
+/* The JSON that `runtime state` prints, as runc does: ociVersion, id, pid, status, bundle, rootfs, created,
+ * annotations, owner. A stopped container's pid is 0. */
 void state_write_oci(const struct state *s, const char *status, int indent, struct buf *out);
+
+/* The state that hooks get on stdin: ociVersion, id, status, pid, bundle, annotations. */
+void state_write_hook(const struct state *s, const char *status, struct buf *out);
 
 #endif

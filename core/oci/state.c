@@ -1,0 +1,162 @@
+/* state.c - what is recorded about a container: read, save, show. */
+#include "oci/state.h"
+#include "base/file.h"
+#include "oci/spec.h"
+
+#include <string.h>
+
+#define STATE_MAX ((size_t)4 << 20)
+
+static const char *const names[] = {
+	[STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
+	[STATUS_PAUSED] = "paused",	[STATUS_STOPPED] = "stopped",
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+const char *status_name(enum status s)
+{
+	return names[s];
+}
+
+int status_parse(const char *s)
+{
+	for (size_t i = 0; s && i < NAMES; i++)
+		if (!strcmp(s, names[i]))
+			return (int)i;
+	return -EINVAL;
+}
+
+const struct json_field state_fields[] = {
+	JSON_F(J_INT, state, version, "version", J_REQUIRED | J_KEEP),
+	JSON_F(J_STR, state, id, "id", J_REQUIRED),
+	JSON(J_STR, state, bundle, "bundle"),
+	JSON(J_STR, state, oci_version, "ociVersion"),
+	JSON(J_STR, state, engine, "engine"),
+	JSON_F(J_STR, state, status, "status", J_REQUIRED),
+	JSON(J_INT, state, pid, "pid"),
+	JSON(J_U64, state, start_time, "startTime"),
+	JSON(J_INT, state, owner, "owner"),
+	JSON(J_U64, state, owner_start_time, "ownerStartTime"),
+	JSON(J_STR, state, owner_kind, "ownerKind"),
+	JSON(J_STR, state, rootfs, "rootfs"),
+	JSON(J_STRS, state, cgroups, "cgroups"),
+	JSON(J_STRS, state, mounts, "mounts"),
+	JSON(J_STRS, state, namespaces, "namespaces"),
+	JSON(J_STR, state, image, "image"),
+	JSON(J_STR, state, log, "log"),
+	JSON(J_PAIRS, state, annotations, "annotations"),
+	JSON(J_RAW, state, poststop, "poststop"),
+	JSON(J_TIME, state, created, "created"),
+	JSON(J_TIME, state, started, "started"),
+	JSON(J_TIME, state, finished, "finished"),
+	JSON(J_BOOL, state, has_exit, "hasExit"),
+	JSON(J_INT, state, exit_code, "exitCode"),
+	JSON(J_INT, state, exit_signal, "exitSignal"),
+	JSON(J_BOOL, state, oom, "oom"),
+	JSON(J_BOOL, state, auto_remove, "autoRemove"),
+	{ 0 },
+};
+
+int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e)
+{
+	/* The version first: what follows it may be of another shape. */
+	static const struct json_field version_fields[] = {
+		JSON_F(J_INT, state, version, "version", J_REQUIRED),
+		{ 0 },
+	};
+	struct state s = { 0 };
+	int rc = json_read(text, len, version_fields, &s, a, e);
+	if (rc < 0)
+		return rc;
+	if (s.version < 1 || s.version > STATE_VERSION)
+		return refuse(e, ENOTSUP, "version %d; this program knows up to %d", s.version,
+			      STATE_VERSION);
+	s = (struct state){ 0 };
+	rc = json_read(text, len, state_fields, &s, a, e);
+	if (rc == 0 && status_parse(s.status) < 0)
+		rc = refuse(e, EINVAL, "status: '%.40s' is unknown", s.status);
+	if (rc == 0)
+		*out = s;
+	return rc;
+}
+
+int state_read(int dir, struct arena *a, struct state *out, struct err *e)
+{
+	auto_buf text = { .max = STATE_MAX };
+	int rc = file_read(dir, STATE_FILE, &text, e);
+	if (rc < 0)
+		return rc;
+	rc = state_parse(text.p ? text.p : "", text.len, a, out, e);
+	return rc < 0 ? within(e, "%s", STATE_FILE) : 0;
+}
+
+int state_save(int dir, const struct state *s, struct err *e)
+{
+	auto_buf text = { .max = STATE_MAX };
+	struct state now = *s;
+	now.version = STATE_VERSION;
+	json_write(&text, state_fields, &now, 0);
+	buf_char(&text, '\n');
+	if (text.failed)
+		return refuse(e, E2BIG, "%s: too large", STATE_FILE);
+	return file_replace(dir, STATE_FILE, text.p, text.len, 0600, e);
+}
+
+/* What is shown of it. */
+struct shown {
+	const char *oci_version, *id, *status, *bundle, *rootfs, *owner;
+	int pid;
+	struct timespec created;
+	struct pairs annotations;
+};
+
+static const struct json_field runc_fields[] = {
+	JSON_F(J_STR, shown, oci_version, "ociVersion", J_KEEP),
+	JSON_F(J_STR, shown, id, "id", J_KEEP),
+	JSON_F(J_INT, shown, pid, "pid", J_KEEP),
+	JSON_F(J_STR, shown, status, "status", J_KEEP),
+	JSON_F(J_STR, shown, bundle, "bundle", J_KEEP),
+	JSON_F(J_STR, shown, rootfs, "rootfs", J_KEEP),
+	JSON_F(J_TIME, shown, created, "created", J_KEEP),
+	JSON(J_PAIRS, shown, annotations, "annotations"),
+	JSON_F(J_STR, shown, owner, "owner", J_KEEP),
+	{ 0 },
+};
+
+static const struct json_field hook_fields[] = {
+	JSON_F(J_STR, shown, oci_version, "ociVersion", J_KEEP),
+	JSON_F(J_STR, shown, id, "id", J_KEEP),
+	JSON_F(J_STR, shown, status, "status", J_KEEP),
+	JSON(J_INT, shown, pid, "pid"),
+	JSON_F(J_STR, shown, bundle, "bundle", J_KEEP),
+	JSON(J_PAIRS, shown, annotations, "annotations"),
+	{ 0 },
+};
+
+static struct shown shown(const struct state *s, const char *status)
+{
+	return (struct shown){
+		.oci_version = s->oci_version ? s->oci_version : SPEC_VERSION,
+		.id = s->id,
+		.status = status,
+		.bundle = s->bundle,
+		.rootfs = s->rootfs,
+		.owner = "",
+		/* The process of a stopped container is not there any more. */
+		.pid = strcmp(status, names[STATUS_STOPPED]) ? s->pid : 0,
+		.created = s->created,
+		.annotations = s->annotations,
+	};
+}
+
+void state_write_oci(const struct state *s, const char *status, int indent, struct buf *out)
+{
+	struct shown now = shown(s, status);
+	json_write(out, runc_fields, &now, indent);
+}
+
+void state_write_hook(const struct state *s, const char *status, struct buf *out)
+{
+	struct shown now = shown(s, status);
+	json_write(out, hook_fields, &now, 0);
+}

@@ -1,0 +1,132 @@
+/* state_test.c - state.json: what is kept, refused and shown. */
+#include "tap.h"
+
+#include "base/file.h"
+#include "oci/state.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static struct err said;
+
+static int parse(const char *text, struct arena *a, struct state *out)
+{
+	char *t = arena_str(a, text);
+	for (char *p = t; (p = strchr(p, '\''));)
+		*p = '"';
+	said = (struct err){ 0 };
+	return state_parse(t, strlen(t), a, out, &said);
+}
+
+static void names_of_states_go_both_ways(void)
+{
+	for (int i = STATUS_CREATING; i <= STATUS_STOPPED; i++)
+		is_int(status_parse(status_name((enum status)i)), i);
+	is_int(status_parse("dead"), -EINVAL);
+	is_int(status_parse(NULL), -EINVAL);
+}
+
+static void every_field_survives_saving_and_reading(void)
+{
+	static const char text[] =
+		"{'version':1,'id':'c1','bundle':'/b','ociVersion':'1.2.0','engine':'native',"
+		"'status':'running','pid':12,'startTime':34,'owner':56,'ownerStartTime':78,"
+		"'ownerKind':'shim','rootfs':'/b/rootfs','cgroups':['/sys/fs/cgroup/x'],"
+		"'mounts':['/m'],'namespaces':['pid'],'image':'busybox','log':'/l',"
+		"'annotations':{'a':'b'},'poststop':[{'path':'/p','timeout':3}],"
+		"'created':'2026-01-02T03:04:05.000000006Z','started':'2026-01-02T03:04:05.100000000Z',"
+		"'finished':'2026-01-02T03:04:05.200000000Z','hasExit':true,'exitCode':137,"
+		"'exitSignal':9,'oom':true,'autoRemove':true}";
+	auto_arena *a = arena_new(1 << 20);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct state s = { 0 }, again = { 0 };
+	auto_buf first = { 0 }, second = { 0 };
+	ok(dir >= 0);
+	is_int(parse(text, a, &s), 0);
+	is_str(said.msg, "");
+	is_int(state_save(dir, &s, &said), 0);
+	is_int(state_read(dir, a, &again, &said), 0);
+	json_write(&first, state_fields, &s, 0);
+	json_write(&second, state_fields, &again, 0);
+	is_str(second.p, first.p);
+	char *want = arena_str(a, text);
+	for (char *p = want; (p = strchr(p, '\''));)
+		*p = '"';
+	is_str(second.p, want);
+	is_int(again.exit_code, 137);
+	struct stat st;
+	is_int(fstatat(dir, STATE_FILE, &st, 0), 0);
+	is_int(st.st_mode & 0777, 0600);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
+static void a_version_from_the_future_is_refused_by_name(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct state s = { .pid = 7 };
+	is_int(parse("{'version':2,'id':5}", a, &s), -ENOTSUP);
+	is_str(said.msg, "version 2; this program knows up to 1");
+	is_int(parse("{'version':0}", a, &s), -ENOTSUP);
+	is_int(parse("{'id':'x'}", a, &s), -EINVAL);
+	is_str(said.msg, "version: missing");
+	is_int(s.pid, 7);
+}
+
+static void a_torn_or_strange_record_is_refused(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct state s = { 0 };
+	is_int(parse("", a, &s), -EINVAL);
+	is_int(parse("{'version':1,'id':'x','sta", a, &s), -EINVAL);
+	is_int(parse("{'version':1,'id':'x','status':'dead'}", a, &s), -EINVAL);
+	is_str(said.msg, "status: 'dead' is unknown");
+	is_int(parse("{'version':1,'id':'x'}", a, &s), -EINVAL);
+	is_str(said.msg, "status: missing");
+}
+
+static void no_record_is_enoent(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct state s;
+	auto_close int dir = open("core", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	said = (struct err){ 0 };
+	is_int(state_read(dir, a, &s, &said), -ENOENT);
+	has_str(said.msg, STATE_FILE);
+}
+
+static void the_shown_state_has_runcs_fields_in_its_order(void)
+{
+	struct pair note = { "k", "v" };
+	struct state s = { .id = "c1",
+			   .bundle = "/b",
+			   .oci_version = "1.0.2-dev",
+			   .rootfs = "/b/rootfs",
+			   .pid = 42,
+			   .created = { 1767323045, 6 },
+			   .annotations = { &note, 1 } };
+	auto_buf out = { 0 }, hook = { 0 }, stopped = { 0 };
+	state_write_oci(&s, "running", 2, &out);
+	is_str(out.p, "{\n  \"ociVersion\": \"1.0.2-dev\",\n  \"id\": \"c1\",\n  \"pid\": 42,\n"
+		      "  \"status\": \"running\",\n  \"bundle\": \"/b\",\n"
+		      "  \"rootfs\": \"/b/rootfs\",\n"
+		      "  \"created\": \"2026-01-02T03:04:05.000000006Z\",\n"
+		      "  \"annotations\": {\n    \"k\": \"v\"\n  },\n  \"owner\": \"\"\n}");
+	state_write_hook(&s, "creating", &hook);
+	is_str(hook.p, "{\"ociVersion\":\"1.0.2-dev\",\"id\":\"c1\",\"status\":\"creating\","
+		       "\"pid\":42,\"bundle\":\"/b\",\"annotations\":{\"k\":\"v\"}}");
+	state_write_oci(&s, "stopped", 0, &stopped);
+	has_str(stopped.p, "\"pid\":0,\"status\":\"stopped\"");
+}
+
+int main(void)
+{
+	test(names_of_states_go_both_ways);
+	test(every_field_survives_saving_and_reading);
+	test(a_version_from_the_future_is_refused_by_name);
+	test(a_torn_or_strange_record_is_refused);
+	test(no_record_is_enoent);
+	test(the_shown_state_has_runcs_fields_in_its_order);
+	return done_testing();
+}
