@@ -5,7 +5,7 @@
 #   make run        build it and run the embedded image
 #   make test       every test; the last line is "N passed, N failed" (STRICT=1: no skips)
 #   make unit       the unit tests only (no root)
-#   make lint bench fuzz install dist clean
+#   make lint bench fuzz install dist clean; make format lets clang-format have its way
 #   V=1             show the commands
 #   SAN=1           the same with the host's C library, ASan and UBSan, in build/san
 
@@ -108,6 +108,8 @@ $(out)/obj/%.o: %.c Makefile | $(pb_headers)
 
 # --- tests -------------------------------------------------------------------------------------
 
+export CORACLE := $(CURDIR)/$(out)/coracle
+
 $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -115,10 +117,116 @@ $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 		$(out)/libcoracle.a $(libraries)
 
 unit: $(units)
-	prove -e '' $(units)
+	prove --exec '' $(units)
+
+test: test-deps all $(units)
+	test/run $(out)
+
+bench: test-deps all
+	test/bench/bench.sh
+
+# Each fuzzer: our code built by clang for libFuzzer, the libraries as for SAN=1 (make fuzz sets it).
+fuzzers := $(patsubst test/fuzz/%.c,$(out)/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
+fuzz_flags := -std=c11 -g -O1 -fno-omit-frame-pointer -fno-pie -no-pie -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -w
+
+ifdef SAN
+fuzz: $(fuzzers)
+	@set -e; for fuzzer in $(fuzzers); do \
+		corpus=test/fuzz/corpus/$$(basename $$fuzzer _fuzz); \
+		mkdir -p $$fuzzer.corpus; \
+		echo "  FUZZ  $$fuzzer, $(FUZZ_SECONDS) s"; \
+		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. -print_final_stats=0 \
+			$$fuzzer.corpus $$(ls -d $$corpus 2>/dev/null) > $$fuzzer.log 2>&1 || \
+			{ tail -n 60 $$fuzzer.log; exit 1; }; \
+	done
+else
+fuzz:
+	third_party/deps fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 fuzz
+endif
+
+$(out)/fuzz/%: test/fuzz/%.c $(out)/fuzz/libcoracle.a $(libraries)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer -o $@ $< $(out)/fuzz/libcoracle.a $(libraries)
+
+fuzz_core := $(core:$(out)/obj/%=$(out)/fuzz/obj/%)
+$(fuzz_core): $(out)/fuzz/obj/%.o: %.c Makefile | $(pb_headers)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(out)/fuzz/libcoracle.a: $(fuzz_core)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# --- lint --------------------------------------------------------------------------------------
+
+sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c)
+headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h)
+tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w \
+	-isystem $(shell clang-tidy-19 --version >/dev/null 2>&1 && echo /usr/lib/llvm-19/lib/clang/19/include)
+
+.PHONY: format lint-deps lint-format lint-tidy lint-cppcheck lint-shell lint-layers lint-size
+lint: lint-deps lint-layers lint-size lint-format lint-shell lint-cppcheck lint-tidy
+	@echo "lint: clean"
+
+lint-deps:
+	@third_party/deps lint
+
+format: lint-deps
+	clang-format-19 -i $(sources) $(headers)
+
+lint-format: lint-deps
+	clang-format-19 --dry-run -Werror $(sources) $(headers)
+
+# A file that was clean stays so until it, a header or the configuration changes.
+lint-tidy: lint-deps $(patsubst %.c,$(out)/tidy/%,$(wildcard core/*/*.c applets/*.c))
+$(out)/tidy/%: %.c $(headers) .clang-tidy test/lint/analyzer.h $(pb_headers) | lint-deps
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	@clang-tidy-19 --quiet $< -- $(tidy) $(if $(filter %/err.c,$<),,-include test/lint/analyzer.h) \
+		> $@.log 2>&1 || { grep -E ': (error|warning):' $@.log; echo "why: $@.log"; exit 1; }
+	@touch $@
+
+lint-cppcheck: lint-deps
+	cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+		--suppressions-list=test/lint/cppcheck -D_GNU_SOURCE -D__linux__ -Icore core applets
+
+lint-shell: lint-deps
+	shellcheck $$(git ls-files -c -o --exclude-standard | while read -r f; do \
+		[ -f "$$f" ] || continue; case $$f in *.sh|*.bats|*.bash) echo "$$f";; \
+		*) head -n 1 "$$f" | grep -qaE '^#!.*[/ ](ba|da)?sh' && echo "$$f";; esac; done)
+
+lint-layers:
+	test/lint/layers
+
+lint-size:
+	test/lint/size $(sources) $(headers)
+
+# --- everything else ---------------------------------------------------------------------------
+
+run: all
+	$(out)/coracle run
 
 deps:
 	third_party/deps build
+
+test-deps:
+	@third_party/deps test
+
+# The applets by their own names; runc's command line is `coracle-runtime`.
+links := $(patsubst applets/%.c,coracle-%,$(filter-out applets/main.c,$(wildcard applets/*.c))) \
+	containerd-shim-coracle-v2
+install: all
+	install -D -m 755 $(out)/coracle $(DESTDIR)$(PREFIX)/bin/coracle
+	for link in $(links); do ln -sf coracle $(DESTDIR)$(PREFIX)/bin/$$link || exit 1; done
+	for page in $(wildcard packaging/man/*.[1-9]); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=coracle-$(VERSION)/ -o build/coracle-$(VERSION).tar.gz HEAD
 
 clean:
 	rm -rf build

@@ -77,7 +77,7 @@ static uint64_t to_u64(double d)
 
 static int read_i64(struct reader *r, const cJSON *j, int64_t *out, const struct where *w)
 {
-	double d;
+	double d = 0;
 	/* 2^63 and up are kernel habits for "no limit": they saturate. */
 	int rc = read_number(r, j, -9223372036854775808.0, 18446744073709551616.0, w, &d);
 	if (rc == 0)
@@ -87,7 +87,7 @@ static int read_i64(struct reader *r, const cJSON *j, int64_t *out, const struct
 
 static int read_u64(struct reader *r, const cJSON *j, uint64_t *out, const struct where *w)
 {
-	double d;
+	double d = 0;
 	int rc = read_number(r, j, 0, 18446744073709551616.0, w, &d);
 	if (rc == 0)
 		*out = to_u64(d);
@@ -96,7 +96,7 @@ static int read_u64(struct reader *r, const cJSON *j, uint64_t *out, const struc
 
 static int read_u32(struct reader *r, const cJSON *j, uint32_t *out, const struct where *w)
 {
-	double d;
+	double d = 0;
 	int rc = read_number(r, j, 0, UINT32_MAX, w, &d);
 	if (rc == 0)
 		*out = (uint32_t)d;
@@ -105,7 +105,7 @@ static int read_u32(struct reader *r, const cJSON *j, uint32_t *out, const struc
 
 static int read_int(struct reader *r, const cJSON *j, int *out, const struct where *w)
 {
-	double d;
+	double d = 0;
 	int rc = read_number(r, j, INT32_MIN, INT32_MAX, w, &d);
 	if (rc == 0)
 		*out = (int)d;
