@@ -4,6 +4,7 @@
 
 #include "base/cli.h"
 
+extern const struct command applet_hello;
 extern const struct command applet_runtime;
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const struct command *const applets[] = {
+	&applet_hello,
 	&applet_runtime,
 };
 
