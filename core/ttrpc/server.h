@@ -1,0 +1,83 @@
+/* server.h - a ttrpc server on the loop: services are tables, answers may come later. */
+#ifndef TTRPC_SERVER_H
+#define TTRPC_SERVER_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "ttrpc/pb.h"
+
+#include <stdbool.h>
+
+/* gRPC's codes, as far as we say them. */
+enum rpc_code {
+	RPC_OK = 0,
+	RPC_CANCELLED = 1,
+	RPC_UNKNOWN = 2,
+	RPC_INVALID_ARGUMENT = 3,
+	RPC_DEADLINE_EXCEEDED = 4,
+	RPC_NOT_FOUND = 5,
+	RPC_ALREADY_EXISTS = 6,
+	RPC_RESOURCE_EXHAUSTED = 8,
+	RPC_FAILED_PRECONDITION = 9,
+	RPC_UNIMPLEMENTED = 12,
+	RPC_INTERNAL = 13,
+	RPC_UNAVAILABLE = 14,
+};
+
+/* One call that waits for its answer; gone once it has been answered. */
+struct request;
+
+/* What a handler gets. in and arena live until it returns. */
+struct rpc {
+	struct request *request;
+	struct arena *arena;
+	const void *in; /* decoded */
+	void *out;	/* initialised; what it is to point at goes to the arena */
+};
+
+/* 0: out is the answer. RPC_LATER: request_reply or request_fail follows. Else -errno with e said, or what
+ * rpc_fail returned. */
+#define RPC_LATER 1
+
+struct method {
+	const char *name; /* NULL ends a table */
+	const ProtobufCMessageDescriptor *in, *out;
+	int (*handle)(void *arg, const struct rpc *r, struct err *e);
+};
+
+struct service {
+	const char *name; /* NULL ends a table */
+	const struct method *methods;
+};
+
+/* Says FMT with the code's own words after it ("container c1: not found"); returns what a handler returns. */
+int rpc_fail(struct err *e, enum rpc_code code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The code that an error is sent as: rpc_fail's, else what its errno means at large. */
+enum rpc_code rpc_code_of(const struct err *e);
+
+/* Answers a call. When its client is gone nothing happens, but r must be answered all the same. */
+void request_reply(struct request *r, const void *message);
+void request_fail(struct request *r, const struct err *e);
+
+struct server;
+struct server_options {
+	const struct service *services;
+	void *arg;				  /* the handlers' */
+	void (*peers)(void *arg, unsigned count); /* after a client came or went; may be NULL */
+	unsigned max_connections;
+};
+
+/* Serves on the listening socket, which becomes the server's, whoever connects with our own uid. NULL: errno. */
+struct server *server_new(struct loop *l, int listener, const struct server_options *o);
+
+/* Drops every connection and its waiting calls. Not from within a handler. */
+void server_free(struct server *s);
+
+unsigned server_peers(const struct server *s);
+
+/* Whether answers still wait to be sent. */
+bool server_busy(const struct server *s);
+
+#endif
