@@ -194,8 +194,8 @@ lint-cppcheck: lint-deps
 		--suppressions-list=test/lint/cppcheck -D_GNU_SOURCE -D__linux__ -Icore core applets
 
 lint-shell: lint-deps
-	shellcheck $$(git ls-files -c -o --exclude-standard | while read -r f; do \
-		[ -f "$$f" ] || continue; case $$f in *.sh|*.bats|*.bash) echo "$$f";; \
+	shellcheck $$(find . -path ./build -prune -o -path ./.git -prune -o -type f -print | while read -r f; do \
+		case $$f in *.sh|*.bats|*.bash) echo "$$f";; \
 		*) head -n 1 "$$f" | grep -qaE '^#!.*[/ ](ba|da)?sh' && echo "$$f";; esac; done)
 
 lint-layers:
