@@ -8,7 +8,7 @@
 #include "image/store.h"
 
 struct image {
-	const char *name;    /* "127.0.0.1:5000/app:1" as the store calls it */
+	const char *name;	      /* "127.0.0.1:5000/app:1" as the store calls it */
 	struct descriptor descriptor; /* of its manifest; digest is the image's digest */
 	struct manifest manifest;
 	struct image_config config;

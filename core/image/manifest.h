@@ -9,15 +9,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
-#define MANIFEST_MAX ((size_t)4 << 20) /* bytes of any of the three */
-#define LAYERS_MAX 128		       /* more than any overlay can stack in practice */
-#define ARENA_IMAGE ((size_t)64 << 20) /* room enough for one image's documents */
+#define MANIFEST_MAX ((size_t)4 << 20)	/* bytes of any of the three */
+#define LAYERS_MAX   128		/* more than any overlay can stack in practice */
+#define ARENA_IMAGE  ((size_t)64 << 20) /* room enough for one image's documents */
 
-#define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
-#define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_OCI_INDEX	      "application/vnd.oci.image.index.v1+json"
+#define MEDIA_OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 
 struct platform {
@@ -57,7 +56,7 @@ struct manifest {
 /* What an image says about how to run it. Labels are words for people, never orders for us. */
 struct image_config {
 	const char *architecture, *os, *variant;
-	struct timespec created;
+	const char *created; /* as written: RFC 3339, or anything */
 	struct {
 		const char *user, *working_dir, *stop_signal;
 		struct strs env, entrypoint, cmd;

@@ -12,8 +12,7 @@
 int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e);
 
 /* The same layers and what container ID wrote before, once more (a restart). */
-int image_mount_again(const struct store *s, const struct image *im, const char *id,
-		      struct err *e);
+int image_mount_again(const struct store *s, const struct image *im, const char *id, struct err *e);
 
 /* Removes what container ID wrote. Idempotent. Every mount of it must be gone. */
 int image_release(const struct store *s, const char *id, struct err *e);

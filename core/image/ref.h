@@ -5,21 +5,22 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define REF_MAX 1024   /* bytes of a whole reference */
-#define NAME_MAX_OCI 255 /* bytes of a repository name */
-#define TAG_MAX 128
+#define REF_MAX	     1024 /* bytes of a whole reference */
+#define NAME_MAX_OCI 255  /* bytes of a repository name */
+#define TAG_MAX	     128
 
 enum ref_kind {
 	REF_REGISTRY, /* docker://HOST[:PORT]/NAME[:TAG][@DIGEST], or the same without docker:// */
-	REF_SHORT,    /* NAME[:TAG][@DIGEST] without a host: of the local store, or of the default registry */
-	REF_LAYOUT,   /* oci:DIR[:TAG] */
+	REF_SHORT, /* NAME[:TAG][@DIGEST] without a host: of the local store, or of the default registry */
+	REF_LAYOUT, /* oci:DIR[:TAG] */
 };
 
 struct ref {
 	enum ref_kind kind;
-	const char *host;   /* "127.0.0.1:5000"; NULL for a short name and a layout */
-	const char *name;   /* "team/app"; the directory of a layout */
-	const char *tag;    /* NULL when absent; "latest" is filled in for a name without tag and digest */
+	const char *host; /* "127.0.0.1:5000"; NULL for a short name and a layout */
+	const char *name; /* "team/app"; the directory of a layout */
+	const char *
+		tag; /* NULL when absent; "latest" is filled in for a name without tag and digest */
 	const char *digest; /* "sha256:..."; NULL when absent */
 };
 

@@ -36,7 +36,8 @@ int store_alone(struct store *s, struct err *e);
 int store_blob_open(const struct store *s, const char *digest, int64_t size, struct err *e);
 
 /* The whole of a small blob (a document): at most b->max bytes, and the digest verified. */
-int store_blob_read(const struct store *s, const struct descriptor *d, struct buf *b, struct err *e);
+int store_blob_read(const struct store *s, const struct descriptor *d, struct buf *b,
+		    struct err *e);
 
 /* Stores a document and says its digest (SHA256_TEXT bytes). */
 int store_blob_write(const struct store *s, const void *p, size_t n, char *digest, struct err *e);

@@ -1,0 +1,87 @@
+/* layer.c - one layer: its bytes verified, unpacked and written, in one pass. */
+#include "image/layer.h"
+#include "image/tar.h"
+#include "image/tree.h"
+
+#include <stdlib.h>
+
+#define RATIO_MAX  1100		      /* more than deflate can do at its best */
+#define RATIO_FROM ((int64_t)1 << 30) /* what is smaller may pack as well as it likes */
+
+/* Between unpacker and tar reader: stops a bomb while it is small. */
+struct ratio {
+	struct source source;
+	struct source *from;
+	const struct check *packed;
+	int64_t seen;
+};
+
+static ssize_t ratio_read(struct source *s, const void **p, struct err *e)
+{
+	struct ratio *r = (struct ratio *)s;
+	ssize_t n = source_read(r->from, p, e);
+	if (n > 0)
+		r->seen += n;
+	if (r->seen > RATIO_FROM && r->seen / RATIO_MAX > r->packed->seen)
+		return refuse(e, E2BIG, "it unpacks to more than %d times its size", RATIO_MAX);
+	return n;
+}
+
+static int read_tree(struct source *tar, const struct layer_job *j, struct buf *implied,
+		     struct err *e)
+{
+	struct tree t;
+	tree_begin(&t, j->tree);
+	int rc = tar_read(tar, &t, e);
+	if (rc == 0)
+		rc = tree_end(&t, e);
+	if (rc == 0)
+		buf_add(implied, t.implied.p, t.implied.len);
+	tree_free(&t);
+	return rc;
+}
+
+/* Unpacking fails on bytes that are not the right ones: then that is what there is to say. */
+static int blame(struct check *packed, int rc, struct err *e)
+{
+	struct err real = { 0 };
+	if (packed->failed)
+		return rc;
+	if (e->code != EBADMSG && e->code != EINVAL && e->code != EIO) /* our own trouble */
+		return within(e, "layer %s", packed->digest);
+	packed->progress = NULL;
+	packed->copy = -1;
+	if (source_drain(&packed->source, &real) < 0) {
+		*e = real;
+		return -real.code;
+	}
+	return within(e, "layer %s", packed->digest);
+}
+
+int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *implied,
+		 struct err *e)
+{
+	int packing = layer_packing(j->blob->media_type, e);
+	if (packing < 0)
+		return packing;
+	struct check packed, tar;
+	check_init(&packed, bytes, "layer", j->blob->digest, j->blob->size);
+	packed.copy = j->copy;
+	packed.progress = j->progress;
+	packed.arg = j->arg;
+	struct inflate *inflate;
+	int rc = inflate_new(&packed.source, (enum packing)packing, &inflate, e);
+	if (rc < 0)
+		return rc;
+	struct ratio ratio = { .source.read = ratio_read,
+			       .from = inflate_source(inflate),
+			       .packed = &packed };
+	check_init(&tar, &ratio.source, "unpacked layer", j->diff_id, -1);
+	rc = read_tree(&tar.source, j, implied, e);
+	if (rc == 0)
+		rc = source_drain(&tar.source, e);
+	if (rc == 0)
+		rc = source_drain(&packed.source, e);
+	inflate_free(inflate);
+	return rc < 0 ? blame(&packed, rc, e) : 0;
+}

@@ -1,0 +1,266 @@
+/* ref.c - the name of an image: where it is, what it is called, which one of that name. */
+#include "image/ref.h"
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define REGISTRIES "/etc/containers/registries.conf"
+
+static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+int digest_check(const char *s, struct err *e)
+{
+	size_t n = strcspn(s, ":");
+	if (s[n] != ':')
+		return refuse(e, EINVAL, "%.80s is not a digest (ALGORITHM:HEX)", s);
+	if (n != 6 || strncmp(s, "sha256", 6))
+		return refuse(e, EINVAL, "the digest algorithm %.*s is not supported, only sha256",
+			      n < 20 ? (int)n : 20, s);
+	if (strspn(s + 7, "0123456789abcdef") != 64 || s[71])
+		return refuse(e, EINVAL, "%.80s is not a sha256 digest (64 hex digits)", s);
+	return 0;
+}
+
+/* One part between slashes: words of lower-case letters and digits, joined by one dot, one or two underscores, or
+ * dashes. */
+static bool is_component(const char *s, size_t n)
+{
+	for (;;) {
+		size_t w = strspn(s, lower);
+		if (!w || w > n)
+			return false;
+		s += w;
+		n -= w;
+		if (!n)
+			return true;
+		size_t dashes = strspn(s, "-");
+		size_t join = dashes ? dashes : s[0] == '.' ? 1 : strspn(s, "_");
+		if (!join || join >= n || (s[0] == '_' && join > 2))
+			return false;
+		s += join;
+		n -= join;
+	}
+}
+
+static bool is_name(const char *s)
+{
+	if (strlen(s) > NAME_MAX_OCI)
+		return false;
+	for (;;) {
+		size_t n = strcspn(s, "/");
+		if (!is_component(s, n))
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+	}
+}
+
+static bool is_port(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+	unsigned long port = 0;
+	for (size_t i = 0; i < n && n <= 5; i++)
+		port = port * 10 + (unsigned long)(s[i] - '0');
+	return n && n <= 5 && !s[n] && port > 0 && port < 65536;
+}
+
+/* NAME, NAME:PORT, [IPv6]:PORT; letters, digits, dots and inner dashes. */
+static bool is_host(const char *s)
+{
+	const char *end;
+	if (*s == '[') {
+		size_t n = strspn(s + 1, "0123456789abcdefABCDEF:.");
+		end = s + 1 + n;
+		if (!n || *end++ != ']')
+			return false;
+		return !*end || (*end == ':' && is_port(end + 1));
+	}
+	for (end = s;;) {
+		size_t n = strspn(end, word);
+		if (!n)
+			return false;
+		end += n;
+		size_t dashes = strspn(end, "-");
+		if (*end == '.')
+			end++;
+		else if (dashes)
+			end += dashes;
+		else
+			break;
+	}
+	return end - s <= 253 && (!*end || (*end == ':' && is_port(end + 1)));
+}
+
+static bool is_tag(const char *s)
+{
+	size_t n = strlen(s);
+	return n && n <= TAG_MAX && strchr(".-", *s) == NULL &&
+	       n == strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+}
+
+static int parse_layout(const char *text, char *s, struct ref *out, struct err *e)
+{
+	char *tag = strchr(s, ':');
+	if (tag)
+		*tag++ = 0;
+	if (!*s)
+		return refuse(e, EINVAL, "%s: no directory after oci:", text);
+	size_t n = tag ? strlen(tag) : 0;
+	if (tag &&
+	    (!n || n > NAME_MAX_OCI ||
+	     n != strspn(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			      "_.-:@/+")))
+		return refuse(e, EINVAL, "%s: %.60s is not the name of an image in a layout", text,
+			      tag);
+	*out = (struct ref){ .kind = REF_LAYOUT, .name = s, .tag = tag };
+	return 0;
+}
+
+/* Whether the part before the first slash is a host and no name. */
+static bool host_first(const char *s)
+{
+	size_t n = strcspn(s, "/");
+	if (!s[n])
+		return false;
+	return memchr(s, '.', n) || memchr(s, ':', n) || (n == 9 && !strncmp(s, "localhost", 9));
+}
+
+/* Takes @DIGEST and :TAG off the end of s. */
+static int cut_suffixes(const char *text, char *s, struct ref *r, struct err *e)
+{
+	char *at = strchr(s, '@');
+	if (at) {
+		*at++ = 0;
+		if (digest_check(at, e) < 0)
+			return within(e, "%s", text);
+		r->digest = at;
+	}
+	char *slash = strrchr(s, '/');
+	char *colon = strchr(slash ? slash : s, ':');
+	if (colon) {
+		*colon++ = 0;
+		if (!is_tag(colon))
+			return refuse(e, EINVAL, "%s: %.40s is not a tag", text, colon);
+		r->tag = colon;
+	}
+	if (!r->tag && !r->digest)
+		r->tag = "latest";
+	return 0;
+}
+
+int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
+{
+	if (!*text)
+		return refuse(e, EINVAL, "the image's name is empty");
+	if (strlen(text) > REF_MAX)
+		return refuse(e, EINVAL, "the image's name is longer than %d bytes", REF_MAX);
+	char *s = arena_str(a, text);
+	if (!s)
+		return fail(e, E2BIG, "parse %.100s", text);
+	if (!strncmp(s, "oci:", 4))
+		return parse_layout(text, s + 4, out, e);
+	if (!strncmp(s, "docker://", 9))
+		s += 9;
+	struct ref r = { .kind = REF_SHORT };
+	if (host_first(s)) {
+		char *slash = strchr(s, '/');
+		*slash = 0;
+		r.kind = REF_REGISTRY;
+		r.host = s;
+		if (!is_host(s))
+			return refuse(e, EINVAL, "%s: %.100s is not a host (HOST[:PORT])", text, s);
+		s = slash + 1;
+	}
+	int rc = cut_suffixes(text, s, &r, e);
+	if (rc < 0)
+		return rc;
+	if (!is_name(s))
+		return refuse(e, EINVAL,
+			      "%s: %.100s is not the name of an image (lower-case words)", text,
+			      *s ? s : "nothing");
+	r.name = s;
+	*out = r;
+	return 0;
+}
+
+const char *ref_text(const struct ref *r, struct arena *a)
+{
+	if (r->kind == REF_LAYOUT)
+		return arena_printf(a, "oci:%s%s%s", r->name, r->tag ? ":" : "",
+				    r->tag ? r->tag : "");
+	const char *mark = r->tag ? ":" : "@";
+	return arena_printf(a, "%s%s%s%s%s", r->host ? r->host : "", r->host ? "/" : "", r->name,
+			    mark, r->tag ? r->tag : r->digest);
+}
+
+/* The first string of the list that key has at the top level of a TOML text; NULL when there is none. */
+static const char *toml_first(const char *conf, const char *key, struct arena *a)
+{
+	size_t k = strlen(key);
+	for (const char *p = conf; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		p += strspn(p, " \t\r");
+		if (*p == '[')
+			return NULL; /* tables begin here */
+		if (strncmp(p, key, k))
+			continue;
+		const char *v = p + k + strspn(p + k, " \t");
+		if (*v != '=')
+			continue;
+		v += 1 + strspn(v + 1, " \t");
+		if (*v++ != '[')
+			return NULL;
+		for (;;) {
+			v += strspn(v, " \t\r\n,");
+			if (*v != '#')
+				break;
+			v += strcspn(v, "\n");
+		}
+		if (*v != '"' && *v != '\'')
+			return NULL;
+		const char *end = strchr(v + 1, *v);
+		return end ? arena_strn(a, v + 1, (size_t)(end - v - 1)) : NULL;
+	}
+	return NULL;
+}
+
+int ref_qualify(struct ref *r, const char *conf, struct arena *a, struct err *e)
+{
+	if (r->kind != REF_SHORT)
+		return 0;
+	const char *host = toml_first(conf, "unqualified-search-registries", a);
+	if (!host)
+		return refuse(
+			e, ENOENT,
+			"%s names no registry: write HOST/%s, or set unqualified-search-registries "
+			"in " REGISTRIES,
+			r->name, r->name);
+	size_t n = strcspn(host, "/"); /* HOST or HOST/PREFIX */
+	char *name = host[n] ? arena_printf(a, "%s/%s", host + n + 1, r->name)
+			     : arena_str(a, r->name);
+	char *only = arena_strn(a, host, n);
+	if (!name || !only)
+		return fail(e, E2BIG, "read " REGISTRIES);
+	if (!is_host(only) || !is_name(name))
+		return refuse(e, EINVAL, REGISTRIES ": %.100s is not a registry", host);
+	r->kind = REF_REGISTRY;
+	r->host = only;
+	r->name = name;
+	return 0;
+}
+
+int ref_qualify_here(struct ref *r, struct arena *a, struct err *e)
+{
+	auto_buf conf = { .max = 1 << 20 };
+	if (r->kind != REF_SHORT)
+		return 0;
+	auto_close int fd = open(REGISTRIES, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno != ENOENT)
+		return fail(e, errno, "open " REGISTRIES);
+	int rc = fd < 0 ? 0 : file_read_fd(fd, REGISTRIES, &conf, e);
+	return rc < 0 ? rc : ref_qualify(r, conf.p ? conf.p : "", a, e);
+}

@@ -1,0 +1,519 @@
+/* tree.c - the tree of one layer, written entry by entry below a directory that nothing in it can lead out of. */
+#include "image/tree.h"
+#include "base/file.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#define WHITEOUT       ".wh."
+#define OPAQUE	       ".wh..wh..opq"
+#define OVERLAY_OPAQUE "trusted.overlay.opaque"
+
+/* What a directory gets at the end; its path and a NUL follow. */
+struct late {
+	size_t size; /* of this, the path and its NUL */
+	mode_t mode;
+	bool implied;
+	struct timespec mtime;
+};
+
+static int add_late(struct tree *t, const char *path, const struct late *l, struct err *e)
+{
+	struct late late = *l;
+	size_t n = strlen(path) + 1;
+	late.size = sizeof(late) + n;
+	buf_add(&t->dirs, &late, sizeof(late));
+	buf_add(&t->dirs, path, n);
+	return t->dirs.failed ? refuse(e, E2BIG, "too many directories in one layer") : 0;
+}
+
+void tree_begin(struct tree *t, int root)
+{
+	*t = (struct tree){ .root = root, .owners = geteuid() == 0, .parent_fd = -1 };
+	add_late(t, "", &(struct late){ .mode = 0755, .implied = true }, NULL);
+}
+
+void tree_free(struct tree *t)
+{
+	put_fd(&t->parent_fd, -1);
+	buf_free(&t->dirs);
+	buf_free(&t->implied);
+	buf_free(&t->parent);
+}
+
+int path_clean(const char *path, char *out, struct err *e)
+{
+	size_t len = 0;
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+		const char *part = p;
+		p += n + (p[n] == '/');
+		if (!n || (n == 1 && *part == '.'))
+			continue;
+		if (n == 2 && !strncmp(part, "..", 2)) {
+			if (!len)
+				return refuse(e, EINVAL, "the entry %.200s leads out of the layer",
+					      path);
+			while (len && out[--len] != '/')
+				;
+			continue;
+		}
+		if (len + n + 2 > PATH_MAX)
+			return refuse(e, ENAMETOOLONG, "the entry %.200s has too long a name",
+				      path);
+		if (len)
+			out[len++] = '/';
+		memcpy(out + len, part, n);
+		len += n;
+	}
+	out[len] = 0;
+	return 0;
+}
+
+/* Opens a directory of the tree: links in the path are followed as a process with that root would. */
+static int open_inside(int root, const char *path, int flags)
+{
+	struct open_how how = { .flags = (unsigned)(flags | O_DIRECTORY | O_CLOEXEC),
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
+					   RESOLVE_NO_XDEV };
+	int fd;
+	do { /* EAGAIN: something was renamed somewhere while the kernel followed a ".." */
+		fd = sys_openat2(root, *path ? path : ".", &how);
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_whiteout(int dir, const char *name)
+{
+	struct stat st;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == 0;
+}
+
+static int set_opaque(int dir, const char *name, struct err *e)
+{
+	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "open %s", name);
+	if (fsetxattr(fd, OVERLAY_OPAQUE, "y", 1, 0) < 0)
+		return fail(e, errno, "make directory %s opaque", name);
+	return 0;
+}
+
+/* A directory of that name. In the place of a whiteout it is opaque: what the whiteout hid stays hidden.
+ * 1 when it was made, 0 when there was one. */
+static int make_dir(int dir, const char *name, struct err *e)
+{
+	if (mkdirat(dir, name, 0700) == 0)
+		return 1;
+	if (errno != EEXIST)
+		return fail(e, errno, "make directory %s", name);
+	struct stat st;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	bool hidden = is_whiteout(dir, name);
+	if (unlinkat(dir, name, 0) < 0 || mkdirat(dir, name, 0700) < 0)
+		return fail(e, errno, "make directory %s", name);
+	int rc = hidden ? set_opaque(dir, name, e) : 0;
+	return rc < 0 ? rc : 1;
+}
+
+/* A parent that no entry has described (yet). */
+static int imply_dir(struct tree *t, int above, const char *name, const char *path, struct err *e)
+{
+	int made = make_dir(above, name, e);
+	if (made <= 0)
+		return made;
+	return add_late(t, path, &(struct late){ .mode = 0755, .implied = true }, e);
+}
+
+/* Opens the directory path[0..len), making what is missing of it. */
+static int open_dir(struct tree *t, const char *path, size_t len, struct err *e)
+{
+	char upto[PATH_MAX];
+	memcpy(upto, path, len);
+	upto[len] = 0;
+	int fd = open_inside(t->root, upto, O_PATH);
+	if (fd >= 0)
+		return fd;
+	/* The longest part that is there, then downwards from it. */
+	size_t have = len;
+	while (have && (fd == -ENOENT || fd == -ENOTDIR)) {
+		while (have && path[--have] != '/')
+			;
+		upto[have] = 0;
+		fd = open_inside(t->root, upto, O_PATH);
+	}
+	auto_close int at = fd;
+	while (at >= 0 && have < len) {
+		size_t start = have + (path[have] == '/');
+		have = start + strcspn(path + start, "/");
+		memcpy(upto, path, have);
+		upto[have] = 0;
+		struct stat st;
+		const char *name = upto + start;
+		if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
+		    !is_whiteout(at, name))
+			return refuse(e, ENOTDIR, "%.200s lies below %.200s, which is no directory",
+				      path, upto);
+		int rc = imply_dir(t, at, name, upto, e);
+		if (rc < 0)
+			return rc;
+		put_fd(&at, openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (at < 0)
+			return fail(e, errno, "open directory %.200s", upto);
+	}
+	return at < 0 ? fail(e, fd, "open directory %.200s", path) : take_fd(&at);
+}
+
+/* The directory that a clean path's last part is in, and that part. The fd is the tree's. */
+static int open_parent(struct tree *t, const char *path, const char **leaf, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	*leaf = slash ? slash + 1 : path;
+	if (t->parent_fd >= 0 && t->parent.len == len && !memcmp(t->parent.p, path, len))
+		return t->parent_fd;
+	int fd = open_dir(t, path, len, e);
+	if (fd < 0)
+		return fd;
+	put_fd(&t->parent_fd, fd);
+	t->parent.len = 0;
+	buf_add(&t->parent, path, len);
+	buf_char(&t->parent, 0);
+	if (t->parent.failed)
+		return fail(e, ENOMEM, "open directory of %.200s", path);
+	t->parent.len = len;
+	return fd;
+}
+
+/* Makes room for a leaf. */
+static int clear(int dir, const char *leaf, struct err *e)
+{
+	if (unlinkat(dir, leaf, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return fail(e, errno, "replace %s", leaf);
+	return tree_remove(dir, leaf, e);
+}
+
+/* Only what a container may own: trusted.* would be orders to overlayfs. */
+static bool xattr_allowed(const char *name)
+{
+	return (!strncmp(name, "user.", 5) && strncmp(name, "user.overlay.", 13)) ||
+	       !strcmp(name, "security.capability") || !strncmp(name, "system.posix_acl_", 17);
+}
+
+static int set_xattrs(const struct tree_entry *n, int fd, struct err *e)
+{
+	for (size_t i = 0; i < n->xattrs_n; i++) {
+		const struct tree_xattr *x = &n->xattrs[i];
+		if (!xattr_allowed(x->name) || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
+			continue;
+		if (errno != ENOTSUP) /* a file system without them: nothing to be done */
+			return fail(e, errno, "set %.80s of %.200s", x->name, n->path);
+	}
+	return 0;
+}
+
+static int set_owner(const struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
+		     struct err *e)
+{
+	if (t->owners && fchownat(dir, leaf, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "set the owner of %.200s", n->path);
+	return 0;
+}
+
+static int add_directory(struct tree *t, const struct tree_entry *n, const char *path, int dir,
+			 const char *leaf, struct err *e)
+{
+	int rc = 0;
+	if (*path) {
+		rc = make_dir(dir, leaf, e);
+		if (rc < 0)
+			return within(e, "%.200s", n->path);
+	}
+	if (!*path)
+		leaf = ".";
+	auto_close int fd = openat(dir, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "open %.200s", n->path);
+	if (t->owners && fchown(fd, n->uid, n->gid) < 0)
+		return fail(e, errno, "set the owner of %.200s", n->path);
+	rc = set_xattrs(n, fd, e);
+	if (rc < 0)
+		return rc;
+	return add_late(t, path, &(struct late){ .mode = n->mode & 07777, .mtime = n->mtime }, e);
+}
+
+/* Symlinks and nodes: made, owned, timed by name; chmod does not follow since a node is no link. */
+static int add_special(struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
+		       struct err *e)
+{
+	struct timespec times[2] = { n->mtime, n->mtime };
+	int rc = clear(dir, leaf, e);
+	if (rc < 0)
+		return rc;
+	if (S_ISLNK(n->mode))
+		rc = symlinkat(n->link, dir, leaf);
+	else
+		rc = mknodat(dir, leaf, (n->mode & S_IFMT) | 0600, n->device);
+	if (rc < 0)
+		return fail(e, errno, "make %.200s", n->path);
+	rc = set_owner(t, n, dir, leaf, e);
+	if (rc < 0)
+		return rc;
+	if (!S_ISLNK(n->mode) && fchmodat(dir, leaf, n->mode & 07777, 0) < 0)
+		return fail(e, errno, "set the mode of %.200s", n->path);
+	if (utimensat(dir, leaf, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "set the time of %.200s", n->path);
+	return 0;
+}
+
+static int add_hard_link(struct tree *t, const struct tree_entry *n, const char *path, int dir,
+			 const char *leaf, struct err *e)
+{
+	char target[PATH_MAX];
+	int rc = path_clean(n->link, target, e);
+	if (rc < 0)
+		return rc;
+	if (!*target)
+		return refuse(e, EINVAL, "%.200s is a hard link to the root", n->path);
+	if (!strcmp(target, path))
+		return 0;
+	char *slash = strrchr(target, '/');
+	if (slash)
+		*slash = 0;
+	auto_close int from = open_inside(t->root, slash ? target : "", O_PATH);
+	const char *name = slash ? slash + 1 : target;
+	struct stat st;
+	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return refuse(e, ENOENT,
+			      "%.200s is a hard link to %.200s, which is not in its layer", n->path,
+			      n->link);
+	struct stat here;
+	if (fstatat(dir, leaf, &here, AT_SYMLINK_NOFOLLOW) == 0 && here.st_ino == st.st_ino)
+		return 0; /* two names that links make the same: removing one would remove both */
+	rc = clear(dir, leaf, e);
+	if (rc == 0 && linkat(from, name, dir, leaf, 0) < 0)
+		rc = fail(e, errno, "link %.200s to %.200s", n->path, n->link);
+	return rc;
+}
+
+/* `.wh.NAME`: NAME of the layers below is gone. What this layer itself has of that name stays, alone. */
+static int add_whiteout(const struct tree_entry *n, int dir, const char *leaf, struct err *e)
+{
+	const char *name = leaf + strlen(WHITEOUT);
+	struct stat st;
+	if (!strcmp(leaf, OPAQUE)) {
+		int rc = set_opaque(dir, ".", e);
+		return rc < 0 ? within(e, "%.200s", n->path) : rc;
+	}
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return refuse(e, EINVAL, "the whiteout %.200s names nothing", n->path);
+	if (!strncmp(name, WHITEOUT, strlen(WHITEOUT)))
+		return 0; /* notes that aufs left for itself */
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		int rc = S_ISDIR(st.st_mode) ? set_opaque(dir, name, e) : 0;
+		return rc < 0 ? within(e, "%.200s", n->path) : rc;
+	}
+	if (mknodat(dir, name, S_IFCHR, makedev(0, 0)) < 0)
+		return fail(e, errno, "make whiteout %.200s", n->path);
+	return 0;
+}
+
+static int add_file(const struct tree_entry *n, int dir, const char *leaf, int *file, struct err *e)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, leaf, flags, 0600);
+	if (fd < 0 && errno == EEXIST) {
+		int rc = clear(dir, leaf, e);
+		if (rc < 0)
+			return rc;
+		fd = openat(dir, leaf, flags, 0600);
+	}
+	if (fd < 0)
+		return fail(e, errno, "create %.200s", n->path);
+	*file = fd;
+	return 1;
+}
+
+int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *e)
+{
+	char path[PATH_MAX];
+	const char *leaf;
+	if (++t->entries > TREE_ENTRIES_MAX)
+		return refuse(e, E2BIG, "more than %d entries in one layer", TREE_ENTRIES_MAX);
+	int rc = path_clean(n->path, path, e);
+	if (rc < 0)
+		return rc;
+	bool directory = S_ISDIR(n->mode) && !n->hard_link;
+	if (!*path && !directory)
+		return refuse(e, EINVAL, "the entry %.200s would replace the root", n->path);
+	int dir = open_parent(t, path, &leaf, e);
+	if (dir < 0)
+		return dir;
+	t->end = 0;
+	if (!strncmp(leaf, WHITEOUT, strlen(WHITEOUT)))
+		return add_whiteout(n, dir, leaf, e);
+	if (n->hard_link)
+		return add_hard_link(t, n, path, dir, leaf, e);
+	if (directory)
+		return add_directory(t, n, path, dir, leaf, e);
+	if (S_ISREG(n->mode))
+		return add_file(n, dir, leaf, file, e);
+	if (S_ISLNK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode) || S_ISFIFO(n->mode))
+		return add_special(t, n, dir, leaf, e);
+	return refuse(e, EINVAL, "the entry %.200s is of no known type", n->path);
+}
+
+int tree_file_write(struct tree *t, int file, const void *p, size_t n, int64_t at, struct err *e)
+{
+	const char *from = p;
+	t->bytes += (int64_t)n;
+	if (t->bytes > TREE_BYTES_MAX)
+		return refuse(e, E2BIG, "more than %lld GiB in one layer",
+			      (long long)(TREE_BYTES_MAX >> 30));
+	for (; n;) {
+		ssize_t done = pwrite(file, from, n, at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return fail(e, errno, "write a file of the layer");
+		from += done;
+		at += done;
+		n -= (size_t)done;
+	}
+	t->end = at;
+	return 0;
+}
+
+int tree_file_end(struct tree *t, const struct tree_entry *n, int file, int64_t size, struct err *e)
+{
+	auto_close int fd = file;
+	struct timespec times[2] = { n->mtime, n->mtime };
+	if (t->end < size && ftruncate(fd, size) < 0) /* a hole at the end */
+		return fail(e, errno, "set the size of %.200s", n->path);
+	if (t->owners && fchown(fd, n->uid, n->gid) < 0)
+		return fail(e, errno, "set the owner of %.200s", n->path);
+	/* After chown, which takes setuid and capabilities away. */
+	if (fchmod(fd, n->mode & 07777) < 0)
+		return fail(e, errno, "set the mode of %.200s", n->path);
+	int rc = set_xattrs(n, fd, e);
+	if (rc == 0 && futimens(fd, times) < 0)
+		rc = fail(e, errno, "set the time of %.200s", n->path);
+	return rc;
+}
+
+/* Steps through t->dirs. Records are copied out: a byte buffer does not align them. */
+static bool late_next(const struct tree *t, size_t *at, struct late *l, const char **path)
+{
+	if (*at >= t->dirs.len)
+		return false;
+	memcpy(l, t->dirs.p + *at, sizeof(*l));
+	*path = t->dirs.p + *at + sizeof(*l);
+	*at += l->size;
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The sorted paths that entries have described; n of them, to be freed. */
+static const char **described(const struct tree *t, size_t *n)
+{
+	const char *path, **out;
+	struct late l;
+	*n = 0;
+	for (size_t at = 0; late_next(t, &at, &l, &path);)
+		*n += !l.implied;
+	out = malloc((*n + 1) * sizeof(*out));
+	size_t i = 0;
+	for (size_t at = 0; out && late_next(t, &at, &l, &path);)
+		if (!l.implied)
+			out[i++] = path;
+	if (out)
+		qsort(out, *n, sizeof(*out), by_text);
+	return out;
+}
+
+static int apply_late(const struct tree *t, const struct late *l, const char *path, struct err *e)
+{
+	struct timespec times[2] = { l->mtime, l->mtime };
+	auto_close int fd = open_inside(t->root, path, O_RDONLY | O_NOFOLLOW);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0; /* a later entry has replaced it */
+	if (fd < 0)
+		return fail(e, fd, "open directory %.200s", path);
+	if (fchmod(fd, l->mode) < 0)
+		return fail(e, errno, "set the mode of %.200s", path);
+	if (!l->implied && futimens(fd, times) < 0)
+		return fail(e, errno, "set the time of %.200s", path);
+	return 0;
+}
+
+int tree_end(struct tree *t, struct err *e)
+{
+	size_t n;
+	if (t->dirs.failed)
+		return fail(e, ENOMEM, "unpack a layer");
+	const char *path, **known = described(t, &n);
+	if (!known)
+		return fail(e, ENOMEM, "unpack a layer");
+	struct late l;
+	int rc = 0;
+	for (size_t at = 0; rc == 0 && late_next(t, &at, &l, &path);) {
+		if (l.implied && bsearch(&path, known, n, sizeof(*known), by_text))
+			continue;
+		if (l.implied)
+			buf_add(&t->implied, path, strlen(path) + 1);
+		rc = apply_late(t, &l, path, e);
+	}
+	free(known);
+	if (rc == 0 && t->implied.failed)
+		rc = refuse(e, E2BIG, "too many directories in one layer");
+	return rc;
+}
+
+static int copy_xattrs(int from, int to, const char *path, struct err *e)
+{
+	char names[4096], value[4096];
+	ssize_t n = flistxattr(from, names, sizeof(names));
+	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
+		if (!xattr_allowed(names + at))
+			continue;
+		ssize_t size = fgetxattr(from, names + at, value, sizeof(value));
+		if (size >= 0 && fsetxattr(to, names + at, value, (size_t)size, 0) < 0)
+			return fail(e, errno, "set %.80s of %.200s", names + at, path);
+	}
+	return 0;
+}
+
+int tree_adopt(int root, const char *path, const int *lower, size_t n, struct err *e)
+{
+	while (n--) {
+		struct stat st;
+		auto_close int from = open_inside(lower[n], path, O_RDONLY);
+		if (from < 0 || fstat(from, &st) < 0)
+			continue;
+		auto_close int to = open_inside(root, path, O_RDONLY | O_NOFOLLOW);
+		if (to < 0)
+			return 0;
+		struct timespec times[2] = { st.st_mtim, st.st_mtim };
+		if (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0)
+			return fail(e, errno, "set owner and mode of %.200s", path);
+		int rc = copy_xattrs(from, to, path, e);
+		if (rc == 0 && futimens(to, times) < 0)
+			rc = fail(e, errno, "set the time of %.200s", path);
+		return rc;
+	}
+	return 0;
+}

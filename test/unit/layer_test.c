@@ -1,0 +1,435 @@
+/* layer_test.c - layers, honest and hostile, become trees. */
+#include "base/file.h"
+#include "image/layer.h"
+#include "image/tree.h"
+#include "tap.h"
+#include "tarball.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#define TYPE "application/vnd.oci.image.layer.v1.tar"
+
+/* A directory for each test with "tree" for the layer and "outside", which nothing may touch. */
+static char place[64];
+static int dir = -1, tree = -1;
+static struct err e;
+static struct buf implied;
+
+struct memory {
+	struct source source;
+	const char *p;
+	size_t n, piece;
+};
+
+static ssize_t memory_read(struct source *s, const void **p, struct err *err)
+{
+	struct memory *m = (struct memory *)s;
+	size_t n = m->n < m->piece ? m->n : m->piece;
+	*p = m->p;
+	m->p += n;
+	m->n -= n;
+	return (ssize_t)n;
+}
+
+static void begin(void)
+{
+	snprintf(place, sizeof(place), "/tmp/layer_test.XXXXXX");
+	dir = mkdtemp(place) ? open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	mkdirat(dir, "tree", 0755);
+	mkdirat(dir, "outside", 0755);
+	close(openat(dir, "outside/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	tree = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	e = (struct err){ 0 };
+	buf_free(&implied);
+}
+
+static void end(void)
+{
+	struct stat st;
+	is_int(fstatat(dir, "outside/file", &st, 0), 0);
+	is_int(st.st_mode & 07777, 0600);
+	is_int(st.st_nlink, 1);
+	is_int(st.st_size, 0);
+	is_int(fstatat(dir, "outside", &st, 0), 0);
+	is_int(st.st_nlink, 2);
+	struct err ignored;
+	tree_remove(AT_FDCWD, place, &ignored);
+	close(dir);
+	close(tree);
+}
+
+static int unpack_as(struct buf *blob, const char *type, const struct buf *tar)
+{
+	char digest[SHA256_TEXT], diff[SHA256_TEXT];
+	sha256_text(blob->p, blob->len, digest);
+	sha256_text(tar->p, tar->len, diff);
+	struct descriptor d = { .media_type = type, .digest = digest, .size = (int64_t)blob->len };
+	struct memory m = {
+		.source.read = memory_read, .p = blob->p, .n = blob->len, .piece = 700
+	};
+	struct layer_job j = { .blob = &d, .diff_id = diff, .copy = -1, .tree = tree };
+	return layer_unpack(&m.source, &j, &implied, &e);
+}
+
+static int unpack(struct buf *tar)
+{
+	tar_end(tar);
+	return unpack_as(tar, TYPE, tar);
+}
+
+static struct stat at(const char *path)
+{
+	struct stat st = { 0 };
+	if (fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		TAP_FAIL("%s: %s", path, strerror(errno));
+	return st;
+}
+
+static bool absent(const char *path)
+{
+	struct stat st;
+	return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+static const char *content(const char *path)
+{
+	static struct buf b;
+	b.len = 0;
+	return file_read(tree, path, &b, &e) < 0 ? NULL : b.p ? b.p : "";
+}
+
+static void files_links_and_directories_come_out_as_packed(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '5', "./", NULL, 0750, NULL);
+	tar_add(&b, '5', "./bin/", NULL, 01777, NULL);
+	tar_add(&b, '0', "./bin/a", NULL, 04755, "hello");
+	tar_add(&b, '1', "bin/b", "./bin/a", 0644, NULL);
+	tar_add(&b, '2', "bin/c", "/bin/a", 0777, NULL);
+	tar_add(&b, '6', "fifo", NULL, 0600, NULL);
+	is_int(unpack(&b), 0);
+	is_int(at("bin/a").st_mode, S_IFREG | 04755);
+	is_int(at("bin/a").st_nlink, 2);
+	is_int(at("bin/a").st_mtime, 1000000000);
+	is_int(at("bin").st_mode, S_IFDIR | 01777);
+	is_int(at("bin").st_mtime, 1000000000);
+	is_int(at(".").st_mode, S_IFDIR | 0750);
+	is_int(at("fifo").st_mode, S_IFIFO | 0600);
+	is_str(content("bin/b"), "hello");
+	char target[10] = { 0 };
+	ok(readlinkat(tree, "bin/c", target, 9) == 6 && !strcmp(target, "/bin/a"));
+	is_int(implied.len, 0);
+	end();
+}
+
+static void gzip_and_zstd_unpack_over_many_members(void)
+{
+	for (int zstd = 0; zstd < 2; zstd++) {
+		auto_buf b = { 0 }, blob = { 0 };
+		auto_buf text = { 0 };
+		begin();
+		for (int i = 0; i < 30000; i++)
+			buf_printf(&text, "line %d\n", i);
+		tar_add(&b, '0', "f", NULL, 0644, text.p);
+		tar_end(&b);
+		(zstd ? zstd_add : gzip_add)(&blob, b.p, 1000);
+		(zstd ? zstd_add : gzip_add)(&blob, b.p + 1000, b.len - 1000);
+		is_int(unpack_as(&blob, zstd ? TYPE "+zstd" : TYPE "+gzip", &b), 0);
+		is_str(content("f"), text.p);
+		end();
+	}
+}
+
+static void an_empty_layer_is_an_empty_tree(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	is_int(unpack(&b), 0);
+	is_int(at(".").st_nlink, 2);
+	is_int(implied.len, 1); /* the root itself: nothing described it */
+	end();
+}
+
+static void undescribed_parents_are_reported_and_described_ones_are_not(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "a/b/c/f", NULL, 0644, "x");
+	tar_add(&b, '5', "a/b", NULL, 0700, NULL);
+	is_int(unpack(&b), 0);
+	ok(implied.len == 1 + 2 + 6 && !memcmp(implied.p, "\0a\0a/b/c\0", 9));
+	is_int(at("a").st_mode, S_IFDIR | 0755);
+	is_int(at("a/b").st_mode, S_IFDIR | 0700);
+	end();
+}
+
+static void later_entries_replace_earlier_ones(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "x", NULL, 0644, "old");
+	tar_add(&b, '0', "x", NULL, 0644, "new");
+	tar_add(&b, '5', "d", NULL, 0755, NULL);
+	tar_add(&b, '0', "d/in", NULL, 0644, "x");
+	tar_add(&b, '2', "d", "x", 0777, NULL);
+	tar_add(&b, '2', "e", "../outside", 0777, NULL);
+	tar_add(&b, '5', "e", NULL, 0711, NULL);
+	is_int(unpack(&b), 0);
+	is_str(content("x"), "new");
+	ok(S_ISLNK(at("d").st_mode));
+	is_int(at("e").st_mode, S_IFDIR | 0711);
+	end();
+}
+
+static void names_that_climb_out_are_refused(void)
+{
+	static const char *const names[] = { "../outside/file", "a/../../outside/file", "..",
+					     "/../outside/file" };
+	for (size_t i = 0; i < 4; i++) {
+		auto_buf b = { 0 };
+		begin();
+		tar_add(&b, '0', names[i], NULL, 0644, "evil");
+		is_int(unpack(&b), -EINVAL);
+		has_str(e.msg, "leads out of the layer");
+		end();
+	}
+}
+
+static void absolute_names_are_inside_the_layer(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "/tmp/./layer_test//file", NULL, 0644, "x");
+	is_int(unpack(&b), 0);
+	is_str(content("tmp/layer_test/file"), "x");
+	end();
+}
+
+static void a_link_as_parent_never_leads_outside(void)
+{
+	char absolute[100];
+	auto_buf b = { 0 };
+	begin();
+	snprintf(absolute, sizeof(absolute), "%s/outside", place);
+	tar_add(&b, '2', "up", "../outside", 0777, NULL);
+	tar_add(&b, '2', "abs", absolute, 0777, NULL);
+	tar_add(&b, '5', "outside", NULL, 0755, NULL);
+	tar_add(&b, '0', "up/file", NULL, 0777, "evil");
+	is_int(unpack(&b), 0); /* as a process with this root would see it */
+	is_str(content("outside/file"), "evil");
+	end();
+
+	begin();
+	auto_buf c = { 0 };
+	tar_add(&c, '2', "abs", absolute, 0777, NULL);
+	tar_add(&c, '0', "abs/file", NULL, 0777, "evil");
+	is_int(unpack(&c), -ENOTDIR);
+	has_str(e.msg, "which is no directory");
+	end();
+}
+
+static void a_directory_entry_does_not_change_what_a_link_points_to(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '2', "d", "../outside", 0777, NULL);
+	tar_add(&b, '5', "d", NULL, 0777, NULL);
+	tar_add(&b, '2', "f", "../outside/file", 0777, NULL);
+	tar_add(&b, '0', "f", NULL, 0777, "evil");
+	is_int(unpack(&b), 0);
+	is_str(content("f"), "evil");
+	end();
+}
+
+static void hard_links_stay_inside(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '1', "l", "../outside/file", 0777, NULL);
+	is_int(unpack(&b), -EINVAL);
+	end();
+
+	auto_buf c = { 0 };
+	begin();
+	tar_add(&c, '2', "d", "../outside", 0777, NULL);
+	tar_add(&c, '1', "l", "d/file", 0777, NULL);
+	is_int(unpack(&c), -ENOENT);
+	has_str(e.msg, "which is not in its layer");
+	end();
+
+	auto_buf s = { 0 };
+	begin();
+	tar_add(&s, '2', "s", "../outside/file", 0777, NULL);
+	tar_add(&s, '1', "l", "s", 0777, NULL);
+	tar_add(&s, '0', "l", NULL, 0777, "evil"); /* the link is replaced, not written through */
+	is_int(unpack(&s), 0);
+	is_str(content("l"), "evil");
+	end();
+}
+
+static void data_of_a_hard_link_is_not_written(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "a", NULL, 0644, "good");
+	tar_pax(&b, "path", "b"); /* in pax archives hard links may have data */
+	tar_add(&b, '1', "b", "a", 0644, "evil");
+	is_int(unpack(&b), 0);
+	is_str(content("a"), "good");
+	end();
+}
+
+static void a_whiteout_is_a_device_of_zero(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "d/.wh.gone", NULL, 0644, NULL);
+	tar_add(&b, '0', ".wh..wh.plnk", NULL, 0644, NULL);
+	tar_add(&b, '0', "kept", NULL, 0644, "x");
+	tar_add(&b, '0', ".wh.kept", NULL, 0644, NULL);
+	is_int(unpack(&b), 0);
+	ok(S_ISCHR(at("d/gone").st_mode) && at("d/gone").st_rdev == makedev(0, 0));
+	is_str(content("kept"), "x");
+	ok(absent(".wh.kept") && absent("plnk") && absent(".wh.plnk"));
+	end();
+}
+
+static void whiteouts_of_nothing_are_refused(void)
+{
+	static const char *const names[] = { ".wh.", "d/.wh..", "d/.wh..." };
+	for (size_t i = 0; i < 3; i++) {
+		auto_buf b = { 0 };
+		begin();
+		tar_add(&b, '0', names[i], NULL, 0644, NULL);
+		is_int(unpack(&b), -EINVAL);
+		has_str(e.msg, "names nothing");
+		end();
+	}
+}
+
+static void a_whiteout_through_a_link_stays_inside(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '2', "d", "../outside", 0777, NULL);
+	tar_add(&b, '0', "d/.wh.file", NULL, 0644, NULL);
+	is_int(unpack(&b), -ENOTDIR);
+	end();
+}
+
+static void names_in_utf8_come_through_pax_headers(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_pax(&b, "path", "gr\xc3\xbc\xc3\x9f/\xe2\x82\xac");
+	tar_add(&b, '0', "x", NULL, 0644, "euro");
+	tar_add(&b, '0', "raw\xff", NULL, 0644, "bytes");
+	is_int(unpack(&b), 0);
+	is_str(content("gr\xc3\xbc\xc3\x9f/\xe2\x82\xac"), "euro");
+	is_str(content("raw\xff"), "bytes");
+	end();
+}
+
+static void orders_to_overlayfs_are_not_taken_from_a_layer(void)
+{
+	char value[8];
+	auto_buf b = { 0 };
+	begin();
+	tar_pax(&b, "SCHILY.xattr.trusted.overlay.redirect", "/etc");
+	tar_add(&b, '5', "d", NULL, 0755, NULL);
+	tar_pax(&b, "SCHILY.xattr.user.overlay.opaque", "y");
+	tar_add(&b, '5', "u", NULL, 0755, NULL);
+	is_int(unpack(&b), 0);
+	auto_close int d = openat(tree, "d", O_RDONLY | O_CLOEXEC);
+	auto_close int u = openat(tree, "u", O_RDONLY | O_CLOEXEC);
+	ok(fgetxattr(d, "trusted.overlay.redirect", value, 8) < 0);
+	ok(fgetxattr(u, "user.overlay.opaque", value, 8) < 0);
+	end();
+}
+
+static void wrong_bytes_are_named_as_such_however_unpacking_fails(void)
+{
+	auto_buf b = { 0 }, blob = { 0 };
+	char digest[SHA256_TEXT], diff[SHA256_TEXT];
+	begin();
+	tar_add(&b, '0', "f", NULL, 0644, "text");
+	tar_end(&b);
+	gzip_add(&blob, b.p, b.len);
+	sha256_text(blob.p, blob.len, digest);
+	sha256_text(b.p, b.len, diff);
+	struct descriptor d = { .media_type = TYPE "+gzip",
+				.digest = digest,
+				.size = (int64_t)blob.len };
+	struct layer_job j = { .blob = &d, .diff_id = diff, .copy = -1, .tree = tree };
+	blob.p[40] ^= 1;
+	struct memory m = { .source.read = memory_read, .p = blob.p, .n = blob.len, .piece = 100 };
+	is_int(layer_unpack(&m.source, &j, &implied, &e), -EBADMSG);
+	has_str(e.msg, digest);
+	has_str(e.msg, "is not what it should be");
+	blob.p[40] ^= 1;
+	m = (struct memory){
+		.source.read = memory_read, .p = blob.p, .n = blob.len - 9, .piece = 100
+	};
+	is_int(layer_unpack(&m.source, &j, &implied, &e), -EIO);
+	has_str(e.msg, "is truncated");
+	d.size--;
+	m = (struct memory){ .source.read = memory_read, .p = blob.p, .n = blob.len, .piece = 100 };
+	is_int(layer_unpack(&m.source, &j, &implied, &e), -EBADMSG);
+	has_str(e.msg, "is longer than");
+	end();
+}
+
+static void another_diff_id_is_refused(void)
+{
+	auto_buf b = { 0 };
+	auto_buf other = { 0 };
+	begin();
+	tar_add(&b, '0', "f", NULL, 0644, "text");
+	tar_end(&b);
+	buf_str(&other, "other");
+	is_int(unpack_as(&b, TYPE, &other), -EBADMSG);
+	has_str(e.msg, "unpacked layer");
+	end();
+}
+
+static void what_is_no_archive_is_refused(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	for (int i = 0; i < 200; i++)
+		buf_str(&b, "no archive ");
+	is_int(unpack_as(&b, TYPE, &b), -EBADMSG);
+	has_str(e.msg, "not a valid tar archive");
+	is_int(unpack_as(&b, TYPE "+gzip", &b), -EBADMSG);
+	has_str(e.msg, "not valid gzip data");
+	is_int(unpack_as(&b, TYPE "+zstd", &b), -EBADMSG);
+	has_str(e.msg, "not valid zstd data");
+	end();
+}
+
+int main(void)
+{
+	test(files_links_and_directories_come_out_as_packed);
+	test(gzip_and_zstd_unpack_over_many_members);
+	test(an_empty_layer_is_an_empty_tree);
+	test(undescribed_parents_are_reported_and_described_ones_are_not);
+	test(later_entries_replace_earlier_ones);
+	test(names_that_climb_out_are_refused);
+	test(absolute_names_are_inside_the_layer);
+	test(a_link_as_parent_never_leads_outside);
+	test(a_directory_entry_does_not_change_what_a_link_points_to);
+	test(hard_links_stay_inside);
+	test(data_of_a_hard_link_is_not_written);
+	test(a_whiteout_is_a_device_of_zero);
+	test(whiteouts_of_nothing_are_refused);
+	test(a_whiteout_through_a_link_stays_inside);
+	test(names_in_utf8_come_through_pax_headers);
+	test(orders_to_overlayfs_are_not_taken_from_a_layer);
+	test(wrong_bytes_are_named_as_such_however_unpacking_fails);
+	test(another_diff_id_is_refused);
+	test(what_is_no_archive_is_refused);
+	return done_testing();
+}
