@@ -312,10 +312,8 @@ static int dispatch(const struct command *c, const char *path, const struct call
 	if (c->max_args >= 0 && p.args.n > (size_t)c->max_args)
 		return usage(&p, "too many arguments, from", p.args.v[c->max_args]);
 	rc = c->run(&call, e);
-	if (rc < 0 && c->failure) {
-		log_error("%s", e->msg);
-		return c->failure;
-	}
+	if (rc < 0 && !e->status)
+		e->status = c->failure;
 	return rc;
 }
 
@@ -335,5 +333,5 @@ int cli_main(const struct command *c, int argc, char **argv)
 	int rc = v ? dispatch(c, c->name, &top, words, &e) : fail(&e, ENOMEM, "arguments");
 	if (rc < 0)
 		log_error("%s", e.msg);
-	return rc < 0 ? 1 : rc;
+	return rc >= 0 ? rc : e.status ? e.status : 1;
 }

@@ -7,8 +7,9 @@
 
 /* Lives on the caller's stack, starts zeroed, and is filled by the first failure. */
 struct err {
-	int code; /* positive errno, 0 while nothing failed */
-	char msg[1020];
+	int code;   /* positive errno, 0 while nothing failed */
+	int status; /* exit status that fits it best (127: program not found, ...), 0: the usual one */
+	char msg[1016];
 };
 
 /* Records "FMT: strerror(errnum)" and returns -errnum. errnum may be negative; e may be NULL. */

@@ -5,36 +5,61 @@
 #include "base/file.h"
 #include "base/json.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct log_options options = { .fd = STDERR_FILENO, .level = LOG_WARN };
+static struct log_options options = { .level = LOG_WARN };
+static int file = -1;
 
-void log_set(const struct log_options *o)
+int log_open(const struct log_options *o, struct err *e)
 {
+	int fd = -1;
+	if (o->path) {
+		fd = open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+		if (fd < 0)
+			return fail(e, errno, "open log %s", o->path);
+	}
+	put_fd(&file, fd);
 	options = *o;
+	options.path = NULL;
+	return 0;
+}
+
+static void log_file(const char *level, const char *msg)
+{
+	char when[CLOCK_TEXT];
+	auto_buf line = { 0 };
+	clock_format(clock_now(), when);
+	if (options.json) {
+		buf_printf(&line, "{\"level\":\"%s\",\"msg\":", level);
+		json_string(&line, msg, strlen(msg));
+		buf_printf(&line, ",\"time\":\"%s\"}\n", when);
+	} else {
+		buf_printf(&line, "time=\"%s\" level=%s msg=", when, level);
+		json_string(&line, msg, strlen(msg));
+		buf_char(&line, '\n');
+	}
+	if (!line.failed)
+		write_all(file, line.p, line.len);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	static const char *const names[] = { "debug", "info", "warning", "error" };
-	char msg[2048], when[CLOCK_TEXT];
-	if (options.fd < 0 || level < options.level)
+	char msg[2048], line[2100];
+	if (level < options.level)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	auto_buf line = { 0 };
-	clock_format(clock_now(), when);
-	if (options.json) {
-		buf_printf(&line, "{\"level\":\"%s\",\"msg\":", names[level]);
-		json_string(&line, msg, strlen(msg));
-		buf_printf(&line, ",\"time\":\"%s\"}\n", when);
-	} else {
-		buf_printf(&line, "coracle: %s%s%s\n", level == LOG_ERROR ? "" : names[level],
-			   level == LOG_ERROR ? "" : ": ", msg);
-	}
-	write_all(options.fd, line.p, line.len);
+	if (file >= 0)
+		log_file(names[level], msg);
+	if (options.quiet)
+		return;
+	const char *name = level == LOG_ERROR ? "" : names[level];
+	int n = snprintf(line, sizeof(line), "coracle: %s%s%s\n", name, *name ? ": " : "", msg);
+	write_all(STDERR_FILENO, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }

@@ -2,18 +2,21 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 struct log_options {
-	int fd;		      /* where to write; -1: nowhere */
-	bool json;	      /* {"level":..,"msg":..,"time":..} a line, as runc's */
+	const char *path;     /* a file to append to, besides stderr; NULL: none */
+	bool json;	      /* there: {"level":..,"msg":..,"time":..} a line, as runc's */
 	enum log_level level; /* what is less is dropped */
+	bool quiet;	      /* nothing to stderr */
 };
 
-/* The default is text on stderr, from LOG_WARN up. The fd is kept, not closed. */
-void log_set(const struct log_options *o);
+/* The default is text on stderr, from LOG_WARN up. */
+int log_open(const struct log_options *o, struct err *e);
 
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -6,11 +6,12 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-/* linux/mount.h and sys/mount.h do not always go together: the few constants of the mount calls, here. */
+/* C libraries know these to different degrees, and linux/mount.h and sys/mount.h do not always go together. */
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
 #endif
@@ -32,12 +33,8 @@
 #ifndef FSMOUNT_CLOEXEC
 #define FSMOUNT_CLOEXEC 1
 #endif
-#ifndef FSCONFIG_CMD_CREATE
-#define FSCONFIG_SET_FLAG 0
-#define FSCONFIG_SET_STRING 1
-#define FSCONFIG_SET_FD 5
-#define FSCONFIG_CMD_CREATE 6
-#endif
+/* fsconfig's commands, under names of our own: some C libraries have the kernel's as an enum. */
+enum { FSC_FLAG = 0, FSC_STRING = 1, FSC_FD = 5, FSC_CREATE = 6 };
 #ifndef MOUNT_ATTR_RDONLY
 #define MOUNT_ATTR_RDONLY 0x00000001
 #define MOUNT_ATTR_NOSUID 0x00000002

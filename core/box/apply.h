@@ -1,0 +1,36 @@
+/* apply.h - the operations of a plan as functions of the child. System calls only: no memory is allocated, nothing
+ * is printed, the parent words what fails. */
+#ifndef BOX_APPLY_H
+#define BOX_APPLY_H
+
+#include "box/child.h"
+
+/* The child's own state. */
+struct self {
+	const struct child_setup *setup;
+	int sync;	     /* to the parent; -1 once it was told that we are ready */
+	int starter;	     /* who started us, to be told if execve fails; -1 */
+	int root;	     /* the root file system; -1 */
+	int terminal;	     /* slave of our pty; -1 */
+	int empty;	     /* a masked directory, to be cloned for the next; -1 */
+	int proc;	     /* a procfs of our own, attached nowhere; -1 */
+	const char *program; /* what OP_FIND found */
+};
+
+typedef int apply_function(struct self *s, const struct op *o);
+
+/* applyfs.c */
+apply_function apply_propagation, apply_root, apply_mount, apply_mknod, apply_symlink, apply_mask,
+	apply_readonly, apply_remount, apply_sysctl, apply_pivot, apply_root_propagation,
+	apply_root_readonly, apply_make_dir, apply_console;
+
+/* applyself.c */
+apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio, apply_loopback,
+	apply_hostname, apply_domainname, apply_limit, apply_schedule, apply_umask, apply_seccomp,
+	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_chdir, apply_find, apply_hook,
+	apply_exec;
+
+/* child.c: tells the parent, with an fd unless -1. */
+int self_tell(struct self *s, int kind, int fd);
+
+#endif

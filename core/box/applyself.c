@@ -1,0 +1,253 @@
+/* applyself.c - the child changes itself: namespaces, session, limits, credentials, and at last its program. */
+#include "box/apply.h"
+#include "base/file.h"
+#include "base/sys.h"
+#include "box/hook.h"
+#include "oci/capability.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+int apply_join(struct self *s, const struct op *o)
+{
+	(void)s;
+	return o->flags && setns(o->fd, (int)o->flags) < 0 ? -errno : 0;
+}
+
+int apply_unshare(struct self *s, const struct op *o)
+{
+	(void)s;
+	return unshare((int)o->flags) < 0 ? -errno : 0;
+}
+
+/* The system calls themselves: the C library's functions would look for threads. */
+int apply_become_root(struct self *s, const struct op *o)
+{
+	(void)s;
+	(void)o;
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+		return -errno;
+	syscall(SYS_setgroups, 0, NULL); /* not allowed without a privileged mapping, and then there are none */
+	return 0;
+}
+
+int apply_session(struct self *s, const struct op *o)
+{
+	(void)s;
+	if (setsid() < 0 && errno != EPERM)
+		return -errno;
+	/* A keyring less is no reason to fail: old kernels, filters and quotas. */
+	if (o->path)
+		syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->path);
+	return 0;
+}
+
+int apply_stdio(struct self *s, const struct op *o)
+{
+	(void)o;
+	int high[3];
+	for (int i = 0; i < 3; i++) {
+		int fd = s->setup->stdio[i];
+		high[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (fd >= 0 && high[i] < 0)
+			return -errno;
+	}
+	for (int i = 0; i < 3; i++)
+		if (high[i] >= 0 && dup2(high[i], i) < 0)
+			return -errno;
+	return 0;
+}
+
+int apply_loopback(struct self *s, const struct op *o)
+{
+	(void)s;
+	(void)o;
+	struct ifreq r = { .ifr_name = "lo" };
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : -errno;
+	if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
+		return -errno;
+	r.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &r) < 0 ? -errno : 0;
+}
+
+int apply_hostname(struct self *s, const struct op *o)
+{
+	(void)s;
+	return sethostname(o->path, strlen(o->path)) < 0 ? -errno : 0;
+}
+
+int apply_domainname(struct self *s, const struct op *o)
+{
+	(void)s;
+	return setdomainname(o->path, strlen(o->path)) < 0 ? -errno : 0;
+}
+
+int apply_limit(struct self *s, const struct op *o)
+{
+	(void)s;
+	struct rlimit l = { .rlim_cur = o->limit.soft, .rlim_max = o->limit.hard };
+	return setrlimit((unsigned)o->limit.resource, &l) < 0 ? -errno : 0;
+}
+
+int apply_schedule(struct self *s, const struct op *o)
+{
+	(void)s;
+	static const char *const classes[] = { "", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE",
+					       "IOPRIO_CLASS_IDLE" };
+	const struct spec_io_priority *p = o->process->io_priority;
+	for (int i = 1; p->cls && i < 4; i++)
+		if (!strcmp(p->cls, classes[i]))
+			return syscall(SYS_ioprio_set, 1, 0, (i << 13) | p->priority) < 0 ? -errno : 0;
+	return -EINVAL;
+}
+
+int apply_umask(struct self *s, const struct op *o)
+{
+	(void)s;
+	umask((mode_t)o->flags);
+	return 0;
+}
+
+int apply_seccomp(struct self *s, const struct op *o)
+{
+	(void)s;
+	struct sock_fprog program = { .len = o->seccomp.length, .filter = o->seccomp.program };
+	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->seccomp.flags, &program);
+	return rc < 0 ? -errno : 0;
+}
+
+int apply_bound(struct self *s, const struct op *o)
+{
+	(void)s;
+	for (int i = 0; i < 64; i++) {
+		int has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+		if (has < 0)
+			break; /* the kernel knows no more */
+		if (has && !(o->caps.bounding & (1ull << i)) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The workload may reopen its own stdio: pipes and its terminal become its user's. */
+static void own_stdio(const struct self *s, uid_t uid)
+{
+	for (int i = 0; i < 3; i++) {
+		struct stat st;
+		if (fstat(i, &st) < 0 || st.st_uid == uid)
+			continue;
+		if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || s->terminal >= 0)
+			(void)!fchown(i, uid, (gid_t)-1);
+	}
+}
+
+int apply_user(struct self *s, const struct op *o)
+{
+	const struct op_ids *u = &o->ids;
+	own_stdio(s, u->uid);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (syscall(SYS_setgroups, u->ngroups, u->groups) < 0 && (u->ngroups || errno != EPERM))
+		return -errno;
+	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
+	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return -errno;
+	return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int apply_caps(struct self *s, const struct op *o)
+{
+	(void)s;
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+	if (syscall(SYS_capget, &h, d) < 0)
+		return -errno;
+	/* What we have not ourselves we cannot give. */
+	uint64_t have = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	uint64_t permitted = o->caps.permitted & have, inheritable = o->caps.inheritable & have;
+	uint64_t effective = o->caps.effective & permitted;
+	for (int i = 0; i < 2; i++) {
+		d[i].permitted = (uint32_t)(permitted >> (32 * i));
+		d[i].inheritable = (uint32_t)(inheritable >> (32 * i));
+		d[i].effective = (uint32_t)(effective >> (32 * i));
+	}
+	if (syscall(SYS_capset, &h, d) < 0)
+		return -errno;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return -errno;
+	uint64_t ambient = o->caps.ambient & permitted & inheritable;
+	for (int i = 0; i < CAPABILITIES; i++)
+		if (ambient & (1ull << i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+int apply_no_new_privs(struct self *s, const struct op *o)
+{
+	(void)s;
+	(void)o;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int apply_chdir(struct self *s, const struct op *o)
+{
+	(void)s;
+	char cwd[PATH_MAX];
+	if (chdir(o->path) < 0)
+		return -errno;
+	/* Through a leaked fd one may stand outside the root: the kernel then says "(unreachable)". */
+	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));
+	return n < 0 ? -errno : cwd[0] == '/' ? 0 : -EXDEV;
+}
+
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
+int apply_find(struct self *s, const struct op *o)
+{
+	int worst = -ENOENT;
+	for (const char *const *path = o->exec.paths; *path; path++) {
+		struct stat st;
+		if (stat(*path, &st) < 0) {
+			if (errno == EACCES)
+				worst = -EACCES;
+			continue;
+		}
+		bool denied = !S_ISREG(st.st_mode) ||
+			      (syscall(SYS_faccessat2, AT_FDCWD, *path, X_OK, AT_EACCESS) < 0 &&
+			       errno == EACCES);
+		if (!denied) {
+			s->program = *path;
+			return 0;
+		}
+		worst = -EACCES;
+	}
+	return worst;
+}
+
+int apply_hook(struct self *s, const struct op *o)
+{
+	(void)s;
+	return hook_run(&o->exec);
+}
+
+int apply_exec(struct self *s, const struct op *o)
+{
+	execve(s->program, (char *const *)o->exec.argv, (char *const *)o->exec.envp);
+	return -errno;
+}

@@ -1,0 +1,261 @@
+/* child.c - the new process: born by clone3, applies its plan, becomes the workload; and its parent's side of it. */
+#include "box/child.h"
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/sys.h"
+#include "box/apply.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+
+int self_tell(struct self *s, int kind, int fd)
+{
+	struct child_message m = { .kind = kind };
+	return fd_send(s->sync, &m, sizeof(m), &fd, fd < 0 ? 0 : 1);
+}
+
+static int await_go(int sync)
+{
+	struct child_message m;
+	ssize_t n;
+	do {
+		n = recv(sync, &m, sizeof(m), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0) /* the parent is gone: nobody wants us */
+		_exit(1);
+	return m.kind == CHILD_GO ? 0 : -EPROTO;
+}
+
+static int apply_go(struct self *s, const struct op *o)
+{
+	(void)o;
+	return await_go(s->sync);
+}
+
+static int apply_parent_hooks(struct self *s, const struct op *o)
+{
+	(void)o;
+	int rc = self_tell(s, CHILD_HOOKS, -1);
+	return rc < 0 ? rc : await_go(s->sync);
+}
+
+static int apply_ready(struct self *s, const struct op *o)
+{
+	(void)o;
+	int rc = self_tell(s, CHILD_READY, -1);
+	put_fd(&s->sync, -1);
+	return rc;
+}
+
+/* A starter says one byte; whoever comes and goes without it only looked whether we still wait. */
+static int apply_start(struct self *s, const struct op *o)
+{
+	(void)o;
+	for (;;) {
+		char byte;
+		auto_close int fd = accept4(s->setup->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+			return -errno;
+		if (fd >= 0 && read(fd, &byte, 1) == 1) {
+			s->starter = take_fd(&fd);
+			return 0;
+		}
+	}
+}
+
+static apply_function *const apply[OP_KINDS] = {
+	[OP_GO] = apply_go,
+	[OP_JOIN] = apply_join,
+	[OP_UNSHARE] = apply_unshare,
+	[OP_BECOME_ROOT] = apply_become_root,
+	[OP_SESSION] = apply_session,
+	[OP_STDIO] = apply_stdio,
+	[OP_LOOPBACK] = apply_loopback,
+	[OP_HOSTNAME] = apply_hostname,
+	[OP_DOMAINNAME] = apply_domainname,
+	[OP_PROPAGATION] = apply_propagation,
+	[OP_ROOT] = apply_root,
+	[OP_MOUNT] = apply_mount,
+	[OP_MKNOD] = apply_mknod,
+	[OP_SYMLINK] = apply_symlink,
+	[OP_CONSOLE] = apply_console,
+	[OP_MASK] = apply_mask,
+	[OP_READONLY] = apply_readonly,
+	[OP_REMOUNT] = apply_remount,
+	[OP_SYSCTL] = apply_sysctl,
+	[OP_PARENT_HOOKS] = apply_parent_hooks,
+	[OP_HOOK] = apply_hook,
+	[OP_PIVOT] = apply_pivot,
+	[OP_ROOT_PROPAGATION] = apply_root_propagation,
+	[OP_ROOT_READONLY] = apply_root_readonly,
+	[OP_MAKE_DIR] = apply_make_dir,
+	[OP_LIMIT] = apply_limit,
+	[OP_SCHEDULE] = apply_schedule,
+	[OP_UMASK] = apply_umask,
+	[OP_SECCOMP] = apply_seccomp,
+	[OP_BOUND] = apply_bound,
+	[OP_USER] = apply_user,
+	[OP_CAPS] = apply_caps,
+	[OP_NO_NEW_PRIVS] = apply_no_new_privs,
+	[OP_CHDIR] = apply_chdir,
+	[OP_FIND] = apply_find,
+	[OP_READY] = apply_ready,
+	[OP_START] = apply_start,
+	[OP_EXEC] = apply_exec,
+};
+
+static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
+{
+	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
+	size_t n = strlen(o->what);
+	memcpy(m.what, o->what, n < sizeof(m.what) ? n : sizeof(m.what) - 1);
+	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
+	_exit(127);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	for (int i = 1; i < 32; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			sigaction(i, &usual, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn void child_main(const struct child_setup *setup, int sync)
+{
+	struct self s = { .setup = setup, .sync = sync, .starter = -1, .root = -1,
+			  .terminal = -1, .empty = -1, .proc = -1 };
+	const struct plan *p = setup->plan;
+	if (setup->close_fd >= 0)
+		close(setup->close_fd);
+	reset_signals();
+	/* Everything that we or whoever called us left open ends at execve. */
+	sys_close_range((unsigned)(3 + setup->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC);
+	umask(0);
+	for (size_t i = 0; i < p->n; i++) {
+		int rc = apply[p->v[i].kind](&s, &p->v[i]);
+		if (rc < 0)
+			give_up(&s, &p->v[i], rc);
+	}
+	_exit(127); /* a plan ends in execve */
+}
+
+/* Births into a pid namespace that is joined happen through the parent's pid_for_children, set and set back. */
+static int born_elsewhere(const struct plan *p, int *back, struct err *e)
+{
+	if (p->pid_ns < 0)
+		return 0;
+	*back = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (*back < 0)
+		return fail(e, errno, "open /proc/self/ns/pid");
+	if (setns(p->pid_ns, CLONE_NEWPID) < 0)
+		return fail(e, errno, "join the pid namespace");
+	return 0;
+}
+
+int child_clone(const struct child_setup *s, struct child *out, struct err *e)
+{
+	int pair[2], pidfd = -1;
+	auto_close int back = -1;
+	int into = s->cgroup ? cgroup_clone_fd(s->cgroup) : -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "make a socket pair");
+	auto_close int ours = pair[0], theirs = pair[1];
+	int rc = born_elsewhere(s->plan, &back, e);
+	if (rc < 0)
+		return rc;
+	/* Nobody in the container may look into us, not even for the moment that we are still ourselves in it. */
+	if (geteuid() == 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = into >= 0 ? (uint64_t)into : 0,
+	};
+	pid_t pid = sys_clone3(&args);
+	if (pid == 0) {
+		close(ours);
+		child_main(s, theirs);
+	}
+	int saved = errno;
+	if (back >= 0 && setns(back, CLONE_NEWPID) < 0)
+		rc = fail(e, errno, "return to our own pid namespace");
+	if (pid < 0)
+		return fail(e, saved, "clone a process with new namespaces (%#llx)",
+			    (unsigned long long)s->plan->clone_flags);
+	*out = (struct child){ .pid = pid, .pidfd = pidfd, .sync = take_fd(&ours) };
+	return rc;
+}
+
+int child_go(const struct child *c, struct err *e)
+{
+	struct child_message m = { .kind = CHILD_GO };
+	int rc = fd_send(c->sync, &m, sizeof(m), NULL, 0);
+	return rc < 0 ? fail(e, rc, "release the new process") : 0;
+}
+
+/* In runc's words, which podman and others match on; with the status that a shell would give. */
+static int exec_failure(const struct child_message *m, struct err *e)
+{
+	const char *name = m->what + strlen("exec: ");
+	int rc;
+	if (m->op == OP_FIND && m->error == ENOENT && !strchr(name, '/'))
+		rc = refuse(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+	else if (m->op == OP_FIND && m->error == ENOENT)
+		rc = refuse(e, ENOENT, "exec: \"%s\": stat %s: no such file or directory", name, name);
+	else if (m->error == EACCES)
+		rc = refuse(e, EACCES, "exec: \"%s\": permission denied", name);
+	else
+		rc = fail(e, m->error, "exec: \"%s\"", name);
+	if (e)
+		e->status = m->error == ENOENT ? 127 : 126;
+	return rc;
+}
+
+int child_failure(const struct child_message *m, struct err *e)
+{
+	if (m->op == OP_FIND || m->op == OP_EXEC)
+		return exec_failure(m, e);
+	if (m->op == OP_HOOK && m->error == ECANCELED)
+		return refuse(e, ECANCELED, "%s failed", m->what);
+	if (m->op == OP_CHDIR && m->error == EXDEV)
+		return refuse(e, EPERM, "%s: it is outside the container's root", m->what);
+	return fail(e, m->error, "%s", m->what);
+}
+
+int child_wait(const struct child *c, int *console, struct err *e)
+{
+	struct child_message m;
+	int fds[FDPASS_MAX];
+	int n = fd_receive(c->sync, &m, sizeof(m), fds);
+	if (n < 0)
+		return fail(e, n, "hear from the new process");
+	if (n == 0)
+		return 0;
+	if (n != (int)sizeof(m))
+		return refuse(e, EPROTO, "the new process said something strange");
+	m.what[sizeof(m.what) - 1] = 0;
+	if (m.kind == CHILD_FAILED)
+		return child_failure(&m, e);
+	if (m.kind == CHILD_CONSOLE && console)
+		*console = take_fd(&fds[0]);
+	for (size_t i = 0; i < FDPASS_MAX; i++)
+		put_fd(&fds[i], -1);
+	return m.kind;
+}

@@ -1,0 +1,55 @@
+/* child.h - the new process: born by clone3, applies its plan, becomes the workload; and its parent's side of it. */
+#ifndef BOX_CHILD_H
+#define BOX_CHILD_H
+
+#include "box/cgroup.h"
+#include "box/plan.h"
+
+#include <sys/types.h>
+
+/* What goes both ways on the socket between parent and child: one message each. */
+enum child_message_kind {
+	CHILD_FAILED = 1, /* error, kind, what */
+	CHILD_CONSOLE,	  /* with the pty's master */
+	CHILD_HOOKS,	  /* run your hooks and send CHILD_GO */
+	CHILD_READY,
+	CHILD_GO,
+};
+struct child_message {
+	int kind;
+	int error; /* errno */
+	int op;	   /* enum op_kind */
+	char what[400];
+};
+
+struct child_setup {
+	const struct plan *plan;
+	int stdio[3];	  /* -1: as they are */
+	int preserve_fds; /* 3 .. 3+n-1 stay open */
+	int listener;	  /* for OP_START; -1 */
+	int close_fd;	  /* a lock that must not live on in the child; -1 */
+	const struct cgroup *cgroup; /* NULL: none */
+};
+
+/* A born child that waits for child_go(). */
+struct child {
+	pid_t pid;
+	int pidfd, sync;
+};
+
+int child_clone(const struct child_setup *s, struct child *out, struct err *e);
+
+/* Lets it go on. */
+int child_go(const struct child *c, struct err *e);
+
+/* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket, which is a
+ * successful execve, as 0. Else the kind. console: where CHILD_CONSOLE's fd goes. */
+int child_wait(const struct child *c, int *console, struct err *e);
+
+/* Puts a message of CHILD_FAILED into words. */
+int child_failure(const struct child_message *m, struct err *e);
+
+/* Runs the plan; never returns. Used right after the clone. */
+_Noreturn void child_main(const struct child_setup *s, int sync);
+
+#endif

@@ -1,0 +1,87 @@
+/* hook.c - programs that the spec wants run at points of a container's life. */
+#include "box/hook.h"
+#include "base/file.h"
+#include "base/sys.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+static _Noreturn void hook_main(const struct op_exec *x, int input)
+{
+	if (dup2(input, 0) >= 0)
+		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
+	_exit(127);
+}
+
+static int hook_wait(pid_t pid, int timeout_ms)
+{
+	auto_close int pidfd = sys_pidfd_open(pid);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int status, rc = 0, n;
+	do {
+		n = pidfd < 0 ? 1 : poll(&p, 1, timeout_ms > 0 ? timeout_ms : -1);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0) {
+		sys_pidfd_send_signal(pidfd, SIGKILL);
+		rc = -ETIMEDOUT;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return rc < 0 ? rc : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
+}
+
+int hook_run(const struct op_exec *x)
+{
+	auto_close int input = memfd_create("state", MFD_CLOEXEC);
+	if (input < 0)
+		return -errno;
+	int rc = write_all(input, x->input, x->input_size);
+	if (rc < 0 || lseek(input, 0, SEEK_SET) < 0)
+		return rc < 0 ? rc : -errno;
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid = sys_clone3(&args);
+	if (pid == 0)
+		hook_main(x, input);
+	return pid < 0 ? -errno : hook_wait(pid, x->timeout_ms);
+}
+
+const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, struct arena *a)
+{
+	struct op_exec *x = arena_alloc(a, sizeof(*x));
+	const char **paths = arena_array(a, 2, sizeof(*paths));
+	const char **argv = arena_array(a, h->args.n + 2, sizeof(*argv));
+	const char **envp = arena_array(a, h->env.n + 1, sizeof(*envp));
+	if (!x || !paths || !argv || !envp)
+		return NULL;
+	paths[0] = argv[0] = h->path;
+	if (h->args.n)
+		memcpy(argv, h->args.v, h->args.n * sizeof(*argv));
+	if (h->env.n)
+		memcpy(envp, h->env.v, h->env.n * sizeof(*envp));
+	*x = (struct op_exec){
+		.name = h->path,
+		.paths = paths,
+		.argv = argv,
+		.envp = envp,
+		.input = state,
+		.input_size = strlen(state),
+		.timeout_ms = h->timeout.set ? (int)h->timeout.v * 1000 : 0,
+	};
+	return x;
+}
+
+int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct op_exec *x = hook_exec(&l->v[i], state, a);
+		int rc = x ? hook_run(x) : -E2BIG;
+		if (rc == -ECANCELED)
+			return refuse(e, ECANCELED, "hook %s failed", l->v[i].path);
+		if (rc < 0)
+			return fail(e, rc, "hook %s", l->v[i].path);
+	}
+	return 0;
+}

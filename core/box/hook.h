@@ -1,0 +1,18 @@
+/* hook.h - programs that the spec wants run at points of a container's life, with its state on their stdin. */
+#ifndef BOX_HOOK_H
+#define BOX_HOOK_H
+
+#include "base/err.h"
+#include "box/plan.h"
+
+/* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED when it did not
+ * exit with 0, or -errno. */
+int hook_run(const struct op_exec *x);
+
+/* Runs a list here, in the runtime's namespaces; the first failure ends it. state is JSON. */
+int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e);
+
+/* A hook of the spec as something to execute. NULL when the arena is full. */
+const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, struct arena *a);
+
+#endif

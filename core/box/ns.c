@@ -1,0 +1,71 @@
+/* ns.c - namespaces: their names, their flags, the id mappings of a user namespace. */
+#include "box/ns.h"
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct {
+	const char *type; /* in the spec */
+	const char *file; /* in /proc/PID/ns */
+	uint64_t flag;
+} kinds[] = {
+	{ "user", "user", CLONE_NEWUSER }, { "mount", "mnt", CLONE_NEWNS },
+	{ "pid", "pid", CLONE_NEWPID },	   { "network", "net", CLONE_NEWNET },
+	{ "ipc", "ipc", CLONE_NEWIPC },	   { "uts", "uts", CLONE_NEWUTS },
+	{ "cgroup", "cgroup", CLONE_NEWCGROUP }, { "time", "time", CLONE_NEWTIME },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+uint64_t ns_flag(const char *type)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].type, type))
+			return kinds[i].flag;
+	return 0;
+}
+
+uint64_t ns_different(pid_t pid)
+{
+	uint64_t flags = 0;
+	for (size_t i = 0; i < KINDS; i++) {
+		char theirs[64], ours[64];
+		struct stat a, b;
+		snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)pid, kinds[i].file);
+		snprintf(ours, sizeof(ours), "/proc/self/ns/%s", kinds[i].file);
+		if (stat(theirs, &a) == 0 && stat(ours, &b) == 0 &&
+		    (a.st_ino != b.st_ino || a.st_dev != b.st_dev))
+			flags |= kinds[i].flag;
+	}
+	return flags;
+}
+
+static int write_map(int proc, const char *name, const struct spec_id_mappings *m, struct err *e)
+{
+	auto_buf text = { 0 };
+	for (size_t i = 0; i < m->n; i++)
+		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", m->v[i].container_id,
+			   m->v[i].host_id, m->v[i].size);
+	if (!m->n)
+		return refuse(e, EINVAL, "a user namespace needs linux.uidMappings and gidMappings");
+	int rc = text.failed ? -ENOMEM : file_put(proc, name, text.p);
+	return rc < 0 ? fail(e, rc, "write %s", name) : 0;
+}
+
+int ns_map_ids(pid_t pid, const struct spec_linux *l, struct err *e)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	auto_close int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return fail(e, errno, "open %s", path);
+	int rc = write_map(proc, "uid_map", &l->uid_mappings, e);
+	if (rc == 0 && geteuid() != 0)
+		file_put(proc, "setgroups", "deny");
+	return rc == 0 ? write_map(proc, "gid_map", &l->gid_mappings, e) : rc;
+}

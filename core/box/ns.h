@@ -1,0 +1,27 @@
+/* ns.h - namespaces: their names, their flags, the id mappings of a user namespace. */
+#ifndef BOX_NS_H
+#define BOX_NS_H
+
+#include "base/err.h"
+#include "oci/spec.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#define CLONE_NEWANY                                                                            \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWUSER | \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
+
+/* "pid" to CLONE_NEWPID; 0 for an unknown name. */
+uint64_t ns_flag(const char *type);
+
+/* The CLONE_NEW* of those namespaces that process pid has and we have not. */
+uint64_t ns_different(pid_t pid);
+
+/* Writes a child's uid_map and gid_map (and denies setgroups where we are not privileged). */
+int ns_map_ids(pid_t pid, const struct spec_linux *l, struct err *e);
+
+#endif

@@ -1,0 +1,317 @@
+/* plan.c - what a new process has to do to itself before it is the workload. */
+#include "box/plan.h"
+#include "base/sys.h"
+#include "box/hook.h"
+#include "box/ns.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define PLAN_FIRST 64 /* operations; a common container has about 70 */
+
+struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
+{
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : PLAN_FIRST;
+		struct op *v = arena_array(p->arena, cap, sizeof(*v));
+		if (!v)
+			return NULL;
+		if (p->n)
+			memcpy(v, p->v, p->n * sizeof(*v));
+		p->v = v;
+		p->cap = cap;
+	}
+	va_list ap;
+	va_start(ap, what);
+	char *text = arena_vprintf(p->arena, what, ap);
+	va_end(ap);
+	if (!text)
+		return NULL;
+	struct op *o = &p->v[p->n++];
+	*o = (struct op){ .kind = kind, .what = text, .fd = -1 };
+	return o;
+}
+
+/* The same for operations that need no more than a path. */
+static int add(struct plan *p, enum op_kind kind, const char *what, const char *path, struct err *e)
+{
+	struct op *o = plan_add(p, kind, "%s%s%s", what, path ? " " : "", path ? path : "");
+	if (!o)
+		return fail(e, E2BIG, "%s", what);
+	o->path = path;
+	return 0;
+}
+
+static int add_flags(struct plan *p, enum op_kind kind, const char *what, uint64_t flags,
+		     struct err *e)
+{
+	struct op *o = plan_add(p, kind, "%s", what);
+	if (!o)
+		return fail(e, E2BIG, "%s", what);
+	o->flags = flags;
+	return 0;
+}
+
+/* Namespaces: new ones go into the clone, given ones are joined; a cgroup or time namespace is left for later. */
+static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unshare, struct err *e)
+{
+	for (size_t i = 0; i < s->linux_->namespaces.n; i++) {
+		const struct spec_namespace *n = &s->linux_->namespaces.v[i];
+		uint64_t flag = ns_flag(n->type);
+		if (!n->path || !*n->path) {
+			if (flag & (CLONE_NEWCGROUP | CLONE_NEWTIME))
+				*unshare |= flag;
+			else
+				p->clone_flags |= flag;
+			continue;
+		}
+		if (flag == CLONE_NEWPID) {
+			p->pid_ns_path = n->path;
+			continue;
+		}
+		struct op *o = plan_add(p, OP_JOIN, "join the %s namespace %s", n->type, n->path);
+		if (!o)
+			return fail(e, E2BIG, "namespaces");
+		o->path = n->path;
+		o->flags = flag;
+	}
+	if (p->clone_flags & CLONE_NEWUSER)
+		p->maps = s->linux_;
+	return 0;
+}
+
+/* A user namespace that is joined comes first: it gives the right to join the others. */
+static void order_joins(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind == OP_JOIN && p->v[i].flags == CLONE_NEWUSER) {
+			struct op o = p->v[i];
+			size_t first = i;
+			while (first > 0 && p->v[first - 1].kind == OP_JOIN)
+				first--;
+			memmove(&p->v[first + 1], &p->v[first], (i - first) * sizeof(o));
+			p->v[first] = o;
+		}
+}
+
+static uint64_t propagation(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint64_t flags;
+	} names[] = {
+		{ "private", MS_PRIVATE },	   { "rprivate", MS_PRIVATE | MS_REC },
+		{ "slave", MS_SLAVE },		   { "rslave", MS_SLAVE | MS_REC },
+		{ "shared", MS_SHARED },	   { "rshared", MS_SHARED | MS_REC },
+		{ "unbindable", MS_UNBINDABLE },   { "runbindable", MS_UNBINDABLE | MS_REC },
+	};
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i].name, name))
+			return names[i].flags;
+	return 0;
+}
+
+static int plan_root(struct plan *p, const struct plan_context *c, struct err *e)
+{
+	const char *name = c->spec->linux_->rootfs_propagation;
+	uint64_t wanted = propagation(name);
+	if (name && *name && !wanted)
+		return refuse(e, EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
+	/* Never private at once: what the host unmounts must go away here too. */
+	bool shared = (wanted & MS_SHARED) != 0;
+	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts",
+			   MS_REC | (shared ? MS_SHARED : MS_SLAVE), e);
+	if (rc < 0)
+		return rc;
+	struct op *o = plan_add(p, OP_ROOT, "mount the root file system %s",
+				c->detached_root ? "" : c->spec->root->path);
+	if (!o)
+		return fail(e, E2BIG, "root");
+	o->path = c->mount_point;
+	o->source = c->detached_root ? NULL : c->spec->root->path;
+	return 0;
+}
+
+static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < s->linux_->sysctl.n; i++) {
+		const struct pair *pair = &s->linux_->sysctl.v[i];
+		struct op *o = plan_add(p, OP_SYSCTL, "set sysctl %s to '%s'", pair->key, pair->value);
+		char *path = arena_str(p->arena, pair->key);
+		if (!o || !path)
+			return fail(e, E2BIG, "sysctl");
+		/* "net.ipv4.conf.eth0/1.x" swaps the two, as sysctl(8) does; "net/ipv4/..." is a path already. */
+		if (path[strcspn(path, "./")] == '.')
+			for (char *at = path; *at; at++)
+				*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
+		o->path = path;
+		o->source = pair->value;
+	}
+	for (size_t i = 0; rc == 0 && i < s->linux_->readonly_paths.n; i++)
+		rc = add(p, OP_READONLY, "make read-only", s->linux_->readonly_paths.v[i], e);
+	for (size_t i = 0; rc == 0 && i < s->linux_->masked_paths.n; i++)
+		rc = add(p, OP_MASK, "mask", s->linux_->masked_paths.v[i], e);
+	return rc;
+}
+
+static int plan_hooks(struct plan *p, const struct spec_hook_list *l, const char *state,
+		      struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct op *o = plan_add(p, OP_HOOK, "hook %s", l->v[i].path);
+		const struct op_exec *x = o ? hook_exec(&l->v[i], state, p->arena) : NULL;
+		if (!x)
+			return fail(e, E2BIG, "hooks");
+		o->exec = *x;
+	}
+	return 0;
+}
+
+static int plan_console(struct plan *p, const struct spec_process *s, struct err *e)
+{
+	const struct spec_size *size = s->console_size;
+	if (!s->terminal)
+		return 0;
+	return add_flags(p, OP_CONSOLE, "make the terminal",
+			 size ? (size->height & 0xffff) << 16 | (size->width & 0xffff) : 0, e);
+}
+
+/* Everything up to and including the file system. */
+static int plan_place(struct plan *p, const struct plan_context *c, struct err *e)
+{
+	const struct spec *s = c->spec;
+	int rc = plan_root(p, c, e);
+	if (rc == 0)
+		rc = mount_plan(p, c, e);
+	if (rc == 0)
+		rc = device_plan(p, c, e);
+	if (rc == 0)
+		rc = plan_console(p, s->process, e);
+	if (rc == 0 && s->hooks &&
+	    (s->hooks->prestart.n || s->hooks->create_runtime.n))
+		rc = add(p, OP_PARENT_HOOKS, "run the createRuntime hooks", NULL, e);
+	if (rc == 0 && s->hooks)
+		rc = plan_hooks(p, &s->hooks->create_container, c->state_json, e);
+	if (rc == 0)
+		rc = plan_paths(p, s, e);
+	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
+		const struct spec_mount *m = &s->mounts.v[i];
+		if (strcmp(m->destination, "/dev") || strs_has(&m->options, "bind") ||
+		    strs_has(&m->options, "rbind") || !strs_has(&m->options, "ro"))
+			continue;
+		rc = add(p, OP_REMOUNT, "make read-only", "/dev", e);
+		if (rc == 0)
+			p->v[p->n - 1].flags = MOUNT_ATTR_RDONLY;
+	}
+	if (rc == 0)
+		rc = add_flags(p, OP_PIVOT, "make the root file system /", c->no_pivot, e);
+	uint64_t wanted = propagation(s->linux_->rootfs_propagation);
+	if (rc == 0 && wanted)
+		rc = add_flags(p, OP_ROOT_PROPAGATION, "set the propagation of /", wanted, e);
+	if (rc == 0 && s->root->readonly)
+		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
+	return rc;
+}
+
+/* From credentials to execve: the same for init and for exec, which has no context. */
+static int plan_become(struct plan *p, const struct spec_process *s, const struct spec *spec,
+		       const struct plan_context *init, struct err *e)
+{
+	const struct spec_seccomp *seccomp = spec->linux_->seccomp;
+	struct op_exec exec;
+	int rc = process_plan(p, s, spec, e);
+	if (rc == 0)
+		rc = exec_prepare(p, s, &exec, e);
+	if (rc < 0)
+		return rc;
+	rc = add(p, OP_FIND, "exec:", exec.name, e);
+	if (rc < 0)
+		return rc;
+	p->v[p->n - 1].exec = exec;
+	if (init)
+		rc = add(p, OP_READY, "report to the parent", NULL, e);
+	if (rc == 0 && init)
+		rc = add(p, OP_START, "wait for the start", NULL, e);
+	if (rc == 0 && init && spec->hooks)
+		rc = plan_hooks(p, &spec->hooks->start_container, init->state_json, e);
+	/* Last, so that it need not allow what is done above; without no_new_privs it had to come earlier. */
+	if (rc == 0 && seccomp && s->no_new_privileges)
+		rc = seccomp_plan(p, seccomp, e);
+	if (rc == 0)
+		rc = add(p, OP_EXEC, "exec:", exec.name, e);
+	if (rc == 0)
+		p->v[p->n - 1].exec = exec;
+	return rc;
+}
+
+static int plan_begin(struct plan *p, struct arena *a, struct err *e)
+{
+	*p = (struct plan){ .arena = a, .pid_ns = -1 };
+	return add(p, OP_GO, "wait for the parent", NULL, e);
+}
+
+int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e)
+{
+	const struct spec *s = c->spec;
+	uint64_t unshare = 0;
+	struct plan plan, *p = &plan;
+	if (!spec_namespace(s, "mount"))
+		return refuse(e, ENOTSUP, "linux.namespaces: a mount namespace is needed");
+	int rc = plan_begin(p, a, e);
+	if (rc == 0)
+		rc = plan_namespaces(p, s, &unshare, e);
+	order_joins(p);
+	if (rc == 0 && unshare)
+		rc = add_flags(p, OP_UNSHARE, "make namespaces", unshare, e);
+	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
+		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
+	char *key = c->no_new_keyring ? NULL : arena_printf(a, "_ses.%s", c->id);
+	if (rc == 0)
+		rc = add(p, OP_SESSION, "start a session", key, e);
+	if (rc == 0)
+		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
+	if (rc == 0 && (p->clone_flags & CLONE_NEWNET))
+		rc = add(p, OP_LOOPBACK, "bring up the loopback device", NULL, e);
+	if (rc == 0 && s->hostname && *s->hostname)
+		rc = add(p, OP_HOSTNAME, "set hostname", s->hostname, e);
+	if (rc == 0 && s->domainname && *s->domainname)
+		rc = add(p, OP_DOMAINNAME, "set domainname", s->domainname, e);
+	if (rc == 0)
+		rc = plan_place(p, c, e);
+	if (rc == 0 && s->process && s->process->cwd)
+		rc = add(p, OP_MAKE_DIR, "make directory", s->process->cwd, e);
+	if (rc == 0)
+		rc = plan_become(p, s->process, s, c, e);
+	if (rc < 0)
+		return rc;
+	*out = plan;
+	return 0;
+}
+
+int plan_exec(const struct spec_process *process, const struct spec *s, int init_pidfd,
+	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e)
+{
+	struct plan plan, *p = &plan;
+	int rc = plan_begin(p, a, e);
+	if (rc == 0)
+		rc = add_flags(p, OP_JOIN, "join the container's namespaces", namespaces, e);
+	if (rc < 0)
+		return rc;
+	p->v[p->n - 1].fd = init_pidfd;
+	if (namespaces & CLONE_NEWUSER)
+		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
+	if (rc == 0)
+		rc = add(p, OP_SESSION, "start a session", NULL, e);
+	if (rc == 0)
+		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
+	if (rc == 0)
+		rc = plan_console(p, process, e);
+	if (rc == 0)
+		rc = plan_become(p, process, s, NULL, e);
+	if (rc < 0)
+		return rc;
+	*out = plan;
+	return 0;
+}

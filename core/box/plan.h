@@ -1,0 +1,182 @@
+/* plan.h - what a new process has to do to itself before it is the workload: an array of operations.
+ * The parent makes it out of the spec (allocating, changing nothing); the child applies it (system calls only). */
+#ifndef BOX_PLAN_H
+#define BOX_PLAN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "box/cgroup.h"
+#include "oci/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum op_kind {
+	OP_GO = 1,	   /* wait until the parent has put us into our cgroup and mapped our ids */
+	OP_JOIN,	   /* setns: fd, flags (CLONE_NEW*) */
+	OP_UNSHARE,	   /* flags */
+	OP_BECOME_ROOT,	   /* of a new user namespace */
+	OP_SESSION,	   /* setsid, a keyring named path (or none when NULL) */
+	OP_STDIO,	   /* fds 0, 1, 2 */
+	OP_LOOPBACK,	   /* lo up */
+	OP_HOSTNAME,	   /* path: the name */
+	OP_DOMAINNAME,
+	OP_PROPAGATION,	   /* of all mounts: flags MS_* */
+	OP_ROOT,	   /* attach the root file system: fd, onto path */
+	OP_MOUNT,	   /* struct op_mount */
+	OP_MKNOD,	   /* path, device */
+	OP_SYMLINK,	   /* path -> source */
+	OP_CONSOLE,	   /* a pty; the master goes to the parent */
+	OP_MASK,	   /* path shows nothing */
+	OP_READONLY,	   /* path cannot be written */
+	OP_REMOUNT,	   /* the mount at path gets the attributes of flags */
+	OP_SYSCTL,	   /* path (below /proc/sys) = source */
+	OP_PARENT_HOOKS,   /* the parent runs hooks outside, and answers */
+	OP_HOOK,	   /* struct op_exec: run it here */
+	OP_PIVOT,	   /* the root file system becomes / */
+	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
+	OP_ROOT_READONLY,
+	OP_MAKE_DIR,	   /* path, for a cwd that does not exist */
+	OP_LIMIT,	   /* rlimit: resource, soft, hard */
+	OP_SCHEDULE,	   /* scheduler, io priority */
+	OP_UMASK,	   /* flags: the mask */
+	OP_SECCOMP,	   /* struct op_seccomp */
+	OP_BOUND,	   /* drop all but these from the capability bounding set */
+	OP_USER,	   /* ids */
+	OP_CAPS,	   /* the other four sets */
+	OP_NO_NEW_PRIVS,
+	OP_CHDIR,	   /* path; must be inside the root */
+	OP_FIND,	   /* the program exists and may be executed: struct op_exec */
+	OP_READY,	   /* tell the parent that all is made */
+	OP_START,	   /* wait on the listening socket until somebody starts us */
+	OP_EXEC,	   /* struct op_exec: become the workload */
+	OP_KINDS
+};
+
+struct mount_option {
+	const char *key, *value; /* value NULL: a flag */
+};
+
+/* How to make a mount: attributes (MOUNT_ATTR_*), propagation, and for a new file system its own options. */
+struct op_mount {
+	const char *type;   /* NULL: a bind */
+	const char *source; /* bind: absolute path on the host, opened by plan_open() */
+	struct {
+		struct mount_option *v;
+		size_t n;
+	} options;
+	uint64_t set, clear;		  /* attributes of the mount itself */
+	uint64_t set_recursive, clear_recursive; /* of it and all below it (rro, rnosuid, ...) */
+	uint64_t propagation[2];	  /* MS_*, in order; 0: none */
+	bool recursive;			  /* rbind */
+	bool real_directory;		  /* proc, sysfs: the target may not be a symbolic link */
+};
+
+struct op_device {
+	mode_t mode; /* S_IFCHR, ... and permissions */
+	dev_t number;
+	uid_t uid;
+	gid_t gid;
+	bool bind; /* in a user namespace: the host's node, which mknod may not make */
+};
+
+struct op_caps {
+	uint64_t bounding, effective, permitted, inheritable, ambient;
+};
+
+struct op_ids {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t ngroups;
+	bool keep_groups; /* setgroups is not allowed in this user namespace */
+};
+
+struct op_seccomp {
+	void *program; /* struct sock_filter [] */
+	unsigned short length;
+	unsigned flags;
+};
+
+struct op_exec {
+	const char *name;	  /* argv[0] as given */
+	const char *const *paths; /* where to look, NULL-ended */
+	const char *const *argv;
+	const char *const *envp;
+	const char *input; /* hook: its stdin */
+	size_t input_size;
+	int timeout_ms; /* hook: 0 none */
+};
+
+struct op {
+	enum op_kind kind;
+	const char *what; /* for the message: "mount proc on /proc" */
+	const char *path, *source;
+	int fd; /* opened by plan_open(); -1 */
+	uint64_t flags;
+	union {
+		struct op_mount mount;
+		struct op_device device;
+		struct op_caps caps;
+		struct op_ids ids;
+		struct op_seccomp seccomp;
+		struct op_exec exec;
+		struct {
+			int resource;
+			uint64_t soft, hard;
+		} limit;
+		const struct spec_process *process;
+	};
+};
+
+struct plan {
+	struct op *v;
+	size_t n, cap;
+	struct arena *arena;
+	uint64_t clone_flags; /* CLONE_NEW* for clone3 */
+	const struct spec_linux *maps; /* id mappings to write, when there is a new user namespace */
+	int pid_ns;	      /* a pid namespace to be born in, opened by plan_open(); -1 */
+	const char *pid_ns_path;
+};
+
+/* What the plan of a whole container needs to know besides its spec. */
+struct plan_context {
+	const struct spec *spec;
+	const char *id, *bundle;
+	const char *mount_point;     /* an existing directory to attach the root to while it is being made */
+	const struct cgroup *cgroup; /* for cgroup mounts */
+	bool detached_root;	     /* the caller brings a detached mount: put its fd into the OP_ROOT */
+	bool no_pivot, no_new_keyring;
+	const char *state_json; /* stdin of hooks that run inside */
+};
+
+/* The plan of a container's init. Opens nothing. */
+int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
+
+/* The plan of one more process in the namespaces of the process that init_pidfd holds; namespaces: CLONE_NEW* to join. */
+int plan_exec(const struct spec_process *p, const struct spec *s, int init_pidfd,
+	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e);
+
+/* Opens what the operations need from the host (bind sources, namespaces), and closes it. */
+int plan_open(struct plan *p, int bundle_dir, struct err *e);
+void plan_close(struct plan *p);
+
+/* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is full. */
+struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Parts of a plan, each made beside the kernel noun that it is about. */
+int mount_plan(struct plan *p, const struct plan_context *c, struct err *e);   /* mount.c */
+int device_plan(struct plan *p, const struct plan_context *c, struct err *e);  /* dev.c */
+int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
+		 struct err *e); /* process.c: limits, ids, capabilities */
+int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,
+		 struct err *e); /* process.c: argv, envp, where to look */
+int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e); /* seccomp.c */
+
+/* One line an operation: to look at, and to compare in tests. */
+void plan_print(const struct plan *p, struct buf *out);
+
+#endif

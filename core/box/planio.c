@@ -1,0 +1,95 @@
+/* planio.c - a plan's ties to the host: what must be open before the child is born; and a plan as text. */
+#include "box/plan.h"
+#include "base/file.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+
+/* A detached clone of the source: made here, where its path means what the caller meant. */
+static int open_bind(struct op *o, int bundle_dir, struct err *e)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (o->mount.recursive ? AT_RECURSIVE : 0);
+	o->fd = sys_open_tree(bundle_dir, o->mount.source, flags);
+	return o->fd < 0 ? fail(e, errno, "%s: %s", o->what, o->mount.source) : 0;
+}
+
+static int open_root(struct op *o, int bundle_dir, struct err *e)
+{
+	if (!o->source) /* brought by the caller */
+		return 0;
+	o->fd = sys_open_tree(bundle_dir, o->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	return o->fd < 0 ? fail(e, errno, "root file system %s", o->source) : 0;
+}
+
+static int open_namespace(const char *path, int bundle_dir, const char *what, struct err *e)
+{
+	int fd = openat(bundle_dir, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail(e, errno, "%s", what) : fd;
+}
+
+int plan_open(struct plan *p, int bundle_dir, struct err *e)
+{
+	int rc = 0;
+	if (p->pid_ns_path) {
+		p->pid_ns = open_namespace(p->pid_ns_path, bundle_dir, "join the pid namespace", e);
+		rc = p->pid_ns < 0 ? p->pid_ns : 0;
+	}
+	for (size_t i = 0; rc == 0 && i < p->n; i++) {
+		struct op *o = &p->v[i];
+		if (o->kind == OP_MOUNT && !o->mount.type)
+			rc = open_bind(o, bundle_dir, e);
+		else if (o->kind == OP_ROOT)
+			rc = open_root(o, bundle_dir, e);
+		else if (o->kind == OP_JOIN && o->path)
+			rc = o->fd = open_namespace(o->path, bundle_dir, o->what, e);
+		rc = rc > 0 ? 0 : rc;
+	}
+	return rc;
+}
+
+void plan_close(struct plan *p)
+{
+	put_fd(&p->pid_ns, -1);
+	for (size_t i = 0; i < p->n; i++) {
+		struct op *o = &p->v[i];
+		bool ours = (o->kind == OP_MOUNT && !o->mount.type) || (o->kind == OP_ROOT && o->source) ||
+			    (o->kind == OP_JOIN && o->path);
+		if (ours)
+			put_fd(&o->fd, -1);
+	}
+}
+
+static void print_mount(const struct op_mount *m, struct buf *out)
+{
+	for (size_t i = 0; i < m->options.n; i++)
+		buf_printf(out, " %s%s%s", m->options.v[i].key, m->options.v[i].value ? "=" : "",
+			   m->options.v[i].value ? m->options.v[i].value : "");
+	if (m->set || m->clear)
+		buf_printf(out, " set=%#" PRIx64 " clear=%#" PRIx64, m->set, m->clear);
+	if (m->set_recursive || m->clear_recursive)
+		buf_printf(out, " rset=%#" PRIx64 " rclear=%#" PRIx64, m->set_recursive,
+			   m->clear_recursive);
+	if (m->propagation[0])
+		buf_printf(out, " propagation=%#" PRIx64 ",%#" PRIx64, m->propagation[0],
+			   m->propagation[1]);
+}
+
+void plan_print(const struct plan *p, struct buf *out)
+{
+	buf_printf(out, "clone %#" PRIx64 "\n", p->clone_flags);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct op *o = &p->v[i];
+		buf_str(out, o->what);
+		if (o->kind == OP_MOUNT)
+			print_mount(&o->mount, out);
+		else if (o->kind == OP_BOUND || o->kind == OP_CAPS)
+			buf_printf(out, " %#" PRIx64 " %#" PRIx64 " %#" PRIx64 " %#" PRIx64
+				   " %#" PRIx64,
+				   o->caps.bounding, o->caps.effective, o->caps.permitted,
+				   o->caps.inheritable, o->caps.ambient);
+		else if (o->flags)
+			buf_printf(out, " %#" PRIx64, o->flags);
+		buf_char(out, '\n');
+	}
+}

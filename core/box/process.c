@@ -1,0 +1,205 @@
+/* process.c - what a process is allowed: limits, user and groups, capabilities; and where its program is. */
+#include "box/plan.h"
+#include "oci/capability.h"
+#include "base/sys.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const struct {
+	const char *name;
+	int resource;
+} limits[] = {
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
+};
+
+static int limit_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (!strcmp(limits[i].name, name))
+			return limits[i].resource;
+	return -EINVAL;
+}
+
+static int plan_limits(struct plan *p, const struct spec_process *s, struct err *e)
+{
+	for (size_t i = 0; i < s->rlimits.n; i++) {
+		const struct spec_rlimit *l = &s->rlimits.v[i];
+		int resource = limit_find(l->type);
+		if (resource < 0)
+			return refuse(e, EINVAL, "process.rlimits[%zu]: unknown limit '%s'", i, l->type);
+		struct op *o = plan_add(p, OP_LIMIT, "set %s to %" PRIu64 ":%" PRIu64, l->type,
+					l->soft, l->hard);
+		if (!o)
+			return fail(e, E2BIG, "process.rlimits");
+		o->limit.resource = resource;
+		o->limit.soft = l->soft;
+		o->limit.hard = l->hard;
+	}
+	return 0;
+}
+
+static int plan_user(struct plan *p, const struct spec_process *s, struct err *e)
+{
+	struct op *o = plan_add(p, OP_USER, "become user %" PRIu32 ":%" PRIu32, s->user.uid,
+				s->user.gid);
+	gid_t *groups = arena_array(p->arena, s->user.additional_gids.n, sizeof(*groups));
+	if (!o || !groups)
+		return fail(e, E2BIG, "process.user");
+	for (size_t i = 0; i < s->user.additional_gids.n; i++)
+		groups[i] = s->user.additional_gids.v[i];
+	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n, false };
+	return 0;
+}
+
+static int caps_parse(const struct strs *l, const char *set, uint64_t *out, struct err *e)
+{
+	uint64_t bits = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		int n = capability_parse(l->v[i]);
+		if (n < 0)
+			return refuse(e, EINVAL, "process.capabilities.%s: unknown capability '%s'", set,
+				      l->v[i]);
+		bits |= 1ull << n;
+	}
+	*out = bits;
+	return 0;
+}
+
+static int plan_caps(struct plan *p, const struct spec_process *s, struct op_caps *caps,
+		     struct err *e)
+{
+	const struct spec_capabilities *c = s->capabilities;
+	int rc = 0;
+	*caps = (struct op_caps){ 0 };
+	if (c) {
+		rc = caps_parse(&c->bounding, "bounding", &caps->bounding, e);
+		if (rc == 0)
+			rc = caps_parse(&c->effective, "effective", &caps->effective, e);
+		if (rc == 0)
+			rc = caps_parse(&c->permitted, "permitted", &caps->permitted, e);
+		if (rc == 0)
+			rc = caps_parse(&c->inheritable, "inheritable", &caps->inheritable, e);
+		if (rc == 0)
+			rc = caps_parse(&c->ambient, "ambient", &caps->ambient, e);
+	}
+	struct op *o = rc == 0 ? plan_add(p, OP_BOUND, "drop capabilities") : NULL;
+	if (rc == 0 && !o)
+		return fail(e, E2BIG, "process.capabilities");
+	if (o)
+		o->caps = *caps;
+	return rc;
+}
+
+static int simple(struct plan *p, enum op_kind kind, const char *what, const char *path,
+		  const struct spec_process *s, struct err *e)
+{
+	struct op *o = plan_add(p, kind, "%s%s", what, path ? path : "");
+	if (!o)
+		return fail(e, E2BIG, "process");
+	o->path = path;
+	if (kind == OP_SCHEDULE)
+		o->process = s;
+	return 0;
+}
+
+int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
+		 struct err *e)
+{
+	struct op_caps caps;
+	int rc = plan_limits(p, s, e);
+	if (s->scheduler)
+		return refuse(e, ENOTSUP, "process.scheduler is not supported");
+	if (s->io_priority && rc == 0)
+		rc = simple(p, OP_SCHEDULE, "set the I/O priority", NULL, s, e);
+	if (rc == 0)
+		rc = simple(p, OP_UMASK, "set the umask", NULL, s, e);
+	if (rc < 0)
+		return rc;
+	p->v[p->n - 1].flags = s->user.umask.set ? (uint64_t)s->user.umask.v : 022;
+	rc = plan_caps(p, s, &caps, e);
+	if (rc == 0 && spec->linux_->seccomp && !s->no_new_privileges)
+		rc = seccomp_plan(p, spec->linux_->seccomp, e);
+	/* As root still: the user may not be allowed to go through all the directories above. */
+	if (rc == 0)
+		rc = simple(p, OP_CHDIR, "chdir to ", s->cwd, s, e);
+	if (rc == 0)
+		rc = plan_user(p, s, e);
+	if (rc == 0)
+		rc = simple(p, OP_CAPS, "set capabilities", NULL, s, e);
+	if (rc < 0)
+		return rc;
+	p->v[p->n - 1].caps = caps;
+	return s->no_new_privileges ? simple(p, OP_NO_NEW_PRIVS, "set no_new_privs", NULL, s, e) : 0;
+}
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static const char *env_find(const struct strs *env, const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t i = env->n; i-- > 0;) /* the last one counts */
+		if (!strncmp(env->v[i], name, n) && env->v[i][n] == '=')
+			return env->v[i] + n + 1;
+	return NULL;
+}
+
+/* Every place that a name without a slash may be at. */
+static const char **search(struct plan *p, const char *name, const char *path)
+{
+	size_t n = 2;
+	for (const char *at = path; *at; at++)
+		n += *at == ':';
+	const char **v = arena_array(p->arena, n, sizeof(*v));
+	if (!v)
+		return NULL;
+	n = 0;
+	for (const char *at = path;; at++) {
+		size_t len = strcspn(at, ":");
+		v[n] = len ? arena_printf(p->arena, "%.*s/%s", (int)len, at, name) :
+			     arena_printf(p->arena, "./%s", name);
+		if (!v[n++])
+			return NULL;
+		at += len;
+		if (!*at)
+			return v;
+	}
+}
+
+static const char *const *copied(struct arena *a, const struct strs *l)
+{
+	const char **v = arena_array(a, l->n + 1, sizeof(*v));
+	if (v && l->n)
+		memcpy(v, l->v, l->n * sizeof(*v));
+	return v;
+}
+
+int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out, struct err *e)
+{
+	const char *name = s->args.v[0], *path = env_find(&s->env, "PATH");
+	const char **where = strchr(name, '/') ? arena_array(p->arena, 2, sizeof(*where)) :
+						 search(p, name, path ? path : DEFAULT_PATH);
+	if (where && strchr(name, '/'))
+		where[0] = name;
+	*out = (struct op_exec){ .name = name,
+				 .paths = where,
+				 .argv = copied(p->arena, &s->args),
+				 .envp = copied(p->arena, &s->env) };
+	return where && out->argv && out->envp ? 0 : fail(e, E2BIG, "process.args");
+}

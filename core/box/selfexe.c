@@ -1,0 +1,55 @@
+/* selfexe.c - this program's own file, out of reach of the containers it makes. */
+#include "box/selfexe.h"
+#include "base/file.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+extern char **environ;
+
+static int read_only_clone(void)
+{
+	struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+						   MOUNT_ATTR_NODEV };
+	auto_close int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe",
+					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int sealed_copy(void)
+{
+	struct stat st;
+	auto_close int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	auto_close int to = memfd_create("coracle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+		return -errno;
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(to, from, NULL, (size_t)left);
+		if (n <= 0)
+			return -EIO;
+		left -= n;
+	}
+	if (fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	return take_fd(&to);
+}
+
+void selfexe_protect(char **argv)
+{
+	/* execveat of an fd shows as /dev/fd/N: then this is the second time. */
+	const char *as = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+	if (as && !strncmp(as, "/dev/fd/", 8))
+		return;
+	auto_close int fd = read_only_clone();
+	if (fd < 0)
+		fd = sealed_copy();
+	if (fd >= 0)
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+}

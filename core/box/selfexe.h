@@ -1,0 +1,10 @@
+/* selfexe.h - this program's own file, out of reach of the containers it makes (CVE-2019-5736). */
+#ifndef BOX_SELFEXE_H
+#define BOX_SELFEXE_H
+
+/* Executes this program again from a read-only detached clone of its mount (or, where the kernel cannot, from a
+ * sealed memory file), so that /proc/PID/exe of what becomes a container's process cannot be written through.
+ * Returns when that is already so, or cannot be done. Call it first thing in main. */
+void selfexe_protect(char **argv);
+
+#endif

@@ -1,0 +1,243 @@
+/* container.c - a container as its directory and record: open, look, list, lock. */
+#include "container/container.h"
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/sys.h"
+#include "container/inside.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+
+#define RECORD_MEMORY ((size_t)8 << 20) /* address space, not memory */
+
+int container_id_check(const char *id, struct err *e)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
+	size_t n = strlen(id);
+	if (!n || n > ID_MAX || strspn(id, allowed) != n || *id == '.' || *id == '-')
+		return refuse(e, EINVAL,
+			      "invalid container id '%.80s': use 1 to %d of A-Z a-z 0-9 _ + - . and "
+			      "neither '.' nor '-' first",
+			      id, ID_MAX);
+	return 0;
+}
+
+struct container *container_new(const char *root, const char *id, struct err *e)
+{
+	struct arena *a = arena_new(RECORD_MEMORY);
+	struct container *c = a ? arena_alloc(a, sizeof(*c)) : NULL;
+	if (!c) {
+		arena_free(a);
+		fail(e, ENOMEM, "container %s", id);
+		return NULL;
+	}
+	*c = (struct container){ .arena = a, .dir = -1, .pidfd = -1 };
+	c->root = arena_str(a, root);
+	c->id = arena_str(a, id);
+	return c;
+}
+
+void container_close(struct container *c)
+{
+	if (!c)
+		return;
+	put_fd(&c->dir, -1);
+	put_fd(&c->pidfd, -1);
+	arena_free(c->arena);
+}
+
+int container_lock(struct container *c, int flags, struct err *e)
+{
+	auto_close int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+	if (fd < 0)
+		return errno == ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id) :
+					 fail(e, errno, "lock container %s", c->id);
+	do {
+		rc = flock(fd, LOCK_EX | flags);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return errno == EWOULDBLOCK ? refuse(e, EBUSY, "container %s is in use", c->id) :
+					      fail(e, errno, "lock container %s", c->id);
+	return take_fd(&fd);
+}
+
+int container_reload(struct container *c, struct err *e)
+{
+	struct state s;
+	int rc = state_read(c->dir, c->arena, &s, e);
+	if (rc < 0)
+		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id) :
+				       within(e, "container %s", c->id);
+	c->state = s;
+	if (c->pidfd < 0 && s.pid > 0) {
+		int fd = proc_open(s.pid, s.start_time);
+		c->pidfd = fd < 0 ? -1 : fd;
+	}
+	return 0;
+}
+
+int container_dir(const char *root, const char *id, struct err *e)
+{
+	auto_close int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = at < 0 ? -1 : openat(at, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return refuse(e, ENOENT, "container %s does not exist", id);
+	return fail(e, errno, "open the state of container %s in %s", id, root);
+}
+
+int container_open(const char *root, const char *id, struct container **out, struct err *e)
+{
+	int rc = container_id_check(id, e);
+	if (rc < 0)
+		return rc;
+	int dir = container_dir(root, id, e);
+	if (dir < 0)
+		return dir;
+	struct container *c = container_new(root, id, e);
+	if (!c) {
+		close(dir);
+		return -ENOMEM;
+	}
+	c->dir = dir;
+	rc = container_reload(c, e);
+	if (rc < 0) {
+		container_close(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+/* Whether init still waits for its start: only then somebody accepts. */
+static bool waits(const struct container *c)
+{
+	int fd = unix_connect(c->dir, START_SOCKET, SOCK_STREAM, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+enum status container_status(struct container *c)
+{
+	int recorded = status_parse(c->state.status);
+	if (recorded == STATUS_CREATING || recorded == STATUS_STOPPED)
+		return (enum status)recorded;
+	if (c->pidfd < 0 || proc_ended(c->pidfd))
+		return STATUS_STOPPED;
+	if (recorded == STATUS_CREATED)
+		return waits(c) ? STATUS_CREATED : STATUS_RUNNING;
+	return (enum status)recorded;
+}
+
+int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e)
+{
+	int rc = spec_read(c->dir, SPEC_COPY, a, out, e);
+	return rc < 0 ? within(e, "container %s", c->id) : 0;
+}
+
+int container_save(struct container *c, struct err *e)
+{
+	int rc = state_save(c->dir, &c->state, e);
+	return rc < 0 ? within(e, "container %s", c->id) : 0;
+}
+
+int container_cgroup(struct container *c, struct cgroup *out, struct err *e)
+{
+	return cgroup_open(&c->state.cgroups, c->arena, out, e);
+}
+
+int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e)
+{
+	struct cgroup cg;
+	int rc = container_cgroup(c, &cg, e);
+	if (rc < 0)
+		return rc;
+	rc = cgroup_pids(&cg, a, out, e);
+	cgroup_close(&cg);
+	return rc;
+}
+
+bool container_oom(struct container *c)
+{
+	struct cgroup cg;
+	if (container_cgroup(c, &cg, NULL) < 0)
+		return false;
+	bool oom = cgroup_oom_kills(&cg) > 0;
+	cgroup_close(&cg);
+	return oom;
+}
+
+int container_record_exit(struct container *c, struct exit_status st, bool oom, struct err *e)
+{
+	auto_close int lock = container_lock(c, 0, e);
+	if (lock < 0)
+		return lock;
+	int rc = container_reload(c, e);
+	if (rc < 0 || c->state.has_exit)
+		return rc;
+	c->state.status = status_name(STATUS_STOPPED);
+	c->state.finished = clock_now();
+	c->state.has_exit = true;
+	c->state.exit_code = st.code;
+	c->state.exit_signal = st.signal;
+	c->state.oom = oom;
+	return container_save(c, e);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct state *)a)->id, ((const struct state *)b)->id);
+}
+
+/* What is true now goes into the copy that a list holds. */
+static int list_one(const char *root, const char *id, struct arena *a, struct state *out)
+{
+	struct container *c;
+	*out = (struct state){ .id = arena_str(a, id), .status = "unknown" };
+	if (container_open(root, id, &c, NULL) < 0)
+		return out->id ? 0 : -E2BIG;
+	struct state s;
+	if (state_read(c->dir, a, &s, NULL) == 0)
+		*out = s;
+	out->status = status_name(container_status(c));
+	if (container_status(c) == STATUS_STOPPED)
+		out->pid = 0;
+	container_close(c);
+	return 0;
+}
+
+static int count_ids(DIR *d)
+{
+	int n = 0;
+	for (struct dirent *entry; (entry = readdir(d));)
+		n += container_id_check(entry->d_name, NULL) == 0;
+	rewinddir(d);
+	return n;
+}
+
+int container_list(const char *root, struct arena *a, struct container_list *out, struct err *e)
+{
+	*out = (struct container_list){ 0 };
+	DIR *d = opendir(root);
+	if (!d)
+		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
+	int n = count_ids(d), rc = 0;
+	struct state *v = arena_array(a, (size_t)n, sizeof(*v));
+	size_t i = 0;
+	for (struct dirent *entry; v && rc == 0 && i < (size_t)n && (entry = readdir(d));)
+		if (container_id_check(entry->d_name, NULL) == 0)
+			rc = list_one(root, entry->d_name, a, &v[i++]);
+	closedir(d);
+	if (!v || rc < 0)
+		return fail(e, E2BIG, "read %s", root);
+	qsort(v, i, sizeof(*v), by_id);
+	*out = (struct container_list){ v, i };
+	return 0;
+}

@@ -1,0 +1,370 @@
+/* create.c - making a container: claim the id, read the spec, make the plan, clone, wait until it is ready. */
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "box/child.h"
+#include "box/ns.h"
+#include "container/inside.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define WORK_MEMORY ((size_t)64 << 20) /* address space for spec and plan */
+
+/* Everything that lives while one container is being made. */
+struct making {
+	const struct create_request *r;
+	struct container *c;
+	struct arena *a;
+	const struct spec *spec;
+	int bundle, listener, lock;
+	struct cgroup cgroup;
+	struct plan plan;
+	struct child child;
+	int console;
+};
+
+/* The directory is the claim: whoever makes it owns the id. */
+static int claim(struct making *m, struct err *e)
+{
+	const char *id = m->r->id;
+	int rc = container_id_check(id, e);
+	if (rc < 0)
+		return rc;
+	auto_close int root = dir_make(AT_FDCWD, m->r->root, 0700, e);
+	if (root < 0)
+		return within(e, "state directory %s (choose another with --root)", m->r->root);
+	struct container *c = container_new(m->r->root, id, e);
+	if (!c)
+		return -ENOMEM;
+	if (mkdirat(root, id, 0700) < 0) {
+		rc = errno == EEXIST ?
+			     refuse(e, EEXIST, "container with given ID already exists: %s (remove it "
+					       "first, or choose another)", id) :
+			     fail(e, errno, "make %s/%s (choose another state directory with --root)",
+				  m->r->root, id);
+		container_close(c);
+		return rc;
+	}
+	m->c = c;
+	c->dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	m->lock = c->dir < 0 ? fail(e, errno, "open %s/%s", m->r->root, id) : container_lock(c, 0, e);
+	return m->lock < 0 ? m->lock : 0;
+}
+
+static int read_spec(struct making *m, struct err *e)
+{
+	m->bundle = open(m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->bundle < 0)
+		return fail(e, errno, "open bundle %s", m->r->bundle);
+	auto_buf text = { .max = SPEC_MAX };
+	int rc;
+	if (m->r->spec) {
+		m->spec = m->r->spec;
+		spec_write(m->spec, 0, &text);
+	} else {
+		rc = file_read(m->bundle, "config.json", &text, e);
+		if (rc == 0)
+			rc = spec_parse(text.p, text.len, m->a, &m->spec, e);
+		if (rc < 0)
+			return within(e, "%s/config.json", m->r->bundle);
+	}
+	if (!m->spec->process)
+		return refuse(e, EINVAL, "%s/config.json: process: missing", m->r->bundle);
+	if (!m->spec->linux_)
+		return refuse(e, EINVAL, "%s/config.json: linux: missing", m->r->bundle);
+	if (m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
+		return refuse(e, EINVAL, "%s/config.json: root.path: missing", m->r->bundle);
+	/* The copy is for exec, which wants it as it was now. */
+	auto_close int fd = openat(m->c->dir, SPEC_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	rc = fd < 0 ? -errno : text.failed ? -ENOMEM : write_all(fd, text.p, text.len);
+	return rc < 0 ? fail(e, rc, "copy the spec of container %s", m->r->id) : 0;
+}
+
+static int own_namespaces(struct making *m, struct strs *out)
+{
+	const char **v = arena_array(m->c->arena, m->spec->linux_->namespaces.n + 1, sizeof(*v));
+	size_t n = 0;
+	for (size_t i = 0; v && i < m->spec->linux_->namespaces.n; i++)
+		if (!m->spec->linux_->namespaces.v[i].path)
+			v[n++] = arena_str(m->c->arena, m->spec->linux_->namespaces.v[i].type);
+	*out = (struct strs){ v, n };
+	return v ? 0 : -E2BIG;
+}
+
+static int copy_annotations(struct making *m, struct pairs *out)
+{
+	struct pair *v = arena_array(m->c->arena, m->spec->annotations.n, sizeof(*v));
+	for (size_t i = 0; v && i < m->spec->annotations.n; i++) {
+		v[i].key = arena_str(m->c->arena, m->spec->annotations.v[i].key);
+		v[i].value = arena_str(m->c->arena, m->spec->annotations.v[i].value);
+		if (!v[i].key || !v[i].value)
+			return -E2BIG;
+	}
+	*out = (struct pairs){ v, m->spec->annotations.n };
+	return v ? 0 : -E2BIG;
+}
+
+static const char *copied(struct making *m, const char *s)
+{
+	return s ? arena_str(m->c->arena, s) : NULL;
+}
+
+static const char *rootfs_path(struct making *m)
+{
+	const char *path = m->spec->root ? m->spec->root->path : NULL;
+	if (!path)
+		return NULL;
+	return *path == '/' ? copied(m, path) :
+			      arena_printf(m->c->arena, "%s/%s", m->r->bundle, path);
+}
+
+/* What will have to be undone is written down before any of it exists. */
+static int record(struct making *m, struct err *e)
+{
+	struct state *s = &m->c->state;
+	*s = (struct state){
+		.version = STATE_VERSION,
+		.id = m->c->id,
+		.bundle = copied(m, m->r->bundle),
+		.oci_version = copied(m, m->spec->oci_version),
+		.engine = m->r->engine ? copied(m, m->r->engine) : "native",
+		.status = status_name(STATUS_CREATING),
+		.owner = m->r->owner_kind ? getpid() : 0,
+		.owner_start_time = m->r->owner_kind ? proc_start_time(getpid(), NULL) : 0,
+		.owner_kind = copied(m, m->r->owner_kind),
+		.rootfs = rootfs_path(m),
+		.image = copied(m, m->r->image),
+		.log = copied(m, m->r->log),
+		.created = clock_now(),
+		.auto_remove = m->r->auto_remove,
+	};
+	int rc = cgroup_locate(m->spec->linux_->cgroups_path, m->c->id, m->a, &m->cgroup, e);
+	if (rc < 0)
+		return rc;
+	if (cgroup_paths(&m->cgroup, m->c->arena, &s->cgroups) < 0 ||
+	    own_namespaces(m, &s->namespaces) < 0 || copy_annotations(m, &s->annotations) < 0)
+		return refuse(e, E2BIG, "container %s: the spec is too large", m->c->id);
+	return container_save(m->c, e);
+}
+
+static int make_cgroup(struct making *m, struct err *e)
+{
+	const struct spec_resources *r = m->spec->linux_->resources;
+	int rc = cgroup_make(&m->cgroup, e);
+	if (rc == 0 && r)
+		rc = cgroup_limit(&m->cgroup, r, e);
+	if (rc == 0)
+		rc = cgroup_devices(&m->cgroup, r, e);
+	return rc;
+}
+
+/* The root as a directory to look into: for HOME. */
+static int open_root(struct making *m)
+{
+	if (m->r->rootfs_fd >= 0)
+		return openat(m->r->rootfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return openat(m->bundle, m->spec->root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int make_plan(struct making *m, struct err *e)
+{
+	struct spec *spec = arena_alloc(m->a, sizeof(*spec));
+	auto_close int root = open_root(m);
+	auto_buf state = { 0 };
+	if (!spec)
+		return fail(e, E2BIG, "container %s", m->c->id);
+	if (root < 0)
+		return fail(e, errno, "root file system %s", m->spec->root->path);
+	*spec = *m->spec;
+	const struct spec_process *process;
+	int rc = process_with_home(m->spec->process, root, m->a, &process, e);
+	if (rc < 0)
+		return rc;
+	spec->process = (struct spec_process *)(uintptr_t)process;
+	state_write_oci(&m->c->state, "created", 0, &state);
+	const struct plan_context context = {
+		.spec = spec,
+		.id = m->c->id,
+		.bundle = m->r->bundle,
+		.mount_point = arena_printf(m->a, "%s/%s", m->r->root, m->c->id),
+		.cgroup = &m->cgroup,
+		.detached_root = m->r->rootfs_fd >= 0,
+		.no_pivot = m->r->no_pivot,
+		.no_new_keyring = m->r->no_new_keyring,
+		.state_json = state.p ? arena_str(m->a, state.p) : "{}",
+	};
+	rc = plan_create(&context, m->a, &m->plan, e);
+	if (rc == 0)
+		rc = plan_open(&m->plan, m->bundle, e);
+	for (size_t i = 0; rc == 0 && m->r->rootfs_fd >= 0 && i < m->plan.n; i++)
+		if (m->plan.v[i].kind == OP_ROOT)
+			m->plan.v[i].fd = m->r->rootfs_fd;
+	return rc;
+}
+
+static int launch(struct making *m, struct err *e)
+{
+	m->listener = unix_listen(m->c->dir, START_SOCKET, SOCK_STREAM, e);
+	if (m->listener < 0)
+		return m->listener;
+	struct child_setup setup = {
+		.plan = &m->plan,
+		.stdio = { m->r->stdio[0], m->r->stdio[1], m->r->stdio[2] },
+		.preserve_fds = m->r->preserve_fds,
+		.listener = m->listener,
+		.close_fd = m->lock,
+		.cgroup = &m->cgroup,
+	};
+	int rc = child_clone(&setup, &m->child, e);
+	if (rc < 0)
+		return rc;
+	m->c->pidfd = m->child.pidfd;
+	m->c->state.pid = m->child.pid;
+	m->c->state.start_time = proc_start_time(m->child.pid, NULL);
+	return 0;
+}
+
+static int set_oom_score(struct making *m, struct err *e)
+{
+	const struct opt_i64 *adj = &m->spec->process->oom_score_adj;
+	char path[48], text[16];
+	if (!adj->set)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)m->child.pid);
+	snprintf(text, sizeof(text), "%lld", (long long)adj->v);
+	int rc = file_put(AT_FDCWD, path, text);
+	if (rc == -EACCES || rc == -EPERM)
+		return refuse(e, EPERM, "process.oomScoreAdj: %s is below what this machine allows here; "
+					"lowering it needs CAP_SYS_RESOURCE", text);
+	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
+}
+
+static int release(struct making *m, struct err *e)
+{
+	int rc = 0;
+	if (cgroup_clone_fd(&m->cgroup) < 0)
+		rc = cgroup_attach(&m->cgroup, m->child.pid, e);
+	if (rc == 0 && m->plan.maps)
+		rc = ns_map_ids(m->child.pid, m->plan.maps, e);
+	if (rc == 0)
+		rc = set_oom_score(m, e);
+	return rc == 0 ? child_go(&m->child, e) : rc;
+}
+
+static int run_hooks(struct making *m, struct err *e)
+{
+	const struct spec_hooks *h = m->spec->hooks;
+	int rc = container_hooks(m->c, &h->prestart, "created", e);
+	if (rc == 0)
+		rc = container_hooks(m->c, &h->create_runtime, "created", e);
+	return rc == 0 ? child_go(&m->child, e) : rc;
+}
+
+/* Hears the child out until it is ready. */
+static int attend(struct making *m, struct err *e)
+{
+	for (;;) {
+		int kind = child_wait(&m->child, &m->console, e);
+		int rc = kind < 0 ? kind : 0;
+		if (kind == CHILD_READY)
+			return 0;
+		if (kind == 0)
+			rc = refuse(e, ECHILD, "the container's init ended before it was ready; its memory "
+					       "limit may be too small");
+		if (kind == CHILD_HOOKS)
+			rc = run_hooks(m, e);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static int hand_over(struct making *m, struct err *e)
+{
+	int rc = 0;
+	if (m->console >= 0 && m->r->console_socket)
+		rc = console_send(m->r->console_socket, m->console, e);
+	else if (m->console >= 0 && m->r->console_fd)
+		*m->r->console_fd = take_fd(&m->console);
+	m->c->state.status = status_name(STATUS_CREATED);
+	if (rc == 0)
+		rc = container_save(m->c, e);
+	if (rc == 0 && m->r->pid_file)
+		rc = pid_file_write(m->r->pid_file, m->child.pid, e);
+	return rc;
+}
+
+static int make(struct making *m, struct err *e)
+{
+	int rc = claim(m, e);
+	if (rc == 0)
+		rc = read_spec(m, e);
+	if (rc == 0 && m->spec->process->terminal && !m->r->console_socket && !m->r->console_fd)
+		rc = refuse(e, EINVAL, "cannot allocate tty if runc will detach without setting console "
+				       "socket: process.terminal is true, give --console-socket");
+	if (rc == 0 && !m->spec->process->terminal && m->r->console_socket)
+		rc = refuse(e, EINVAL, "--console-socket is of no use: process.terminal is false");
+	if (rc == 0)
+		rc = record(m, e);
+	if (rc == 0)
+		rc = make_cgroup(m, e);
+	if (rc == 0)
+		rc = make_plan(m, e);
+	if (rc == 0)
+		rc = launch(m, e);
+	if (rc == 0)
+		rc = release(m, e);
+	if (rc == 0)
+		rc = attend(m, e);
+	return rc == 0 ? hand_over(m, e) : rc;
+}
+
+/* What failed half way goes the way of what crashed. */
+static void undo(struct making *m)
+{
+	struct err why = { 0 };
+	struct exit_status st;
+	if (!m->c || m->c->dir < 0)
+		return;
+	if (m->child.pid > 0) {
+		put_fd(&m->child.sync, -1);
+		sys_pidfd_send_signal(m->child.pidfd, SIGKILL);
+		proc_reap(m->child.pidfd, &st);
+	}
+	if (container_undo(m->c, NULL, false, &why) < 0)
+		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id, why.msg);
+}
+
+static void let_go(struct making *m)
+{
+	plan_close(&m->plan);
+	cgroup_close(&m->cgroup);
+	put_fd(&m->child.sync, -1);
+	put_fd(&m->listener, -1);
+	put_fd(&m->console, -1);
+	put_fd(&m->bundle, -1);
+	put_fd(&m->lock, -1);
+	arena_free(m->a);
+}
+
+int container_create(const struct create_request *r, struct container **out, struct err *e)
+{
+	struct making m = { .r = r, .bundle = -1, .listener = -1, .lock = -1, .console = -1,
+			    .plan = { .pid_ns = -1 }, .child = { .sync = -1, .pidfd = -1 },
+			    .a = arena_new(WORK_MEMORY) };
+	if (!m.a)
+		return fail(e, ENOMEM, "container %s", r->id);
+	int rc = make(&m, e);
+	if (rc < 0)
+		undo(&m);
+	let_go(&m);
+	if (rc < 0)
+		container_close(m.c);
+	else
+		*out = m.c;
+	return rc;
+}

@@ -1,0 +1,180 @@
+/* delete.c - the end of a container, whether it was asked for, crashed or never came to be: one path. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "container/inside.h"
+#include "container/lifecycle.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+
+static void tell(const struct cleanup_report *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void tell(const struct cleanup_report *r, const char *fmt, ...)
+{
+	char line[4400];
+	if (!r)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	r->line(r->arg, line);
+}
+
+static int undo_processes(struct container *c, struct cgroup *cg, const struct cleanup_report *r,
+			  bool dry_run, struct err *e)
+{
+	struct u32s pids = { 0 };
+	int rc = 0;
+	if (r && cgroup_pids(cg, c->arena, &pids, NULL) == 0)
+		for (size_t i = 0; i < pids.n; i++)
+			tell(r, "process %u of container %s", pids.v[i], c->id);
+	if (dry_run)
+		return 0;
+	if (c->pidfd >= 0 && !proc_ended(c->pidfd)) {
+		sys_pidfd_send_signal(c->pidfd, SIGKILL);
+		cgroup_freeze(cg, false, NULL); /* v1: the frozen do not die */
+		rc = proc_wait_end(c->pidfd, -1);
+	}
+	if (rc < 0)
+		return fail(e, rc, "wait for the end of process %d", c->state.pid);
+	return cgroup_kill(cg, e);
+}
+
+static int undo_mounts(struct container *c, const struct cleanup_report *r, bool dry_run,
+		       struct err *e)
+{
+	for (size_t i = c->state.mounts.n; i-- > 0;) {
+		const char *path = c->state.mounts.v[i];
+		tell(r, "mount %s of container %s", path, c->id);
+		if (!dry_run && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+		    errno != ENOENT)
+			return fail(e, errno, "unmount %s", path);
+	}
+	return 0;
+}
+
+static void tell_cgroups(struct container *c, const struct cgroup *cg,
+			 const struct cleanup_report *r)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->v[i].fd >= 0)
+			tell(r, "cgroup %s of container %s", cg->v[i].path, c->id);
+}
+
+int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e)
+{
+	struct cgroup cg = { 0 };
+	int rc = container_cgroup(c, &cg, e);
+	if (rc == 0)
+		rc = undo_processes(c, &cg, r, dry_run, e);
+	if (rc == 0)
+		rc = undo_mounts(c, r, dry_run, e);
+	if (rc == 0 && r)
+		tell_cgroups(c, &cg, r);
+	if (rc == 0 && !dry_run)
+		rc = cgroup_remove(&cg, e);
+	cgroup_close(&cg);
+	if (rc < 0)
+		return rc;
+	tell(r, "state %s/%s", c->root, c->id);
+	if (dry_run)
+		return 0;
+	auto_close int root = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? fail(e, errno, "open %s", c->root) : tree_remove(root, c->id, e);
+}
+
+static void poststop(struct container *c)
+{
+	struct err e = { 0 };
+	const struct spec *spec;
+	auto_arena *a = arena_new(SPEC_MAX * 16);
+	if (!a || container_spec(c, a, &spec, &e) < 0 || !spec->hooks || !spec->hooks->poststop.n)
+		return;
+	/* The spec: a failing poststop hook is logged, and the others and the removal go on. */
+	for (size_t i = 0; i < spec->hooks->poststop.n; i++) {
+		struct spec_hook_list one = { &spec->hooks->poststop.v[i], 1 };
+		if (container_hooks(c, &one, "stopped", &e) < 0)
+			log_warn("container %s: %s", c->id, e.msg);
+	}
+}
+
+int container_delete(struct container *c, bool force, struct err *e)
+{
+	auto_close int lock = container_lock(c, 0, e);
+	if (lock < 0)
+		return lock == -ENOENT ? 0 : lock;
+	int rc = container_reload(c, e);
+	if (rc == -ENOENT) { /* gone while we waited for the lock, or never finished */
+		return container_undo(c, NULL, false, e);
+	}
+	if (rc == 0 && !force)
+		rc = lifecycle_check(container_status(c), EV_DELETE, c->id, e);
+	if (rc < 0)
+		return rc;
+	poststop(c);
+	return container_undo(c, NULL, false, e);
+}
+
+/* A record that cannot be read was never completed, and what it would tell of was never made. */
+int container_cleanup(const char *root, const char *id, bool dry_run,
+		      const struct cleanup_report *r, struct err *e)
+{
+	int rc = container_id_check(id, e);
+	int dir = rc == 0 ? container_dir(root, id, e) : rc;
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	struct container *c = container_new(root, id, e);
+	if (!c) {
+		close(dir);
+		return -ENOMEM;
+	}
+	c->dir = dir;
+	auto_close int lock = container_lock(c, LOCK_NB, e);
+	rc = lock < 0 ? lock : 0;
+	if (rc == 0) {
+		container_reload(c, NULL);
+		rc = container_undo(c, r, dry_run, e);
+	}
+	container_close(c);
+	return rc;
+}
+
+static bool owner_gone(const struct state *s)
+{
+	if (s->owner <= 0)
+		return false;
+	int fd = proc_open(s->owner, s->owner_start_time);
+	if (fd >= 0)
+		close(fd);
+	return fd == -ESRCH;
+}
+
+bool container_orphaned(const char *root, const char *id)
+{
+	int dir = container_dir(root, id, NULL);
+	if (dir < 0)
+		return false;
+	struct container *c = container_new(root, id, NULL);
+	if (!c) {
+		close(dir);
+		return false;
+	}
+	c->dir = dir;
+	auto_close int lock = container_lock(c, LOCK_NB, NULL);
+	bool orphaned = false;
+	if (lock >= 0) {
+		bool read = container_reload(c, NULL) == 0;
+		orphaned = !read || status_parse(c->state.status) == STATUS_CREATING ||
+			   (owner_gone(&c->state) && !c->state.has_exit);
+	}
+	container_close(c);
+	return orphaned;
+}

@@ -1,0 +1,137 @@
+/* exec.c - one process more in a running container. */
+#include "base/file.h"
+#include "base/sys.h"
+#include "box/child.h"
+#include "box/ns.h"
+#include "container/inside.h"
+#include "container/lifecycle.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define WORK_MEMORY ((size_t)64 << 20)
+
+struct joining {
+	struct container *c;
+	const struct exec_request *r;
+	struct arena *a;
+	struct plan plan;
+	struct cgroup cgroup;
+	struct child child;
+	int console;
+};
+
+static int make_plan(struct joining *j, struct err *e)
+{
+	const struct spec *spec;
+	const struct spec_process *process;
+	char path[32];
+	uint64_t namespaces = ns_different(j->c->state.pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
+	auto_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return fail(e, errno, "root of container %s", j->c->id);
+	int rc = container_spec(j->c, j->a, &spec, e);
+	if (rc == 0)
+		rc = process_with_home(j->r->process, root, j->a, &process, e);
+	if (rc == 0)
+		rc = plan_exec(process, spec, j->c->pidfd, namespaces & ~(uint64_t)CLONE_NEWPID, j->a,
+			       &j->plan, e);
+	if (rc == 0 && namespaces & CLONE_NEWPID)
+		j->plan.pid_ns = j->c->pidfd; /* setns takes the pidfd itself (Linux 5.8) */
+	return rc;
+}
+
+static int launch(struct joining *j, struct err *e)
+{
+	int rc = container_cgroup(j->c, &j->cgroup, e);
+	if (rc < 0)
+		return rc;
+	struct child_setup setup = {
+		.plan = &j->plan,
+		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
+		.preserve_fds = j->r->preserve_fds,
+		.listener = -1,
+		.close_fd = -1,
+		.cgroup = &j->cgroup,
+	};
+	rc = child_clone(&setup, &j->child, e);
+	if (rc < 0)
+		return rc;
+	if (cgroup_clone_fd(&j->cgroup) < 0)
+		rc = cgroup_attach(&j->cgroup, j->child.pid, e);
+	return rc == 0 ? child_go(&j->child, e) : rc;
+}
+
+/* The end of the socket is a successful execve. */
+static int attend(struct joining *j, struct err *e)
+{
+	int kind;
+	do {
+		kind = child_wait(&j->child, &j->console, e);
+	} while (kind > 0);
+	return kind;
+}
+
+static int hand_over(struct joining *j, struct err *e)
+{
+	int rc = 0;
+	if (j->console >= 0 && j->r->console_socket)
+		rc = console_send(j->r->console_socket, j->console, e);
+	else if (j->console >= 0 && j->r->console_fd)
+		*j->r->console_fd = take_fd(&j->console);
+	if (rc == 0 && j->r->pid_file)
+		rc = pid_file_write(j->r->pid_file, j->child.pid, e);
+	return rc;
+}
+
+static void undo(struct joining *j)
+{
+	struct exit_status st;
+	if (j->child.pid <= 0)
+		return;
+	put_fd(&j->child.sync, -1);
+	sys_pidfd_send_signal(j->child.pidfd, SIGKILL);
+	proc_reap(j->child.pidfd, &st);
+	put_fd(&j->child.pidfd, -1);
+}
+
+static int join(struct joining *j, struct process *out, struct err *e)
+{
+	enum status s = container_status(j->c);
+	bool frozen_allowed = s == STATUS_PAUSED && j->r->ignore_paused;
+	int rc = frozen_allowed ? 0 : lifecycle_check(s, EV_EXEC, j->c->id, e);
+	if (rc == 0)
+		rc = make_plan(j, e);
+	if (rc == 0)
+		rc = launch(j, e);
+	if (rc == 0)
+		rc = attend(j, e);
+	if (rc == 0)
+		rc = hand_over(j, e);
+	if (rc == 0)
+		*out = (struct process){ j->child.pid, j->child.pidfd,
+					 proc_start_time(j->child.pid, NULL) };
+	return rc;
+}
+
+int container_exec(struct container *c, const struct exec_request *r, struct process *out,
+		   struct err *e)
+{
+	struct joining j = { .c = c, .r = r, .a = arena_new(WORK_MEMORY), .console = -1,
+			     .plan = { .pid_ns = -1 }, .child = { .sync = -1, .pidfd = -1 } };
+	if (!j.a)
+		return fail(e, ENOMEM, "exec in container %s", c->id);
+	int rc = container_reload(c, e);
+	if (rc == 0)
+		rc = join(&j, out, e);
+	if (rc < 0)
+		undo(&j);
+	put_fd(&j.child.sync, -1);
+	put_fd(&j.console, -1);
+	cgroup_close(&j.cgroup);
+	arena_free(j.a);
+	return rc;
+}

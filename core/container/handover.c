@@ -1,0 +1,78 @@
+/* handover.c - what a new process is given and what others are told of it: terminal, pid file, HOME, hooks. */
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "box/hook.h"
+#include "box/passwd.h"
+#include "container/inside.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int console_send(const char *path, int master, struct err *e)
+{
+	char dir[4096], name[4096];
+	snprintf(dir, sizeof(dir), "%s", path);
+	snprintf(name, sizeof(name), "%s", path);
+	auto_close int at = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return fail(e, errno, "console socket %s", path);
+	auto_close int sock = unix_connect(at, basename(name), SOCK_STREAM, e);
+	if (sock < 0)
+		return within(e, "console socket %s", path);
+	int rc = fd_send(sock, "/dev/pts/ptmx", strlen("/dev/pts/ptmx"), &master, 1);
+	return rc < 0 ? fail(e, rc, "console socket %s", path) : 0;
+}
+
+int pid_file_write(const char *path, pid_t pid, struct err *e)
+{
+	char dir[4096], name[4096], text[16];
+	snprintf(dir, sizeof(dir), "%s", path);
+	snprintf(name, sizeof(name), "%s", path);
+	auto_close int at = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return fail(e, errno, "pid file %s", path);
+	int n = snprintf(text, sizeof(text), "%d", (int)pid);
+	int rc = file_replace(at, basename(name), text, (size_t)n, 0644, e);
+	return rc < 0 ? within(e, "pid file %s", path) : 0;
+}
+
+static bool has_home(const struct strs *env)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (!strncmp(env->v[i], "HOME=", 5))
+			return true;
+	return false;
+}
+
+int process_with_home(const struct spec_process *p, int root, struct arena *a,
+		      const struct spec_process **out, struct err *e)
+{
+	*out = p;
+	if (has_home(&p->env))
+		return 0;
+	struct spec_process *copy = arena_alloc(a, sizeof(*copy));
+	const char **env = arena_array(a, p->env.n + 2, sizeof(*env));
+	const char *home = arena_printf(a, "HOME=%s", passwd_home(root, p->user.uid, a));
+	if (!copy || !env || !home)
+		return fail(e, E2BIG, "process.env");
+	if (p->env.n)
+		memcpy(env, p->env.v, p->env.n * sizeof(*env));
+	env[p->env.n] = home;
+	*copy = *p;
+	copy->env = (struct strs){ env, p->env.n + 1 };
+	*out = copy;
+	return 0;
+}
+
+int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
+		    struct err *e)
+{
+	auto_buf state = { 0 };
+	if (!l->n)
+		return 0;
+	state_write_oci(&c->state, status, 0, &state);
+	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, state.p, c->arena, e);
+}

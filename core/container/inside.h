@@ -1,0 +1,42 @@
+/* inside.h - what the verbs share among themselves. */
+#ifndef CONTAINER_INSIDE_H
+#define CONTAINER_INSIDE_H
+
+#include "base/clock.h"
+#include "box/cgroup.h"
+#include "container/container.h"
+
+#define START_SOCKET "start"	 /* init listens on it until it is started */
+#define SPEC_COPY "config.json" /* the spec as it was at create */
+
+/* An empty container in an arena of its own; NULL with e said. */
+struct container *container_new(const char *root, const char *id, struct err *e);
+
+/* Its state directory; -ENOENT: "container ID does not exist". */
+int container_dir(const char *root, const char *id, struct err *e);
+
+/* Holds the container against all other verbs while the returned fd is open. flags: LOCK_NB or 0. */
+int container_lock(struct container *c, int flags, struct err *e);
+
+int container_save(struct container *c, struct err *e);
+int container_cgroup(struct container *c, struct cgroup *out, struct err *e);
+
+/* Sends a pty's master to whoever listens on the socket at path. */
+int console_send(const char *path, int master, struct err *e);
+
+/* Writes the pid to the file at path, by rename. */
+int pid_file_write(const char *path, pid_t pid, struct err *e);
+
+/* p with HOME in its environment, found in the root file system, unless it has it. */
+int process_with_home(const struct spec_process *p, int root, struct arena *a,
+		      const struct spec_process **out, struct err *e);
+
+/* Hooks of a stage, run here, with the container's state on their stdin. */
+int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
+		    struct err *e);
+
+/* The one undo: processes, cgroups, mounts, then the record itself. Called with the lock held. What could not be
+ * undone stays recorded. */
+int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e);
+
+#endif

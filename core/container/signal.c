@@ -1,0 +1,86 @@
+/* signal.c - kill, pause and resume: what is done to all of a container's processes from outside. */
+#include "base/file.h"
+#include "base/sys.h"
+#include "container/inside.h"
+#include "container/lifecycle.h"
+
+#include <signal.h>
+
+static bool has_own(const struct container *c, const char *ns)
+{
+	return strs_has(&c->state.namespaces, ns);
+}
+
+static int signal_all(struct container *c, int sig, struct err *e)
+{
+	struct cgroup cg;
+	int rc = container_cgroup(c, &cg, e);
+	if (rc < 0)
+		return rc;
+	rc = sig == SIGKILL ? cgroup_kill(&cg, e) : cgroup_signal(&cg, sig, e);
+	cgroup_close(&cg);
+	return rc;
+}
+
+/* A frozen process does not die of SIGKILL on cgroup v1 before it is thawed. */
+static int thaw_for_kill(struct container *c, struct err *e)
+{
+	struct cgroup cg;
+	int rc = container_cgroup(c, &cg, e);
+	if (rc < 0)
+		return rc;
+	rc = cgroup_freeze(&cg, false, e);
+	cgroup_close(&cg);
+	return rc;
+}
+
+int container_kill(struct container *c, int sig, bool all, struct err *e)
+{
+	auto_close int lock = container_lock(c, 0, e);
+	if (lock < 0)
+		return lock;
+	int rc = container_reload(c, e);
+	enum status s = rc == 0 ? container_status(c) : STATUS_STOPPED;
+	if (rc == 0 && !(all && s == STATUS_STOPPED))
+		rc = lifecycle_check(s, EV_KILL, c->id, e);
+	if (rc < 0)
+		return rc;
+	/* Without a pid namespace of its own, init's death takes nobody with it. */
+	if (all || (sig == SIGKILL && !has_own(c, "pid")))
+		return signal_all(c, sig, e);
+	if (sys_pidfd_send_signal(c->pidfd, sig) < 0)
+		return errno == ESRCH ? refuse(e, ESRCH, "container not running: %s", c->id) :
+					fail(e, errno, "send %s to container %s", signal_name(sig), c->id);
+	return s == STATUS_PAUSED && sig == SIGKILL ? thaw_for_kill(c, e) : 0;
+}
+
+static int freeze(struct container *c, bool frozen, struct err *e)
+{
+	struct cgroup cg;
+	auto_close int lock = container_lock(c, 0, e);
+	if (lock < 0)
+		return lock;
+	int rc = container_reload(c, e);
+	if (rc == 0)
+		rc = lifecycle_check(container_status(c), frozen ? EV_PAUSE : EV_RESUME, c->id, e);
+	if (rc == 0)
+		rc = container_cgroup(c, &cg, e);
+	if (rc < 0)
+		return rc;
+	rc = cgroup_freeze(&cg, frozen, e);
+	cgroup_close(&cg);
+	if (rc < 0)
+		return rc;
+	c->state.status = status_name(frozen ? STATUS_PAUSED : STATUS_RUNNING);
+	return container_save(c, e);
+}
+
+int container_pause(struct container *c, struct err *e)
+{
+	return freeze(c, true, e);
+}
+
+int container_resume(struct container *c, struct err *e)
+{
+	return freeze(c, false, e);
+}

@@ -1,0 +1,66 @@
+/* start.c - releasing a created container's init. */
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "box/child.h"
+#include "container/inside.h"
+#include "container/lifecycle.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+/* One byte starts it; the end of the stream is a successful execve, a message is a failed one. */
+static int release(struct container *c, struct err *e)
+{
+	struct child_message m;
+	auto_close int fd = unix_connect(c->dir, START_SOCKET, SOCK_STREAM, e);
+	if (fd < 0)
+		return within(e, "start container %s", c->id);
+	if (send(fd, "s", 1, MSG_NOSIGNAL) != 1)
+		return fail(e, errno, "start container %s", c->id);
+	size_t got = 0;
+	while (got < sizeof(m)) {
+		ssize_t n = read(fd, (char *)&m + got, sizeof(m) - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(e, errno, "start container %s", c->id);
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	if (got == 0)
+		return 0;
+	m.what[sizeof(m.what) - 1] = 0;
+	return got == sizeof(m) ? child_failure(&m, e) :
+				  refuse(e, EPROTO, "start container %s: half an answer", c->id);
+}
+
+static int poststart(struct container *c, struct err *e)
+{
+	const struct spec *spec;
+	auto_arena *a = arena_new(SPEC_MAX * 16);
+	int rc = a ? container_spec(c, a, &spec, e) : -ENOMEM;
+	if (rc < 0 || !spec->hooks)
+		return rc;
+	return container_hooks(c, &spec->hooks->poststart, "running", e);
+}
+
+int container_start(struct container *c, struct err *e)
+{
+	auto_close int lock = container_lock(c, 0, e);
+	if (lock < 0)
+		return lock;
+	int rc = container_reload(c, e);
+	if (rc == 0)
+		rc = lifecycle_check(container_status(c), EV_START, c->id, e);
+	if (rc == 0)
+		rc = release(c, e);
+	if (rc < 0)
+		return rc;
+	c->state.status = status_name(STATUS_RUNNING);
+	c->state.started = clock_now();
+	unlinkat(c->dir, START_SOCKET, 0);
+	rc = container_save(c, e);
+	return rc == 0 ? poststart(c, e) : rc;
+}
