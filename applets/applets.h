@@ -4,6 +4,15 @@
 
 #include "base/cli.h"
 
+extern const struct command applet_run;
+extern const struct command applet_ps;
+extern const struct command applet_logs;
+extern const struct command applet_stop;
+extern const struct command applet_kill;
+extern const struct command applet_wait;
+extern const struct command applet_rm;
+extern const struct command applet_exec;
+extern const struct command applet_cleanup;
 extern const struct command applet_hello;
 extern const struct command applet_runtime;
 

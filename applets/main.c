@@ -5,8 +5,17 @@
 #include <string.h>
 
 static const struct command *const applets[] = {
-	&applet_hello,
+	&applet_run,
+	&applet_ps,
+	&applet_logs,
+	&applet_exec,
+	&applet_stop,
+	&applet_kill,
+	&applet_wait,
+	&applet_rm,
+	&applet_cleanup,
 	&applet_runtime,
+	&applet_hello,
 };
 
 #define APPLETS (sizeof(applets) / sizeof(applets[0]))

@@ -1,0 +1,51 @@
+/* kill.c - `coracle kill`: send a signal. */
+#include "applets.h"
+#include "container/container.h"
+
+#include <signal.h>
+
+struct kill_options {
+	const char *signal, *root;
+	bool all;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_STR, kill_options, signal, 's', "signal", "NAME", "KILL otherwise"),
+	OPT(OPT_FLAG, kill_options, all, 'a', "all", NULL, "to all its processes"),
+	OPT(OPT_STR, kill_options, root, 0, "root", "DIR", "where states are kept"),
+	{ 0 },
+};
+static const struct kill_options defaults = { .signal = "KILL", .root = DEFAULT_ROOT };
+
+static int kill_one(const struct kill_options *o, const char *id, int sig, struct err *e)
+{
+	struct container *c = NULL;
+	int rc = container_open(o->root, id, &c, e);
+	if (rc == 0)
+		rc = container_kill(c, sig, o->all, e);
+	container_close(c);
+	return rc;
+}
+
+static int kill_applet(const struct call *c, struct err *e)
+{
+	const struct kill_options *o = c->opts;
+	int sig = signal_parse(o->signal), rc = 0;
+	if (sig < 0)
+		return refuse(e, EINVAL, "unknown signal '%s'", o->signal);
+	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
+		rc = kill_one(o, c->args.v[i], sig, e);
+	return rc;
+}
+
+const struct command applet_kill = {
+	.name = "kill",
+	.args = "ID...",
+	.help = "send a signal to containers",
+	.opts = options,
+	.opts_size = sizeof(struct kill_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 4096,
+	.run = kill_applet,
+};

@@ -1,0 +1,47 @@
+/* ps.c - `coracle ps`: the containers there are. */
+#include "applets.h"
+#include "container/container.h"
+#include "monitor/listing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct ps_options {
+	bool all, quiet;
+	const char *format, *root;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_FLAG, ps_options, all, 'a', "all", NULL, "also those that do not run"),
+	OPT(OPT_FLAG, ps_options, quiet, 'q', "quiet", NULL, "ids alone"),
+	OPT(OPT_STR, ps_options, format, 'f', "format", "table|json", "a table (default), or JSON"),
+	OPT(OPT_STR, ps_options, root, 0, "root", "DIR", "where states are kept"),
+	{ 0 },
+};
+static const struct ps_options defaults = { .format = "table", .root = DEFAULT_ROOT };
+
+static int ps(const struct call *c, struct err *e)
+{
+	const struct ps_options *o = c->opts;
+	bool json = !strcmp(o->format, "json");
+	struct listing l;
+	auto_buf out = { 0 };
+	if (!json && strcmp(o->format, "table"))
+		return refuse(e, EINVAL, "option --format: '%s' is neither table nor json", o->format);
+	int rc = listing_read(o->root, o->all, c->arena, &l, e);
+	if (rc < 0)
+		return rc;
+	(json ? listing_json : o->quiet ? listing_ids : listing_table)(&l, &out);
+	if (out.failed || (out.len && fwrite(out.p, 1, out.len, stdout) != out.len))
+		return fail(e, ENOMEM, "ps");
+	return fflush(stdout) ? fail(e, errno, "write") : 0;
+}
+
+const struct command applet_ps = {
+	.name = "ps",
+	.help = "list containers",
+	.opts = options,
+	.opts_size = sizeof(struct ps_options),
+	.defaults = &defaults,
+	.run = ps,
+};

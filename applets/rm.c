@@ -1,0 +1,42 @@
+/* rm.c - `coracle rm`: remove containers with all that they wrote. */
+#include "applets.h"
+#include "container/container.h"
+#include "monitor/discard.h"
+
+#include <stdio.h>
+
+struct rm_options {
+	bool force;
+	const char *root;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_FLAG, rm_options, force, 'f', "force", NULL, "kill it first; one that is not there is no error"),
+	OPT(OPT_STR, rm_options, root, 0, "root", "DIR", "where states are kept"),
+	{ 0 },
+};
+static const struct rm_options defaults = { .root = DEFAULT_ROOT };
+
+static void print_id(void *arg, const char *id)
+{
+	(void)arg;
+	puts(id);
+}
+
+static int rm(const struct call *c, struct err *e)
+{
+	const struct rm_options *o = c->opts;
+	return discard_all(o->root, &c->args, o->force, print_id, e);
+}
+
+const struct command applet_rm = {
+	.name = "rm",
+	.args = "ID...",
+	.help = "remove containers with all that they wrote",
+	.opts = options,
+	.opts_size = sizeof(struct rm_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 4096,
+	.run = rm,
+};

@@ -1,0 +1,50 @@
+/* stop.c - `coracle stop`: end containers politely, and after a while not. */
+#include "applets.h"
+#include "container/container.h"
+#include "monitor/stop.h"
+
+#include <stdio.h>
+
+struct stop_options {
+	int seconds;
+	const char *signal, *root;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_INT, stop_options, seconds, 't', "time", "SECONDS", "before KILL (10); -1: never"),
+	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME", "instead of TERM or what it was made with"),
+	OPT(OPT_STR, stop_options, root, 0, "root", "DIR", "where states are kept"),
+	{ 0 },
+};
+static const struct stop_options defaults = { .seconds = 10, .root = DEFAULT_ROOT };
+
+static void print_id(void *arg, const char *id)
+{
+	(void)arg;
+	puts(id);
+}
+
+static int stop_applet(const struct call *c, struct err *e)
+{
+	const struct stop_options *o = c->opts;
+	const struct stop_request r = {
+		.root = o->root,
+		.ids = c->args,
+		.signal = o->signal,
+		.seconds = o->seconds,
+		.stopped = print_id,
+	};
+	return stop(&r, c->arena, e);
+}
+
+const struct command applet_stop = {
+	.name = "stop",
+	.args = "ID...",
+	.help = "end containers: a signal, and after a while KILL",
+	.opts = options,
+	.opts_size = sizeof(struct stop_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 4096,
+	.run = stop_applet,
+};

@@ -1,0 +1,50 @@
+/* wait.c - `coracle wait`: until containers have ended. */
+#include "applets.h"
+#include "container/container.h"
+#include "monitor/exit.h"
+
+#include <stdio.h>
+
+struct wait_options {
+	const char *root;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_STR, wait_options, root, 0, "root", "DIR", "where states are kept"),
+	{ 0 },
+};
+static const struct wait_options defaults = { .root = DEFAULT_ROOT };
+
+static int wait_one(const char *root, const char *id, struct err *e)
+{
+	struct container *c = NULL;
+	struct exit_status st;
+	int rc = container_open(root, id, &c, e);
+	if (rc == 0)
+		rc = exit_wait(c, -1, &st, e);
+	if (rc == 0)
+		printf("%d\n", st.code);
+	container_close(c);
+	return rc < 0 || fflush(stdout) == 0 ? rc : fail(e, errno, "write");
+}
+
+static int wait_applet(const struct call *c, struct err *e)
+{
+	const struct wait_options *o = c->opts;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
+		rc = wait_one(o->root, c->args.v[i], e);
+	return rc;
+}
+
+const struct command applet_wait = {
+	.name = "wait",
+	.args = "ID...",
+	.help = "wait until containers have ended and print their exit statuses",
+	.opts = options,
+	.opts_size = sizeof(struct wait_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 4096,
+	.run = wait_applet,
+};

@@ -1,0 +1,209 @@
+/* attend.c - being the parent of a process, until it ends. */
+#include "monitor/attend.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "base/sys.h"
+#include "monitor/stdio.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#define END_OF_INPUT 4 /* what a terminal takes for the end of a file: ^D */
+
+/* One source of the log: a pipe, or the console. */
+struct source {
+	struct watch watch;
+	struct attendance *parent;
+	struct log_stream stream;
+	bool open;
+};
+
+struct attendance {
+	const struct attend *a;
+	struct loop *loop;
+	struct watch ended, signals;
+	struct source sources[2];
+	struct relay input, output;
+	struct exit_status status;
+	bool reaped;
+	int error; /* of reaping */
+};
+
+static const int forwarded[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, 0 };
+
+int attend_signals(struct err *e)
+{
+	/* SIGPIPE: a reader that goes away is an error of a write, not our end. */
+	static const int list[] = { SIGTERM, SIGINT,   SIGHUP,	SIGQUIT, SIGUSR1,
+				    SIGUSR2, SIGWINCH, SIGCHLD, SIGPIPE, 0 };
+	int fd = signals_fd(list);
+	return fd < 0 ? fail(e, fd, "signalfd") : fd;
+}
+
+/* The process has ended. */
+static void reap(struct attendance *t)
+{
+	if (t->reaped)
+		return;
+	t->error = proc_reap(t->a->pidfd, &t->status);
+	t->reaped = true;
+	loop_stop(t->loop);
+}
+
+static void on_ended(void *arg, uint32_t events)
+{
+	(void)events;
+	reap(arg);
+}
+
+/* Children that are not ours by birth: orphans of the container that the kernel gave to us. */
+static void reap_others(struct attendance *t)
+{
+	for (;;) {
+		siginfo_t info = { 0 };
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+			return;
+		if (info.si_pid == t->a->pid) {
+			reap(t);
+			return;
+		}
+		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+	}
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct attendance *t = arg;
+	struct signalfd_siginfo info;
+	(void)events;
+	while (read(t->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		int sig = (int)info.ssi_signo;
+		if (sig == SIGCHLD)
+			reap_others(t);
+		else if (sig == SIGWINCH && t->a->console >= 0)
+			terminal_copy_size(t->a->console);
+		for (const int *f = forwarded; *f && !t->reaped; f++)
+			if (*f == sig)
+				sys_pidfd_send_signal(t->a->pidfd, sig);
+	}
+}
+
+static void source_close(struct source *s)
+{
+	if (!s->open)
+		return;
+	s->open = false;
+	loop_remove(s->parent->loop, &s->watch);
+	logfile_end(s->parent->a->log, &s->stream);
+}
+
+/* Logs what the source holds, once. False: nothing there now, or ever. A log that cannot be written loses its
+ * lines; the container is not stopped for it. */
+static bool source_read(struct source *s)
+{
+	char text[LOGFILE_LINE_MAX];
+	ssize_t n;
+	do {
+		n = read(s->watch.fd, text, sizeof(text));
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		logfile_write(s->parent->a->log, &s->stream, text, (size_t)n);
+	else if (n == 0 || errno != EAGAIN)
+		source_close(s);
+	return n > 0;
+}
+
+static void on_source(void *arg, uint32_t events)
+{
+	(void)events;
+	source_read(arg);
+}
+
+static int source_open(struct attendance *t, int i, int fd, struct err *e)
+{
+	static const char *const names[] = { "stdout", "stderr" };
+	struct source *s = &t->sources[i];
+	if (fd < 0)
+		return 0;
+	*s = (struct source){ .watch = { fd, on_source, s },
+			      .parent = t,
+			      .stream = { .name = names[i] } };
+	int rc = loop_add(t->loop, &s->watch, EPOLLIN);
+	if (rc < 0)
+		return fail(e, rc, "watch %s", names[i]);
+	s->open = true;
+	return 0;
+}
+
+static int nonblocking(int fd)
+{
+	int flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
+	return fd < 0 || (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
+}
+
+/* out: our stdout. keys: another fd for the console, since one can be watched only once in a loop. */
+static int open_all(struct attendance *t, int out, int keys, struct err *e)
+{
+	const struct attend *a = t->a;
+	t->ended = (struct watch){ a->pidfd, on_ended, t };
+	t->signals = (struct watch){ a->signals, on_signal, t };
+	int rc = loop_add(t->loop, &t->ended, EPOLLIN);
+	if (rc == 0)
+		rc = loop_add(t->loop, &t->signals, EPOLLIN);
+	if (rc == 0)
+		rc = nonblocking(a->console);
+	for (int i = 0; rc == 0 && i < 2; i++)
+		rc = nonblocking(a->pipes[i]);
+	if (rc < 0)
+		return fail(e, rc, "watch process %d", (int)a->pid);
+	if (a->log)
+		rc = source_open(t, 0, a->console >= 0 ? a->console : a->pipes[0], e);
+	if (rc == 0 && a->log)
+		rc = source_open(t, 1, a->pipes[1], e);
+	if (rc == 0 && a->console >= 0 && !a->log)
+		rc = relay_start(&t->output, t->loop, a->console, out, e);
+	t->input.farewell = END_OF_INPUT;
+	if (rc == 0 && a->console >= 0 && a->input)
+		rc = relay_start(&t->input, t->loop, STDIN_FILENO, keys, e);
+	return rc;
+}
+
+static void drain_all(struct attendance *t)
+{
+	relay_stop(&t->input);
+	relay_finish(&t->output);
+	for (int i = 0; i < 2; i++) {
+		while (t->sources[i].open && source_read(&t->sources[i]))
+			;
+		source_close(&t->sources[i]);
+	}
+}
+
+int attend(const struct attend *a, struct exit_status *out, struct err *e)
+{
+	struct attendance t = { .a = a, .loop = loop_new() };
+	struct terminal terminal = { .fd = -1 };
+	bool screen = a->console >= 0 && !a->log;
+	auto_close int own = screen ? stdio_reopen(STDOUT_FILENO, O_WRONLY) : -1;
+	auto_close int keys = screen && a->input ? fcntl(a->console, F_DUPFD_CLOEXEC, 3) : -1;
+	if (!t.loop)
+		return fail(e, errno, "epoll");
+	int rc = screen && a->input ? terminal_raw(&terminal, STDIN_FILENO, e) : 0;
+	if (screen)
+		terminal_copy_size(a->console);
+	if (rc == 0)
+		rc = open_all(&t, own >= 0 ? own : STDOUT_FILENO, keys, e);
+	if (rc == 0 && (rc = loop_run(t.loop)) < 0)
+		fail(e, rc, "wait for process %d", (int)a->pid);
+	drain_all(&t);
+	terminal_restore(&terminal);
+	loop_free(t.loop);
+	if (rc == 0 && t.error < 0)
+		rc = fail(e, t.error, "reap process %d", (int)a->pid);
+	if (rc == 0)
+		*out = t.status;
+	return rc;
+}

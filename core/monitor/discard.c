@@ -1,0 +1,58 @@
+/* discard.c - removing a container that `run` made, with all that it wrote. */
+#include "monitor/discard.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "image/store.h"
+
+#include <sys/stat.h>
+
+int data_mark(int dir, const char *root, const char *id, struct err *e)
+{
+	auto_buf b = { 0 };
+	buf_printf(&b, "%s/%s\n", root, id);
+	return b.failed ? fail(e, ENOMEM, "%s", id)
+			: file_replace(dir, DATA_STATE, b.p, b.len, 0600, e);
+}
+
+int data_remove(const char *path, const char *id, struct err *e)
+{
+	struct store s;
+	struct stat st;
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		return 0;
+	int rc = store_open(path, &s, e);
+	if (rc < 0)
+		return rc;
+	rc = store_container_remove(&s, id, e);
+	store_close(&s);
+	return rc;
+}
+
+int discard(struct container *c, bool force, struct err *e)
+{
+	const char *store = pairs_get(&c->state.annotations, NOTE_STORE);
+	int rc = container_delete(c, force, e);
+	return rc < 0 || !store ? rc : data_remove(store, c->id, e);
+}
+
+int discard_all(const char *root, const struct strs *ids, bool force,
+		void (*removed)(void *arg, const char *id), struct err *e)
+{
+	int first = 0;
+	for (size_t i = 0; i < ids->n; i++) {
+		struct container *c = NULL;
+		struct err one = { 0 };
+		int rc = container_open(root, ids->v[i], &c, &one);
+		bool absent = rc == -ENOENT && force;
+		if (rc == 0)
+			rc = discard(c, force, &one);
+		if (rc == 0)
+			removed(NULL, ids->v[i]);
+		if (rc < 0 && !absent && first == 0) {
+			*e = one;
+			first = rc;
+		}
+		container_close(c);
+	}
+	return first;
+}

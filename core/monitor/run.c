@@ -1,0 +1,267 @@
+/* run.c - a container out of an image, a directory, or nothing at all. */
+#include "monitor/run.h"
+#include "base/file.h"
+#include "image/bundle.h"
+#include "image/embedded.h"
+#include "image/image.h"
+#include "image/mountset.h"
+#include "image/store.h"
+#include "monitor/discard.h"
+#include "monitor/monitor.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+/* The embedded image's limits, unless options say otherwise. */
+#define EMBEDDED_MEMORY (INT64_C(64) << 20)
+#define EMBEDDED_PIDS	64
+#define EMBEDDED_CPUS	"1"
+
+/* What a run is made of, on its way to the monitor. */
+struct making {
+	const struct run_request *r;
+	struct run_options options; /* with what the image decides */
+	struct arena *a;
+	const char *root, *id, *image_name;
+	struct store
+		store; /* open (and so locked against cleanup) until the container's state exists */
+	bool store_open, data;
+	const char *store_path;
+	struct image none, *image;
+	int rootfs;	    /* detached mount, or a directory to look into */
+	const char *bundle; /* --rootfs: the directory */
+	struct strs command;
+	struct spec *spec;
+};
+
+static int choose_id(struct making *m, struct err *e)
+{
+	uint8_t raw[6];
+	char text[13];
+	m->id = m->options.name;
+	if (!m->id) {
+		if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+			return fail(e, errno, "getrandom");
+		for (size_t i = 0; i < sizeof(raw); i++)
+			snprintf(text + 2 * i, 3, "%02x", raw[i]);
+		m->id = arena_str(m->a, text);
+	}
+	if (!m->id)
+		return fail(e, ENOMEM, "id");
+	int rc = container_id_check(m->id, e);
+	if (rc < 0)
+		return rc;
+	struct container *c = NULL;
+	if (container_open(m->root, m->id, &c, NULL) < 0)
+		return 0;
+	container_close(c);
+	return refuse(e, EEXIST, "container %s exists already; remove it with: coracle rm %s",
+		      m->id, m->id);
+}
+
+static int open_store(struct making *m, struct err *e)
+{
+	char path[4096], link[32];
+	int rc = store_open(NULL, &m->store, e);
+	if (rc < 0)
+		return rc;
+	m->store_open = true;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", m->store.dir);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return fail(e, errno, "find the path of the store");
+	path[n] = 0;
+	m->store_path = arena_str(m->a, path);
+	return m->store_path ? 0 : fail(e, ENOMEM, "store");
+}
+
+/* The directory in the store exists: says whose it is. */
+static int mark_data(struct making *m, struct err *e)
+{
+	m->data = true;
+	auto_close int dir = store_container_open(&m->store, m->id, e);
+	return dir < 0 ? dir : data_mark(dir, m->root, m->id, e);
+}
+
+static int taken(struct making *m, int rc, struct err *e)
+{
+	if (rc != -EEXIST)
+		return rc;
+	return refuse(e, EEXIST,
+		      "something is left of an earlier container %s; remove it with: "
+		      "coracle cleanup %s",
+		      m->id, m->id);
+}
+
+static int use_embedded(struct making *m, struct err *e)
+{
+	static const char *hello[] = { EMBEDDED_PROGRAM, "hello", NULL };
+	static const char *all[] = { "ALL" };
+	static const char *no_new_privileges[] = { "no-new-privileges" };
+	struct run_options *o = &m->options;
+	m->image_name = "embedded";
+	m->command = (struct strs){ hello, 2 };
+	o->memory = o->memory ? o->memory : EMBEDDED_MEMORY;
+	o->pids_limit = o->pids_limit ? o->pids_limit : EMBEDDED_PIDS;
+	o->cpus = o->cpus ? o->cpus : EMBEDDED_CPUS;
+	o->readonly = true;
+	if (!o->privileged && !o->cap_drop.n)
+		o->cap_drop = (struct strs){ all, 1 };
+	if (!o->privileged && !o->security.n)
+		o->security = (struct strs){ no_new_privileges, 1 };
+	m->rootfs = embedded_rootfs(e);
+	return m->rootfs < 0 ? m->rootfs : 0;
+}
+
+static int use_directory(struct making *m, struct err *e)
+{
+	m->bundle = path_absolute(m->a, m->r->args.v[0]);
+	if (!m->bundle)
+		return fail(e, ENOMEM, "rootfs");
+	m->image_name = m->bundle;
+	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
+	m->rootfs = open(m->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
+}
+
+static int use_image(struct making *m, struct err *e)
+{
+	m->image_name = m->r->args.v[0];
+	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
+	int rc = open_store(m, e);
+	if (rc == 0)
+		rc = image_open(&m->store, m->image_name, m->a, &m->image, e);
+	if (rc < 0)
+		return rc;
+	if (!m->options.stop_signal)
+		m->options.stop_signal = m->image->config.config.stop_signal;
+	rc = m->rootfs = image_mount(&m->store, m->image, m->id, e);
+	return rc < 0 ? taken(m, rc, e) : mark_data(m, e);
+}
+
+/* A detached container has a log, and the log a place. */
+static int need_data(struct making *m, struct err *e)
+{
+	if (m->data || !m->options.detach)
+		return 0;
+	int rc = open_store(m, e);
+	if (rc < 0)
+		return rc;
+	auto_close int dir = store_container_make(&m->store, m->id, e);
+	return dir < 0 ? taken(m, dir, e) : mark_data(m, e);
+}
+
+static int make_spec(struct making *m, struct err *e)
+{
+	struct run_overrides over = {
+		.args = m->command,
+		.entrypoint = m->options.entrypoint,
+		.cwd = m->options.cwd,
+		.user = m->options.user,
+		.hostname = m->options.hostname ? m->options.hostname : m->id,
+		.terminal = m->options.terminal,
+		.readonly = m->options.readonly,
+	};
+	int rc = runspec_env(&m->options, m->a, &over.env, e);
+	if (rc == 0)
+		rc = image_spec(m->image, m->rootfs, &over, m->a, &m->spec, e);
+	if (rc == 0)
+		rc = runspec_apply(m->spec, &m->options, m->id, m->a, e);
+	if (rc == 0 && m->bundle)
+		m->spec->root->path = m->bundle;
+	if (rc == 0 && m->store_path)
+		rc = runspec_note(m->spec, NOTE_STORE, m->store_path, m->a, e);
+	return rc;
+}
+
+/* The embedded hello is told when its start began. */
+static int add_started(struct making *m, struct err *e)
+{
+	const struct strs *old = &m->options.env;
+	const char **v = arena_array(m->a, old->n + 2, sizeof(*v));
+	char *text = arena_printf(m->a, "CORACLE_STARTED=%" PRIu64, m->r->started);
+	if (!v || !text)
+		return fail(e, ENOMEM, "environment");
+	v[0] = text;
+	if (old->n)
+		memcpy(v + 1, old->v, old->n * sizeof(*v));
+	m->options.env = (struct strs){ v, old->n + 1 };
+	return 0;
+}
+
+static int make(struct making *m, struct err *e)
+{
+	int rc = choose_id(m, e);
+	if (rc == 0 && !m->r->args.n)
+		rc = add_started(m, e);
+	if (rc == 0)
+		rc = !m->r->args.n	 ? use_embedded(m, e)
+		     : m->options.rootfs ? use_directory(m, e)
+					 : use_image(m, e);
+	if (rc == 0)
+		rc = need_data(m, e);
+	return rc < 0 ? rc : make_spec(m, e);
+}
+
+/* The container exists: the root file system is its own now, and cleanup sees whose the data is. */
+static void release(void *arg)
+{
+	struct making *m = arg;
+	put_fd(&m->rootfs, -1);
+	if (m->store_open)
+		store_close(&m->store);
+	m->store_open = false;
+}
+
+static int hand_over(struct making *m, struct err *e)
+{
+	const char *data = m->data ? arena_printf(m->a, "%s/containers/%s", m->store_path, m->id)
+				   : NULL;
+	bool detach = m->options.detach;
+	struct monitor_request q = {
+		.create = {
+			.root = m->root,
+			.id = m->id,
+			.bundle = m->bundle ? m->bundle : data ? data : "/",
+			.spec = m->spec,
+			.rootfs_fd = m->bundle ? -1 : m->rootfs,
+			.image = m->image_name,
+			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
+		},
+		.interactive = m->options.interactive,
+		.terminal = m->options.terminal,
+		.data = detach ? data : NULL,
+		.remove = m->options.remove,
+		.created = release,
+		.arg = m,
+	};
+	if (m->data && !data)
+		return fail(e, ENOMEM, "data");
+	return detach ? monitor_detach(&q, e) : monitor_run(&q, e);
+}
+
+int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
+{
+	struct making m = {
+		.r = r,
+		.options = r->options,
+		.a = a,
+		.root = r->options.root ? r->options.root : DEFAULT_ROOT,
+		.rootfs = -1,
+		.image = &m.none,
+	};
+	int rc = make(&m, e);
+	if (rc == 0)
+		rc = hand_over(&m, e);
+	release(&m);
+	if (rc < 0 && m.data)
+		data_remove(m.store_path, m.id, NULL);
+	if (rc >= 0)
+		*id = m.id;
+	return rc;
+}

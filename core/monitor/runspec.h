@@ -1,0 +1,46 @@
+/* runspec.h - the options of `coracle run` put into a runtime spec. */
+#ifndef MONITOR_RUNSPEC_H
+#define MONITOR_RUNSPEC_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "oci/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* As the user gave them; zero and NULL are "not given". */
+struct run_options {
+	const char *root, *name, *pull;
+	bool detach, remove, interactive, terminal, quiet, rootfs;
+	struct strs env, env_files;
+	const char *cwd, *user, *hostname, *entrypoint, *stop_signal;
+	int64_t memory, pids_limit;
+	const char *cpus;
+	struct strs volumes, mounts, tmpfs;
+	bool readonly, privileged;
+	struct strs cap_add, cap_drop, security;
+	const char *network, *cgroup_parent;
+};
+
+/* Limits, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup. Everything that is mounted
+ * from the host is looked at here: what does not exist is refused by name. */
+int runspec_apply(struct spec *s, const struct run_options *o, const char *id, struct arena *a,
+		  struct err *e);
+
+/* One annotation more. */
+int runspec_note(struct spec *s, const char *key, const char *value, struct arena *a,
+		 struct err *e);
+
+/* The variables of --env-file, each line NAME=VALUE or NAME or a # comment, and then those of --env. */
+int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e);
+
+/* "/a:/b:ro" and "type=bind,source=/a,target=/b,readonly" as a mount; nothing of the host is looked at. */
+int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
+int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
+
+/* "0.5" cpus in microseconds of each 100000. -EINVAL. */
+int64_t runspec_quota(const char *cpus);
+
+#endif

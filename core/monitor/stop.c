@@ -1,0 +1,94 @@
+/* stop.c - ending containers: politely, then not. */
+#include "monitor/stop.h"
+#include "base/clock.h"
+#include "base/proc.h"
+#include "container/container.h"
+#include "monitor/discard.h"
+#include "monitor/exit.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+static int choose_signal(const struct stop_request *r, const struct container *c, struct err *e)
+{
+	const char *name = r->signal ? r->signal
+				     : pairs_get(&c->state.annotations, NOTE_STOP_SIGNAL);
+	int sig = name && *name ? signal_parse(name) : SIGTERM;
+	return sig < 0 ? refuse(e, EINVAL, "unknown signal '%s'", name) : sig;
+}
+
+/* A container that was never started has nobody to hear a polite signal; one that is frozen must be thawed. */
+static int ask(const struct stop_request *r, struct container *c, struct err *e)
+{
+	enum status status = container_status(c);
+	if (status == STATUS_STOPPED)
+		return 0;
+	int sig = choose_signal(r, c, e);
+	if (sig < 0)
+		return sig;
+	bool quiet = status == STATUS_RUNNING || status == STATUS_PAUSED;
+	int rc = container_kill(c, quiet && r->seconds ? sig : SIGKILL, false, e);
+	if (rc == 0 && status == STATUS_PAUSED)
+		rc = container_resume(c, e);
+	return rc == -ESRCH ? 0 : rc;
+}
+
+/* Its end, and the record of it; how it ended does not matter here, nor whether anybody is left to record it. */
+static int await(struct container *c, uint64_t deadline, bool kill, struct err *e)
+{
+	struct exit_status st;
+	struct err late = { 0 };
+	uint64_t now = clock_monotonic_ns();
+	int left = now >= deadline ? 0 : (int)((deadline - now) / 1000000);
+	int rc = exit_wait(c, kill ? left : -1, &st, &late);
+	if (rc == -ETIMEDOUT) {
+		rc = container_kill(c, SIGKILL, false, &late);
+		if (rc == 0 || rc == -ESRCH)
+			rc = exit_wait(c, -1, &st, &late);
+	}
+	if (rc == 0 || rc == -ENODATA)
+		return 0;
+	*e = late;
+	return rc;
+}
+
+static int stop_one(const struct stop_request *r, struct container *c, uint64_t deadline,
+		    struct err *e)
+{
+	if (container_status(c) == STATUS_STOPPED)
+		return 0;
+	return await(c, deadline, r->seconds >= 0, e);
+}
+
+int stop(const struct stop_request *r, struct arena *a, struct err *e)
+{
+	uint64_t deadline = clock_monotonic_ns() + (uint64_t)r->seconds * 1000000000;
+	struct container **c = arena_array(a, r->ids.n, sizeof(struct container *));
+	int first = c ? 0 : fail(e, ENOMEM, "stop");
+	for (size_t i = 0; c && i < r->ids.n; i++) {
+		struct err one = { 0 };
+		int rc = container_open(r->root, r->ids.v[i], &c[i], &one);
+		if (rc == 0)
+			rc = ask(r, c[i], &one);
+		if (rc < 0) {
+			container_close(c[i]);
+			c[i] = NULL;
+		}
+		if (rc < 0 && first == 0) {
+			*e = one;
+			first = rc;
+		}
+	}
+	for (size_t i = 0; c && i < r->ids.n; i++) {
+		struct err one = { 0 };
+		int rc = c[i] ? stop_one(r, c[i], deadline, &one) : 0;
+		if (c[i] && rc == 0 && r->stopped)
+			r->stopped(r->arg, r->ids.v[i]);
+		if (rc < 0 && first == 0) {
+			*e = one;
+			first = rc;
+		}
+		container_close(c[i]);
+	}
+	return first;
+}

@@ -1,0 +1,283 @@
+/* sweep.c - finding and removing all that a crash left. */
+#include "monitor/sweep.h"
+#include "base/file.h"
+#include "box/cgroup.h"
+#include "container/container.h"
+#include "image/store.h"
+#include "monitor/discard.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAMES_MAX 65536
+
+/* A sweep on its way. */
+struct sweeping {
+	const struct sweep_request *r;
+	struct arena *a;
+	struct strs roots;
+	int first; /* error */
+	struct err *e;
+	const char *id; /* of what is being cleaned up, for its lines */
+};
+
+/* Keeps the first error and goes on. */
+static void note_error(struct sweeping *s, int rc, const struct err *one)
+{
+	if (rc >= 0 || s->first < 0)
+		return;
+	s->first = rc;
+	*s->e = *one;
+}
+
+static void say(struct sweeping *s, const char *kind, const char *name, const char *text)
+{
+	if (s->r->found)
+		s->r->found(s->r->arg, kind, name, text);
+}
+
+/* The names of the directories in dir, sorted by nothing. A directory that is not there is empty. */
+static int directories(int at, const char *path, struct arena *a, struct strs *out, struct err *e)
+{
+	*out = (struct strs){ 0 };
+	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return errno == ENOENT ? 0 : fail(e, errno, "open %s", path);
+	struct strs l = { 0 };
+	size_t cap = 0;
+	int rc = 0;
+	for (struct dirent *de; rc == 0 && (de = readdir(d));) {
+		if (de->d_name[0] == '.' || (de->d_type != DT_DIR && de->d_type != DT_UNKNOWN))
+			continue;
+		if (l.n == cap) {
+			cap = cap ? cap * 2 : 16;
+			const char **v = cap > NAMES_MAX ? NULL : arena_array(a, cap, sizeof(*v));
+			if (v && l.n)
+				memcpy(v, l.v, l.n * sizeof(*v));
+			l.v = v;
+		}
+		const char *name = l.v ? arena_str(a, de->d_name) : NULL;
+		rc = name ? 0 : fail(e, ENOMEM, "list %s", path);
+		if (name)
+			l.v[l.n++] = name;
+	}
+	closedir(d);
+	if (rc == 0)
+		*out = l;
+	return rc;
+}
+
+static int find_roots(struct sweeping *s, struct err *e)
+{
+	const char **v;
+	struct strs names = { 0 };
+	if (!s->r->root) {
+		int rc = directories(AT_FDCWD, RUN_ROOT, s->a, &names, e);
+		if (rc < 0)
+			return rc;
+	}
+	v = arena_array(s->a, names.n + 2, sizeof(*v));
+	if (!v)
+		return fail(e, ENOMEM, "cleanup");
+	for (size_t i = 0; i < names.n; i++)
+		if (!(v[i] = arena_printf(s->a, "%s/%s", RUN_ROOT, names.v[i])))
+			return fail(e, ENOMEM, "cleanup");
+	s->roots = (struct strs){ v, names.n };
+	if (s->r->root)
+		v[s->roots.n++] = s->r->root;
+	return 0;
+}
+
+static void on_line(void *arg, const char *text)
+{
+	struct sweeping *s = arg;
+	say(s, "container", s->id, text);
+}
+
+/* The store's directory of a container, as its record says. */
+static const char *store_of(struct sweeping *s, const char *root, const char *id)
+{
+	struct container *c = NULL;
+	if (container_open(root, id, &c, NULL) < 0)
+		return NULL;
+	const char *store = pairs_get(&c->state.annotations, NOTE_STORE);
+	store = store ? arena_str(s->a, store) : NULL;
+	container_close(c);
+	return store;
+}
+
+static void clean_container(struct sweeping *s, const char *root, const char *id)
+{
+	struct err one = { 0 };
+	const struct cleanup_report lines = { on_line, s };
+	const char *store = store_of(s, root, id);
+	s->id = id;
+	int rc = container_cleanup(root, id, s->r->dry_run, &lines, &one);
+	if (rc == 0 && store && !s->r->dry_run)
+		rc = data_remove(store, id, &one);
+	note_error(s, rc, &one);
+}
+
+static bool exists(const char *root, const char *id)
+{
+	char path[4096];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/%s", root, id);
+	return n < (int)sizeof(path) && lstat(path, &st) == 0;
+}
+
+static void sweep_containers(struct sweeping *s, const char *root)
+{
+	struct err one = { 0 };
+	struct strs ids;
+	int rc = directories(AT_FDCWD, root, s->a, &ids, &one);
+	note_error(s, rc, &one);
+	for (size_t i = 0; rc == 0 && i < ids.n; i++)
+		if (container_id_check(ids.v[i], NULL) == 0 && container_orphaned(root, ids.v[i]))
+			clean_container(s, root, ids.v[i]);
+}
+
+static bool known(const struct sweeping *s, const char *id)
+{
+	for (size_t i = 0; i < s->roots.n; i++)
+		if (exists(s->roots.v[i], id))
+			return true;
+	return false;
+}
+
+/* A cgroup /coracle/ID whose container is nowhere: removed when it is empty. Processes in it may belong to a state
+ * root that we do not know of; they are named and left, unless the id was given. */
+static void clean_cgroup(struct sweeping *s, const char *id, bool given)
+{
+	struct err one = { 0 };
+	struct cgroup cg = { 0 };
+	struct u32s pids = { 0 };
+	struct strs paths = { 0 };
+	char text[64];
+	int rc = cgroup_locate(NULL, id, s->a, &cg, &one);
+	if (rc == 0)
+		rc = cgroup_paths(&cg, s->a, &paths);
+	if (rc == 0)
+		rc = cgroup_open(&paths, s->a, &cg, &one);
+	bool there = false;
+	for (size_t i = 0; rc == 0 && i < cg.n; i++)
+		there |= cg.v[i].fd >= 0;
+	if (rc == 0 && there)
+		rc = cgroup_pids(&cg, s->a, &pids, &one);
+	if (rc == 0 && there) {
+		snprintf(text, sizeof(text), "%zu processes%s", pids.n,
+			 pids.n && !given ? ", left alone: name it to end them" : "");
+		say(s, "cgroup", id, text);
+		bool go = !s->r->dry_run && (given || !pids.n);
+		rc = go && pids.n ? cgroup_kill(&cg, &one) : 0;
+		if (rc == 0 && go)
+			rc = cgroup_remove(&cg, &one);
+	}
+	cgroup_close(&cg);
+	note_error(s, rc, &one);
+}
+
+static void sweep_cgroups(struct sweeping *s)
+{
+	struct cgroup cg = { 0 };
+	struct err one = { 0 };
+	int rc = cgroup_locate(NULL, "x", s->a, &cg, &one);
+	note_error(s, rc, &one);
+	for (size_t i = 0; rc == 0 && i < cg.n; i++) {
+		struct strs ids;
+		char *parent = arena_str(s->a, cg.v[i].path);
+		char *slash = parent ? strrchr(parent, '/') : NULL;
+		if (!slash)
+			continue;
+		*slash = 0;
+		if (directories(AT_FDCWD, parent, s->a, &ids, &one) < 0)
+			continue;
+		for (size_t k = 0; k < ids.n; k++)
+			if (container_id_check(ids.v[k], NULL) == 0 && !known(s, ids.v[k]))
+				clean_cgroup(s, ids.v[k], false);
+	}
+	if (rc == 0)
+		cgroup_close(&cg);
+}
+
+/* Whether nothing is left of the container that a directory of the store was made for. */
+static bool data_stale(const struct store *store, const char *id)
+{
+	auto_buf b = { .max = 8192 };
+	struct stat st;
+	auto_close int dir = store_container_open(store, id, NULL);
+	if (dir < 0)
+		return false;
+	if (file_read(dir, DATA_STATE, &b, NULL) < 0 || !b.len)
+		return true;
+	b.p[strcspn(b.p, "\n")] = 0;
+	return lstat(b.p, &st) < 0 && errno == ENOENT;
+}
+
+/* Looks first, and only when there is something waits until no `run` is between its data and its state. */
+static void sweep_data(struct sweeping *s)
+{
+	struct store store;
+	struct strs ids = { 0 };
+	struct err one = { 0 };
+	size_t stale = 0;
+	int rc = store_open(NULL, &store, &one);
+	if (rc < 0) {
+		note_error(s, rc == -ENOENT || rc == -EROFS ? 0 : rc, &one);
+		return;
+	}
+	rc = directories(store.dir, "containers", s->a, &ids, &one);
+	for (size_t i = 0; rc == 0 && i < ids.n; i++)
+		stale += data_stale(&store, ids.v[i]);
+	if (rc == 0 && stale)
+		rc = store_alone(&store, &one);
+	for (size_t i = 0; rc == 0 && stale && i < ids.n; i++) {
+		if (!data_stale(&store, ids.v[i]))
+			continue;
+		say(s, "data", ids.v[i], "what a container wrote that is no more");
+		if (!s->r->dry_run)
+			rc = store_container_remove(&store, ids.v[i], &one);
+	}
+	note_error(s, rc, &one);
+	if (!s->r->dry_run)
+		store_sweep(&store);
+	store_close(&store);
+}
+
+static void sweep_ids(struct sweeping *s)
+{
+	struct err one = { 0 };
+	for (size_t i = 0; i < s->r->ids.n; i++) {
+		const char *id = s->r->ids.v[i];
+		int rc = container_id_check(id, &one);
+		note_error(s, rc, &one);
+		for (size_t k = 0; rc == 0 && k < s->roots.n; k++)
+			if (exists(s->roots.v[k], id))
+				clean_container(s, s->roots.v[k], id);
+		if (rc == 0 && !known(s, id))
+			clean_cgroup(s, id, true);
+	}
+}
+
+int sweep(const struct sweep_request *r, struct arena *a, struct err *e)
+{
+	struct sweeping s = { .r = r, .a = a, .e = e };
+	int rc = find_roots(&s, e);
+	if (rc < 0)
+		return rc;
+	if (r->ids.n) {
+		sweep_ids(&s);
+	} else {
+		for (size_t i = 0; i < s.roots.n; i++)
+			sweep_containers(&s, s.roots.v[i]);
+		if (!r->root)
+			sweep_cgroups(&s);
+	}
+	if (!r->root || r->ids.n)
+		sweep_data(&s);
+	return s.first;
+}
