@@ -17,6 +17,11 @@ CC := gcc
 endif
 export CC
 
+# As many jobs as processors, unless told otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 SAN ?=
 V ?=
 Q := $(if $(V),,@)

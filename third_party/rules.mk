@@ -19,7 +19,9 @@ endif
 
 # Small, position dependent, and nothing kept that is not called. No unwind tables: C needs none.
 common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
-	-fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -w -I$(INC)
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -D_GNU_SOURCE \
+	-Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types \
+	-I$(INC)
 small := -Os $(common)
 fast := -O2 $(common)
 
