@@ -1,34 +1,41 @@
 /* main.c - argv[0] or the first argument chooses the applet. */
 #include "applets.h"
 #include "base/cli.h"
+#include "box/selfexe.h"
 
 #include <string.h>
 
-static const struct command *const applets[] = {
-	&applet_run,
-	&applet_ps,
-	&applet_logs,
-	&applet_exec,
-	&applet_stop,
-	&applet_kill,
-	&applet_wait,
-	&applet_rm,
-	&applet_cleanup,
-	&applet_runtime,
-	&applet_hello,
+/* Those that make containers keep their own file out of the containers' reach. */
+enum { PLAIN, MAKES_CONTAINERS };
+
+static const struct applet {
+	const struct command *command;
+	int kind;
+} applets[] = {
+	{ &applet_run, MAKES_CONTAINERS },
+	{ &applet_ps, PLAIN },
+	{ &applet_logs, PLAIN },
+	{ &applet_exec, MAKES_CONTAINERS },
+	{ &applet_stop, PLAIN },
+	{ &applet_kill, PLAIN },
+	{ &applet_wait, PLAIN },
+	{ &applet_rm, PLAIN },
+	{ &applet_cleanup, PLAIN },
+	{ &applet_runtime, MAKES_CONTAINERS },
+	{ &applet_hello, PLAIN },
 };
 
 #define APPLETS (sizeof(applets) / sizeof(applets[0]))
 
-static const struct command *find(const char *name)
+static const struct applet *find(const char *name)
 {
 	if (!strncmp(name, "coracle-", 8))
 		name += 8;
 	for (size_t i = 0; i < APPLETS; i++)
-		if (!strcmp(applets[i]->name, name))
-			return applets[i];
+		if (!strcmp(applets[i].command->name, name))
+			return &applets[i];
 	if (!strcmp(name, "runc") || !strcmp(name, "crun"))
-		return &applet_runtime;
+		return find("runtime");
 	return NULL;
 }
 
@@ -37,7 +44,7 @@ static int coracle(int argc, char **argv)
 {
 	struct command sub[APPLETS + 1] = { 0 };
 	for (size_t i = 0; i < APPLETS; i++)
-		sub[i] = *applets[i];
+		sub[i] = *applets[i].command;
 	const struct command top = {
 		.name = "coracle",
 		.help = "containers in one small static binary",
@@ -49,6 +56,9 @@ static int coracle(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-	const struct command *c = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
-	return c ? cli_main(c, argc, argv) : coracle(argc, argv);
+	const struct applet *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
+	const struct applet *named = !own && argc > 1 ? find(argv[1]) : own;
+	if (named && named->kind == MAKES_CONTAINERS)
+		selfexe_protect(argv);
+	return own ? cli_main(own->command, argc, argv) : coracle(argc, argv);
 }

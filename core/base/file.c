@@ -5,9 +5,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 int file_read_fd(int fd, const char *name, struct buf *b, struct err *e)
 {
@@ -68,7 +71,8 @@ int file_put(int dir, const char *name, const char *text)
 	return done < 0 ? -errno : (size_t)done == n ? 0 : -EIO;
 }
 
-int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+static int replace(int dir, const char *name, struct iovec what, mode_t mode, bool durable,
+		   struct err *e)
 {
 	char tmp[256];
 	if (snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid()) >= (int)sizeof(tmp))
@@ -77,15 +81,26 @@ int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode
 		openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return fail(e, errno, "create %s", name);
-	int rc = write_all(fd, p, n);
-	if (rc == 0 && (fsync(fd) < 0 || renameat(dir, tmp, dir, name) < 0))
+	int rc = write_all(fd, what.iov_base, what.iov_len);
+	if (rc == 0 && ((durable && fsync(fd) < 0) || renameat(dir, tmp, dir, name) < 0))
 		rc = -errno;
 	if (rc < 0) {
 		unlinkat(dir, tmp, 0);
 		return fail(e, rc, "write %s", name);
 	}
-	fsync(dir); /* the rename itself; file systems that cannot do it need not */
+	if (durable)
+		fsync(dir); /* the rename itself; file systems that cannot do it need not */
 	return 0;
+}
+
+int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	return replace(dir, name, (struct iovec){ (void *)(uintptr_t)p, n }, mode, true, e);
+}
+
+int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	return replace(dir, name, (struct iovec){ (void *)(uintptr_t)p, n }, mode, false, e);
 }
 
 int dir_make(int dir, const char *path, mode_t mode, struct err *e)

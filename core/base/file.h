@@ -50,6 +50,9 @@ int file_put(int dir, const char *name, const char *text);
 /* Replaces name by rename of a synced temporary file: readers see the old or the new, also after a crash. */
 int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
 
+/* The same without waiting for the disk: whole after a crash of any process, lost at worst when the machine goes. */
+int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
+
 /* mkdir -p below dir, each step held by fd, symlinks refused; the last is returned open (O_PATH is not used).
  * path may be absolute when dir is the root. */
 int dir_make(int dir, const char *path, mode_t mode, struct err *e);

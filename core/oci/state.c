@@ -99,7 +99,7 @@ int state_save(int dir, const struct state *s, struct err *e)
 	buf_char(&text, '\n');
 	if (text.failed)
 		return refuse(e, E2BIG, "%s: too large", STATE_FILE);
-	return file_replace(dir, STATE_FILE, text.p, text.len, 0600, e);
+	return (s->has_exit ? file_replace : file_swap)(dir, STATE_FILE, text.p, text.len, 0600, e);
 }
 
 /* What is shown of it. */

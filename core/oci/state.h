@@ -51,6 +51,9 @@ extern const struct json_field state_fields[];
 
 /* The state file in directory dir. -ENOENT when there is none; a version from the future is refused by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
+
+/* Replaces it. With an exit status in it, it is on the disk before this returns: that must outlive the machine. What
+ * else it tells of (processes, cgroups, mounts) goes when the machine goes: for those a rename is enough. */
 int state_save(int dir, const struct state *s, struct err *e);
 
 /* The same from its text. */

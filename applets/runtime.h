@@ -1,0 +1,50 @@
+/* runtime.h - the options of the runtime's commands, and the functions behind them. */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include "base/cli.h"
+#include "container/container.h"
+
+struct runtime_options {
+	const char *root, *log, *log_format, *cgroup_manager, *rootless;
+	bool debug, systemd_cgroup, version;
+};
+
+struct create_options {
+	const char *bundle, *console_socket, *pid_file;
+	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
+	int preserve_fds;
+};
+
+struct exec_options {
+	const char *console_socket, *cwd, *user, *process, *pid_file;
+	struct strs env, gids, caps;
+	bool tty, detach, no_new_privs, ignore_paused;
+	int preserve_fds;
+};
+
+struct kill_options {
+	bool all;
+};
+
+struct delete_options {
+	bool force;
+};
+
+struct list_options {
+	const char *format;
+	bool quiet;
+};
+
+struct spec_options {
+	const char *bundle;
+	bool rootless;
+};
+
+typedef int command_function(const struct call *c, struct err *e);
+
+command_function command_create, command_start, command_run, command_exec, command_state, command_kill,
+	command_delete, command_list, command_ps, command_pause, command_resume, command_spec,
+	command_version;
+
+#endif

@@ -1,0 +1,278 @@
+/* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
+#include "runtime.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "monitor/attend.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *root_of(const struct call *c)
+{
+	return ((const struct runtime_options *)c->parent->opts)->root;
+}
+
+static int open_named(const struct call *c, struct container **out, struct err *e)
+{
+	return container_open(root_of(c), c->args.v[0], out, e);
+}
+
+static int create(const struct call *c, const char *owner, int *console, struct container **out,
+		  struct err *e)
+{
+	const struct create_options *o = c->opts;
+	struct create_request r = {
+		.root = path_absolute(c->arena, root_of(c)),
+		.id = c->args.v[0],
+		.bundle = path_absolute(c->arena, o->bundle ? o->bundle : "."),
+		.rootfs_fd = -1,
+		.stdio = { -1, -1, -1 },
+		.console_socket = o->console_socket,
+		.console_fd = console,
+		.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL,
+		.preserve_fds = o->preserve_fds,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+		.owner_kind = owner,
+	};
+	int rc = container_create(&r, out, e);
+	return rc < 0 ? within(e, "runtime %s failed: unable to start container process",
+			       c->command->name) :
+			0;
+}
+
+int command_create(const struct call *c, struct err *e)
+{
+	struct container *made = NULL;
+	int rc = create(c, NULL, NULL, &made, e);
+	container_close(rc < 0 ? NULL : made);
+	return rc;
+}
+
+int command_start(const struct call *c, struct err *e)
+{
+	struct container *found;
+	int rc = open_named(c, &found, e);
+	if (rc < 0)
+		return rc;
+	rc = container_start(found, e);
+	container_close(found);
+	return rc;
+}
+
+/* Until its end, with our stdio and our signals. */
+static int wait_for(struct container *run, int signals, int console, struct err *e)
+{
+	struct exit_status st;
+	const struct attend a = { .pid = run->state.pid, .pidfd = run->pidfd, .signals = signals,
+				  .console = console, .input = true, .pipes = { -1, -1 } };
+	int rc = attend(&a, &st, e);
+	return rc < 0 ? rc : st.code;
+}
+
+int command_run(const struct call *c, struct err *e)
+{
+	const struct create_options *o = c->opts;
+	struct container *run = NULL;
+	auto_close int console = -1;
+	auto_close int signals = o->detach ? -1 : attend_signals(e);
+	if (!o->detach && signals < 0)
+		return signals;
+	int *wants = o->detach || o->console_socket ? NULL : &console;
+	int rc = create(c, o->detach ? NULL : "run", wants, &run, e);
+	if (rc < 0)
+		return rc;
+	rc = container_start(run, e);
+	if (rc < 0) {
+		within(e, "runtime run failed: unable to start container process");
+		container_delete(run, true, NULL);
+	} else if (!o->detach) {
+		rc = wait_for(run, signals, console, e);
+		if (!o->keep) {
+			int gone = container_delete(run, true, e);
+			rc = gone < 0 ? gone : rc;
+		}
+	}
+	container_close(run);
+	return rc;
+}
+
+int command_state(const struct call *c, struct err *e)
+{
+	struct container *found;
+	auto_buf out = { 0 };
+	int rc = open_named(c, &found, e);
+	if (rc < 0)
+		return rc;
+	enum status s = container_status(found);
+	if (s == STATUS_STOPPED)
+		found->state.pid = 0;
+	state_write_oci(&found->state, status_name(s), 2, &out);
+	buf_char(&out, '\n');
+	container_close(found);
+	return out.failed ? fail(e, ENOMEM, "state") : write_all(STDOUT_FILENO, out.p, out.len);
+}
+
+int command_kill(const struct call *c, struct err *e)
+{
+	const struct kill_options *o = c->opts;
+	const char *name = c->args.n > 1 ? c->args.v[1] : "TERM";
+	int sig = signal_parse(name);
+	struct container *found;
+	if (sig < 0)
+		return refuse(e, EINVAL, "unknown signal '%s'", name);
+	int rc = open_named(c, &found, e);
+	if (rc < 0)
+		return rc;
+	rc = container_kill(found, sig, o->all, e);
+	container_close(found);
+	return rc;
+}
+
+int command_delete(const struct call *c, struct err *e)
+{
+	const struct delete_options *o = c->opts;
+	struct container *found;
+	int rc = container_id_check(c->args.v[0], e);
+	if (rc < 0)
+		return rc;
+	rc = open_named(c, &found, e);
+	if (rc < 0 && o->force) /* half made, or gone: force leaves nothing either way */
+		return container_cleanup(root_of(c), c->args.v[0], false, NULL, e);
+	if (rc < 0)
+		return rc;
+	rc = container_delete(found, o->force, e);
+	container_close(found);
+	return rc;
+}
+
+static int change(const struct call *c, int (*verb)(struct container *, struct err *), struct err *e)
+{
+	struct container *found;
+	int rc = open_named(c, &found, e);
+	if (rc < 0)
+		return rc;
+	rc = verb(found, e);
+	container_close(found);
+	return rc;
+}
+
+int command_pause(const struct call *c, struct err *e)
+{
+	return change(c, container_pause, e);
+}
+
+int command_resume(const struct call *c, struct err *e)
+{
+	return change(c, container_resume, e);
+}
+
+static void list_table(const struct container_list *l, struct buf *out)
+{
+	size_t width = 12;
+	for (size_t i = 0; i < l->n; i++)
+		if (strlen(l->v[i].id) + 4 > width)
+			width = strlen(l->v[i].id) + 4;
+	buf_printf(out, "%-*s%-12s%-12s%-20s%-32s%s\n", (int)width, "ID", "PID", "STATUS", "BUNDLE",
+		   "CREATED", "OWNER");
+	for (size_t i = 0; i < l->n; i++) {
+		const struct state *s = &l->v[i];
+		char when[CLOCK_TEXT];
+		clock_format(s->created, when);
+		buf_printf(out, "%-*s%-12d%-12s%-19s %-32s%s\n", (int)width, s->id, s->pid, s->status,
+			   s->bundle ? s->bundle : "", when, "root");
+	}
+}
+
+static void list_json(const struct container_list *l, struct buf *out)
+{
+	buf_char(out, '[');
+	for (size_t i = 0; i < l->n; i++) {
+		buf_str(out, i ? "," : "");
+		state_write_oci(&l->v[i], l->v[i].status, 0, out);
+	}
+	buf_str(out, "]\n");
+}
+
+static int check_format(const char *format, struct err *e)
+{
+	if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
+		return refuse(e, EINVAL, "option --format: '%s' is neither table nor json", format);
+	return 0;
+}
+
+int command_list(const struct call *c, struct err *e)
+{
+	const struct list_options *o = c->opts;
+	struct container_list l;
+	auto_buf out = { 0 };
+	int rc = check_format(o->format, e);
+	if (rc == 0)
+		rc = container_list(root_of(c), c->arena, &l, e);
+	if (rc < 0)
+		return rc;
+	if (o->quiet)
+		for (size_t i = 0; i < l.n; i++)
+			buf_printf(&out, "%s\n", l.v[i].id);
+	else if (!strcmp(o->format, "json"))
+		list_json(&l, &out);
+	else
+		list_table(&l, &out);
+	return out.failed ? fail(e, ENOMEM, "list") : write_all(STDOUT_FILENO, out.p, out.len);
+}
+
+int command_ps(const struct call *c, struct err *e)
+{
+	const struct list_options *o = c->opts;
+	struct container *found;
+	struct u32s pids = { 0 };
+	auto_buf out = { 0 };
+	int rc = check_format(o->format, e);
+	if (rc == 0)
+		rc = open_named(c, &found, e);
+	if (rc < 0)
+		return rc;
+	bool json = !strcmp(o->format, "json");
+	rc = container_pids(found, c->arena, &pids, e);
+	container_close(found);
+	if (rc < 0)
+		return rc;
+	buf_str(&out, json ? "[" : "PID\n");
+	for (size_t i = 0; i < pids.n; i++)
+		buf_printf(&out, json ? "%s%" PRIu32 : "%s%" PRIu32 "\n", json && i ? "," : "", pids.v[i]);
+	buf_str(&out, json ? "]\n" : "");
+	return out.failed ? fail(e, ENOMEM, "ps") : write_all(STDOUT_FILENO, out.p, out.len);
+}
+
+int command_spec(const struct call *c, struct err *e)
+{
+	const struct spec_options *o = c->opts;
+	const struct spec_default_options d = { .rootless = o->rootless, .uid = geteuid(),
+						.gid = getegid() };
+	const char *dir = o->bundle ? o->bundle : ".";
+	struct spec *s;
+	auto_buf out = { 0 };
+	int rc = spec_default(&d, c->arena, &s, e);
+	if (rc < 0)
+		return rc;
+	spec_write(s, 4, &out);
+	buf_char(&out, '\n');
+	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "open bundle %s", dir);
+	if (faccessat(fd, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return refuse(e, EEXIST, "file config.json exists in %s; remove it first", dir);
+	return file_replace(fd, "config.json", out.p, out.len, 0666, e);
+}
+
+int command_version(const struct call *c, struct err *e)
+{
+	auto_buf out = { 0 };
+	buf_printf(&out, "coracle version %s\nspec: %s\n", CORACLE_VERSION, SPEC_VERSION);
+	return out.failed ? fail(e, ENOMEM, "%s", c->command->name) :
+			    write_all(STDOUT_FILENO, out.p, out.len);
+}
