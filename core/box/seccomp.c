@@ -1,6 +1,7 @@
 /* seccomp.c - the filter of system calls: from the spec to a BPF program. The one user of libseccomp. */
 #include "box/plan.h"
 
+#include <ctype.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static int add_architectures(scmp_filter_ctx ctx, const struct spec_seccomp *s, 
 		char lower[32] = "";
 		if (!strncmp(name, "SCMP_ARCH_", 10))
 			for (size_t k = 0; k + 1 < sizeof(lower) && name[10 + k]; k++)
-				lower[k] = (char)(name[10 + k] | 0x20);
+				lower[k] = (char)tolower((unsigned char)name[10 + k]);
 		uint32_t arch = seccomp_arch_resolve_name(lower);
 		if (!arch)
 			return refuse(e, EINVAL, "linux.seccomp.architectures: unknown '%s'", name);
