@@ -144,11 +144,14 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 	if (setup->close_fd >= 0)
 		close(setup->close_fd);
 	reset_signals();
+	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;
+	if (rc < 0)
+		give_up(&s, &(struct op){ .kind = OP_GO, .what = "join the cgroup" }, rc);
 	/* Everything that we or whoever called us left open ends at execve. */
 	sys_close_range((unsigned)(3 + setup->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC);
 	umask(0);
 	for (size_t i = 0; i < p->n; i++) {
-		int rc = apply[p->v[i].kind](&s, &p->v[i]);
+		rc = apply[p->v[i].kind](&s, &p->v[i]);
 		if (rc < 0)
 			give_up(&s, &p->v[i], rc);
 	}

@@ -28,7 +28,7 @@ struct child_setup {
 	int preserve_fds; /* 3 .. 3+n-1 stay open */
 	int listener;	  /* for OP_START; -1 */
 	int close_fd;	  /* a lock that must not live on in the child; -1 */
-	const struct cgroup *cgroup; /* NULL: none */
+	const struct cgroup *cgroup; /* NULL: none; its doors are open */
 };
 
 /* A born child that waits for child_go(). */

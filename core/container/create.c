@@ -160,7 +160,7 @@ static int make_cgroup(struct making *m, struct err *e)
 		rc = cgroup_limit(&m->cgroup, r, e);
 	if (rc == 0)
 		rc = cgroup_devices(&m->cgroup, r, e);
-	return rc;
+	return rc == 0 ? cgroup_doors(&m->cgroup, e) : rc;
 }
 
 /* The root as a directory to look into: for HOME. */
@@ -247,9 +247,7 @@ static int set_oom_score(struct making *m, struct err *e)
 static int release(struct making *m, struct err *e)
 {
 	int rc = 0;
-	if (cgroup_clone_fd(&m->cgroup) < 0)
-		rc = cgroup_attach(&m->cgroup, m->child.pid, e);
-	if (rc == 0 && m->plan.maps)
+	if (m->plan.maps)
 		rc = ns_map_ids(m->child.pid, m->plan.maps, e);
 	if (rc == 0)
 		rc = set_oom_score(m, e);

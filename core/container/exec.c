@@ -47,6 +47,8 @@ static int make_plan(struct joining *j, struct err *e)
 static int launch(struct joining *j, struct err *e)
 {
 	int rc = container_cgroup(j->c, &j->cgroup, e);
+	if (rc == 0)
+		rc = cgroup_doors(&j->cgroup, e);
 	if (rc < 0)
 		return rc;
 	struct child_setup setup = {
@@ -58,10 +60,6 @@ static int launch(struct joining *j, struct err *e)
 		.cgroup = &j->cgroup,
 	};
 	rc = child_clone(&setup, &j->child, e);
-	if (rc < 0)
-		return rc;
-	if (cgroup_clone_fd(&j->cgroup) < 0)
-		rc = cgroup_attach(&j->cgroup, j->child.pid, e);
 	return rc == 0 ? child_go(&j->child, e) : rc;
 }
 

@@ -149,7 +149,9 @@ static bool known(const struct sweeping *s, const char *id)
 	return false;
 }
 
-/* A cgroup /coracle/ID whose container is nowhere: removed when it is empty. Processes in it may belong to a state
+#define CGROUP_PREFIX "coracle-"
+
+/* A cgroup /coracle-ID whose container is nowhere: removed when it is empty. Processes in it may belong to a state
  * root that we do not know of; they are named and left, unless the id was given. */
 static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 {
@@ -196,9 +198,12 @@ static void sweep_cgroups(struct sweeping *s)
 		*slash = 0;
 		if (directories(AT_FDCWD, parent, s->a, &ids, &one) < 0)
 			continue;
-		for (size_t k = 0; k < ids.n; k++)
-			if (container_id_check(ids.v[k], NULL) == 0 && !known(s, ids.v[k]))
-				clean_cgroup(s, ids.v[k], false);
+		for (size_t k = 0; k < ids.n; k++) {
+			const char *of = ids.v[k] + strlen(CGROUP_PREFIX);
+			if (!strncmp(ids.v[k], CGROUP_PREFIX, strlen(CGROUP_PREFIX)) &&
+			    container_id_check(of, NULL) == 0 && !known(s, of))
+				clean_cgroup(s, of, false);
+		}
 	}
 	if (rc == 0)
 		cgroup_close(&cg);

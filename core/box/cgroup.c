@@ -1,0 +1,354 @@
+/* cgroup.c - a container's cgroup: make, join, read, remove. */
+#include "box/cgroup.h"
+#include "base/file.h"
+#include "box/cgroup_inner.h"
+#include "box/mountinfo.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+/* On parents that we made, so that we remove them and nobody else's. Kernels before 5.7 cannot: there they stay. */
+#define MARK "user.coracle.made"
+#define DYING_MS 2000
+
+struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (option_has(cg->v[i].controllers, controller))
+			return &cg->v[i];
+	return NULL;
+}
+
+struct cgroup_dir *cgroup_unified(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (!*cg->v[i].controllers)
+			return &cg->v[i];
+	return NULL;
+}
+
+int cgroup_get(int dir, const char *file, char *out, size_t size)
+{
+	auto_close int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
+	if (n < 0)
+		return -errno;
+	while (n > 0 && out[n - 1] == '\n')
+		n--;
+	out[n] = 0;
+	return (int)n;
+}
+
+/* cpuset of v1 begins empty and takes nobody in until it has cpus and mems. With clone_children, the children of dir
+ * begin with its own. */
+static int fill_cpuset(const char *dir, bool parent)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	char value[4096];
+	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int up = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (up < 0)
+		return -errno;
+	for (size_t i = 0; i < 2; i++) {
+		int n = cgroup_get(fd, files[i], value, sizeof(value));
+		if (n == 0 && (n = cgroup_get(up, files[i], value, sizeof(value))) > 0)
+			n = file_put(fd, files[i], value);
+		if (n < 0)
+			return n;
+	}
+	return parent ? file_put(fd, "cgroup.clone_children", "1") : 0;
+}
+
+/* Makes the parent of path, which is cut for the while. */
+static int make_parents(const struct cgroup_dir *d, char *path)
+{
+	char *slash = strrchr(path, '/');
+	if (!slash || slash <= path + d->mount)
+		return -ENOENT;
+	*slash = 0;
+	int rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	if (rc == -ENOENT && (rc = make_parents(d, path)) == 0)
+		rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	if (rc == 0)
+		setxattr(path, MARK, "1", 1, 0);
+	if (rc == 0 && option_has(d->controllers, "cpuset"))
+		rc = fill_cpuset(path, true);
+	*slash = '/';
+	return rc == -EEXIST ? 0 : rc; /* somebody else was quicker */
+}
+
+/* All at once, or what can be. */
+static void enable_at(const char *path)
+{
+	char have[512], on[512], *save = NULL;
+	auto_buf want = { 0 };
+	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || cgroup_get(fd, "cgroup.controllers", have, sizeof(have)) <= 0 ||
+	    cgroup_get(fd, "cgroup.subtree_control", on, sizeof(on)) < 0)
+		return;
+	for (char *p = on; *p; p++)
+		*p = *p == ' ' ? ',' : *p;
+	for (char *w = strtok_r(have, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		if (!option_has(on, w))
+			buf_printf(&want, "%s+%s", want.len ? " " : "", w);
+	if (!want.len || file_put(fd, "cgroup.subtree_control", want.p) == 0)
+		return;
+	for (char *w = strtok_r(want.p, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		file_put(fd, "cgroup.subtree_control", w);
+}
+
+void cgroup_enable(const struct cgroup_dir *d)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s", d->path) >= (int)sizeof(path))
+		return;
+	for (char *p = path + d->mount; p; p = strchr(p + 1, '/')) {
+		char was = *p;
+		*p = 0;
+		enable_at(path);
+		*p = was;
+	}
+}
+
+static bool has_processes(const char *path)
+{
+	char some[2];
+	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int procs = fd < 0 ? -1 : openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	return procs >= 0 && read(procs, some, sizeof(some)) > 0;
+}
+
+static int make_dir(struct cgroup_dir *d, struct err *e)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s", d->path) >= (int)sizeof(path))
+		return fail(e, ENAMETOOLONG, "make cgroup %s", d->path);
+	int rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	if (rc == -ENOENT && (rc = make_parents(d, path)) == 0)
+		rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	if (rc == -EEXIST && has_processes(path))
+		return refuse(e, EBUSY, "cgroup %s is in use: it has processes already", path);
+	if (rc < 0 && rc != -EEXIST)
+		return fail(e, rc, "make cgroup %s", path);
+	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(path, false)) < 0)
+		return fail(e, rc, "give cgroup %s its parent's cpus", path);
+	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return d->fd < 0 ? fail(e, errno, "open cgroup %s", path) : 0;
+}
+
+int cgroup_make(struct cgroup *cg, struct err *e)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		int rc = make_dir(&cg->v[i], e);
+		if (rc < 0)
+			return rc;
+	}
+	if (cg->v2)
+		cgroup_enable(&cg->v[0]);
+	return 0;
+}
+
+int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
+{
+	char text[16];
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (size_t i = 0; i < cg->n; i++) {
+		const struct cgroup_dir *d = &cg->v[i];
+		int rc = d->fd < 0 ? -ENOENT : file_put(d->fd, "cgroup.procs", text);
+		if (rc < 0)
+			return fail(e, rc, "move process %s into cgroup %s", text, d->path);
+	}
+	return 0;
+}
+
+int cgroup_doors(struct cgroup *cg, struct err *e)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		struct cgroup_dir *d = &cg->v[i];
+		if (!*d->controllers)
+			continue;
+		d->door = d->fd < 0 ? -1 : openat(d->fd, "tasks", O_WRONLY | O_CLOEXEC);
+		if (d->door < 0)
+			return fail(e, d->fd < 0 ? ENOENT : errno, "open cgroup %s", d->path);
+	}
+	return 0;
+}
+
+int cgroup_clone_fd(const struct cgroup *cg)
+{
+	const struct cgroup_dir *u = cgroup_unified(cg);
+	return u ? u->fd : -1;
+}
+
+int cgroup_join(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		if (cg->v[i].door < 0)
+			continue;
+		if (write(cg->v[i].door, "0", 1) < 0)
+			return -errno;
+		close(cg->v[i].door);
+	}
+	return 0;
+}
+
+/* For each subdirectory of fd, by name; stops at the first negative result. */
+static int each_child(int fd, int (*visit)(int dir, const char *name, void *arg), void *arg)
+{
+	struct stat st;
+	/* The kernel keeps the count of links: most cgroups have no children to look for. */
+	if (fstat(fd, &st) < 0 || st.st_nlink <= 2)
+		return 0;
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	if (!d) {
+		close_fdp(&again);
+		return -errno;
+	}
+	int rc = 0;
+	for (struct dirent *entry; rc >= 0 && (entry = readdir(d));)
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
+		    strcmp(entry->d_name, ".."))
+			rc = visit(dirfd(d), entry->d_name, arg);
+	closedir(d);
+	return rc;
+}
+
+static int read_child_pids(int dir, const char *name, void *arg)
+{
+	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? (errno == ENOENT ? 0 : -errno) : cgroup_read_pids(fd, arg);
+}
+
+int cgroup_read_pids(int fd, struct buf *pids)
+{
+	int rc = file_read(fd, "cgroup.procs", pids, NULL);
+	/* In a threaded cgroup the processes are listed by its parent; a removed one has none. */
+	if (rc == -EOPNOTSUPP || rc == -ENODEV || rc == -ENOENT)
+		rc = 0;
+	return rc < 0 ? rc : each_child(fd, read_child_pids, pids);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+int cgroup_pids(const struct cgroup *cg, struct arena *a, struct u32s *out, struct err *e)
+{
+	auto_buf text = { 0 };
+	size_t n = 0, last = 0;
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->v[i].fd >= 0)
+			last = i + 1;
+	if (last) { /* the same processes are in all: the unified hierarchy tells */
+		int rc = cgroup_read_pids(cg->v[last - 1].fd, &text);
+		if (rc < 0)
+			return fail(e, rc, "read the processes of %s", cg->v[last - 1].path);
+	}
+	for (size_t i = 0; i < text.len; i++)
+		n += text.p[i] == '\n';
+	uint32_t *v = arena_array(a, n, sizeof(*v));
+	if (!v)
+		return fail(e, ENOMEM, "read the processes of a cgroup");
+	n = 0;
+	for (char *p = text.p; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+		v[n++] = (uint32_t)strtoul(p, NULL, 10);
+	qsort(v, n, sizeof(*v), compare);
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) /* 0: a process of a pid namespace that is not below ours */
+		if (v[i] && (!kept || v[kept - 1] != v[i]))
+			v[kept++] = v[i];
+	*out = (struct u32s){ v, kept };
+	return 0;
+}
+
+static int remove_child(int dir, const char *name, void *arg)
+{
+	(void)arg;
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int rc = fd < 0 ? -errno : each_child(fd, remove_child, NULL);
+	if (rc < 0)
+		return rc;
+	return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+/* A process stays counted until the kernel has switched away from it for the last time, which on newer kernels is after
+ * its pidfd said that it has ended and after cgroup.procs forgot it. The unified hierarchy tells when; one set of cgroups
+ * belongs to a process, so it leaves those of v1 in the same moment. Without it nothing tells: then we let the
+ * processor go, as the dying need no more than that, a bounded number of times. */
+static int remove_dying(const struct cgroup *cg, const struct cgroup_dir *d)
+{
+	const struct cgroup_dir *u = cgroup_unified(cg);
+	if (u && u->fd >= 0 && cgroup_wait_event(u->fd, "populated", 0, DYING_MS) == 0)
+		return rmdir(d->path) == 0 || errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < 1000; i++) {
+		if (rmdir(d->path) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -errno;
+		sched_yield();
+	}
+	return -EBUSY;
+}
+
+static int remove_dir(const struct cgroup *cg, const struct cgroup_dir *d, struct err *e)
+{
+	if (rmdir(d->path) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	int rc = -errno;
+	if (rc == -EBUSY || rc == -ENOTEMPTY) {
+		auto_buf pids = { 0 };
+		auto_close int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? 0 : fail(e, errno, "open cgroup %s", d->path);
+		if (cgroup_read_pids(fd, &pids) == 0 && pids.len)
+			return refuse(e, EBUSY, "cgroup %s still has processes: %.40s", d->path,
+				      pids.p);
+		rc = each_child(fd, remove_child, NULL);
+		rc = rc < 0 && rc != -EBUSY ? rc : remove_dying(cg, d);
+	}
+	return rc < 0 ? fail(e, rc, "remove cgroup %s", d->path) : 0;
+}
+
+static void remove_parents(const struct cgroup_dir *d)
+{
+	char path[PATH_MAX], mark;
+	if (snprintf(path, sizeof(path), "%s", d->path) >= (int)sizeof(path))
+		return;
+	for (char *p; (p = strrchr(path, '/')) && p > path + d->mount;) {
+		*p = 0;
+		if (getxattr(path, MARK, &mark, 1) != 1 || rmdir(path) < 0)
+			return;
+	}
+}
+
+int cgroup_remove(struct cgroup *cg, struct err *e)
+{
+	int first = 0;
+	for (size_t i = 0; i < cg->n; i++) {
+		int rc = remove_dir(cg, &cg->v[i], first ? NULL : e);
+		if (rc == 0)
+			remove_parents(&cg->v[i]);
+		first = first ? first : rc;
+	}
+	return first;
+}
+
+void cgroup_close(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		put_fd(&cg->v[i].fd, -1);
+		put_fd(&cg->v[i].door, -1);
+	}
+}

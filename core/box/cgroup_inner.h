@@ -1,0 +1,34 @@
+/* cgroup_inner.h - what the files of the cgroup share with each other and with their tests. */
+#ifndef BOX_CGROUP_INNER_H
+#define BOX_CGROUP_INNER_H
+
+#include "box/cgroup.h"
+
+/* Below each hierarchy's root, or below the caller's own cgroup. */
+enum { CGROUP_ABSOLUTE, CGROUP_RELATIVE };
+
+/* The path that a cgroupsPath means, cleaned, beginning with a slash. One of the above, or -errno. */
+int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out, struct err *e);
+
+/* The v1 directory of a controller, or NULL. */
+struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller);
+
+/* The directory in the unified hierarchy, or NULL. */
+struct cgroup_dir *cgroup_unified(const struct cgroup *cg);
+
+/* On the unified hierarchy: has every parent give its controllers to its children, as far as it can. */
+void cgroup_enable(const struct cgroup_dir *d);
+
+/* Appends the pids in directory fd and below it. */
+int cgroup_read_pids(int fd, struct buf *pids);
+
+/* Reads a small file of directory dir as a string. Its length, or -errno. */
+int cgroup_get(int dir, const char *file, char *out, size_t size);
+
+/* The number after "key " in a file of such lines; -ENOENT when there is none. */
+int64_t cgroup_get_key(int dir, const char *file, const char *key);
+
+/* Waits until cgroup.events says that of key. 0, -ETIMEDOUT or -errno. -1 waits forever. */
+int cgroup_wait_event(int dir, const char *key, int value, int timeout_ms);
+
+#endif

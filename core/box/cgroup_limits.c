@@ -1,0 +1,178 @@
+/* cgroup_limits.c - puts the limits of a container into force. */
+#include "base/file.h"
+#include "box/cgroup.h"
+#include "box/cgroup_inner.h"
+#include "box/cgroup_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct limit_noun limit_nouns[] = {
+	{ "memory", "memory", limit_v1_memory, limit_v2_memory },
+	{ "cpu", "cpu", limit_v1_cpu, limit_v2_cpu },
+	{ "cpuset", "cpuset", limit_cpuset, limit_cpuset },
+	{ "pids", "pids", limit_v1_pids, limit_v1_pids },
+	{ "blkio", "io", limit_v1_block_io, limit_v2_io },
+	{ "hugetlb", "hugetlb", limit_v1_hugepages, limit_v2_hugepages },
+	{ "net_cls", NULL, limit_v1_class, limit_v1_class },
+	{ "net_prio", NULL, limit_v1_priorities, limit_v1_priorities },
+	{ "rdma", "rdma", limit_rdma, limit_rdma },
+	{ 0 },
+};
+
+void limit_add(struct limit_plan *p, const char *field, unsigned flags, const char *file,
+	       const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	char *value = arena_vprintf(p->a, fmt, ap);
+	va_end(ap);
+	if (!value || p->n == LIMIT_WRITES)
+		p->full = true;
+	else
+		p->v[p->n++] = (struct limit_write){ file, value, field, flags };
+}
+
+/* What a write that was refused means to people. */
+static int explain(const struct cgroup_dir *d, const struct limit_write *w, const char *controller,
+		   int rc, struct err *e)
+{
+	char usage[32] = "";
+	bool missing = rc == -ENOENT || rc == -EACCES;
+	if (missing && faccessat(d->fd, w->file, F_OK, 0) < 0)
+		return refuse(e, ENOENT,
+			      "linux.resources.%s: cannot be set, since the controller %s of this "
+			      "machine has no %s",
+			      w->field, controller, w->file);
+	if (rc == -EBUSY && cgroup_get(d->fd, "memory.usage_in_bytes", usage, sizeof(usage)) > 0)
+		return refuse(e, EBUSY, "linux.resources.%s: %s is less than the %s bytes in use",
+			      w->field, w->value, usage);
+	return fail(e, rc, "linux.resources.%s: write '%.100s' to %s", w->field, w->value, w->file);
+}
+
+/* Writes v[i], and the next where they depend on each other. How many are done, or -errno. */
+static int write_one(const struct cgroup_dir *d, const struct limit_write *w, size_t left)
+{
+	int rc = file_put(d->fd, w->file, w->value);
+	bool pair = left > 1;
+	if ((w->flags & LIMIT_OR_NEXT) && pair)
+		return rc == -ENOENT ? 1 : rc < 0 ? rc : 2;
+	if ((w->flags & LIMIT_AFTER_NEXT) && pair && rc == -EINVAL) {
+		int next = file_put(d->fd, w[1].file, w[1].value);
+		if (next == 0)
+			rc = file_put(d->fd, w->file, w->value);
+		return rc < 0 ? rc : 2;
+	}
+	if (rc == -ENOENT && (w->flags & LIMIT_DEFAULT))
+		return 1;
+	return rc < 0 ? rc : 1;
+}
+
+static int write_all_of(const struct cgroup_dir *d, const struct limit_plan *p,
+			const char *controller, struct err *e)
+{
+	for (size_t i = 0; i < p->n;) {
+		int done = write_one(d, &p->v[i], p->n - i);
+		if (done < 0)
+			return explain(d, &p->v[i], controller, done, e);
+		i += (size_t)done;
+	}
+	return 0;
+}
+
+/* Nothing to write to: fine as long as only what is so anyway is asked for. */
+static int without_controller(const struct limit_plan *p, const char *controller, struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!(p->v[i].flags & LIMIT_DEFAULT))
+			return refuse(e, ENOENT,
+				      "linux.resources.%s: cannot be set, since this machine has no "
+				      "cgroup controller %s",
+				      p->v[i].field, controller);
+	return 0;
+}
+
+/* memory.checkBeforeUpdate: v2 would kill where v1 refuses by itself. */
+static int check_usage(const struct cgroup_dir *d, const struct spec_memory *m, struct err *e)
+{
+	char text[32];
+	bool asked = m && m->check_before_update.set && m->check_before_update.v && m->limit.set &&
+		     m->limit.v > 0;
+	if (!asked || cgroup_get(d->fd, "memory.current", text, sizeof(text)) <= 0 ||
+	    strtoll(text, NULL, 10) <= m->limit.v)
+		return 0;
+	return refuse(e, EBUSY,
+		      "linux.resources.memory.limit: %lld is less than the %s bytes in use",
+		      (long long)m->limit.v, text);
+}
+
+static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spec_resources *r,
+		      struct limit_plan *p, struct err *e)
+{
+	const struct cgroup_dir *d = cg->v2 ? NULL : cgroup_v1_dir(cg, n->controller);
+	const char *controller = d || !n->v2_controller ? n->controller : n->v2_controller;
+	*p = (struct limit_plan){ .a = p->a };
+	(d ? n->v1 : n->v2)(r, p);
+	if (p->full)
+		return refuse(e, E2BIG, "linux.resources: too many limits for %s", controller);
+	if (p->refused)
+		return refuse(e, EINVAL, "linux.resources.%s", p->refused);
+	if (!p->n)
+		return 0;
+	if (!d && n->v2_controller && (d = cgroup_unified(cg)) && !cg->v2)
+		cgroup_enable(d);
+	if (!d || d->fd < 0)
+		return without_controller(p, controller, e);
+	int rc = strcmp(controller, "memory") ? 0 : check_usage(d, r->memory, e);
+	return rc < 0 ? rc : write_all_of(d, p, controller, e);
+}
+
+/* unified: any file of v2, by name. */
+static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e)
+{
+	if (u->n && !cg->v2)
+		return refuse(e, EINVAL,
+			      "linux.resources.unified: is for cgroup v2, and this machine has v1");
+	for (size_t i = 0; i < u->n; i++) {
+		const char *file = u->v[i].key, *at = u->v[i].value;
+		if (!*file || strchr(file, '/'))
+			return refuse(e, EINVAL, "linux.resources.unified: '%.100s' is not a file",
+				      file);
+		while (*at) { /* the kernel takes one line at a time */
+			char line[512];
+			size_t n = strcspn(at, "\n");
+			if (n >= sizeof(line))
+				return refuse(e, E2BIG, "linux.resources.unified.%s: too long", file);
+			memcpy(line, at, n);
+			line[n] = 0;
+			at += n + (at[n] == '\n');
+			int rc = n ? file_put(cg->v[0].fd, file, line) : 0;
+			if (rc == -ENOENT)
+				return refuse(e, ENOENT,
+					      "linux.resources.unified.%s: this machine has no such "
+					      "file; is controller %.*s there?",
+					      file, (int)strcspn(file, "."), file);
+			if (rc < 0)
+				return fail(e, rc, "linux.resources.unified.%s: write '%s'", file,
+					    line);
+		}
+	}
+	return 0;
+}
+
+int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	if (!r)
+		return 0;
+	auto_arena *a = arena_new((size_t)256 << 10);
+	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
+	if (!p)
+		return fail(e, ENOMEM, "linux.resources");
+	p->a = a;
+	int rc = 0;
+	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
+		rc = apply(cg, n, r, p, e);
+	return rc < 0 ? rc : limit_unified(cg, &r->unified, e);
+}

@@ -1,0 +1,311 @@
+/* cgroup_locate.c - where a container's cgroups go: which hierarchies there are, and the path in each. */
+#include "box/cgroup_inner.h"
+#include "base/file.h"
+#include "box/mountinfo.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define ROOT "/sys/fs/cgroup"
+#define HIERARCHIES 32
+#define PATH_LONGEST 2048
+
+/* While looking: the mounts are read only when a hierarchy is not where it is everywhere. */
+struct search {
+	const char *path; /* below each hierarchy */
+	bool relative;	  /* ... or below our own cgroup there */
+	bool mounts_read;
+	struct buf mounts;
+	struct arena *a;
+	struct cgroup *out;
+};
+
+static bool is_type(const char *path, long magic)
+{
+	struct statfs fs;
+	return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
+}
+
+/* "a-b.slice" is in "a.slice", as systemd has it. */
+static char *slice_path(const char *slice, struct arena *a, struct err *e)
+{
+	size_t n = strlen(slice);
+	char *out = arena_str(a, "");
+	if (!strcmp(slice, "-.slice"))
+		return out;
+	if (n < 7 || strcmp(slice + n - 6, ".slice") || *slice == '-' || slice[n - 7] == '-' ||
+	    strstr(slice, "--") || strchr(slice, '/')) {
+		refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' is not the name of a slice", slice);
+		return NULL;
+	}
+	for (size_t i = 1; out && i <= n - 6; i++)
+		if (slice[i] == '-' || i == n - 6)
+			out = arena_printf(a, "%s/%.*s.slice", out, (int)i, slice);
+	if (!out)
+		fail(e, ENOMEM, "linux.cgroupsPath");
+	return out;
+}
+
+/* slice:prefix:name */
+static char *systemd_path(const char *spec, struct arena *a, struct err *e)
+{
+	char *slice = arena_str(a, spec);
+	char *prefix = slice ? strchr(slice, ':') : NULL, *name = prefix ? strchr(prefix + 1, ':') : NULL;
+	if (!name) {
+		fail(e, ENOMEM, "linux.cgroupsPath");
+		return NULL;
+	}
+	*prefix++ = 0;
+	*name++ = 0;
+	size_t n = strlen(name);
+	char *parent = slice_path(*slice ? slice : "system.slice", a, e);
+	if (!parent)
+		return NULL;
+	if (!n || strchr(name, '/')) {
+		refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' has no name for the scope", spec);
+		return NULL;
+	}
+	if (n > 6 && !strcmp(name + n - 6, ".slice"))
+		return arena_printf(a, "%s/%s", parent, name);
+	return arena_printf(a, "%s/%s%s%s.scope", parent, prefix, *prefix ? "-" : "", name);
+}
+
+static bool is_systemd(const char *path)
+{
+	const char *first = strchr(path, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+	return *path != '/' && second && !strchr(second + 1, ':');
+}
+
+int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out, struct err *e)
+{
+	const char *from = spec;
+	if (!spec || !*spec)
+		from = arena_printf(a, "/coracle-%s", id);
+	else if (is_systemd(spec) && !(from = systemd_path(spec, a, e)))
+		return e && e->code ? -e->code : -EINVAL;
+	if (!from || strlen(from) > PATH_LONGEST)
+		return refuse(e, ENAMETOOLONG, "linux.cgroupsPath: longer than %d bytes", PATH_LONGEST);
+	char *to = *out = arena_alloc(a, strlen(from) + 2);
+	if (!to)
+		return fail(e, ENOMEM, "linux.cgroupsPath");
+	for (const char *p = from; *p;) {
+		size_t n = strcspn(p, "/");
+		if (n == 2 && !strncmp(p, "..", 2))
+			return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' has '..' in it", spec);
+		if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memcpy(to, p, n);
+			to += n;
+		}
+		p += n + strspn(p + n, "/");
+	}
+	if (to == *out)
+		return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' names no cgroup of its own", spec);
+	return *from == '/' ? CGROUP_ABSOLUTE : CGROUP_RELATIVE;
+}
+
+/* Where the kernel's list says that it is mounted; NULL: nowhere. *root: what of it is mounted there. */
+static const char *find_mount(struct search *s, const char *controllers, const char **root)
+{
+	struct mount_line m;
+	const char *found = NULL;
+	if (!s->mounts_read && mountinfo_read(&s->mounts, NULL) < 0)
+		return NULL;
+	s->mounts_read = true;
+	char *text = s->mounts.p ? arena_str(s->a, s->mounts.p) : NULL;
+	size_t n = strcspn(controllers, ",");
+	char *first = arena_strn(s->a, controllers, n);
+	if (!text || !first)
+		return NULL;
+	while (!found && mountinfo_next(&text, &m)) {
+		bool right = *controllers ? !strcmp(m.type, "cgroup") && option_has(m.super, first) :
+					    !strcmp(m.type, "cgroup2");
+		if (!right)
+			continue;
+		found = m.target;
+		*root = m.root;
+	}
+	return found;
+}
+
+/* The usual mount point of a hierarchy if it is there, else the one in mountinfo. */
+static const char *mount_of(struct search *s, const char *controllers, const char **root)
+{
+	const char *name = !*controllers		    ? "unified" :
+			   !strncmp(controllers, "name=", 5) ? controllers + 5 :
+							       controllers;
+	const char *usual = arena_printf(s->a, ROOT "/%s", name);
+	*root = "/";
+	if (usual && is_type(usual, *controllers ? CGROUP_SUPER_MAGIC : CGROUP2_SUPER_MAGIC))
+		return usual;
+	return find_mount(s, controllers, root);
+}
+
+/* Our own cgroup as seen through a mount of root. */
+static const char *own_below(const char *own, const char *root, const char *mount, struct arena *a)
+{
+	size_t n = strcmp(root, "/") ? strlen(root) : 0;
+	if (n && (strncmp(own, root, n) || (own[n] && own[n] != '/')))
+		return "";
+	own += n;
+	if (!strcmp(own, "/") || !strncmp(own, "/..", 3))
+		return "";
+	/* In a container without cgroup namespace it is mounted at our own cgroup, whatever its path. */
+	const char *there = arena_printf(a, "%s%s", mount, own);
+	return there && faccessat(-1, there, F_OK, 0) == 0 ? own : "";
+}
+
+static int add(struct search *s, const char *controllers, const char *mount, const char *own)
+{
+	char *path = arena_printf(s->a, "%s%s%s", mount, own, s->path);
+	char *names = arena_str(s->a, controllers);
+	if (!path || !names)
+		return -ENOMEM;
+	if (s->out->n == HIERARCHIES)
+		return -E2BIG;
+	s->out->v[s->out->n++] = (struct cgroup_dir){ names, path, strlen(mount), -1, -1 };
+	return 0;
+}
+
+/* One line of /proc/self/cgroup: number, controllers, our own path. */
+static int add_line(struct search *s, char *line)
+{
+	char *controllers = strchr(line, ':'), *own = controllers ? strchr(controllers + 1, ':') : NULL;
+	const char *root, *mount;
+	if (!own)
+		return 0;
+	controllers++;
+	*own++ = 0;
+	if (s->out->v2) {
+		root = "/";
+		mount = *controllers ? NULL : ROOT;
+	} else {
+		mount = mount_of(s, controllers, &root);
+	}
+	if (!mount) /* such a hierarchy exists, but nobody uses it */
+		return 0;
+	return add(s, controllers, mount, s->relative ? own_below(own, root, mount, s->a) : "");
+}
+
+static int add_all(struct search *s, struct err *e)
+{
+	auto_buf text = { .max = 1 << 20 };
+	int rc = file_read(-1, "/proc/self/cgroup", &text, e);
+	if (rc < 0)
+		return rc;
+	for (char *p = text.p, *end; p && *p; p = end) {
+		end = strchr(p, '\n');
+		if (end)
+			*end++ = 0;
+		else
+			end = p + strlen(p);
+		rc = add_line(s, p);
+		if (rc < 0)
+			return fail(e, rc, "list the cgroup hierarchies");
+	}
+	if (!s->out->n)
+		return refuse(e, ENOENT, "no cgroup file system is mounted on " ROOT
+					 "; mount -t cgroup2 cgroup2 " ROOT);
+	return 0;
+}
+
+int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
+		  struct err *e)
+{
+	char *path = NULL;
+	int rc = cgroup_subpath(cgroups_path, id, a, &path, e);
+	if (rc < 0)
+		return rc;
+	struct cgroup found = { .v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC),
+				.v = arena_array(a, HIERARCHIES, sizeof(struct cgroup_dir)) };
+	struct search s = { .path = path, .relative = rc == CGROUP_RELATIVE, .a = a, .out = &found };
+	if (!found.v)
+		return fail(e, ENOMEM, "list the cgroup hierarchies");
+	rc = add_all(&s, e);
+	buf_free(&s.mounts);
+	if (rc == 0)
+		*out = found;
+	return rc;
+}
+
+/* How much of a recorded path is the mount point, and what is mounted there. */
+static void recognize(struct search *s, struct cgroup_dir *d)
+{
+	size_t n = strlen(ROOT);
+	struct mount_line m;
+	if (!strncmp(d->path, ROOT "/", n + 1)) {
+		if (is_type(ROOT, CGROUP2_SUPER_MAGIC)) {
+			d->mount = n;
+			return;
+		}
+		size_t name = strcspn(d->path + n + 1, "/");
+		d->mount = n + 1 + name;
+		char *mount = arena_strn(s->a, d->path, d->mount);
+		if (mount && is_type(mount, CGROUP2_SUPER_MAGIC))
+			return;
+		char *controllers = arena_strn(s->a, d->path + n + 1, name);
+		if (controllers && !strcmp(controllers, "systemd"))
+			controllers = arena_str(s->a, "name=systemd");
+		if (controllers && mount && is_type(mount, CGROUP_SUPER_MAGIC)) {
+			d->controllers = controllers;
+			return;
+		}
+	}
+	if (!s->mounts_read && mountinfo_read(&s->mounts, NULL) < 0)
+		return;
+	s->mounts_read = true;
+	for (char *text = s->mounts.p ? arena_str(s->a, s->mounts.p) : NULL;
+	     text && mountinfo_next(&text, &m);) {
+		n = strlen(m.target);
+		if (strncmp(m.type, "cgroup", 6) || strncmp(d->path, m.target, n) || d->path[n] != '/')
+			continue;
+		d->mount = n;
+		d->controllers = strcmp(m.type, "cgroup2") ? m.super : "";
+	}
+}
+
+int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e)
+{
+	struct cgroup found = { .v = arena_array(a, paths->n, sizeof(struct cgroup_dir)) };
+	struct search s = { .a = a };
+	if (!found.v)
+		return fail(e, ENOMEM, "open the cgroups");
+	int rc = 0;
+	for (size_t i = 0; i < paths->n; i++) {
+		struct cgroup_dir *d = &found.v[i];
+		*d = (struct cgroup_dir){ "", arena_str(a, paths->v[i]), 0, -1, -1 };
+		if (!d->path) {
+			rc = fail(e, ENOMEM, "open the cgroups");
+			break;
+		}
+		found.n++;
+		recognize(&s, d);
+		d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (d->fd < 0 && errno != ENOENT && errno != ENOTDIR) {
+			rc = fail(e, errno, "open cgroup %s", d->path);
+			break;
+		}
+	}
+	buf_free(&s.mounts);
+	if (rc < 0) {
+		cgroup_close(&found);
+		return rc;
+	}
+	found.v2 = found.n == 1 && !*found.v[0].controllers;
+	*out = found;
+	return 0;
+}
+
+int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out)
+{
+	const char **v = arena_array(a, cg->n + 1, sizeof(*v));
+	for (size_t i = 0; v && i < cg->n; i++)
+		v[i] = cg->v[i].path;
+	if (!v)
+		return -ENOMEM;
+	*out = (struct strs){ v, cg->n };
+	return 0;
+}
