@@ -15,5 +15,6 @@ extern const struct command applet_exec;
 extern const struct command applet_cleanup;
 extern const struct command applet_hello;
 extern const struct command applet_runtime;
+extern const struct command applet_shim;
 
 #endif

@@ -22,6 +22,7 @@ static const struct applet {
 	{ &applet_rm, PLAIN },
 	{ &applet_cleanup, PLAIN },
 	{ &applet_runtime, MAKES_CONTAINERS },
+	{ &applet_shim, MAKES_CONTAINERS },
 	{ &applet_hello, PLAIN },
 };
 
@@ -34,6 +35,8 @@ static const struct applet *find(const char *name)
 	for (size_t i = 0; i < APPLETS; i++)
 		if (!strcmp(applets[i].command->name, name))
 			return &applets[i];
+	if (!strncmp(name, "containerd-shim-", 16))
+		return find("shim");
 	if (!strcmp(name, "runc") || !strcmp(name, "crun"))
 		return find("runtime");
 	return NULL;

@@ -1,0 +1,39 @@
+/* bootstrap.h - the commands of a shim's binary: start, delete, -info, and the server that start leaves behind. */
+#ifndef TTRPC_BOOTSTRAP_H
+#define TTRPC_BOOTSTRAP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/* The arguments, as containerd gives them to all of them. */
+struct shim_args {
+	const char *namespace_, *id;
+	const char *address; /* containerd's GRPC socket */
+	const char *bundle;  /* NULL: the working directory */
+	bool debug;
+	char *const *argv; /* of this process: [0] names the server */
+};
+
+/* Makes sure that a shim serves for the container's group and writes where, in the words that the containerd that asks
+ * understands: its input (in), or the lack of it, tells which one it is. The server is this program again. */
+int shim_start(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e);
+
+/* Being that server, on fd 3. Returns when it is done. */
+int shim_server(const struct shim_args *a, struct err *e);
+
+/* After a shim died: kills and removes what is left of its container and answers how it ended. */
+int shim_delete(const struct shim_args *a, struct buf *out, struct err *e);
+
+/* What this runtime is and can do, for -info; in: its options. */
+int shim_info(const struct buf *in, struct buf *out, struct err *e);
+
+/* Reads what containerd has to say on stdin; a terminal says nothing. */
+int shim_input(struct buf *in, struct err *e);
+
+/* Writes an answer to stdout. */
+int shim_output(const struct buf *out, struct err *e);
+
+#endif

@@ -1,0 +1,174 @@
+/* logger.c - a program that reads a container's output: binary://PROGRAM?KEY=VALUE. */
+#include "ttrpc/logger.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/list.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READY_MS      10000
+#define LOGGER_MEMORY ((size_t)64 << 10)
+
+struct pipe {
+	int r, w;
+};
+
+static void close_pipe(struct pipe *p)
+{
+	close_fdp(&p->r);
+	close_fdp(&p->w);
+}
+#define auto_pipe __attribute__((cleanup(close_pipe))) struct pipe
+
+static int new_pipe(struct pipe *p)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	*p = (struct pipe){ fds[0], fds[1] };
+	return 0;
+}
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* %41 is A, and in a query + is a blank. In place. */
+static void unescape(char *s, bool query)
+{
+	char *to = s;
+	for (; *s; s++) {
+		if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
+			*to++ = (char)(hex(s[1]) << 4 | hex(s[2]));
+			s += 2;
+		} else {
+			*to++ = query && *s == '+' ? ' ' : *s;
+		}
+	}
+	*to = 0;
+}
+
+/* The query's pairs are its arguments, keys and values one after the other. */
+static int arguments(struct arena *a, char *uri, struct strs *out)
+{
+	char *query = strchr(uri, '?');
+	size_t n = 1;
+	if (query)
+		*query++ = 0;
+	for (const char *p = query; p && *p; p++)
+		n += *p == '&';
+	out->v = arena_array(a, 2 * n + 2, sizeof(*out->v));
+	if (!out->v)
+		return -ENOMEM;
+	unescape(uri, false);
+	out->v[out->n++] = uri;
+	for (char *p = query, *next; p && *p; p = next) {
+		next = strchr(p, '&');
+		if (next)
+			*next++ = 0;
+		char *value = strchr(p, '=');
+		if (value)
+			*value++ = 0;
+		unescape(p, true);
+		out->v[out->n++] = p;
+		if (value && *value) {
+			unescape(value, true);
+			out->v[out->n++] = value;
+		}
+	}
+	return 0;
+}
+
+/* In the child: system calls only. The three fds are moved out of the way of 3, 4 and 5 first. */
+static _Noreturn void become(const char *const *argv, const char *const *envp, const int from[3])
+{
+	sigset_t none;
+	int fds[3];
+	int null = open("/dev/null", O_RDWR);
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(from[i], F_DUPFD, 10);
+	for (int i = 0; i < 3; i++)
+		if (dup2(null, i) < 0 || dup2(fds[i], 3 + i) < 0)
+			_exit(127);
+	sys_close_range(6, ~0U, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+	_exit(127);
+}
+
+static int wait_ready(int fd, const char *program, struct err *e)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+	do {
+		n = poll(&p, 1, READY_MS);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return refuse(e, ETIMEDOUT, "logger %s: not ready after 10 seconds", program);
+	return 0;
+}
+
+static int launch(struct arena *a, const struct strs *args, const char *id, const char *namespace_,
+		  const int fds[3], pid_t *pid)
+{
+	const char *path = getenv("PATH");
+	const char *envp[] = { arena_printf(a, "CONTAINER_ID=%s", id),
+			       arena_printf(a, "CONTAINER_NAMESPACE=%s", namespace_),
+			       path ? arena_printf(a, "PATH=%s", path) : NULL, NULL };
+	if (!envp[0] || !envp[1])
+		return -ENOMEM;
+	*pid = fork();
+	if (*pid == 0)
+		become(args->v, envp, fds);
+	return *pid < 0 ? -errno : 0;
+}
+
+int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
+		 struct err *e)
+{
+	auto_arena *a = arena_new(LOGGER_MEMORY);
+	auto_pipe o = { -1, -1 }, s = { -1, -1 }, ready = { -1, -1 };
+	struct strs args = { 0 };
+	char *program = a ? arena_str(a, uri + strlen("binary://")) : NULL;
+	if (!program || arguments(a, program, &args) < 0)
+		return fail(e, ENOMEM, "logger %s", uri);
+	if (*program != '/')
+		return refuse(e, EINVAL, "logger %s: its path must be absolute", uri);
+	if (access(program, X_OK) < 0)
+		return fail(e, errno, "logger %s", program);
+	if (new_pipe(&o) < 0 || new_pipe(&s) < 0 || new_pipe(&ready) < 0)
+		return fail(e, errno, "pipes for logger %s", program);
+	pid_t pid;
+	int rc = launch(a, &args, id, namespace_, (int[]){ o.r, s.r, ready.w }, &pid);
+	if (rc < 0)
+		return fail(e, rc, "start logger %s", program);
+	put_fd(&ready.w, -1);
+	rc = wait_ready(ready.r, program, e);
+	if (rc < 0) {
+		kill(pid, SIGKILL);
+		return rc;
+	}
+	*out = (struct logger){ .pid = pid,
+				.out = take_fd(&o.w),
+				.err = take_fd(&s.w),
+				.hold_out = take_fd(&o.r),
+				.hold_err = take_fd(&s.r) };
+	return 0;
+}
+
+void logger_close(struct logger *l)
+{
+	put_fd(&l->out, -1);
+	put_fd(&l->err, -1);
+	put_fd(&l->hold_out, -1);
+	put_fd(&l->hold_err, -1);
+}

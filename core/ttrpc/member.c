@@ -1,0 +1,264 @@
+/* member.c - the processes of tasks: found, watched, ended, waited for. */
+#include "ttrpc/member.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "pb/task_events.pb-c.h"
+#include "pb/task_v2.pb-c.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+struct task *task_find(struct shim *s, const char *id, struct err *e)
+{
+	for (struct task *t = s->tasks; t; t = t->next)
+		if (!strcmp(t->id, id))
+			return t;
+	rpc_fail(e, RPC_NOT_FOUND, "container %s", id);
+	return NULL;
+}
+
+struct member *member_find(struct shim *s, const char *id, const char *exec_id, struct err *e)
+{
+	struct task *t = task_find(s, id, e);
+	if (!t || !*exec_id)
+		return t ? &t->init : NULL;
+	for (struct member *m = t->execs; m; m = m->next)
+		if (!strcmp(m->exec_id, exec_id))
+			return m;
+	rpc_fail(e, RPC_NOT_FOUND, "process %s of container %s", exec_id, id);
+	return NULL;
+}
+
+static void fill_timestamp(struct timespec t, Google__Protobuf__Timestamp *out)
+{
+	*out = (Google__Protobuf__Timestamp)GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	out->seconds = t.tv_sec;
+	out->nanos = (int32_t)t.tv_nsec;
+}
+
+Google__Protobuf__Timestamp *member_exited_at(const struct member *m, struct arena *a)
+{
+	Google__Protobuf__Timestamp *out = m->state == MEMBER_STOPPED ? arena_alloc(a, sizeof(*out))
+								      : NULL;
+	if (out)
+		fill_timestamp(m->exited, out);
+	return out;
+}
+
+static void answer(const struct member *m, struct request *r)
+{
+	Google__Protobuf__Timestamp when;
+	Containerd__Task__V2__WaitResponse out = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	fill_timestamp(m->exited, &when);
+	out.exit_status = (uint32_t)m->status.code;
+	out.exited_at = &when;
+	request_reply(r, &out);
+}
+
+int member_wait(struct member *m, struct request *r, struct err *e)
+{
+	if (m->state == MEMBER_STOPPED) {
+		answer(m, r);
+		return RPC_LATER;
+	}
+	struct request **more = reallocarray(m->waiting, m->n_waiting + 1, sizeof(*more));
+	if (!more)
+		return fail(e, ENOMEM, "wait for %s", m->task->id);
+	m->waiting = more;
+	m->waiting[m->n_waiting++] = r;
+	return RPC_LATER;
+}
+
+static void stop_waiting(struct member *m)
+{
+	struct request **waiting = m->waiting;
+	unsigned n = m->n_waiting;
+	m->waiting = NULL;
+	m->n_waiting = 0;
+	for (unsigned i = 0; i < n; i++)
+		answer(m, waiting[i]);
+	free(waiting);
+}
+
+static void publish_exit(const struct member *m)
+{
+	struct task *t = m->task;
+	Google__Protobuf__Timestamp when;
+	Containerd__Events__TaskExit exit = CONTAINERD__EVENTS__TASK_EXIT__INIT;
+	Containerd__Events__TaskOOM oom = CONTAINERD__EVENTS__TASK_OOM__INIT;
+	char *id = (char *)(uintptr_t)t->id;
+	if (m->oom) {
+		oom.container_id = id;
+		events_publish(t->shim->events, EVENT_OOM, &oom);
+	}
+	fill_timestamp(m->exited, &when);
+	exit.container_id = id;
+	exit.id = *m->exec_id ? (char *)(uintptr_t)m->exec_id : id;
+	exit.pid = (uint32_t)m->pid;
+	exit.exit_status = (uint32_t)m->status.code;
+	exit.exited_at = &when;
+	events_publish(t->shim->events, EVENT_EXIT, &exit);
+}
+
+/* Its output is where it belongs: now the world may know. */
+static void tell_end(void *arg)
+{
+	struct member *m = arg;
+	m->state = MEMBER_STOPPED;
+	publish_exit(m);
+	stop_waiting(m);
+}
+
+/* Without a pid namespace of its own the others live on, and hold its output open. */
+static void kill_stragglers(struct task *t)
+{
+	struct err e = { 0 };
+	if (!strs_has(&t->container->state.namespaces, "pid"))
+		container_kill(t->container, SIGKILL, true, &e);
+}
+
+static void record_end(struct member *m)
+{
+	struct err e = { 0 };
+	struct task *t = m->task;
+	bool oom = container_oom(t->container);
+	m->oom = oom && !t->oom;
+	t->oom = oom;
+	if (*m->exec_id)
+		return;
+	if (container_record_exit(t->container, m->status, oom, &e) < 0)
+		log_error("container %s: %s", t->id, e.msg);
+	kill_stragglers(t);
+}
+
+static void unwatch(struct member *m)
+{
+	if (m->end.fd < 0)
+		return;
+	loop_remove(m->task->shim->loop, &m->end);
+	put_fd(&m->end.fd, -1);
+}
+
+void member_ended(struct member *m)
+{
+	if (m->end.fd < 0)
+		return;
+	if (proc_reap(m->end.fd, &m->status) < 0)
+		m->status = (struct exit_status){ .code = 255 };
+	m->exited = clock_now();
+	unwatch(m);
+	record_end(m);
+	if (m->stdio)
+		stdio_end(m->stdio, tell_end, m);
+	else
+		tell_end(m);
+}
+
+static void on_end(void *arg, uint32_t events)
+{
+	(void)events;
+	member_ended(arg);
+}
+
+int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e)
+{
+	auto_close int fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return fail(e, errno, "watch process %d", (int)pid);
+	m->end = (struct watch){ .fd = fd, .ready = on_end, .arg = m };
+	int rc = loop_add(m->task->shim->loop, &m->end, EPOLLIN);
+	if (rc < 0) {
+		m->end.fd = -1;
+		return fail(e, rc, "watch process %d", (int)pid);
+	}
+	take_fd(&fd);
+	m->pid = pid;
+	return 0;
+}
+
+int member_open_stdio(struct member *m, int fds[3], struct err *e)
+{
+	const struct stdio_request r = {
+		.in = m->in,
+		.out = m->out,
+		.err = m->err,
+		.terminal = m->terminal,
+		.id = m->task->id,
+		.namespace_ = m->task->shim->namespace_,
+		.uid = m->task->io_uid,
+		.gid = m->task->io_gid,
+	};
+	return stdio_open(m->task->shim->loop, &r, &m->stdio, fds, e);
+}
+
+static void member_clear(struct member *m)
+{
+	if (m->task)
+		unwatch(m);
+	stdio_free(m->stdio);
+	stop_waiting(m);
+	free(m->spec);
+	free((char *)(uintptr_t)m->in);
+	free((char *)(uintptr_t)m->out);
+	free((char *)(uintptr_t)m->err);
+}
+
+void member_free(struct member *m)
+{
+	struct member **link = &m->task->execs;
+	while (*link && *link != m)
+		link = &(*link)->next;
+	if (*link)
+		*link = m->next;
+	member_clear(m);
+	free((char *)(uintptr_t)m->exec_id);
+	free(m);
+}
+
+void task_free(struct task *t)
+{
+	struct task **link = &t->shim->tasks;
+	while (*link && *link != t)
+		link = &(*link)->next;
+	if (*link)
+		*link = t->next;
+	while (t->execs)
+		member_free(t->execs);
+	member_clear(&t->init);
+	container_close(t->container);
+	free((char *)(uintptr_t)t->id);
+	free((char *)(uintptr_t)t->bundle);
+	free(t);
+}
+
+static struct member *member_of_pid(struct shim *s, pid_t pid)
+{
+	for (struct task *t = s->tasks; t; t = t->next) {
+		if (t->init.pid == pid && t->init.end.fd >= 0)
+			return &t->init;
+		for (struct member *m = t->execs; m; m = m->next)
+			if (m->pid == pid && m->end.fd >= 0)
+				return m;
+	}
+	return NULL;
+}
+
+void reap_strangers(struct shim *s)
+{
+	for (;;) {
+		siginfo_t info = { 0 };
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+		    !info.si_pid)
+			return;
+		struct member *m = member_of_pid(s, info.si_pid);
+		if (m)
+			member_ended(m);
+		else
+			waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG | __WALL);
+	}
+}

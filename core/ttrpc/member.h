@@ -1,0 +1,34 @@
+/* member.h - the processes of tasks: found, watched, ended, waited for. */
+#ifndef TTRPC_MEMBER_H
+#define TTRPC_MEMBER_H
+
+#include "pb/timestamp.pb-c.h"
+#include "ttrpc/shim.h"
+
+/* RPC_NOT_FOUND in e when there is no such task, or process of it (exec_id "": init). */
+struct task *task_find(struct shim *s, const char *id, struct err *e);
+struct member *member_find(struct shim *s, const char *id, const char *exec_id, struct err *e);
+
+/* Unlinks and frees, with all it has; a task with its execs. */
+void task_free(struct task *t);
+void member_free(struct member *m);
+
+/* Opens its streams as it was asked to; fds as stdio_open's. */
+int member_open_stdio(struct member *m, int fds[3], struct err *e);
+
+/* Watches for its end. pidfd is copied. */
+int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e);
+
+/* Reaps it, waiting for its end; records the end and tells it. Nothing for who has ended already. */
+void member_ended(struct member *m);
+
+/* Answers r when it has ended: now or later. 0 or RPC_LATER or -ENOMEM. */
+int member_wait(struct member *m, struct request *r, struct err *e);
+
+/* For answers: NULL until it has ended. */
+Google__Protobuf__Timestamp *member_exited_at(const struct member *m, struct arena *a);
+
+/* Reaps whatever else has become a child of ours and ended. */
+void reap_strangers(struct shim *s);
+
+#endif

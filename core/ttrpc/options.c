@@ -1,0 +1,58 @@
+/* options.c - the runtime options that a task is created with. */
+#include "ttrpc/options.h"
+#include "container/container.h"
+#include "pb/runc_legacy.pb-c.h"
+#include "pb/runc_options.pb-c.h"
+#include "ttrpc/pb.h"
+
+#include <string.h>
+
+static void from_runc(const Containerd__Runc__V1__Options *m, struct runtime_options *o)
+{
+	o->no_pivot_root = m->no_pivot_root;
+	o->no_new_keyring = m->no_new_keyring;
+	o->shim_cgroup = m->shim_cgroup;
+	o->root = m->root;
+	o->io_uid = m->io_uid;
+	o->io_gid = m->io_gid;
+}
+
+static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct runtime_options *o)
+{
+	o->no_pivot_root = m->no_pivot_root;
+	o->no_new_keyring = m->no_new_keyring;
+	o->shim_cgroup = m->shim_cgroup;
+	o->io_uid = m->io_uid;
+	o->io_gid = m->io_gid;
+}
+
+int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
+		 struct err *e)
+{
+	struct runtime_options o = { .shim_cgroup = "", .root = "" };
+	const char *type = any ? pb_type_name(any->type_url) : "";
+	const void *m = "";
+	if (!strcmp(type, "containerd.runc.v1.Options")) {
+		m = pb_decode(&containerd__runc__v1__options__descriptor, a, any->value.data,
+			      any->value.len);
+		if (m)
+			from_runc(m, &o);
+	} else if (!strcmp(type, "containerd.linux.runc.CreateOptions")) {
+		m = pb_decode(&containerd__linux__runc__create_options__descriptor, a,
+			      any->value.data, any->value.len);
+		if (m)
+			from_legacy(m, &o);
+	} else if (*type && strcmp(type, "runtimeoptions.v1.Options") != 0) {
+		return refuse(e, EINVAL, "runtime options of type %s are not understood", type);
+	}
+	if (!m)
+		return refuse(e, EINVAL, "runtime options: no valid %s", type);
+	*out = o;
+	return 0;
+}
+
+const char *options_root(const struct runtime_options *o, const char *namespace_, struct arena *a)
+{
+	return *o->root ? arena_printf(a, "%s/%s", o->root, namespace_)
+			: arena_printf(a, RUN_ROOT "/containerd-%s", namespace_);
+}

@@ -1,0 +1,123 @@
+/* shim.c - a shim process: it serves until there is no task, no peer and nothing left to tell. */
+#include "ttrpc/shim.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "ttrpc/member.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define MAX_PEERS     256
+#define LEASE_MS      30000 /* without a task and without a peer */
+#define LAST_WORDS_MS 10000 /* for containerd to take the last events */
+
+void shim_stop(struct shim *s)
+{
+	if (!s->stopping) {
+		s->stopping = true;
+		/* At once, so that the next shim of this name does not find a socket that goes away. */
+		unlink(s->socket);
+		timer_set(s->lease.fd, LAST_WORDS_MS, 0);
+	}
+	if (!events_waiting(s->events))
+		loop_stop(s->loop);
+}
+
+static void on_told(void *arg)
+{
+	struct shim *s = arg;
+	if (s->stopping)
+		loop_stop(s->loop);
+}
+
+static void on_peers(void *arg, unsigned count)
+{
+	struct shim *s = arg;
+	if (!s->stopping)
+		timer_set(s->lease.fd, count ? 0 : LEASE_MS, 0);
+}
+
+static void on_lease(void *arg, uint32_t events)
+{
+	struct shim *s = arg;
+	uint64_t times;
+	(void)events;
+	if (read(s->lease.fd, &times, sizeof(times)) <= 0)
+		return;
+	if (s->stopping)
+		loop_stop(s->loop);
+	else if (!s->tasks)
+		shim_stop(s);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct shim *s = arg;
+	struct signalfd_siginfo info;
+	(void)events;
+	while (read(s->signals.fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap_strangers(s);
+		else if (!s->tasks)
+			shim_stop(s);
+	}
+}
+
+static int watch(struct shim *s, struct watch *w, int fd, void (*ready)(void *, uint32_t))
+{
+	if (fd < 0)
+		return fd;
+	*w = (struct watch){ .fd = fd, .ready = ready, .arg = s };
+	return loop_add(s->loop, w, EPOLLIN);
+}
+
+static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
+{
+	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGPIPE, 0 };
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return fail(e, errno, "become the reaper of our children's children");
+	s->loop = loop_new();
+	if (!s->loop)
+		return fail(e, errno, "make an event loop");
+	int rc = watch(s, &s->signals, signals_fd(signals), on_signal);
+	if (rc >= 0)
+		rc = watch(s, &s->lease, timer_new(LEASE_MS, 0), on_lease);
+	if (rc < 0)
+		return fail(e, rc, "watch signals and time");
+	struct events_options v = { o->events, o->namespace_, on_told, s };
+	s->events = events_new(s->loop, &v);
+	struct server_options so = { task_services, s, on_peers, MAX_PEERS };
+	if (s->events)
+		s->server = server_new(s->loop, o->listener, &so);
+	return s->server ? 0 : fail(e, errno, "serve on %s", o->socket);
+}
+
+static void tear_down(struct shim *s)
+{
+	server_free(s->server);
+	while (s->tasks)
+		task_free(s->tasks);
+	events_free(s->events);
+	close_fdp(&s->signals.fd);
+	close_fdp(&s->lease.fd);
+	loop_free(s->loop);
+}
+
+int shim_serve(const struct shim_options *o, struct err *e)
+{
+	struct shim s = {
+		.namespace_ = o->namespace_, .socket = o->socket, .signals.fd = -1, .lease.fd = -1
+	};
+	int rc = set_up(&s, o, e);
+	if (rc == 0) {
+		rc = loop_run(s.loop);
+		if (rc < 0)
+			fail(e, rc, "wait for events");
+	}
+	tear_down(&s);
+	return rc;
+}

@@ -1,0 +1,81 @@
+/* shim.h - a shim process: its tasks, and what they have in common. */
+#ifndef TTRPC_SHIM_H
+#define TTRPC_SHIM_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "container/container.h"
+#include "ttrpc/events.h"
+#include "ttrpc/server.h"
+#include "ttrpc/stdio.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct shim;
+struct task;
+
+enum member_state { MEMBER_CREATED, MEMBER_RUNNING, MEMBER_STOPPED };
+
+/* A process of a task: its init, or an exec. */
+struct member {
+	struct member *next; /* execs of a task */
+	struct task *task;
+	const char *exec_id; /* "": init */
+	enum member_state state;
+	pid_t pid;	  /* 0: not started */
+	struct watch end; /* on its pidfd */
+	struct exit_status status;
+	struct timespec exited; /* zero: its exit has not been told yet */
+	bool oom;
+	bool terminal;
+	const char *in, *out, *err; /* as requested, for State */
+	struct stdio *stdio;
+	bool input_closed; /* asked for before there was any */
+	char *spec;	   /* exec: its process as JSON, until it starts */
+	size_t spec_len;
+	struct request **waiting; /* Wait calls to be answered */
+	unsigned n_waiting;
+};
+
+/* A container. */
+struct task {
+	struct task *next;
+	struct shim *shim;
+	const char *id, *bundle;
+	struct container *container;
+	struct member init;
+	struct member *execs;
+	bool paused;
+	bool oom; /* told already */
+	uint32_t io_uid, io_gid;
+};
+
+struct shim {
+	struct loop *loop;
+	struct server *server;
+	struct events *events;
+	const char *namespace_;
+	const char *socket; /* its path, removed at the end */
+	struct task *tasks;
+	struct watch signals, lease;
+	bool stopping; /* told to shut down and without tasks: goes as soon as all is told */
+};
+
+/* Serves on a listening socket until there is nothing left to do. */
+struct shim_options {
+	const char *namespace_, *id;
+	const char *socket; /* path of the listener's socket */
+	const char *events; /* TTRPC_ADDRESS */
+	int listener;	    /* becomes the shim's */
+};
+int shim_serve(const struct shim_options *o, struct err *e);
+
+/* No new tasks from now on, and the process ends once all is told. */
+void shim_stop(struct shim *s);
+
+/* The services that it serves: Task v2 and v3 from one table of handlers. */
+extern const struct service task_services[];
+
+#endif

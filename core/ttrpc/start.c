@@ -1,0 +1,203 @@
+/* start.c - `shim start`: a server for the container's group, and its address in the caller's words. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/sys.h"
+#include "pb/bootstrap.pb-c.h"
+#include "ttrpc/address.h"
+#include "ttrpc/bootstrap.h"
+#include "ttrpc/pb.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START_MEMORY ((size_t)16 << 20)
+#define INPUT_MAX    ((size_t)10 << 20)
+#define SERVER_FD    3
+
+typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams params;
+
+struct starting {
+	const struct shim_args *args;
+	struct arena *arena;
+	const params *params; /* NULL: containerd before 2.3 */
+	const char *ttrpc;    /* where events go */
+	int bundle;
+	struct shim_address address;
+};
+
+int shim_input(struct buf *in, struct err *e)
+{
+	in->max = INPUT_MAX;
+	return isatty(STDIN_FILENO) ? 0 : file_read_fd(STDIN_FILENO, "stdin", in, e);
+}
+
+int shim_output(const struct buf *out, struct err *e)
+{
+	if (out->failed)
+		return fail(e, ENOMEM, "answer");
+	int rc = write_all(STDOUT_FILENO, out->p, out->len);
+	return rc < 0 ? fail(e, rc, "write the answer") : 0;
+}
+
+/* Older ones send an Any of options, whose fields have the same numbers: only the names tell. */
+static const params *read_params(struct starting *s, const struct buf *in)
+{
+	const params *p = pb_decode(
+		&containerd__runtime__bootstrap__v1__bootstrap_params__descriptor, s->arena, in->p,
+		in->len);
+	return p && !strcmp(p->instance_id, s->args->id) &&
+			       !strcmp(p->namespace_, s->args->namespace_)
+		       ? p
+		       : NULL;
+}
+
+struct annotated {
+	struct pairs annotations;
+};
+static const struct json_field annotated_fields[] = {
+	JSON(J_PAIRS, annotated, annotations, "annotations"),
+	{ 0 },
+};
+
+/* Containers of one pod share a shim. */
+static int find_group(struct starting *s, const char **out, struct err *e)
+{
+	struct annotated spec = { 0 };
+	auto_buf text = { 0 };
+	int rc = file_read(s->bundle, "config.json", &text, e);
+	if (rc == 0)
+		rc = json_read(text.p, text.len, annotated_fields, &spec, s->arena, e);
+	if (rc < 0)
+		return within(e, "config.json of %s", s->args->id);
+	const char *group = pairs_get(&spec.annotations, "io.containerd.runc.v2.group");
+	if (!group)
+		group = pairs_get(&spec.annotations, "io.kubernetes.cri.sandbox-id");
+	*out = group && *group ? group : s->args->id;
+	return 0;
+}
+
+/* One more than ours, so that the kernel takes a shim before containerd. */
+static void raise_oom_score(void)
+{
+	auto_buf now = { 0 };
+	char text[16];
+	if (file_read(-1, "/proc/self/oom_score_adj", &now, NULL) < 0)
+		return;
+	int score = atoi(now.p) + 1;
+	auto_buf next = { 0 };
+	buf_printf(&next, "%d", score > 1000 ? 1000 : score);
+	if (next.failed || next.len >= sizeof(text))
+		return;
+	file_put(-1, "/proc/self/oom_score_adj", next.p);
+}
+
+/* In the forked child: the listener becomes fd 3, all else goes, and the program starts anew. Only a failure comes
+ * back, as errno on the pipe. */
+static _Noreturn void become_server(const struct starting *s, int exe, int listener, int report)
+{
+	char *argv[] = { s->args->argv[0],
+			 (char *)(uintptr_t) "-namespace",
+			 (char *)(uintptr_t)s->args->namespace_,
+			 (char *)(uintptr_t) "-id",
+			 (char *)(uintptr_t)s->args->id,
+			 (char *)(uintptr_t) "-address",
+			 (char *)(uintptr_t)s->args->address,
+			 s->args->debug ? (char *)(uintptr_t) "-debug" : NULL,
+			 NULL };
+	int null = open("/dev/null", O_RDWR);
+	int kept_exe = fcntl(exe, F_DUPFD_CLOEXEC, 10);
+	int kept_report = fcntl(report, F_DUPFD_CLOEXEC, 10);
+	raise_oom_score();
+	setsid();
+	if (null >= 0 && kept_exe >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 &&
+	    dup2(null, 2) >= 0 && (listener == SERVER_FD || dup2(listener, SERVER_FD) >= 0) &&
+	    fcntl(SERVER_FD, F_SETFD, 0) >= 0 &&
+	    sys_close_range(SERVER_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0)
+		syscall(SYS_execveat, kept_exe, "", argv, environ, AT_EMPTY_PATH);
+	int rc = errno;
+	(void)!write(kept_report, &rc, sizeof(rc));
+	_exit(1);
+}
+
+static int launch(const struct starting *s, int listener, struct err *e)
+{
+	int report[2], error = 0;
+	auto_close int exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (exe < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return fail(e, errno, "start the shim of %s", s->args->id);
+	if (setenv("CORACLE_SOCKET", s->address.path, 1) < 0 ||
+	    setenv("TTRPC_ADDRESS", s->ttrpc, 1) < 0)
+		return fail(e, errno, "start the shim of %s", s->args->id);
+	pid_t pid = fork();
+	if (pid == 0)
+		become_server(s, exe, listener, report[1]);
+	int rc = pid < 0 ? -errno : 0;
+	close(report[1]);
+	if (rc == 0 && read(report[0], &error, sizeof(error)) > 0)
+		rc = -error;
+	close(report[0]);
+	return rc < 0 ? fail(e, rc, "start the shim of %s", s->args->id) : 0;
+}
+
+static void write_result(const struct starting *s, struct buf *out)
+{
+	if (s->params) {
+		Containerd__Runtime__Bootstrap__V1__BootstrapResult r =
+			CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
+		r.version = 3;
+		r.address = (char *)(uintptr_t)s->address.uri;
+		r.protocol = (char *)(uintptr_t) "ttrpc";
+		size_t n;
+		const void *p = pb_encode(&r, s->arena, &n);
+		buf_add(out, p, p ? n : 0);
+		out->failed = out->failed || !p;
+	} else if (getenv("MAX_SHIM_VERSION")) {
+		buf_printf(out, "{\"version\":2,\"address\":\"%s\",\"protocol\":\"ttrpc\"}",
+			   s->address.uri);
+	} else {
+		buf_str(out, s->address.uri); /* 1.6 */
+	}
+}
+
+static int start(struct starting *s, const struct buf *in, struct buf *out, struct err *e)
+{
+	const char *group = NULL, *grpc = s->args->address;
+	int rc = find_group(s, &group, e);
+	if (rc < 0)
+		return rc;
+	s->params = read_params(s, in);
+	if (s->params && *s->params->containerd_grpc_address)
+		grpc = s->params->containerd_grpc_address;
+	const char *dir = s->params && *s->params->socket_dir ? s->params->socket_dir : ADDRESS_DIR;
+	const char *ttrpc = getenv("TTRPC_ADDRESS");
+	s->ttrpc = s->params && *s->params->containerd_ttrpc_address
+			   ? s->params->containerd_ttrpc_address
+		   : ttrpc ? ttrpc
+			   : "";
+	rc = address_of(dir, grpc, s->args->namespace_, group, s->arena, &s->address, e);
+	if (rc < 0)
+		return rc;
+	auto_close int listener = address_listen(&s->address, e);
+	if (listener < 0 && listener != -EADDRINUSE)
+		return listener;
+	rc = listener < 0 ? 0 : launch(s, listener, e);
+	if (rc == 0)
+		rc = file_replace(s->bundle, "address", s->address.uri, strlen(s->address.uri),
+				  0600, e);
+	write_result(s, out);
+	return rc;
+}
+
+int shim_start(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e)
+{
+	struct starting s = { .args = a };
+	auto_arena *arena = arena_new(START_MEMORY);
+	auto_close int bundle = open(a->bundle ? a->bundle : ".",
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!arena || bundle < 0)
+		return fail(e, errno, "bundle %s", a->bundle ? a->bundle : ".");
+	s.arena = arena;
+	s.bundle = bundle;
+	return start(&s, in, out, e);
+}
