@@ -1,20 +1,20 @@
 /* runtime.c - the OCI runtime's command line, as runc's and crun's. */
+#include "runtime.h"
 #include "applets.h"
 #include "base/log.h"
-#include "runtime.h"
 
 #include <string.h>
 
-#define DESCRIPTION                                                                                  \
-	"A runtime of the Open Container Initiative: takes a bundle (a directory with config.json and a " \
-	"root file system)\nand runs it as a container. Use it in place of runc or crun."
-
-static const struct runtime_options global_defaults = { .root = DEFAULT_ROOT, .log_format = "text" };
+static const struct runtime_options global_defaults = { .root = DEFAULT_ROOT,
+							.log_format = "text" };
 
 static const struct opt global_options[] = {
-	OPT(OPT_STR, runtime_options, root, 0, "root", "DIR", "where the state of containers is kept"),
-	OPT(OPT_STR, runtime_options, log, 0, "log", "FILE", "append errors and warnings to this file too"),
-	OPT(OPT_STR, runtime_options, log_format, 0, "log-format", "FORMAT", "of that file: text or json"),
+	OPT(OPT_STR, runtime_options, root, 0, "root", "DIR",
+	    "where the state of containers is kept"),
+	OPT(OPT_STR, runtime_options, log, 0, "log", "FILE",
+	    "append errors and warnings to this file too"),
+	OPT(OPT_STR, runtime_options, log_format, 0, "log-format", "FORMAT",
+	    "of that file: text or json"),
 	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),
 	OPT(OPT_FLAG, runtime_options, systemd_cgroup, 0, "systemd-cgroup", NULL, NULL),
 	OPT(OPT_STR, runtime_options, cgroup_manager, 0, "cgroup-manager", "MANAGER", NULL),
@@ -23,15 +23,17 @@ static const struct opt global_options[] = {
 	{ 0 },
 };
 
-#define CREATE_OPTIONS(type_)                                                                        \
-	OPT(OPT_STR, type_, bundle, 'b', "bundle", "DIR", "directory with config.json (default: .)"),    \
-		OPT(OPT_STR, type_, console_socket, 0, "console-socket", "PATH",                           \
-		    "unix socket that gets the terminal's master"),                                        \
-		OPT(OPT_STR, type_, pid_file, 0, "pid-file", "FILE", "write the pid of init there"),       \
-		OPT(OPT_FLAG, type_, no_pivot, 0, "no-pivot", NULL,                                        \
-		    "do not use pivot_root (for an initramfs)"),                                           \
-		OPT(OPT_FLAG, type_, no_new_keyring, 0, "no-new-keyring", NULL,                            \
-		    "keep the caller's session keyring"),                                                  \
+#define CREATE_OPTIONS(type_)                                                    \
+	OPT(OPT_STR, type_, bundle, 'b', "bundle", "DIR",                        \
+	    "directory with config.json (default: .)"),                          \
+		OPT(OPT_STR, type_, console_socket, 0, "console-socket", "PATH", \
+		    "unix socket that gets the terminal's master"),              \
+		OPT(OPT_STR, type_, pid_file, 0, "pid-file", "FILE",             \
+		    "write the pid of init there"),                              \
+		OPT(OPT_FLAG, type_, no_pivot, 0, "no-pivot", NULL,              \
+		    "do not use pivot_root (for an initramfs)"),                 \
+		OPT(OPT_FLAG, type_, no_new_keyring, 0, "no-new-keyring", NULL,  \
+		    "keep the caller's session keyring"),                        \
 		OPT(OPT_INT, type_, preserve_fds, 0, "preserve-fds", "N", "pass fds 3 to 2+N on")
 
 static const struct opt create_options[] = { CREATE_OPTIONS(create_options), { 0 } };
@@ -93,12 +95,12 @@ static const struct command commands[] = {
 	  command_start, NULL, NULL },
 	{ "run", "ID", "create and start, wait for the end, delete", NULL, run_options,
 	  sizeof(struct create_options), NULL, 1, 1, 0, command_run, NULL, NULL },
-	{ "exec", "ID [COMMAND [ARG...]]", "run one more program in a container", NULL, exec_options,
-	  sizeof(struct exec_options), NULL, 1, -1, 255, command_exec, NULL, NULL },
+	{ "exec", "ID [COMMAND [ARG...]]", "run one more program in a container", NULL,
+	  exec_options, sizeof(struct exec_options), NULL, 1, -1, 255, command_exec, NULL, NULL },
 	{ "state", "ID", "print the state of a container as JSON", NULL, NULL, 0, NULL, 1, 1, 0,
 	  command_state, NULL, NULL },
-	{ "kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to a container", NULL, kill_options,
-	  sizeof(struct kill_options), NULL, 1, 2, 0, command_kill, NULL, NULL },
+	{ "kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to a container", NULL,
+	  kill_options, sizeof(struct kill_options), NULL, 1, 2, 0, command_kill, NULL, NULL },
 	{ "delete", "ID", "remove a stopped container", NULL, delete_options,
 	  sizeof(struct delete_options), NULL, 1, 1, 0, command_delete, NULL, NULL },
 	{ "list", NULL, "list containers", NULL, list_options, sizeof(struct list_options),
@@ -107,8 +109,8 @@ static const struct command commands[] = {
 	  sizeof(struct list_options), &list_defaults, 1, -1, 0, command_ps, NULL, NULL },
 	{ "pause", "ID", "freeze all processes of a container", NULL, NULL, 0, NULL, 1, 1, 0,
 	  command_pause, NULL, NULL },
-	{ "resume", "ID", "thaw a paused container", NULL, NULL, 0, NULL, 1, 1, 0, command_resume, NULL,
-	  NULL },
+	{ "resume", "ID", "thaw a paused container", NULL, NULL, 0, NULL, 1, 1, 0, command_resume,
+	  NULL, NULL },
 	{ "spec", NULL, "write a config.json to start from", NULL, spec_options,
 	  sizeof(struct spec_options), NULL, 0, 0, 0, command_spec, NULL, NULL },
 	{ 0 },
@@ -117,8 +119,8 @@ static const struct command commands[] = {
 static int version(const struct call *c, struct err *e)
 {
 	const struct runtime_options *o = c->opts;
-	return o->version ? command_version(c, e) :
-			    refuse(e, EINVAL, "runtime: no command; see 'coracle runtime --help'");
+	return o->version ? command_version(c, e)
+			  : refuse(e, EINVAL, "runtime: no command; see 'coracle runtime --help'");
 }
 
 static int before(const struct call *c, struct err *e)
@@ -128,7 +130,8 @@ static int before(const struct call *c, struct err *e)
 	if (!json && strcmp(o->log_format, "text") != 0)
 		return refuse(e, EINVAL, "option --log-format: '%s' is neither text nor json",
 			      o->log_format);
-	const struct log_options log = { .path = o->log, .json = json,
+	const struct log_options log = { .path = o->log,
+					 .json = json,
 					 .level = o->debug ? LOG_DEBUG : LOG_WARN };
 	return log_open(&log, e);
 }
@@ -136,7 +139,8 @@ static int before(const struct call *c, struct err *e)
 const struct command applet_runtime = {
 	.name = "runtime",
 	.help = "an OCI runtime, to be used in place of runc or crun",
-	.more = DESCRIPTION,
+	.more = "It takes a bundle (a directory with config.json and a root file system)\n"
+		"and runs it as a container. Use it in place of runc or crun.",
 	.opts = global_options,
 	.opts_size = sizeof(struct runtime_options),
 	.defaults = &global_defaults,

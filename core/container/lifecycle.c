@@ -8,17 +8,18 @@ struct cell {
 	const char *words; /* %s: the id */
 };
 
-#define ALLOWED { .allowed = 1 }
+#define NOT_STOPPED "cannot delete container %s that is not stopped: "
+#define ALLOWED	    { .allowed = 1 }
 
 static const struct cell table[][EVENTS] = {
 	[STATUS_CREATING] = {
-		[EV_START] = { 0, EINVAL, "container %s is still being created" },
-		[EV_KILL] = { 0, ESRCH, "container not running (%s is still being created)" },
-		[EV_PAUSE] = { 0, EINVAL, "container not running (%s is still being created)" },
-		[EV_RESUME] = { 0, EINVAL, "container not paused (%s is still being created)" },
-		[EV_EXEC] = { 0, EINVAL, "cannot exec in container %s: it is still being created" },
-		[EV_UPDATE] = { 0, EINVAL, "container not running (%s is still being created)" },
-		[EV_DELETE] = { 0, EBUSY, "cannot delete container %s that is not stopped: creating" },
+		[EV_START] = { 0, EINVAL, "container %s is being created" },
+		[EV_KILL] = { 0, ESRCH, "container not running (%s is being created)" },
+		[EV_PAUSE] = { 0, EINVAL, "container not running (%s is being created)" },
+		[EV_RESUME] = { 0, EINVAL, "container not paused (%s is being created)" },
+		[EV_EXEC] = { 0, EINVAL, "cannot exec in container %s: it is being created" },
+		[EV_UPDATE] = { 0, EINVAL, "container not running (%s is being created)" },
+		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "creating" },
 		[EV_EXIT] = ALLOWED,
 	},
 	[STATUS_CREATED] = {
@@ -38,17 +39,17 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = { 0, EINVAL, "container not paused: %s" },
 		[EV_EXEC] = ALLOWED,
 		[EV_UPDATE] = ALLOWED,
-		[EV_DELETE] = { 0, EBUSY, "cannot delete container %s that is not stopped: running" },
+		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "running" },
 		[EV_EXIT] = ALLOWED,
 	},
 	[STATUS_PAUSED] = {
-		[EV_START] = { 0, EINVAL, "cannot start an already running container: %s (paused)" },
+		[EV_START] = { 0, EINVAL, "cannot start an already running container: %s" },
 		[EV_KILL] = ALLOWED,
 		[EV_PAUSE] = { 0, EINVAL, "container already paused: %s" },
 		[EV_RESUME] = ALLOWED,
-		[EV_EXEC] = { 0, EINVAL, "cannot exec in a paused container (use --ignore-paused to override): %s" },
+		[EV_EXEC] = { 0, EINVAL, "cannot exec in paused %s (see --ignore-paused)" },
 		[EV_UPDATE] = ALLOWED,
-		[EV_DELETE] = { 0, EBUSY, "cannot delete container %s that is not stopped: paused" },
+		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "paused" },
 		[EV_EXIT] = ALLOWED,
 	},
 	[STATUS_STOPPED] = {
@@ -68,5 +69,6 @@ int lifecycle_check(enum status s, enum event ev, const char *id, struct err *e)
 	const struct cell *c = &table[s][ev];
 	if (c->allowed)
 		return 0;
-	return refuse(e, c->code ? c->code : EINVAL, c->words ? c->words : "not possible now: %s", id);
+	return refuse(e, c->code ? c->code : EINVAL, c->words ? c->words : "not possible now: %s",
+		      id);
 }
