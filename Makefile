@@ -196,7 +196,7 @@ $(out)/tidy/%: %.c $(headers) .clang-tidy test/lint/analyzer.h $(pb_headers) | l
 lint-cppcheck: lint-deps
 	cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
-		--suppressions-list=test/lint/cppcheck -D_GNU_SOURCE -D__linux__ -Icore core applets
+		--suppressions-list=test/lint/cppcheck -D_GNU_SOURCE -D__linux__ -D__x86_64__ -Icore core applets
 
 lint-shell: lint-deps
 	shellcheck $$(find . -path ./build -prune -o -path ./.git -prune -o -type f -print | while read -r f; do \
