@@ -14,34 +14,31 @@ struct cleanup_options {
 static const struct opt options[] = {
 	OPT(OPT_FLAG, cleanup_options, dry_run, 'n', "dry-run", NULL, "only list it"),
 	OPT(OPT_STR, cleanup_options, root, 0, "root", "DIR", "look in these states only"),
-	OPT(OPT_STR, cleanup_options, format, 'f', "format", "text|json", "text (default), or JSON"),
+	OPT(OPT_STR, cleanup_options, format, 'f', "format", "text|json",
+	    "text (default), or JSON"),
 	{ 0 },
 };
 static const struct cleanup_options defaults = { .format = "text" };
 
-struct thing {
-	const char *kind, *name, *text;
-};
 static const struct json_field fields[] = {
-	JSON(J_STR, thing, kind, "kind"),
-	JSON(J_STR, thing, name, "name"),
-	JSON(J_STR, thing, text, "text"),
+	JSON(J_STR, found, kind, "kind"),
+	JSON(J_STR, found, what, "what"),
+	JSON(J_STR, found, container, "container"),
 	{ 0 },
 };
 
-static void print_text(void *arg, const char *kind, const char *name, const char *text)
+static void print_text(void *arg, const struct found *f)
 {
 	(void)arg;
-	printf("%s %s: %s\n", kind, name, text);
+	printf("%s %s of container %s\n", f->kind, f->what, f->container);
 }
 
-static void add_json(void *arg, const char *kind, const char *name, const char *text)
+static void add_json(void *arg, const struct found *f)
 {
 	struct buf *b = arg;
-	const struct thing t = { kind, name, text };
 	if (b->len)
 		buf_char(b, ',');
-	json_write(b, fields, &t, 0);
+	json_write(b, fields, f, 0);
 }
 
 static int cleanup(const struct call *c, struct err *e)
@@ -57,7 +54,8 @@ static int cleanup(const struct call *c, struct err *e)
 		.arg = &out,
 	};
 	if (!json && strcmp(o->format, "text"))
-		return refuse(e, EINVAL, "option --format: '%s' is neither text nor json", o->format);
+		return refuse(e, EINVAL, "option --format: '%s' is neither text nor json",
+			      o->format);
 	int rc = sweep(&r, c->arena, e);
 	if (json)
 		printf("[%s]\n", out.p ? out.p : "");

@@ -173,7 +173,7 @@ bool container_orphaned(const char *root, const char *id)
 	if (lock >= 0) {
 		bool read = container_reload(c, NULL) == 0;
 		orphaned = !read || status_parse(c->state.status) == STATUS_CREATING ||
-			   (owner_gone(&c->state) && !c->state.has_exit);
+			   (owner_gone(&c->state) && (!c->state.has_exit || c->state.auto_remove));
 	}
 	container_close(c);
 	return orphaned;

@@ -110,6 +110,7 @@ static int use_embedded(struct making *m, struct err *e)
 	o->pids_limit = o->pids_limit ? o->pids_limit : EMBEDDED_PIDS;
 	o->cpus = o->cpus ? o->cpus : EMBEDDED_CPUS;
 	o->readonly = true;
+	o->remove |= !o->name && !o->detach; /* nobody could come back to it */
 	if (!o->privileged && !o->cap_drop.n)
 		o->cap_drop = (struct strs){ all, 1 };
 	if (!o->privileged && !o->security.n)

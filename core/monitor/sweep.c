@@ -33,10 +33,10 @@ static void note_error(struct sweeping *s, int rc, const struct err *one)
 	*s->e = *one;
 }
 
-static void say(struct sweeping *s, const char *kind, const char *name, const char *text)
+static void say(struct sweeping *s, const char *kind, const char *what, const char *id)
 {
-	if (s->r->found)
-		s->r->found(s->r->arg, kind, name, text);
+	const struct found f = { kind, what, id };
+	s->r->found(s->r->arg, &f);
 }
 
 /* The names of the directories in dir, sorted by nothing. A directory that is not there is empty. */
@@ -92,10 +92,31 @@ static int find_roots(struct sweeping *s, struct err *e)
 	return 0;
 }
 
+/* "cgroup /sys/fs/cgroup/coracle-c1 of container c1" */
 static void on_line(void *arg, const char *text)
 {
 	struct sweeping *s = arg;
-	say(s, "container", s->id, text);
+	char *kind = arena_str(s->a, text), *what = kind ? strchr(kind, ' ') : NULL;
+	if (!what)
+		return;
+	*what++ = 0;
+	char *of = strstr(what, " of container ");
+	if (of)
+		*of = 0;
+	say(s, kind, what, s->id);
+}
+
+/* The store's directory of a container: said, and removed. */
+static int clean_data(struct sweeping *s, const char *store, const char *id, struct err *e)
+{
+	const char *path = arena_printf(s->a, "%s/containers/%s", store, id);
+	struct stat st;
+	if (!path)
+		return fail(e, ENOMEM, "cleanup");
+	if (lstat(path, &st) < 0)
+		return 0;
+	say(s, "data", path, id);
+	return s->r->dry_run ? 0 : data_remove(store, id, e);
 }
 
 /* The store's directory of a container, as its record says. */
@@ -117,8 +138,8 @@ static void clean_container(struct sweeping *s, const char *root, const char *id
 	const char *store = store_of(s, root, id);
 	s->id = id;
 	int rc = container_cleanup(root, id, s->r->dry_run, &lines, &one);
-	if (rc == 0 && store && !s->r->dry_run)
-		rc = data_remove(store, id, &one);
+	if (rc == 0 && store)
+		rc = clean_data(s, store, id, &one);
 	note_error(s, rc, &one);
 }
 
@@ -149,68 +170,92 @@ static bool known(const struct sweeping *s, const char *id)
 	return false;
 }
 
-#define CGROUP_PREFIX "coracle-"
+static void say_cgroup(struct sweeping *s, const struct cgroup *cg, const char *id, size_t left)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		const char *path = cg->v[i].path;
+		if (cg->v[i].fd < 0)
+			continue;
+		if (left)
+			path = arena_printf(
+				s->a, "%s (left alone, with %zu processes: name it to end them)",
+				path, left);
+		say(s, "cgroup", path ? path : cg->v[i].path, id);
+	}
+}
 
-/* A cgroup /coracle-ID whose container is nowhere: removed when it is empty. Processes in it may belong to a state
- * root that we do not know of; they are named and left, unless the id was given. */
+/* The cgroup of an id whose container is nowhere: removed when it is empty. Processes in it may belong to a state root
+ * that we do not know of; they are left alone, unless the id was given. */
 static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 {
 	struct err one = { 0 };
 	struct cgroup cg = { 0 };
 	struct u32s pids = { 0 };
 	struct strs paths = { 0 };
-	char text[64];
 	int rc = cgroup_locate(NULL, id, s->a, &cg, &one);
 	if (rc == 0)
 		rc = cgroup_paths(&cg, s->a, &paths);
 	if (rc == 0)
 		rc = cgroup_open(&paths, s->a, &cg, &one);
-	bool there = false;
-	for (size_t i = 0; rc == 0 && i < cg.n; i++)
-		there |= cg.v[i].fd >= 0;
-	if (rc == 0 && there)
+	if (rc == 0)
 		rc = cgroup_pids(&cg, s->a, &pids, &one);
-	if (rc == 0 && there) {
-		snprintf(text, sizeof(text), "%zu processes%s", pids.n,
-			 pids.n && !given ? ", left alone: name it to end them" : "");
-		say(s, "cgroup", id, text);
-		bool go = !s->r->dry_run && (given || !pids.n);
-		rc = go && pids.n ? cgroup_kill(&cg, &one) : 0;
-		if (rc == 0 && go)
+	bool leave = pids.n && !given;
+	if (rc == 0)
+		say_cgroup(s, &cg, id, leave ? pids.n : 0);
+	if (rc == 0 && !leave && !s->r->dry_run) {
+		rc = pids.n ? cgroup_kill(&cg, &one) : 0;
+		if (rc == 0)
 			rc = cgroup_remove(&cg, &one);
 	}
 	cgroup_close(&cg);
 	note_error(s, rc, &one);
 }
 
+/* The ids of the cgroups that there are beside where `like` (of id "x") would be, in one hierarchy. */
+static int cgroup_ids(struct sweeping *s, const char *like, struct strs *out, struct err *e)
+{
+	struct strs names;
+	char *parent = arena_str(s->a, like);
+	char *slash = parent ? strrchr(parent, '/') : NULL;
+	if (!slash)
+		return fail(e, ENOMEM, "cleanup");
+	*slash = 0;
+	const char *prefix = slash + 1;
+	size_t n = strlen(prefix) - 1; /* without the id */
+	int rc = directories(AT_FDCWD, parent, s->a, &names, e);
+	const char **v = rc == 0 ? arena_array(s->a, out->n + names.n + 1, sizeof(*v)) : NULL;
+	if (!v)
+		return rc < 0 ? rc : fail(e, ENOMEM, "cleanup");
+	if (out->n)
+		memcpy(v, out->v, out->n * sizeof(*v));
+	out->v = v;
+	for (size_t i = 0; i < names.n; i++) {
+		const char *id = names.v[i] + n;
+		if (!strncmp(names.v[i], prefix, n) && container_id_check(id, NULL) == 0 &&
+		    !strs_has(out, id))
+			v[out->n++] = id;
+	}
+	return 0;
+}
+
 static void sweep_cgroups(struct sweeping *s)
 {
 	struct cgroup cg = { 0 };
+	struct strs ids = { 0 };
 	struct err one = { 0 };
 	int rc = cgroup_locate(NULL, "x", s->a, &cg, &one);
+	for (size_t i = 0; rc == 0 && i < cg.n; i++)
+		rc = cgroup_ids(s, cg.v[i].path, &ids, &one);
+	for (size_t i = 0; rc == 0 && i < ids.n; i++)
+		if (!known(s, ids.v[i]))
+			clean_cgroup(s, ids.v[i], false);
+	cgroup_close(&cg);
 	note_error(s, rc, &one);
-	for (size_t i = 0; rc == 0 && i < cg.n; i++) {
-		struct strs ids;
-		char *parent = arena_str(s->a, cg.v[i].path);
-		char *slash = parent ? strrchr(parent, '/') : NULL;
-		if (!slash)
-			continue;
-		*slash = 0;
-		if (directories(AT_FDCWD, parent, s->a, &ids, &one) < 0)
-			continue;
-		for (size_t k = 0; k < ids.n; k++) {
-			const char *of = ids.v[k] + strlen(CGROUP_PREFIX);
-			if (!strncmp(ids.v[k], CGROUP_PREFIX, strlen(CGROUP_PREFIX)) &&
-			    container_id_check(of, NULL) == 0 && !known(s, of))
-				clean_cgroup(s, of, false);
-		}
-	}
-	if (rc == 0)
-		cgroup_close(&cg);
 }
 
-/* Whether nothing is left of the container that a directory of the store was made for. */
-static bool data_stale(const struct store *store, const char *id)
+/* Whether nothing is left of the container that a directory of the store was made for, as far as it is our business:
+ * when we were given a state root, it must be of that one, or of none. */
+static bool data_stale(const struct sweeping *s, const struct store *store, const char *id)
 {
 	auto_buf b = { .max = 8192 };
 	struct stat st;
@@ -220,6 +265,9 @@ static bool data_stale(const struct store *store, const char *id)
 	if (file_read(dir, DATA_STATE, &b, NULL) < 0 || !b.len)
 		return true;
 	b.p[strcspn(b.p, "\n")] = 0;
+	size_t n = s->r->root ? strlen(s->r->root) : 0;
+	if (n && (strncmp(b.p, s->r->root, n) || b.p[n] != '/'))
+		return false;
 	return lstat(b.p, &st) < 0 && errno == ENOENT;
 }
 
@@ -237,13 +285,13 @@ static void sweep_data(struct sweeping *s)
 	}
 	rc = directories(store.dir, "containers", s->a, &ids, &one);
 	for (size_t i = 0; rc == 0 && i < ids.n; i++)
-		stale += data_stale(&store, ids.v[i]);
+		stale += data_stale(s, &store, ids.v[i]);
 	if (rc == 0 && stale)
 		rc = store_alone(&store, &one);
 	for (size_t i = 0; rc == 0 && stale && i < ids.n; i++) {
-		if (!data_stale(&store, ids.v[i]))
+		if (!data_stale(s, &store, ids.v[i]))
 			continue;
-		say(s, "data", ids.v[i], "what a container wrote that is no more");
+		say(s, "data", "what it wrote", ids.v[i]);
 		if (!s->r->dry_run)
 			rc = store_container_remove(&store, ids.v[i], &one);
 	}
@@ -282,7 +330,6 @@ int sweep(const struct sweep_request *r, struct arena *a, struct err *e)
 		if (!r->root)
 			sweep_cgroups(&s);
 	}
-	if (!r->root || r->ids.n)
-		sweep_data(&s);
+	sweep_data(&s);
 	return s.first;
 }

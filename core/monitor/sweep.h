@@ -8,12 +8,18 @@
 
 #include <stdbool.h>
 
+/* Something that was left. */
+struct found {
+	const char *kind;      /* "process", "mount", "cgroup", "state", "data" */
+	const char *what;      /* the process's id, a path, or words */
+	const char *container; /* the id that it was made for */
+};
+
 struct sweep_request {
 	const char *root; /* one state root; NULL: all in RUN_ROOT, and what belongs to none */
 	struct strs ids;  /* these, in whatever state they are; none: what a crash left */
 	bool dry_run;	  /* only say */
-	/* Is told of each thing found: "container", "cgroup", "data", its name, and what it is. */
-	void (*found)(void *arg, const char *kind, const char *name, const char *text);
+	void (*found)(void *arg, const struct found *f);
 	void *arg;
 };
 
