@@ -301,7 +301,7 @@ static const struct json_field *field_find(const struct json_field *table, const
 static int read_object(struct reader *r, const cJSON *j, const struct json_field *table, void *obj,
 		       const struct where *w)
 {
-	uint64_t seen = 0;
+	uint64_t seen = 0, have = 0;
 	if (!cJSON_IsObject(j))
 		return wrong(r, w, "expected an object");
 	for (const cJSON *c = j->child; c; c = c->next) {
@@ -314,22 +314,28 @@ static int read_object(struct reader *r, const cJSON *j, const struct json_field
 		seen |= 1ull << (f - table);
 		if (cJSON_IsNull(c)) /* as if it were absent */
 			continue;
+		have |= 1ull << (f - table);
 		int rc = read_field(r, c, f, (char *)obj + f->offset, &here);
 		if (rc < 0)
 			return rc;
 	}
 	for (const struct json_field *f = table; f->name; f++)
-		if ((f->flags & J_REQUIRED) && !(seen & (1ull << (f - table))))
+		if ((f->flags & J_REQUIRED) && !(have & (1ull << (f - table))))
 			return wrong(r, &(struct where){ .up = w, .name = f->name }, "missing");
 	return 0;
 }
 
-static int deepest(const char *text, size_t len)
+/* What the parser would not tell: it takes any depth, and a string with a NUL for the part before it. */
+static int look_over(const char *text, size_t len, struct err *e)
 {
-	int depth = 0, most = 0;
+	int depth = 0;
 	bool quoted = false;
 	for (size_t i = 0; i < len; i++) {
 		if (quoted) {
+			bool escaped = text[i] == '\\' && len - i > 5 &&
+				       !memcmp(text + i + 1, "u0000", 5);
+			if (escaped || !text[i])
+				return refuse(e, EINVAL, "a string has a NUL character in it");
 			if (text[i] == '\\')
 				i++;
 			else if (text[i] == '"')
@@ -337,13 +343,13 @@ static int deepest(const char *text, size_t len)
 		} else if (text[i] == '"') {
 			quoted = true;
 		} else if (text[i] == '{' || text[i] == '[') {
-			depth++;
-			most = depth > most ? depth : most;
+			if (++depth > JSON_DEPTH)
+				return refuse(e, EINVAL, "more than %d levels deep", JSON_DEPTH);
 		} else if (text[i] == '}' || text[i] == ']') {
 			depth--;
 		}
 	}
-	return most;
+	return 0;
 }
 
 static int malformed(const char *text, size_t len, const char *end, struct err *e)
@@ -360,8 +366,8 @@ int json_read(const char *text, size_t len, const struct json_field *table, void
 	      struct arena *a, struct err *e)
 {
 	const char *end = NULL;
-	if (deepest(text, len) > JSON_DEPTH)
-		return refuse(e, EINVAL, "more than %d levels deep", JSON_DEPTH);
+	if (look_over(text, len, e) < 0)
+		return -EINVAL;
 	cJSON *j = cJSON_ParseWithLengthOpts(text, len, &end, 0);
 	if (!j)
 		return malformed(text, len, end, e);

@@ -55,7 +55,8 @@ struct json_field {
 	{ .name = (name_), .type = (type_), .offset = offsetof(struct struct_, member_), \
 	  .sub = (sub_), .size = sizeof(struct elem_) }
 
-/* Parses text[0..len) and fills the zeroed obj by the table. Strings and lists go to the arena.
+/* Numbers beyond 2^53 are read to the nearest that a double holds; multiples of a page are exact.
+ * Parses text[0..len) and fills the zeroed obj by the table. Strings and lists go to the arena.
  * Unknown names are ignored; a wrong type, a number out of range, a name given twice, text after the value
  * or more than 64 levels are refused with where they are ("process.args[1]: expected a string").
  * -EINVAL for those, -E2BIG over the arena's cap. */

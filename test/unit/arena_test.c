@@ -1,0 +1,62 @@
+/* arena_test.c - memory that is freed all at once, up to a cap. */
+#include "tap.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+
+static void memory_is_zeroed_aligned_and_apart(void)
+{
+	auto_arena *a = arena_new(65536);
+	char *p = arena_alloc(a, 3), *q = arena_alloc(a, 5);
+	ok(p && q && q >= p + 3);
+	is_int((uintptr_t)p % 16, 0);
+	is_int((uintptr_t)q % 16, 0);
+	for (int i = 0; i < 5; i++)
+		is_int(q[i], 0);
+}
+
+static void the_cap_is_e2big(void)
+{
+	auto_arena *a = arena_new(4096);
+	errno = 0;
+	ok(!arena_alloc(a, 1 << 20));
+	is_int(errno, E2BIG);
+	ok(arena_alloc(a, 16));
+	size_t n = 0;
+	while (arena_alloc(a, 64))
+		n++;
+	ok(n > 32 && n < 256);
+	ok(!arena_alloc(a, 64));
+}
+
+static void sizes_that_overflow_reach_the_cap(void)
+{
+	auto_arena *a = arena_new(4096);
+	ok(!arena_array(a, SIZE_MAX / 2, 4));
+	ok(!arena_alloc(a, SIZE_MAX));
+	ok(!arena_strn(a, "x", SIZE_MAX));
+	ok(arena_array(a, 0, 8));
+	ok(!arena_new(SIZE_MAX));
+}
+
+static void strings_are_copied_and_formatted(void)
+{
+	auto_arena *a = arena_new(4096);
+	char text[] = "hello";
+	char *s = arena_str(a, text), *n = arena_strn(a, text, 2);
+	text[0] = 'j';
+	is_str(s, "hello");
+	is_str(n, "he");
+	is_str(arena_printf(a, "%s-%d", s, 7), "hello-7");
+	arena_free(NULL);
+}
+
+int main(void)
+{
+	test(memory_is_zeroed_aligned_and_apart);
+	test(the_cap_is_e2big);
+	test(sizes_that_overflow_reach_the_cap);
+	test(strings_are_copied_and_formatted);
+	return done_testing();
+}

@@ -1,0 +1,78 @@
+/* clock_test.c - times as people and JSON write them. */
+#include "tap.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+
+static void a_time_goes_both_ways(void)
+{
+	char text[CLOCK_TEXT];
+	struct timespec t = { 1767323045, 6 }, back;
+	clock_format(t, text);
+	is_str(text, "2026-01-02T03:04:05.000000006Z");
+	is_int(clock_parse(text, &back), 0);
+	is_int(back.tv_sec, t.tv_sec);
+	is_int(back.tv_nsec, t.tv_nsec);
+}
+
+static void offsets_and_fractions_are_understood(void)
+{
+	struct timespec t;
+	is_int(clock_parse("2026-01-02T05:04:05+02:00", &t), 0);
+	is_int(t.tv_sec, 1767323045);
+	is_int(clock_parse("2026-01-01T22:34:05.5-04:30", &t), 0);
+	is_int(t.tv_sec, 1767323045);
+	is_int(t.tv_nsec, 500000000);
+	is_int(clock_parse("2026-01-02T03:04:05.1234567899Z", &t), 0);
+	is_int(t.tv_nsec, 123456789);
+	is_int(clock_parse("0001-01-01T00:00:00Z", &t), 0); /* Go's zero time */
+}
+
+static void what_is_no_time_is_refused(void)
+{
+	static const char *const bad[] = { "",
+					   "2026-01-02",
+					   "2026-01-02T03:04:05",
+					   "2026-01-02T03:04:05.Z",
+					   "2026-01-02T03:04:05Zx",
+					   "2026-01-02T03:04:05+2",
+					   "2026-13-02T03:04:05Z",
+					   "2026-01-02T03:04:05+02:00x",
+					   "x" };
+	struct timespec t;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (clock_parse(bad[i], &t) != -EINVAL)
+			TAP_FAIL("accepted: %s", bad[i]);
+}
+
+static void ages_are_rounded_for_people(void)
+{
+	char out[40];
+	struct timespec t = clock_now();
+	t.tv_sec -= 3 * 3600 + 59;
+	clock_ago(t, out, sizeof(out));
+	is_str(out, "3 hours ago");
+	t.tv_sec += 2 * 3600 - 86400;
+	clock_ago(t, out, sizeof(out));
+	is_str(out, "1 day ago");
+	t.tv_sec += 1000000;
+	clock_ago(t, out, sizeof(out));
+	is_str(out, "just now");
+}
+
+static void the_monotonic_clock_does_not_go_back(void)
+{
+	uint64_t a = clock_monotonic_ns(), b = clock_monotonic_ns();
+	ok(a && b >= a);
+}
+
+int main(void)
+{
+	test(a_time_goes_both_ways);
+	test(offsets_and_fractions_are_understood);
+	test(what_is_no_time_is_refused);
+	test(ages_are_rounded_for_people);
+	test(the_monotonic_clock_does_not_go_back);
+	return done_testing();
+}

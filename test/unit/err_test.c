@@ -1,0 +1,61 @@
+/* err_test.c - an error's code and sentence. */
+#include "tap.h"
+
+#include "base/err.h"
+
+static void a_failure_says_what_and_why(void)
+{
+	struct err e = { 0 };
+	is_int(fail(&e, ENOENT, "open %s", "x"), -ENOENT);
+	is_int(e.code, ENOENT);
+	is_str(e.msg, "open x: No such file or directory");
+	is_int(fail(&e, -EPERM, "y"), -EPERM);
+	has_str(e.msg, "y: Operation not permitted");
+}
+
+static void a_refusal_says_only_its_sentence(void)
+{
+	struct err e = { 0 };
+	is_int(refuse(&e, EINVAL, "no %d", 7), -EINVAL);
+	is_str(e.msg, "no 7");
+	is_int(e.code, EINVAL);
+}
+
+static void context_goes_before_and_keeps_the_code(void)
+{
+	struct err e = { 0 };
+	refuse(&e, EEXIST, "inner");
+	is_int(within(&e, "outer %s", "a"), -EEXIST);
+	is_str(e.msg, "outer a: inner");
+	struct err none = { 0 };
+	is_int(within(&none, "outer"), -EIO);
+}
+
+static void nobody_to_tell_is_fine(void)
+{
+	is_int(fail(NULL, ENOENT, "x"), -ENOENT);
+	is_int(refuse(NULL, -ENOENT, "x"), -ENOENT);
+	is_int(within(NULL, "x"), -EIO);
+}
+
+static void a_long_message_is_cut_not_overrun(void)
+{
+	struct err e = { 0 };
+	char big[4096];
+	memset(big, 'a', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	fail(&e, ENOENT, "%s", big);
+	is_int(strlen(e.msg), sizeof(e.msg) - 1);
+	within(&e, "%s", big);
+	is_int(strlen(e.msg), sizeof(e.msg) - 1);
+}
+
+int main(void)
+{
+	test(a_failure_says_what_and_why);
+	test(a_refusal_says_only_its_sentence);
+	test(context_goes_before_and_keeps_the_code);
+	test(nobody_to_tell_is_fine);
+	test(a_long_message_is_cut_not_overrun);
+	return done_testing();
+}
