@@ -1,8 +1,8 @@
 /* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
-#include "runtime.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "monitor/attend.h"
+#include "runtime.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,11 +38,12 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
+		.start = c->command->run == command_run,
 	};
 	int rc = container_create(&r, out, e);
 	return rc < 0 ? within(e, "runtime %s failed: unable to start container process",
-			       c->command->name) :
-			0;
+			       c->command->name)
+		      : 0;
 }
 
 int command_create(const struct call *c, struct err *e)
@@ -68,8 +69,12 @@ int command_start(const struct call *c, struct err *e)
 static int wait_for(struct container *run, int signals, int console, struct err *e)
 {
 	struct exit_status st;
-	const struct attend a = { .pid = run->state.pid, .pidfd = run->pidfd, .signals = signals,
-				  .console = console, .input = true, .pipes = { -1, -1 } };
+	const struct attend a = { .pid = run->state.pid,
+				  .pidfd = run->pidfd,
+				  .signals = signals,
+				  .console = console,
+				  .input = true,
+				  .pipes = { -1, -1 } };
 	int rc = attend(&a, &st, e);
 	return rc < 0 ? rc : st.code;
 }
@@ -86,11 +91,7 @@ int command_run(const struct call *c, struct err *e)
 	int rc = create(c, o->detach ? NULL : "run", wants, &run, e);
 	if (rc < 0)
 		return rc;
-	rc = container_start(run, e);
-	if (rc < 0) {
-		within(e, "runtime run failed: unable to start container process");
-		container_delete(run, true, NULL);
-	} else if (!o->detach) {
+	if (!o->detach) {
 		rc = wait_for(run, signals, console, e);
 		if (!o->keep) {
 			int gone = container_delete(run, true, e);
@@ -150,7 +151,8 @@ int command_delete(const struct call *c, struct err *e)
 	return rc;
 }
 
-static int change(const struct call *c, int (*verb)(struct container *, struct err *), struct err *e)
+static int change(const struct call *c, int (*verb)(struct container *, struct err *),
+		  struct err *e)
 {
 	struct container *found;
 	int rc = open_named(c, &found, e);
@@ -183,8 +185,8 @@ static void list_table(const struct container_list *l, struct buf *out)
 		const struct state *s = &l->v[i];
 		char when[CLOCK_TEXT];
 		clock_format(s->created, when);
-		buf_printf(out, "%-*s%-12d%-12s%-19s %-32s%s\n", (int)width, s->id, s->pid, s->status,
-			   s->bundle ? s->bundle : "", when, "root");
+		buf_printf(out, "%-*s%-12d%-12s%-19s %-32s%s\n", (int)width, s->id, s->pid,
+			   s->status, s->bundle ? s->bundle : "", when, "root");
 	}
 }
 
@@ -243,7 +245,8 @@ int command_ps(const struct call *c, struct err *e)
 		return rc;
 	buf_str(&out, json ? "[" : "PID\n");
 	for (size_t i = 0; i < pids.n; i++)
-		buf_printf(&out, json ? "%s%" PRIu32 : "%s%" PRIu32 "\n", json && i ? "," : "", pids.v[i]);
+		buf_printf(&out, json ? "%s%" PRIu32 : "%s%" PRIu32 "\n", json && i ? "," : "",
+			   pids.v[i]);
 	buf_str(&out, json ? "]\n" : "");
 	return out.failed ? fail(e, ENOMEM, "ps") : write_all(STDOUT_FILENO, out.p, out.len);
 }
@@ -251,7 +254,8 @@ int command_ps(const struct call *c, struct err *e)
 int command_spec(const struct call *c, struct err *e)
 {
 	const struct spec_options *o = c->opts;
-	const struct spec_default_options d = { .rootless = o->rootless, .uid = geteuid(),
+	const struct spec_default_options d = { .rootless = o->rootless,
+						.uid = geteuid(),
 						.gid = getegid() };
 	const char *dir = o->bundle ? o->bundle : ".";
 	struct spec *s;
@@ -273,6 +277,6 @@ int command_version(const struct call *c, struct err *e)
 {
 	auto_buf out = { 0 };
 	buf_printf(&out, "coracle version %s\nspec: %s\n", CORACLE_VERSION, SPEC_VERSION);
-	return out.failed ? fail(e, ENOMEM, "%s", c->command->name) :
-			    write_all(STDOUT_FILENO, out.p, out.len);
+	return out.failed ? fail(e, ENOMEM, "%s", c->command->name)
+			  : write_all(STDOUT_FILENO, out.p, out.len);
 }

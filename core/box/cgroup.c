@@ -52,7 +52,7 @@ static int fill_cpuset(const char *dir, bool parent)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	char value[4096];
-	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = openat(-1, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_close int up = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (up < 0)
 		return -errno;
@@ -89,7 +89,7 @@ static void enable_at(const char *path)
 {
 	char have[512], on[512], *save = NULL;
 	auto_buf want = { 0 };
-	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || cgroup_get(fd, "cgroup.controllers", have, sizeof(have)) <= 0 ||
 	    cgroup_get(fd, "cgroup.subtree_control", on, sizeof(on)) < 0)
 		return;
@@ -120,7 +120,7 @@ void cgroup_enable(const struct cgroup_dir *d)
 static bool has_processes(const char *path)
 {
 	char some[2];
-	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_close int procs = fd < 0 ? -1 : openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	return procs >= 0 && read(procs, some, sizeof(some)) > 0;
 }
@@ -139,7 +139,7 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 		return fail(e, rc, "make cgroup %s", path);
 	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(path, false)) < 0)
 		return fail(e, rc, "give cgroup %s its parent's cpus", path);
-	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return d->fd < 0 ? fail(e, errno, "open cgroup %s", path) : 0;
 }
 
@@ -309,7 +309,7 @@ static int remove_dir(const struct cgroup *cg, const struct cgroup_dir *d, struc
 	int rc = -errno;
 	if (rc == -EBUSY || rc == -ENOTEMPTY) {
 		auto_buf pids = { 0 };
-		auto_close int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		auto_close int fd = openat(-1, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			return errno == ENOENT ? 0 : fail(e, errno, "open cgroup %s", d->path);
 		if (cgroup_read_pids(fd, &pids) == 0 && pids.len)

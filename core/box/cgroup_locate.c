@@ -283,7 +283,7 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 		}
 		found.n++;
 		recognize(&s, d);
-		d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		d->fd = openat(-1, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (d->fd < 0 && errno != ENOENT && errno != ENOTDIR) {
 			rc = fail(e, errno, "open cgroup %s", d->path);
 			break;

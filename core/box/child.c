@@ -55,7 +55,8 @@ static int apply_ready(struct self *s, const struct op *o)
 {
 	(void)o;
 	int rc = self_tell(s, CHILD_READY, -1);
-	put_fd(&s->sync, -1);
+	if (s->setup->listener >= 0) /* whoever starts us will not be who made us */
+		put_fd(&s->sync, -1);
 	return rc;
 }
 

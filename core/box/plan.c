@@ -53,7 +53,8 @@ static int add_flags(struct plan *p, enum op_kind kind, const char *what, uint64
 	return 0;
 }
 
-/* Namespaces: new ones go into the clone, given ones are joined; a cgroup or time namespace is left for later. */
+/* Namespaces: new ones go into the clone, given ones are joined; a cgroup or time namespace is left
+ * for later. */
 static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unshare, struct err *e)
 {
 	for (size_t i = 0; i < s->linux_->namespaces.n; i++) {
@@ -101,10 +102,10 @@ static uint64_t propagation(const char *name)
 		const char *name;
 		uint64_t flags;
 	} names[] = {
-		{ "private", MS_PRIVATE },	   { "rprivate", MS_PRIVATE | MS_REC },
-		{ "slave", MS_SLAVE },		   { "rslave", MS_SLAVE | MS_REC },
-		{ "shared", MS_SHARED },	   { "rshared", MS_SHARED | MS_REC },
-		{ "unbindable", MS_UNBINDABLE },   { "runbindable", MS_UNBINDABLE | MS_REC },
+		{ "private", MS_PRIVATE },	 { "rprivate", MS_PRIVATE | MS_REC },
+		{ "slave", MS_SLAVE },		 { "rslave", MS_SLAVE | MS_REC },
+		{ "shared", MS_SHARED },	 { "rshared", MS_SHARED | MS_REC },
+		{ "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
 	};
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i].name, name))
@@ -138,11 +139,13 @@ static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < s->linux_->sysctl.n; i++) {
 		const struct pair *pair = &s->linux_->sysctl.v[i];
-		struct op *o = plan_add(p, OP_SYSCTL, "set sysctl %s to '%s'", pair->key, pair->value);
+		struct op *o = plan_add(p, OP_SYSCTL, "set sysctl %s to '%s'", pair->key,
+					pair->value);
 		char *path = arena_str(p->arena, pair->key);
 		if (!o || !path)
 			return fail(e, E2BIG, "sysctl");
-		/* "net.ipv4.conf.eth0/1.x" swaps the two, as sysctl(8) does; "net/ipv4/..." is a path already. */
+		/* "net.ipv4.conf.eth0/1.x" swaps the two, as sysctl(8) does; "net/ipv4/..." is a
+		 * path already. */
 		if (path[strcspn(path, "./")] == '.')
 			for (char *at = path; *at; at++)
 				*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
@@ -189,8 +192,7 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		rc = device_plan(p, c, e);
 	if (rc == 0)
 		rc = plan_console(p, s->process, e);
-	if (rc == 0 && s->hooks &&
-	    (s->hooks->prestart.n || s->hooks->create_runtime.n))
+	if (rc == 0 && s->hooks && (s->hooks->prestart.n || s->hooks->create_runtime.n))
 		rc = add(p, OP_PARENT_HOOKS, "run the createRuntime hooks", NULL, e);
 	if (rc == 0 && s->hooks)
 		rc = plan_hooks(p, &s->hooks->create_container, c->state_json, e);
@@ -233,10 +235,11 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	if (init)
 		rc = add(p, OP_READY, "report to the parent", NULL, e);
 	if (rc == 0 && init)
-		rc = add(p, OP_START, "wait for the start", NULL, e);
+		rc = add(p, init->start ? OP_GO : OP_START, "wait for the start", NULL, e);
 	if (rc == 0 && init && spec->hooks)
 		rc = plan_hooks(p, &spec->hooks->start_container, init->state_json, e);
-	/* Last, so that it need not allow what is done above; without no_new_privs it had to come earlier. */
+	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
+	 * earlier. */
 	if (rc == 0 && seccomp && s->no_new_privileges)
 		rc = seccomp_plan(p, seccomp, e);
 	if (rc == 0)

@@ -149,6 +149,7 @@ struct plan_context {
 	const struct cgroup *cgroup; /* for cgroup mounts */
 	bool detached_root;	     /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
+	bool start; /* as soon as the parent says so; else when somebody connects to the listener */
 	const char *state_json; /* stdin of hooks that run inside */
 };
 

@@ -16,13 +16,15 @@
 
 int container_id_check(const char *id, struct err *e)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
 	size_t n = strlen(id);
 	if (!n || n > ID_MAX || strspn(id, allowed) != n || *id == '.' || *id == '-')
-		return refuse(e, EINVAL,
-			      "invalid container id '%.80s': use 1 to %d of A-Z a-z 0-9 _ + - . and "
-			      "neither '.' nor '-' first",
-			      id, ID_MAX);
+		return refuse(
+			e, EINVAL,
+			"invalid container id '%.80s': use 1 to %d of A-Z a-z 0-9 _ + - . and "
+			"neither '.' nor '-' first",
+			id, ID_MAX);
 	return 0;
 }
 
@@ -55,14 +57,14 @@ int container_lock(struct container *c, int flags, struct err *e)
 	auto_close int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 	if (fd < 0)
-		return errno == ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id) :
-					 fail(e, errno, "lock container %s", c->id);
+		return errno == ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
+				       : fail(e, errno, "lock container %s", c->id);
 	do {
 		rc = flock(fd, LOCK_EX | flags);
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0)
-		return errno == EWOULDBLOCK ? refuse(e, EBUSY, "container %s is in use", c->id) :
-					      fail(e, errno, "lock container %s", c->id);
+		return errno == EWOULDBLOCK ? refuse(e, EBUSY, "container %s is in use", c->id)
+					    : fail(e, errno, "lock container %s", c->id);
 	return take_fd(&fd);
 }
 
@@ -71,8 +73,8 @@ int container_reload(struct container *c, struct err *e)
 	struct state s;
 	int rc = state_read(c->dir, c->arena, &s, e);
 	if (rc < 0)
-		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id) :
-				       within(e, "container %s", c->id);
+		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
+				     : within(e, "container %s", c->id);
 	c->state = s;
 	if (c->pidfd < 0 && s.pid > 0) {
 		int fd = proc_open(s.pid, s.start_time);
@@ -83,7 +85,7 @@ int container_reload(struct container *c, struct err *e)
 
 int container_dir(const char *root, const char *id, struct err *e)
 {
-	auto_close int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int at = openat(-1, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = at < 0 ? -1 : openat(at, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;

@@ -42,6 +42,7 @@ struct create_request {
 	const char *engine;	  /* NULL: native */
 	const char *image, *log;  /* for the record; may be NULL */
 	bool auto_remove;
+	bool start; /* at once: container_start() is not needed, and its cost is saved */
 };
 
 /* Makes the container and leaves its init waiting for start. On failure nothing is left and the id is free again.

@@ -1,4 +1,5 @@
-/* create.c - making a container: claim the id, read the spec, make the plan, clone, wait until it is ready. */
+/* create.c - making a container: claim the id, read the spec, make the plan, clone, wait until it
+ * is ready. */
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -42,23 +43,27 @@ static int claim(struct making *m, struct err *e)
 	if (!c)
 		return -ENOMEM;
 	if (mkdirat(root, id, 0700) < 0) {
-		rc = errno == EEXIST ?
-			     refuse(e, EEXIST, "container with given ID already exists: %s (remove it "
-					       "first, or choose another)", id) :
-			     fail(e, errno, "make %s/%s (choose another state directory with --root)",
-				  m->r->root, id);
+		rc = errno == EEXIST
+			     ? refuse(e, EEXIST,
+				      "container with given ID already exists: %s (remove it "
+				      "first, or choose another)",
+				      id)
+			     : fail(e, errno,
+				    "make %s/%s (choose another state directory with --root)",
+				    m->r->root, id);
 		container_close(c);
 		return rc;
 	}
 	m->c = c;
 	c->dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	m->lock = c->dir < 0 ? fail(e, errno, "open %s/%s", m->r->root, id) : container_lock(c, 0, e);
+	m->lock = c->dir < 0 ? fail(e, errno, "open %s/%s", m->r->root, id)
+			     : container_lock(c, 0, e);
 	return m->lock < 0 ? m->lock : 0;
 }
 
 static int read_spec(struct making *m, struct err *e)
 {
-	m->bundle = open(m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	m->bundle = openat(-1, m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->bundle < 0)
 		return fail(e, errno, "open bundle %s", m->r->bundle);
 	auto_buf text = { .max = SPEC_MAX };
@@ -80,7 +85,8 @@ static int read_spec(struct making *m, struct err *e)
 	if (m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
 		return refuse(e, EINVAL, "%s/config.json: root.path: missing", m->r->bundle);
 	/* The copy is for exec, which wants it as it was now. */
-	auto_close int fd = openat(m->c->dir, SPEC_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	auto_close int fd = openat(m->c->dir, SPEC_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+				   0600);
 	rc = fd < 0 ? -errno : text.failed ? -ENOMEM : write_all(fd, text.p, text.len);
 	return rc < 0 ? fail(e, rc, "copy the spec of container %s", m->r->id) : 0;
 }
@@ -119,8 +125,8 @@ static const char *rootfs_path(struct making *m)
 	const char *path = m->spec->root ? m->spec->root->path : NULL;
 	if (!path)
 		return NULL;
-	return *path == '/' ? copied(m, path) :
-			      arena_printf(m->c->arena, "%s/%s", m->r->bundle, path);
+	return *path == '/' ? copied(m, path)
+			    : arena_printf(m->c->arena, "%s/%s", m->r->bundle, path);
 }
 
 /* What will have to be undone is written down before any of it exists. */
@@ -142,6 +148,7 @@ static int record(struct making *m, struct err *e)
 		.log = copied(m, m->r->log),
 		.created = clock_now(),
 		.auto_remove = m->r->auto_remove,
+		.hooks = m->spec->hooks != NULL,
 	};
 	int rc = cgroup_locate(m->spec->linux_->cgroups_path, m->c->id, m->a, &m->cgroup, e);
 	if (rc < 0)
@@ -195,6 +202,7 @@ static int make_plan(struct making *m, struct err *e)
 		.cgroup = &m->cgroup,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
+		.start = m->r->start,
 		.no_new_keyring = m->r->no_new_keyring,
 		.state_json = state.p ? arena_str(m->a, state.p) : "{}",
 	};
@@ -209,8 +217,9 @@ static int make_plan(struct making *m, struct err *e)
 
 static int launch(struct making *m, struct err *e)
 {
-	m->listener = unix_listen(m->c->dir, START_SOCKET, SOCK_STREAM, e);
-	if (m->listener < 0)
+	if (!m->r->start)
+		m->listener = unix_listen(m->c->dir, START_SOCKET, SOCK_STREAM, e);
+	if (!m->r->start && m->listener < 0)
 		return m->listener;
 	struct child_setup setup = {
 		.plan = &m->plan,
@@ -239,8 +248,10 @@ static int set_oom_score(struct making *m, struct err *e)
 	snprintf(text, sizeof(text), "%lld", (long long)adj->v);
 	int rc = file_put(AT_FDCWD, path, text);
 	if (rc == -EACCES || rc == -EPERM)
-		return refuse(e, EPERM, "process.oomScoreAdj: %s is below what this machine allows here; "
-					"lowering it needs CAP_SYS_RESOURCE", text);
+		return refuse(e, EPERM,
+			      "process.oomScoreAdj: %s is below what this machine allows here; "
+			      "lowering it needs CAP_SYS_RESOURCE",
+			      text);
 	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
 }
 
@@ -272,8 +283,9 @@ static int attend(struct making *m, struct err *e)
 		if (kind == CHILD_READY)
 			return 0;
 		if (kind == 0)
-			rc = refuse(e, ECHILD, "the container's init ended before it was ready; its memory "
-					       "limit may be too small");
+			rc = refuse(e, ECHILD,
+				    "the container's init ended before it was ready; its memory "
+				    "limit may be too small");
 		if (kind == CHILD_HOOKS)
 			rc = run_hooks(m, e);
 		if (rc < 0)
@@ -288,12 +300,23 @@ static int hand_over(struct making *m, struct err *e)
 		rc = console_send(m->r->console_socket, m->console, e);
 	else if (m->console >= 0 && m->r->console_fd)
 		*m->r->console_fd = take_fd(&m->console);
-	m->c->state.status = status_name(STATUS_CREATED);
+	m->c->state.status = status_name(m->r->start ? STATUS_RUNNING : STATUS_CREATED);
+	if (m->r->start)
+		m->c->state.started = clock_now();
 	if (rc == 0)
 		rc = container_save(m->c, e);
 	if (rc == 0 && m->r->pid_file)
 		rc = pid_file_write(m->r->pid_file, m->child.pid, e);
 	return rc;
+}
+
+/* Releases init; the end of its socket is a successful execve. */
+static int start(struct making *m, struct err *e)
+{
+	int rc = child_go(&m->child, e);
+	if (rc == 0)
+		rc = child_wait(&m->child, NULL, e);
+	return rc < 0 ? rc : container_poststart(m->c, e);
 }
 
 static int make(struct making *m, struct err *e)
@@ -302,8 +325,9 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = read_spec(m, e);
 	if (rc == 0 && m->spec->process->terminal && !m->r->console_socket && !m->r->console_fd)
-		rc = refuse(e, EINVAL, "cannot allocate tty if runc will detach without setting console "
-				       "socket: process.terminal is true, give --console-socket");
+		rc = refuse(e, EINVAL,
+			    "cannot allocate tty without a console socket: process.terminal "
+			    "is true, give --console-socket");
 	if (rc == 0 && !m->spec->process->terminal && m->r->console_socket)
 		rc = refuse(e, EINVAL, "--console-socket is of no use: process.terminal is false");
 	if (rc == 0)
@@ -318,7 +342,9 @@ static int make(struct making *m, struct err *e)
 		rc = release(m, e);
 	if (rc == 0)
 		rc = attend(m, e);
-	return rc == 0 ? hand_over(m, e) : rc;
+	if (rc == 0)
+		rc = hand_over(m, e);
+	return rc == 0 && m->r->start ? start(m, e) : rc;
 }
 
 /* What failed half way goes the way of what crashed. */
@@ -334,7 +360,8 @@ static void undo(struct making *m)
 		proc_reap(m->child.pidfd, &st);
 	}
 	if (container_undo(m->c, NULL, false, &why) < 0)
-		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id, why.msg);
+		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id,
+			 why.msg);
 }
 
 static void let_go(struct making *m)
@@ -351,8 +378,13 @@ static void let_go(struct making *m)
 
 int container_create(const struct create_request *r, struct container **out, struct err *e)
 {
-	struct making m = { .r = r, .bundle = -1, .listener = -1, .lock = -1, .console = -1,
-			    .plan = { .pid_ns = -1 }, .child = { .sync = -1, .pidfd = -1 },
+	struct making m = { .r = r,
+			    .bundle = -1,
+			    .listener = -1,
+			    .lock = -1,
+			    .console = -1,
+			    .plan = { .pid_ns = -1 },
+			    .child = { .sync = -1, .pidfd = -1 },
 			    .a = arena_new(WORK_MEMORY) };
 	if (!m.a)
 		return fail(e, ENOMEM, "container %s", r->id);

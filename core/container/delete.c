@@ -1,4 +1,5 @@
-/* delete.c - the end of a container, whether it was asked for, crashed or never came to be: one path. */
+/* delete.c - the end of a container, whether it was asked for, crashed or never came to be: one
+ * path. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -54,8 +55,8 @@ static int undo_mounts(struct container *c, const struct cleanup_report *r, bool
 	for (size_t i = c->state.mounts.n; i-- > 0;) {
 		const char *path = c->state.mounts.v[i];
 		tell(r, "mount %s of container %s", path, c->id);
-		if (!dry_run && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-		    errno != ENOENT)
+		if (!dry_run && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+		    errno != EINVAL && errno != ENOENT)
 			return fail(e, errno, "unmount %s", path);
 	}
 	return 0;
@@ -87,7 +88,7 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	tell(r, "state %s/%s", c->root, c->id);
 	if (dry_run)
 		return 0;
-	auto_close int root = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int root = openat(-1, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return root < 0 ? fail(e, errno, "open %s", c->root) : tree_remove(root, c->id, e);
 }
 
@@ -95,6 +96,8 @@ static void poststop(struct container *c)
 {
 	struct err e = { 0 };
 	const struct spec *spec;
+	if (!c->state.hooks)
+		return;
 	auto_arena *a = arena_new(SPEC_MAX * 16);
 	if (!a || container_spec(c, a, &spec, &e) < 0 || !spec->hooks || !spec->hooks->poststop.n)
 		return;

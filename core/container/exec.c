@@ -30,15 +30,15 @@ static int make_plan(struct joining *j, struct err *e)
 	char path[32];
 	uint64_t namespaces = ns_different(j->c->state.pid);
 	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
-	auto_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return fail(e, errno, "root of container %s", j->c->id);
 	int rc = container_spec(j->c, j->a, &spec, e);
 	if (rc == 0)
 		rc = process_with_home(j->r->process, root, j->a, &process, e);
 	if (rc == 0)
-		rc = plan_exec(process, spec, j->c->pidfd, namespaces & ~(uint64_t)CLONE_NEWPID, j->a,
-			       &j->plan, e);
+		rc = plan_exec(process, spec, j->c->pidfd, namespaces & ~(uint64_t)CLONE_NEWPID,
+			       j->a, &j->plan, e);
 	if (rc == 0 && namespaces & CLONE_NEWPID)
 		j->plan.pid_ns = j->c->pidfd; /* setns takes the pidfd itself (Linux 5.8) */
 	return rc;
@@ -118,8 +118,12 @@ static int join(struct joining *j, struct process *out, struct err *e)
 int container_exec(struct container *c, const struct exec_request *r, struct process *out,
 		   struct err *e)
 {
-	struct joining j = { .c = c, .r = r, .a = arena_new(WORK_MEMORY), .console = -1,
-			     .plan = { .pid_ns = -1 }, .child = { .sync = -1, .pidfd = -1 } };
+	struct joining j = { .c = c,
+			     .r = r,
+			     .a = arena_new(WORK_MEMORY),
+			     .console = -1,
+			     .plan = { .pid_ns = -1 },
+			     .child = { .sync = -1, .pidfd = -1 } };
 	if (!j.a)
 		return fail(e, ENOMEM, "exec in container %s", c->id);
 	int rc = container_reload(c, e);

@@ -1,4 +1,5 @@
-/* handover.c - what a new process is given and what others are told of it: terminal, pid file, HOME, hooks. */
+/* handover.c - what a new process is given and what others are told of it: terminal, pid file,
+ * HOME, hooks. */
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "box/hook.h"

@@ -35,6 +35,9 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
 		    struct err *e);
 
+/* The poststart hooks. */
+int container_poststart(struct container *c, struct err *e);
+
 /* The one undo: processes, cgroups, mounts, then the record itself. Called with the lock held. What could not be
  * undone stays recorded. */
 int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e);

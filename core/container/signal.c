@@ -1,4 +1,5 @@
-/* signal.c - kill, pause and resume: what is done to all of a container's processes from outside. */
+/* signal.c - kill, pause and resume: what is done to all of a container's processes from outside.
+ */
 #include "base/file.h"
 #include "base/sys.h"
 #include "container/inside.h"
@@ -49,8 +50,9 @@ int container_kill(struct container *c, int sig, bool all, struct err *e)
 	if (all || (sig == SIGKILL && !has_own(c, "pid")))
 		return signal_all(c, sig, e);
 	if (sys_pidfd_send_signal(c->pidfd, sig) < 0)
-		return errno == ESRCH ? refuse(e, ESRCH, "container not running: %s", c->id) :
-					fail(e, errno, "send %s to container %s", signal_name(sig), c->id);
+		return errno == ESRCH
+			       ? refuse(e, ESRCH, "container not running: %s", c->id)
+			       : fail(e, errno, "send %s to container %s", signal_name(sig), c->id);
 	return s == STATUS_PAUSED && sig == SIGKILL ? thaw_for_kill(c, e) : 0;
 }
 

@@ -32,13 +32,15 @@ static int release(struct container *c, struct err *e)
 	if (got == 0)
 		return 0;
 	m.what[sizeof(m.what) - 1] = 0;
-	return got == sizeof(m) ? child_failure(&m, e) :
-				  refuse(e, EPROTO, "start container %s: half an answer", c->id);
+	return got == sizeof(m) ? child_failure(&m, e)
+				: refuse(e, EPROTO, "start container %s: half an answer", c->id);
 }
 
-static int poststart(struct container *c, struct err *e)
+int container_poststart(struct container *c, struct err *e)
 {
 	const struct spec *spec;
+	if (!c->state.hooks)
+		return 0;
 	auto_arena *a = arena_new(SPEC_MAX * 16);
 	int rc = a ? container_spec(c, a, &spec, e) : -ENOMEM;
 	if (rc < 0 || !spec->hooks)
@@ -62,5 +64,5 @@ int container_start(struct container *c, struct err *e)
 	c->state.started = clock_now();
 	unlinkat(c->dir, START_SOCKET, 0);
 	rc = container_save(c, e);
-	return rc == 0 ? poststart(c, e) : rc;
+	return rc == 0 ? container_poststart(c, e) : rc;
 }
