@@ -188,11 +188,23 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 	return 0;
 }
 
+/* Of a layout the directory's own name, if it can be one. */
+static const char *layout_text(const struct ref *r, struct arena *a)
+{
+	const char *tag = r->tag ? r->tag : "latest";
+	const char *slash = strrchr(r->name, '/');
+	const char *last = slash ? slash + 1 : r->name;
+	if (is_name(last) && is_tag(tag))
+		return arena_printf(a, "%s:%s", last, tag);
+	if (host_first(tag)) /* the layout knows its whole name */
+		return arena_str(a, tag);
+	return arena_printf(a, "oci:%s:%s", r->name, tag);
+}
+
 const char *ref_text(const struct ref *r, struct arena *a)
 {
 	if (r->kind == REF_LAYOUT)
-		return arena_printf(a, "oci:%s%s%s", r->name, r->tag ? ":" : "",
-				    r->tag ? r->tag : "");
+		return layout_text(r, a);
 	const char *mark = r->tag ? ":" : "@";
 	return arena_printf(a, "%s%s%s%s%s", r->host ? r->host : "", r->host ? "/" : "", r->name,
 			    mark, r->tag ? r->tag : r->digest);

@@ -28,7 +28,8 @@ struct ref {
  * -EINVAL with the reason. */
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e);
 
-/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG. NULL at the arena's cap. */
+/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout the directory's last part is the
+ * name. NULL at the arena's cap. */
 const char *ref_text(const struct ref *r, struct arena *a);
 
 /* Gives a short name its host: the first of the machine's unqualified-search-registries in conf (the text of

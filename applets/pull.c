@@ -1,0 +1,79 @@
+/* pull.c - `coracle pull`: images from registries and layouts into the store. */
+#include "applets.h"
+#include "image/progress.h"
+#include "image/pull.h"
+#include "image/show.h"
+
+#include <stdio.h>
+
+struct pull_options {
+	const char *store, *platform, *format, *creds;
+	bool quiet, tls_verify;
+};
+
+static const struct opt options[] = {
+	OPT(OPT_STR, pull_options, store, 0, "store", "DIR", "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]", "instead of this machine's"),
+	OPT(OPT_FLAG, pull_options, quiet, 'q', "quiet", NULL, "show no progress"),
+	OPT(OPT_STR, pull_options, format, 0, "format", "table|json", "how to print what was pulled: its digest, or JSON"),
+	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD", "instead of those that docker or podman login has kept"),
+	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL, "=false: accept any certificate, and plain http"),
+	{ 0 },
+};
+static const struct pull_options defaults = { .tls_verify = true };
+
+static int pull_one(const struct call *c, const struct store *s, const char *name, struct err *e)
+{
+	const struct pull_options *o = c->opts;
+	struct platform platform;
+	struct image im;
+	enum show how;
+	auto_buf out = { 0 };
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	struct progress progress = { .fd = o->quiet ? -1 : 2 };
+	struct pull_request r = { .text = name, .platform = o->platform ? &platform : NULL,
+				  .origin = { .credentials = o->creds, .insecure = !o->tls_verify },
+				  .progress = progress_layer, .arg = &progress };
+	if (!a)
+		return fail(e, ENOMEM, "pull %s", name);
+	int rc = show_parse(o->format, true, &how, e);
+	if (rc == 0 && o->platform)
+		rc = platform_parse(o->platform, a, &platform, e);
+	if (rc == 0)
+		rc = pull(s, &r, a, &im, e);
+	if (rc < 0)
+		return rc;
+	show_pulled(&im, how, &out);
+	fwrite(out.p, 1, out.len, stdout);
+	return 0;
+}
+
+static int run_pull(const struct call *c, struct err *e)
+{
+	const struct pull_options *o = c->opts;
+	struct store s;
+	int rc = store_open(o->store, &s, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
+		rc = pull_one(c, &s, c->args.v[i], e);
+	store_close(&s);
+	return rc;
+}
+
+const struct command applet_pull = {
+	.name = "pull",
+	.args = "IMAGE...",
+	.help = "get images into the store",
+	.more = "IMAGE is HOST[:PORT]/NAME[:TAG][@DIGEST], with docker:// before it or not; NAME[:TAG] alone is looked up "
+		"in the first of the unqualified-search-registries of /etc/containers/registries.conf; oci:DIR[:NAME] is an "
+		"OCI layout on disk. The digest of each image is printed. Plain http is spoken only to this machine's own "
+		"loopback addresses.",
+	.opts = options,
+	.opts_size = sizeof(struct pull_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 256,
+	.failure = 1,
+	.run = run_pull,
+};

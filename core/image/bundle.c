@@ -1,0 +1,155 @@
+/* bundle.c - what to run in an image: its configuration and the caller's wishes become a runtime spec. */
+#include "image/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static int no_room(struct err *e)
+{
+	return fail(e, E2BIG, "make the configuration of the container");
+}
+
+/* Whether both say something about the same variable. */
+static bool same_variable(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+	return n == strcspn(b, "=") && !strncmp(a, b, n);
+}
+
+static void env_set(struct strs *env, const char *assignment)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (same_variable(env->v[i], assignment)) {
+			env->v[i] = assignment;
+			return;
+		}
+	env->v[env->n++] = assignment;
+}
+
+static int env_override(struct strs *env, const char *wish, struct arena *a, struct err *e)
+{
+	const char *value = strchr(wish, '=') ? NULL : getenv(wish);
+	if (*wish == '=' || !*wish)
+		return refuse(e, EINVAL, "--env %.100s: no name before the =", wish);
+	if (!strchr(wish, '=')) {
+		if (!value)
+			return 0; /* not set here, so not there */
+		wish = arena_printf(a, "%s=%s", wish, value);
+		if (!wish)
+			return no_room(e);
+	}
+	env_set(env, wish);
+	return 0;
+}
+
+static int make_env(const struct image *im, const struct run_overrides *o, const char *home,
+		    struct arena *a, struct strs *out, struct err *e)
+{
+	const struct strs *own = &im->config.config.env;
+	struct strs env = { arena_array(a, own->n + o->env.n + 5, sizeof(char *)), 0 };
+	const char *home_set = arena_printf(a, "HOME=%s", home);
+	if (!env.v || !home_set)
+		return no_room(e);
+	env_set(&env, PATH_DEFAULT);
+	env_set(&env, home_set);
+	if (o->terminal)
+		env_set(&env, "TERM=xterm");
+	for (size_t i = 0; i < own->n; i++)
+		if (strchr(own->v[i], '=') && own->v[i][0] != '=')
+			env_set(&env, own->v[i]);
+	for (size_t i = 0; i < o->env.n; i++) {
+		int rc = env_override(&env, o->env.v[i], a, e);
+		if (rc < 0)
+			return rc;
+	}
+	*out = env;
+	return 0;
+}
+
+/* Entrypoint and what follows it. Another entrypoint makes the image's Cmd meaningless. */
+static int make_args(const struct image *im, const struct run_overrides *o, struct arena *a,
+		     struct strs *out, struct err *e)
+{
+	const struct strs *entry = &im->config.config.entrypoint, *cmd = &im->config.config.cmd;
+	struct strs none = { 0 };
+	struct strs other = { (const char **)&o->entrypoint, o->entrypoint && *o->entrypoint ? 1 : 0 };
+	const struct strs *first = o->entrypoint ? &other : entry;
+	const struct strs *rest = o->args.n ? &o->args : cmd;
+	if (o->entrypoint && !o->args.n)
+		rest = &none;
+	struct strs args = { arena_array(a, first->n + rest->n + 1, sizeof(char *)), 0 };
+	if (!args.v)
+		return no_room(e);
+	for (size_t i = 0; i < first->n; i++)
+		args.v[args.n++] = first->v[i];
+	for (size_t i = 0; i < rest->n; i++)
+		args.v[args.n++] = rest->v[i];
+	if (!args.n || !*args.v[0])
+		return refuse(e, EINVAL, "image %.200s does not say what to run: name a command after it",
+			      im->name ? im->name : im->descriptor.digest);
+	*out = args;
+	return 0;
+}
+
+static int make_cwd(const struct image *im, const struct run_overrides *o, struct arena *a,
+		    const char **out, struct err *e)
+{
+	const char *cwd = o->cwd ? o->cwd : im->config.config.working_dir;
+	if (!cwd || !*cwd)
+		cwd = "/";
+	if (*cwd != '/' && o->cwd)
+		return refuse(e, EINVAL, "the working directory %.200s is not absolute", cwd);
+	*out = *cwd == '/' ? cwd : arena_printf(a, "/%s", cwd);
+	return *out ? 0 : no_room(e);
+}
+
+/* What root in a container may usually do; whoever is not root there may nothing: no ambient ones. */
+static int make_capabilities(struct arena *a, struct spec_capabilities **out, struct err *e)
+{
+	static const char *const usual[] = {
+		"CAP_CHOWN",	    "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID",
+		"CAP_KILL",	    "CAP_SETGID",	"CAP_SETUID", "CAP_SETPCAP",
+		"CAP_SETFCAP",	    "CAP_SYS_CHROOT",	"CAP_AUDIT_WRITE",
+		"CAP_NET_BIND_SERVICE",
+	};
+	struct spec_capabilities *c = arena_alloc(a, sizeof(*c));
+	const char **v = arena_alloc(a, sizeof(usual));
+	if (!c || !v)
+		return no_room(e);
+	memcpy(v, usual, sizeof(usual));
+	struct strs all = { v, sizeof(usual) / sizeof(usual[0]) };
+	c->bounding = c->effective = c->permitted = all;
+	*out = c;
+	return 0;
+}
+
+int image_spec(const struct image *image, int rootfs_fd, const struct run_overrides *o,
+	       struct arena *a, struct spec **out, struct err *e)
+{
+	static const struct image none = { .name = "(none)" };
+	const struct image *im = image ? image : &none;
+	struct spec *s;
+	const char *home = "/";
+	const char *user = o->user ? o->user : im->config.config.user;
+	int rc = spec_default(&(struct spec_default_options){ 0 }, a, &s, e);
+	if (rc == 0)
+		rc = make_args(im, o, a, &s->process->args, e);
+	if (rc == 0)
+		rc = make_cwd(im, o, a, &s->process->cwd, e);
+	if (rc == 0)
+		rc = image_user(rootfs_fd, user, a, &s->process->user, &home, e);
+	if (rc == 0)
+		rc = make_env(im, o, home, a, &s->process->env, e);
+	if (rc == 0)
+		rc = make_capabilities(a, &s->process->capabilities, e);
+	if (rc < 0)
+		return rc;
+	s->process->terminal = o->terminal;
+	s->root->readonly = o->readonly;
+	if (o->hostname)
+		s->hostname = o->hostname;
+	*out = s;
+	return 0;
+}

@@ -1,0 +1,172 @@
+/* collect.c - what no name and no container needs any more is removed from the store. */
+#include "base/file.h"
+#include "image/image.h"
+#include "image/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HEX 64
+#define INDEX_DEPTH 4
+
+/* Hex digests, one after the other, sorted before they are looked up. */
+struct set {
+	struct buf hex;
+};
+
+struct marks {
+	const struct store *s;
+	struct set blobs, layers;
+};
+
+static void set_add(struct set *set, const char *hex)
+{
+	buf_add(&set->hex, hex, HEX);
+}
+
+static int by_hex(const void *a, const void *b)
+{
+	return memcmp(a, b, HEX);
+}
+
+static bool set_has(const struct set *set, const char *hex)
+{
+	return set->hex.len && strlen(hex) == HEX &&
+	       bsearch(hex, set->hex.p, set->hex.len / HEX, HEX, by_hex);
+}
+
+static void set_sort(struct set *set)
+{
+	if (set->hex.len)
+		qsort(set->hex.p, set->hex.len / HEX, HEX, by_hex);
+}
+
+static int mark_image(struct marks *m, const struct descriptor *d, struct arena *a, struct err *e)
+{
+	struct image im;
+	int rc = image_read(m->s, d, a, &im, e);
+	if (rc < 0)
+		return rc;
+	set_add(&m->blobs, im.manifest.config.digest + 7);
+	for (size_t i = 0; i < im.manifest.layers.n; i++)
+		set_add(&m->blobs, im.manifest.layers.v[i].digest + 7);
+	for (size_t i = 0; i < im.chains.n; i++)
+		set_add(&m->layers, im.chains.v[i] + 7);
+	return 0;
+}
+
+static int mark(struct marks *m, const struct descriptor *d, int depth, struct err *e)
+{
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	auto_buf b = { .max = MANIFEST_MAX };
+	struct index ix;
+	if (!a)
+		return fail(e, ENOMEM, "read an image");
+	set_add(&m->blobs, d->digest + 7);
+	int rc = store_blob_read(m->s, d, &b, e);
+	int kind = rc < 0 ? rc : document_kind(b.p, b.len, d->media_type, e);
+	if (kind < 0)
+		return kind;
+	if (kind == DOC_MANIFEST)
+		return mark_image(m, d, a, e);
+	if (depth == INDEX_DEPTH)
+		return refuse(e, ELOOP, "index %s: too deep", d->digest);
+	rc = index_parse(b.p, b.len, a, &ix, e);
+	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++) {
+		struct err absent;
+		auto_close int fd = store_blob_open(m->s, ix.manifests.v[i].digest, -1, &absent);
+		if (fd >= 0) /* of an index only the part for this machine need be here */
+			rc = mark(m, &ix.manifests.v[i], depth + 1, e);
+	}
+	return rc;
+}
+
+/* containers/ID/layers has a chain id a line. */
+static int mark_container(struct marks *m, int all, const char *id, struct err *e)
+{
+	auto_buf b = { .max = 1 << 20 };
+	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
+		return 0; /* killed before it stood on any */
+	int rc = file_read(dir, "layers", &b, e);
+	for (char *save = NULL, *line = rc < 0 || !b.p ? NULL : strtok_r(b.p, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (digest_check(line, e) == 0)
+			set_add(&m->layers, line + 7);
+		else
+			return within(e, "containers/%s/layers", id);
+	return rc;
+}
+
+static int mark_containers(struct marks *m, struct err *e)
+{
+	int all = openat(m->s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = all < 0 ? NULL : fdopendir(all);
+	int rc = 0;
+	if (!d)
+		return fail(e, errno, "read the store's containers");
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+		if (entry->d_name[0] != '.')
+			rc = mark_container(m, all, entry->d_name, e);
+	closedir(d);
+	return rc;
+}
+
+static int sweep(const struct store *s, const char *folder, const struct set *keep,
+		 struct store_gc *out, struct err *e)
+{
+	int dir = openat(s->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = dir < 0 ? NULL : fdopendir(dir);
+	int rc = 0;
+	if (!d)
+		return fail(e, errno, "read the store's %s", folder);
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+		struct stat st;
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    set_has(keep, entry->d_name) ||
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		rc = tree_remove(dir, entry->d_name, e);
+		out->blobs += S_ISREG(st.st_mode);
+		out->layers += S_ISDIR(st.st_mode);
+		out->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	}
+	closedir(d);
+	return rc;
+}
+
+static int mark_all(struct marks *m, struct err *e)
+{
+	struct index ix;
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	int rc = a ? store_names(m->s, a, &ix, e) : fail(e, ENOMEM, "read the store's index.json");
+	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++)
+		rc = mark(m, &ix.manifests.v[i], 0, e);
+	if (rc == 0)
+		rc = mark_containers(m, e);
+	if (rc == 0 && (m->blobs.hex.failed || m->layers.hex.failed))
+		rc = fail(e, ENOMEM, "look through the store");
+	return rc;
+}
+
+int store_collect(const struct store *s, struct store_gc *out, struct err *e)
+{
+	struct marks m = { .s = s };
+	struct store_gc gc = { 0 };
+	int rc = mark_all(&m, e);
+	set_sort(&m.blobs);
+	set_sort(&m.layers);
+	/* Layers first: as long as a blob is there, its layer can be unpacked again. */
+	if (rc == 0)
+		rc = sweep(s, "layers/sha256", &m.layers, &gc, e);
+	if (rc == 0)
+		rc = sweep(s, "blobs/sha256", &m.blobs, &gc, e);
+	buf_free(&m.blobs.hex);
+	buf_free(&m.layers.hex);
+	if (rc == 0)
+		*out = gc;
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* credentials.h - what the user's login files know about a registry. */
+#ifndef IMAGE_CREDENTIALS_H
+#define IMAGE_CREDENTIALS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* The `auth` (base64 of USER:PASSWORD) for HOST[:PORT] in the text of a docker config.json or containers auth.json; for
+ * a repository (HOST/NAME) the longest entry that it begins with. NULL when there is none. -EINVAL for bad files. */
+int credentials_find(const char *text, size_t len, const char *host, const char *name,
+		     struct arena *a, const char **out, struct err *e);
+
+/* Looks through the files of this user, in the order in which other tools do: REGISTRY_AUTH_FILE,
+ * XDG_RUNTIME_DIR/containers/auth.json, HOME/.config/containers/auth.json, DOCKER_CONFIG/config.json or
+ * HOME/.docker/config.json. Absent files are skipped. */
+int credentials_here(const char *host, const char *name, struct arena *a, const char **out,
+		     struct err *e);
+
+/* "USER:PASS" as base64. -EINVAL without a colon. */
+int credentials_encode(const char *user_pass, struct arena *a, const char **out, struct err *e);
+
+#endif

@@ -1,0 +1,303 @@
+/* fetch.c - an image's layers, several at a time, each fetched and unpacked by a process of its own. */
+#include "image/fetch.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "image/layer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define WORKERS_MAX 4
+#define STEP ((int64_t)512 << 10) /* bytes between two notes of progress */
+
+/* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
+struct note {
+	uint32_t layer;
+	bool last;
+	int32_t code; /* of the last one: 0 or -errno, with the message */
+	int64_t bytes;
+	char message[1020];
+};
+
+struct worker {
+	pid_t pid; /* 0: idle */
+	size_t layer;
+	bool ended; /* its last note was read */
+};
+
+struct crew {
+	const struct fetch *f;
+	struct worker workers[WORKERS_MAX];
+	bool begun[LAYERS_MAX];
+	int notes, write_end, signals;
+	sigset_t mask; /* as it was */
+};
+
+void fetch_name(char out[FETCH_NAME], char kind, size_t layer)
+{
+	snprintf(out, FETCH_NAME, "%c%zu", kind, layer);
+}
+
+/* --- in the worker --- */
+
+struct reporter {
+	int fd;
+	uint32_t layer;
+	int64_t next;
+};
+
+static void send_note(int fd, const struct note *n)
+{
+	write_all(fd, n, sizeof(*n)); /* nobody reads: the parent has given up, and ends us */
+}
+
+static void on_progress(void *arg, int64_t bytes)
+{
+	struct reporter *r = arg;
+	if (bytes < r->next)
+		return;
+	r->next = bytes + STEP;
+	send_note(r->fd, &(struct note){ .layer = r->layer, .bytes = bytes });
+}
+
+static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
+		      struct source **bytes, int *copy, struct err *e)
+{
+	const struct descriptor *d = &f->manifest->layers.v[i];
+	char name[FETCH_NAME];
+	if (f->blob[i]) {
+		fetch_name(name, 'b', i);
+		*copy = openat(f->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (*copy < 0)
+			return fail(e, errno, "create a blob in the store");
+		return f->origin->blob(f->origin, d, bytes, e);
+	}
+	int fd = store_blob_open(f->store, d->digest, d->size, e);
+	if (fd < 0)
+		return fd;
+	file_source_init(file, fd);
+	*bytes = &file->source;
+	return 0;
+}
+
+static int work_on(const struct fetch *f, size_t i, struct reporter *r, struct err *e)
+{
+	char tree[FETCH_NAME], list[FETCH_NAME];
+	auto_close int copy = -1;
+	auto_buf implied = { 0 };
+	struct source *bytes;
+	struct file_source *file = malloc(sizeof(*file));
+	fetch_name(tree, 't', i);
+	fetch_name(list, 'i', i);
+	if (!file)
+		return fail(e, ENOMEM, "fetch a layer");
+	int rc = open_bytes(f, i, file, &bytes, &copy, e);
+	if (rc == 0 && mkdirat(f->work, tree, 0755) < 0)
+		rc = fail(e, errno, "make a directory in the store");
+	auto_close int dir = openat(f->work, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (rc == 0 && dir < 0)
+		rc = fail(e, errno, "open a directory in the store");
+	struct layer_job j = { .blob = &f->manifest->layers.v[i], .diff_id = f->diff_ids->v[i],
+			       .copy = copy, .tree = dir, .progress = on_progress, .arg = r };
+	if (rc == 0)
+		rc = layer_unpack(bytes, &j, &implied, e);
+	auto_close int out = rc < 0 ? -1 : openat(f->work, list, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (rc == 0 && (out < 0 || write_all(out, implied.p, implied.len) < 0))
+		rc = fail(e, errno, "write to the store");
+	free(file);
+	return rc;
+}
+
+static void worker_main(const struct crew *c, size_t i)
+{
+	struct err e = { 0 };
+	struct reporter r = { .fd = c->write_end, .layer = (uint32_t)i };
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigprocmask(SIG_SETMASK, &c->mask, NULL);
+	int rc = c->f->origin->forked(c->f->origin, &e);
+	if (rc == 0)
+		rc = work_on(c->f, i, &r, &e);
+	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
+	n.bytes = c->f->manifest->layers.v[i].size;
+	snprintf(n.message, sizeof(n.message), "%s", e.msg);
+	send_note(c->write_end, &n);
+	_exit(0);
+}
+
+/* --- in the parent --- */
+
+static void tell(const struct fetch *f, size_t i, enum layer_state state, int64_t bytes)
+{
+	struct fetch_progress p = { .layer = i, .layers = f->manifest->layers.n,
+				    .blob = &f->manifest->layers.v[i], .state = state, .bytes = bytes };
+	if (f->progress)
+		f->progress(f->arg, &p);
+}
+
+/* The largest that nobody has begun: so the last to end is a small one. -1: none. */
+static int next_layer(const struct crew *c)
+{
+	int best = -1;
+	const struct descriptors *l = &c->f->manifest->layers;
+	for (size_t i = 0; i < l->n; i++)
+		if (!c->begun[i] && (best < 0 || l->v[i].size > l->v[best].size))
+			best = (int)i;
+	return best;
+}
+
+static int hire(struct crew *c, struct worker *w, struct err *e)
+{
+	int i = next_layer(c);
+	if (i < 0)
+		return 0;
+	pid_t pid = fork();
+	if (pid < 0)
+		return fail(e, errno, "fork for a layer");
+	if (pid == 0)
+		worker_main(c, (size_t)i);
+	c->begun[i] = true;
+	*w = (struct worker){ .pid = pid, .layer = (size_t)i };
+	tell(c->f, (size_t)i, LAYER_RUNNING, 0);
+	return 0;
+}
+
+static int hire_all(struct crew *c, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < WORKERS_MAX; i++)
+		if (!c->workers[i].pid)
+			rc = hire(c, &c->workers[i], e);
+	return rc;
+}
+
+static void let_go(struct worker *w, int *status)
+{
+	while (waitpid(w->pid, status, 0) < 0 && errno == EINTR)
+		;
+	w->pid = 0;
+}
+
+static struct worker *worker_of(struct crew *c, size_t layer)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		if (c->workers[i].pid && c->workers[i].layer == layer)
+			return &c->workers[i];
+	return NULL;
+}
+
+static int read_note(struct crew *c, struct err *e)
+{
+	struct note n;
+	ssize_t got;
+	do {
+		got = read(c->notes, &n, sizeof(n));
+	} while (got < 0 && errno == EINTR);
+	if (got != sizeof(n))
+		return fail(e, got < 0 ? errno : EIO, "hear from the layers' processes");
+	if (!n.last) {
+		tell(c->f, n.layer, LAYER_RUNNING, n.bytes);
+		return 0;
+	}
+	struct worker *w = worker_of(c, n.layer);
+	int status;
+	if (w)
+		let_go(w, &status);
+	n.message[sizeof(n.message) - 1] = 0;
+	if (n.code < 0)
+		return refuse(e, n.code, "%s", n.message);
+	tell(c->f, n.layer, LAYER_DONE, n.bytes);
+	return 0;
+}
+
+/* Workers that end without a last word were killed, for memory most likely. */
+static int look_for_dead(struct crew *c, struct err *e)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &c->workers[i];
+		siginfo_t info = { 0 };
+		if (!w->pid || waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    !info.si_pid || info.si_code == CLD_EXITED)
+			continue;
+		let_go(w, NULL);
+		return refuse(e, EIO, "the process that unpacked layer %s was killed by signal %d",
+			      c->f->manifest->layers.v[w->layer].digest, info.si_status);
+	}
+	return 0;
+}
+
+static bool busy(const struct crew *c)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		if (c->workers[i].pid)
+			return true;
+	return false;
+}
+
+static int oversee(struct crew *c, struct err *e)
+{
+	int rc = hire_all(c, e);
+	while (rc == 0 && busy(c)) {
+		struct pollfd fds[2] = { { .fd = c->notes, .events = POLLIN },
+					 { .fd = c->signals, .events = POLLIN } };
+		struct signalfd_siginfo info;
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return fail(e, errno, "wait for the layers");
+		if (fds[0].revents & POLLIN) {
+			rc = read_note(c, e);
+			if (rc == 0)
+				rc = hire_all(c, e);
+		} else if (fds[1].revents & POLLIN) {
+			if (read(c->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGCHLD)
+				rc = look_for_dead(c, e);
+			else
+				rc = refuse(e, EINTR, "interrupted");
+		}
+	}
+	return rc;
+}
+
+static void dismiss(struct crew *c)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		if (!c->workers[i].pid)
+			continue;
+		kill(c->workers[i].pid, SIGKILL); /* not reaped, so the pid is still its own */
+		let_go(&c->workers[i], NULL);
+	}
+}
+
+int fetch_layers(const struct fetch *f, struct err *e)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0 };
+	struct crew c = { .f = f };
+	int fds[2];
+	for (size_t i = 0; i < f->manifest->layers.n; i++) {
+		c.begun[i] = !f->blob[i] && !f->tree[i];
+		tell(f, i, c.begun[i] ? LAYER_PRESENT : LAYER_WAITING, 0);
+	}
+	if (next_layer(&c) < 0)
+		return 0;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail(e, errno, "make a pipe");
+	auto_close int in = fds[0];
+	auto_close int out = fds[1];
+	sigprocmask(SIG_SETMASK, NULL, &c.mask);
+	auto_close int signals = signals_fd(ends);
+	int rc = signals < 0 ? fail(e, signals, "wait for signals") : 0;
+	c.notes = in;
+	c.write_end = out;
+	c.signals = signals;
+	if (rc == 0)
+		rc = oversee(&c, e);
+	dismiss(&c);
+	sigprocmask(SIG_SETMASK, &c.mask, NULL);
+	return rc;
+}

@@ -1,0 +1,473 @@
+/* http.c - HTTP and HTTPS: one request at a time, its answer read like any other source. The only file that knows curl. */
+#include "image/http.h"
+#include "base/buf.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#ifndef CORACLE_VERSION
+#define CORACLE_VERSION "dev"
+#endif
+
+#define HOPS_MAX 5
+#define TRIES_MAX 4
+#define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
+#define BODY_MAX ((size_t)8 << 20)
+
+struct http {
+	struct source body;
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct http_options options;
+	/* The request as it was asked for, and where redirects have led. */
+	char *url, *accept, *authorization;
+	char *at;
+	struct buf in, out; /* what came, and what the reader has */
+	struct buf challenge, type;
+	int64_t taken, skip; /* bytes that the reader got; bytes that come a second time */
+	int tries, status;
+	CURLcode result;
+	char why[CURL_ERROR_SIZE];
+	bool added, head, done, paused; /* head: it is complete */
+	bool loopback;
+};
+
+static const char *const bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt",		   /* Debian, Arch, Alpine */
+	"/etc/pki/tls/certs/ca-bundle.crt",		   /* Fedora */
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* its successors */
+	"/etc/ssl/ca-bundle.pem",			   /* openSUSE */
+	"/etc/ssl/cert.pem",
+};
+
+static const char *ca_bundle(const struct http_options *o)
+{
+	const char *env = getenv("SSL_CERT_FILE");
+	if (o->ca_file)
+		return o->ca_file;
+	if (env && *env)
+		return env;
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0)
+			return bundles[i];
+	return NULL;
+}
+
+bool host_is_loopback(const char *host)
+{
+	char name[64];
+	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+	if (*host == '[')
+		return n == 4 && !strncmp(host, "[::1]", 5);
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = 0;
+	unsigned a, b, c, d;
+	char rest;
+	return !strcasecmp(name, "localhost") ||
+	       (sscanf(name, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &rest) == 4 && a == 127);
+}
+
+void http_escape(struct buf *b, const char *s)
+{
+	for (; *s; s++)
+		if (strchr("-._~/:", *s) || (*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') ||
+		    (*s >= 'A' && *s <= 'Z'))
+			buf_char(b, *s);
+		else
+			buf_printf(b, "%%%02X", (unsigned char)*s);
+}
+
+/* --- what curl calls --- */
+
+static size_t on_body(char *p, size_t one, size_t n, void *arg)
+{
+	struct http *h = arg;
+	size_t drop = h->skip < (int64_t)n ? (size_t)h->skip : n;
+	if (h->in.len >= BODY_HIGH) {
+		h->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	h->head = true;
+	h->skip -= (int64_t)drop;
+	buf_add(&h->in, p + drop, n - drop);
+	return h->in.failed ? 0 : n;
+}
+
+static void keep_value(struct buf *b, const char *line, size_t n, const char *name)
+{
+	size_t k = strlen(name);
+	if (n <= k || strncasecmp(line, name, k))
+		return;
+	while (k < n && (line[k] == ' ' || line[k] == '\t'))
+		k++;
+	while (n > k && strchr("\r\n \t", line[n - 1]))
+		n--;
+	buf_add(b, line + k, n - k);
+	buf_char(b, '\n');
+}
+
+static size_t on_header(char *p, size_t one, size_t n, void *arg)
+{
+	struct http *h = arg;
+	long status = 0;
+	if (n > 5 && !strncmp(p, "HTTP/", 5)) { /* another head: what an earlier one said is void */
+		h->challenge.len = h->type.len = 0;
+		buf_add(&h->challenge, "", 0);
+	}
+	keep_value(&h->challenge, p, n, "www-authenticate:");
+	keep_value(&h->type, p, n, "content-type:");
+	if (n <= 2 && strchr("\r\n", *p)) {
+		curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+		h->head = status >= 200;
+		h->skip = status == 200 ? h->taken : 0;
+	}
+	return n;
+}
+
+/* --- one transfer --- */
+
+static void transfer_end(struct http *h)
+{
+	if (h->added)
+		curl_multi_remove_handle(h->multi, h->easy);
+	h->added = false;
+}
+
+/* Lets curl work until some of the body or its end is there; with head_only, until the head is. */
+static void pump(struct http *h, bool head_only)
+{
+	for (;;) {
+		int running, left;
+		CURLMcode rc = curl_multi_perform(h->multi, &running);
+		for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));)
+			if (m->msg == CURLMSG_DONE) {
+				h->done = true;
+				h->result = m->data.result;
+			}
+		if (rc != CURLM_OK) {
+			h->done = true;
+			h->result = CURLE_OUT_OF_MEMORY;
+		}
+		if (h->done || h->in.len || (head_only && h->head))
+			return;
+		curl_multi_poll(h->multi, NULL, 0, 60000, NULL);
+	}
+}
+
+static int check_url(const struct http *h, const char *url, bool *loopback, struct err *e)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL;
+	int rc = 0;
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) || curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0))
+		rc = refuse(e, EINVAL, "%.200s is not a URL", url);
+	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
+		rc = refuse(e, EINVAL, "%.200s: only http and https are spoken", url);
+	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host))
+		rc = refuse(e, EPERM, "%.200s: plain http is refused (--tls-verify=false allows it)", url);
+	*loopback = rc == 0 && host_is_loopback(host);
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(u);
+	return rc;
+}
+
+/* Whether two URLs have the same scheme, host and port. */
+static bool same_place(const char *a, const char *b)
+{
+	static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
+	CURLU *x = curl_url(), *y = curl_url();
+	bool same = x && y && !curl_url_set(x, CURLUPART_URL, a, 0) && !curl_url_set(y, CURLUPART_URL, b, 0);
+	for (size_t i = 0; same && i < 3; i++) {
+		char *p = NULL, *q = NULL;
+		curl_url_get(x, parts[i], &p, CURLU_DEFAULT_PORT);
+		curl_url_get(y, parts[i], &q, CURLU_DEFAULT_PORT);
+		same = p && q && !strcasecmp(p, q);
+		curl_free(p);
+		curl_free(q);
+	}
+	curl_url_cleanup(x);
+	curl_url_cleanup(y);
+	return same;
+}
+
+static int add_header(struct http *h, const char *name, const char *value, struct err *e)
+{
+	auto_buf line = { .max = 65536 };
+	if (!value)
+		return 0;
+	buf_printf(&line, "%s: %s", name, value);
+	struct curl_slist *more = line.failed || strpbrk(value, "\r\n") ? NULL : curl_slist_append(h->headers, line.p);
+	if (!more)
+		return refuse(e, EINVAL, "the value for the header %s cannot be sent", name);
+	h->headers = more;
+	return 0;
+}
+
+static void set_options(struct http *h)
+{
+	const char *ca = ca_bundle(&h->options);
+	curl_easy_setopt(h->easy, CURLOPT_URL, h->at);
+	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
+	curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->why);
+	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "coracle/" CORACLE_VERSION);
+	curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, 131072L);
+	curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT, 20L);
+	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_LIMIT, 100L);
+	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_TIME, 60L);
+	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(h->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, h);
+	if (h->loopback)
+		curl_easy_setopt(h->easy, CURLOPT_PROXY, "");
+	if (ca)
+		curl_easy_setopt(h->easy, CURLOPT_CAINFO, ca);
+	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYPEER, h->options.insecure ? 0L : 1L);
+	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, h->options.insecure ? 0L : 2L);
+	curl_easy_setopt(h->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* AES first: processors have instructions for it, and mbedTLS would begin with ChaCha20. */
+	curl_easy_setopt(h->easy, CURLOPT_TLS13_CIPHERS,
+			 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+	curl_easy_setopt(h->easy, CURLOPT_SSL_CIPHER_LIST,
+			 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+			 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+			 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305");
+}
+
+/* Sends one request to h->at and waits for the head of its answer. 0 when there is one, or the transfer failed. */
+static int transfer_begin(struct http *h, struct err *e)
+{
+	int rc = check_url(h, h->at, &h->loopback, e);
+	if (rc < 0)
+		return rc;
+	transfer_end(h);
+	curl_easy_reset(h->easy);
+	curl_slist_free_all(h->headers);
+	h->headers = NULL;
+	rc = add_header(h, "Accept", h->accept, e);
+	if (rc == 0 && same_place(h->at, h->url))
+		rc = add_header(h, "Authorization", h->authorization, e);
+	if (rc < 0)
+		return rc;
+	set_options(h);
+	if (h->taken) {
+		char range[32]; /* curl's own "resume" would fail on servers that start at the beginning */
+		snprintf(range, sizeof(range), "%lld-", (long long)h->taken);
+		curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
+	}
+	h->in.len = h->challenge.len = h->type.len = 0;
+	h->skip = 0;
+	h->head = h->done = h->paused = false;
+	h->why[0] = 0;
+	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK)
+		return fail(e, ENOMEM, "get %.200s", h->at);
+	h->added = true;
+	pump(h, true);
+	long status = 0;
+	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+	h->status = (int)status;
+	return 0;
+}
+
+static bool temporary(const struct http *h)
+{
+	if (h->done && h->result == CURLE_COULDNT_CONNECT)
+		return !h->loopback; /* nobody listens here, and nobody will in a second */
+	if (h->done && h->result != CURLE_OK)
+		return h->result == CURLE_RECV_ERROR ||
+		       h->result == CURLE_SEND_ERROR || h->result == CURLE_GOT_NOTHING ||
+		       h->result == CURLE_PARTIAL_FILE || h->result == CURLE_OPERATION_TIMEDOUT;
+	return h->status == 408 || h->status == 429 || h->status == 500 || h->status == 502 ||
+	       h->status == 503 || h->status == 504;
+}
+
+static int transfer_failed(const struct http *h, struct err *e)
+{
+	const char *why = h->why[0] ? h->why : curl_easy_strerror(h->result);
+	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH :
+		   h->result == CURLE_COULDNT_CONNECT	   ? ECONNREFUSED :
+		   h->result == CURLE_OPERATION_TIMEDOUT   ? ETIMEDOUT :
+		   h->result == CURLE_SSL_CONNECT_ERROR || h->result == CURLE_PEER_FAILED_VERIFICATION ||
+				   h->result == CURLE_SSL_CACERT_BADFILE ?
+							     EPROTO :
+							     EIO;
+	return refuse(e, code, "%.200s: %s", h->at, why);
+}
+
+/* A redirect's target, for the next hop. 1: there is one. */
+static int redirected(struct http *h, struct err *e)
+{
+	char *to = NULL;
+	if (h->status != 301 && h->status != 302 && h->status != 303 && h->status != 307 && h->status != 308)
+		return 0;
+	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &to);
+	if (!to)
+		return 0;
+	to = strdup(to);
+	if (!to)
+		return fail(e, ENOMEM, "get %.200s", h->at);
+	free(h->at);
+	h->at = to;
+	return 1;
+}
+
+static int start_over(struct http *h, struct err *e)
+{
+	char *at = strdup(h->url);
+	if (!at)
+		return fail(e, ENOMEM, "get %.200s", h->url);
+	free(h->at);
+	h->at = at;
+	return 0;
+}
+
+/* From the request's own URL through all redirects to an answer, again and again while that looks worth it. */
+static int get(struct http *h, struct err *e)
+{
+	int hops = 0;
+	for (;;) {
+		int rc = hops ? 0 : start_over(h, e);
+		if (rc == 0)
+			rc = transfer_begin(h, e);
+		if (rc < 0)
+			return rc;
+		if (temporary(h) && ++h->tries < TRIES_MAX) {
+			transfer_end(h);
+			hops = 0;
+			/* Nothing is under way: this is a wait of 0.2, 0.4, 0.8 seconds. */
+			curl_multi_poll(h->multi, NULL, 0, 100 << h->tries, NULL);
+			continue;
+		}
+		if (h->done && h->result != CURLE_OK)
+			return transfer_failed(h, e);
+		rc = redirected(h, e);
+		if (rc <= 0)
+			return rc;
+		if (++hops > HOPS_MAX)
+			return refuse(e, ELOOP, "%.200s: more than %d redirects", h->url, HOPS_MAX);
+	}
+}
+
+/* The connection was lost inside the body: asks for the rest. */
+static int take_up(struct http *h, struct err *e)
+{
+	if (!temporary(h) || ++h->tries >= TRIES_MAX)
+		return transfer_failed(h, e);
+	int rc = get(h, e);
+	if (rc < 0)
+		return rc;
+	if (h->status != 200 && h->status != 206)
+		return refuse(e, EIO, "%.200s: status %d for the rest of it", h->at, h->status);
+	return 0;
+}
+
+static ssize_t body_read(struct source *s, const void **p, struct err *e)
+{
+	struct http *h = (struct http *)s;
+	while (!h->in.len) {
+		if (h->paused) {
+			h->paused = false;
+			curl_easy_pause(h->easy, CURLPAUSE_CONT);
+		}
+		if (!h->done && !h->in.len)
+			pump(h, false);
+		if (h->in.len)
+			break;
+		if (!h->done)
+			continue;
+		if (h->result == CURLE_OK)
+			return 0;
+		int rc = take_up(h, e);
+		if (rc < 0)
+			return rc;
+	}
+	struct buf full = h->in; /* the reader keeps one while the other fills */
+	h->in = h->out;
+	h->out = full;
+	h->in.len = 0;
+	h->taken += (int64_t)full.len;
+	*p = full.p;
+	return (ssize_t)full.len;
+}
+
+static int keep(char **slot, const char *value, struct err *e)
+{
+	free(*slot);
+	*slot = value ? strdup(value) : NULL;
+	return value && !*slot ? fail(e, ENOMEM, "keep a request") : 0;
+}
+
+int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
+	     struct source **body, struct err *e)
+{
+	h->taken = 0;
+	h->tries = 0;
+	int rc = keep(&h->url, r->url, e);
+	if (rc == 0)
+		rc = keep(&h->accept, r->accept, e);
+	if (rc == 0)
+		rc = keep(&h->authorization, r->authorization, e);
+	if (rc == 0)
+		rc = get(h, e);
+	if (rc < 0)
+		return rc;
+	if (h->type.len)
+		h->type.p[strcspn(h->type.p, ";\n")] = 0;
+	*out = (struct http_answer){ .status = h->status,
+				     .content_type = h->type.len ? h->type.p : NULL,
+				     .challenge = h->challenge.p ? h->challenge.p : "" };
+	*body = &h->body;
+	return 0;
+}
+
+int http_new(const struct http_options *o, struct http **out, struct err *e)
+{
+	struct http *h = calloc(1, sizeof(*h));
+	if (!h || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(h);
+		return fail(e, ENOMEM, "start an HTTP client");
+	}
+	h->body.read = body_read;
+	h->in.max = h->out.max = BODY_MAX;
+	h->challenge.max = h->type.max = 16384;
+	h->options = *o;
+	h->multi = curl_multi_init();
+	h->easy = curl_easy_init();
+	if (!h->multi || !h->easy) {
+		http_free(h);
+		return fail(e, ENOMEM, "start an HTTP client");
+	}
+	*out = h;
+	return 0;
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	transfer_end(h);
+	curl_easy_cleanup(h->easy);
+	curl_multi_cleanup(h->multi);
+	curl_slist_free_all(h->headers);
+	buf_free(&h->in);
+	buf_free(&h->out);
+	buf_free(&h->challenge);
+	buf_free(&h->type);
+	free(h->url);
+	free(h->accept);
+	free(h->authorization);
+	free(h->at);
+	free(h);
+	curl_global_cleanup();
+}

@@ -1,0 +1,49 @@
+/* http.h - HTTP and HTTPS: one request at a time, its answer read like any other source. */
+#ifndef IMAGE_HTTP_H
+#define IMAGE_HTTP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "image/source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http;
+
+struct http_options {
+	const char *ca_file; /* instead of the system's bundle; NULL: the system's */
+	bool insecure;	     /* accept any certificate, and plain http to any host */
+};
+
+/* Connections are kept between requests. Proxies are taken from the usual variables of the environment, but never
+ * for a loopback address. */
+int http_new(const struct http_options *o, struct http **out, struct err *e);
+void http_free(struct http *h);
+
+struct http_request {
+	const char *url;
+	const char *accept;	   /* value of the Accept header; NULL: none */
+	const char *authorization; /* goes to the url's own scheme, host and port only */
+};
+
+struct http_answer {
+	int status;
+	const char *content_type; /* NULL: none said. Good until the next request, as is the next one */
+	const char *challenge;	  /* WWW-Authenticate, a line each; "" for none */
+};
+
+/* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost connection, 408, 429, 5xx) is
+ * tried again a few times; a body that breaks off is taken up where it broke. Plain http is refused but to a loopback
+ * address. *body is good until the next request; whoever does not need it leaves it. Any status is success here.
+ * -errno when there is no answer. */
+int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
+	     struct source **body, struct err *e);
+
+/* Appends s to b with what has a meaning in a query percent-encoded. */
+void http_escape(struct buf *b, const char *s);
+
+/* Whether HOST[:PORT] is this machine: localhost, 127.0.0.0/8, ::1. */
+bool host_is_loopback(const char *host);
+
+#endif

@@ -1,0 +1,200 @@
+/* mountset.c - the root file system of a container: an overlay of an image's layers, mounted nowhere. */
+#include "image/mountset.h"
+#include "base/file.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The directories of one overlay. */
+struct overlay {
+	int lower[LAYERS_MAX]; /* the topmost first */
+	size_t n;
+	int upper, work;
+};
+
+static void overlay_close(struct overlay *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		put_fd(&o->lower[i], -1);
+	put_fd(&o->upper, -1);
+	put_fd(&o->work, -1);
+}
+#define auto_overlay __attribute__((cleanup(overlay_close))) struct overlay
+
+/* What the kernel says about a refused mount, after errno's words. */
+static int mount_failed(int fs, int errnum, struct err *e)
+{
+	char why[256];
+	ssize_t n = read(fs, why, sizeof(why) - 1);
+	why[n > 0 ? n : 0] = 0;
+	why[strcspn(why, "\n")] = 0;
+	return fail(e, errnum, "mount the overlay of the image's layers%s%s", n > 2 ? ": " : "",
+		    n > 2 ? why + 2 : "");
+}
+
+/* By fds, which Linux 6.13 takes: any number of layers, and mountinfo shows their true paths. */
+static int set_fds(int fs, const struct overlay *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (sys_fsconfig(fs, FSC_FD, "lowerdir+", NULL, o->lower[i]) < 0)
+			return -errno;
+	if (sys_fsconfig(fs, FSC_FD, "upperdir", NULL, o->upper) < 0 ||
+	    sys_fsconfig(fs, FSC_FD, "workdir", NULL, o->work) < 0)
+		return -errno;
+	return 0;
+}
+
+/* By names, for older kernels, which allow 255 bytes of them: with /proc/self/fd as working directory an fd's number is
+ * a name. */
+static int set_names(int fs, const struct overlay *o, struct err *e)
+{
+	auto_buf lower = { .max = 256 };
+	char upper[12], work[12];
+	for (size_t i = 0; i < o->n; i++)
+		buf_printf(&lower, "%s%d", i ? ":" : "", o->lower[i]);
+	if (lower.failed)
+		return refuse(e, E2BIG, "%zu layers are more than this kernel can stack", o->n);
+	snprintf(upper, sizeof(upper), "%d", o->upper);
+	snprintf(work, sizeof(work), "%d", o->work);
+	if (sys_fsconfig(fs, FSC_STRING, "lowerdir", lower.p, 0) < 0 ||
+	    sys_fsconfig(fs, FSC_STRING, "upperdir", upper, 0) < 0 ||
+	    sys_fsconfig(fs, FSC_STRING, "workdir", work, 0) < 0 ||
+	    sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+		return mount_failed(fs, errno, e);
+	return 0;
+}
+
+static int create_by_names(int fs, const struct overlay *o, struct err *e)
+{
+	auto_close int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (chdir("/proc/self/fd") < 0)
+		return fail(e, errno, "change to /proc/self/fd");
+	int rc = set_names(fs, o, e);
+	if (here < 0 || fchdir(here) < 0)
+		return rc < 0 ? rc : fail(e, errno, "change back to the working directory");
+	return rc;
+}
+
+static int overlay_open(struct err *e)
+{
+	int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return fail(e, errno, "use overlay file systems (is the kernel's module \"overlay\" there?)");
+	if (sys_fsconfig(fs, FSC_STRING, "source", "coracle", 0) == 0)
+		return fs;
+	int rc = fail(e, errno, "name the overlay");
+	close(fs);
+	return rc;
+}
+
+static int overlay_mount(const struct overlay *o, struct err *e)
+{
+	auto_close int fs = overlay_open(e);
+	if (fs < 0)
+		return fs;
+	int rc = set_fds(fs, o);
+	if (rc == 0 && sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+		return mount_failed(fs, errno, e);
+	if (rc < 0) {
+		put_fd(&fs, overlay_open(e)); /* a fresh one: no trace of the first attempt */
+		rc = fs < 0 ? fs : create_by_names(fs, o, e);
+	}
+	if (rc < 0)
+		return rc;
+	int mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return mount < 0 ? mount_failed(fs, errno, e) : mount;
+}
+
+static int make_and_open(int dir, const char *name, mode_t mode, struct err *e)
+{
+	if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
+		return fail(e, errno, "make directory %s of the container", name);
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? fail(e, errno, "open directory %s of the container", name) : fd;
+}
+
+/* The root that a container sees is its upper directory's: it should look like the image's. */
+static int shape_upper(const struct overlay *o, struct err *e)
+{
+	struct stat st;
+	if (fstat(o->lower[0], &st) < 0 || fchown(o->upper, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(o->upper, st.st_mode & 07777) < 0)
+		return fail(e, errno, "shape the root of the container");
+	return 0;
+}
+
+static int open_layers(const struct store *s, const struct image *im, int dir, struct overlay *o,
+		       struct err *e)
+{
+	size_t n = im->chains.n;
+	for (size_t i = 0; i < n; i++) {
+		o->lower[i] = store_layer_open(s, im->chains.v[n - 1 - i], e);
+		if (o->lower[i] == -ENOENT)
+			return refuse(e, ENOENT, "image %.200s is not unpacked here: coracle pull %.200s",
+				      im->name, im->name);
+		if (o->lower[i] < 0)
+			return o->lower[i];
+		o->n = i + 1;
+	}
+	if (n)
+		return 0;
+	o->lower[0] = make_and_open(dir, "empty", 0755, e); /* an image without any layer */
+	o->n = o->lower[0] >= 0;
+	return o->n ? 0 : o->lower[0];
+}
+
+static int mount_in(const struct store *s, const struct image *im, int dir, bool new, struct err *e)
+{
+	auto_overlay o = { .upper = -1, .work = -1 };
+	int rc = open_layers(s, im, dir, &o, e);
+	if (rc < 0)
+		return rc;
+	o.upper = make_and_open(dir, "upper", 0755, e);
+	if (o.upper < 0)
+		return o.upper;
+	o.work = make_and_open(dir, "work", 0700, e);
+	if (o.work < 0)
+		return o.work;
+	rc = new ? shape_upper(&o, e) : 0;
+	return rc < 0 ? rc : overlay_mount(&o, e);
+}
+
+/* Written before anything stands on them: from then on rmi leaves these layers alone. */
+static int note_layers(int dir, const struct image *im, struct err *e)
+{
+	auto_buf b = { 0 };
+	for (size_t i = 0; i < im->chains.n; i++)
+		buf_printf(&b, "%s\n", im->chains.v[i]);
+	if (b.failed)
+		return fail(e, ENOMEM, "note the layers of the container");
+	return file_replace(dir, "layers", b.p ? b.p : "", b.len, 0600, e);
+}
+
+int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e)
+{
+	auto_close int dir = store_container_make(s, id, e);
+	if (dir < 0)
+		return dir;
+	int rc = note_layers(dir, im, e);
+	if (rc == 0)
+		rc = mount_in(s, im, dir, true, e);
+	struct err ignored;
+	if (rc < 0)
+		store_container_remove(s, id, &ignored);
+	return rc;
+}
+
+int image_mount_again(const struct store *s, const struct image *im, const char *id,
+		      struct err *e)
+{
+	auto_close int dir = store_container_open(s, id, e);
+	return dir < 0 ? dir : mount_in(s, im, dir, false, e);
+}
+
+int image_release(const struct store *s, const char *id, struct err *e)
+{
+	return store_container_remove(s, id, e);
+}

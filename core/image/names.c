@@ -1,0 +1,100 @@
+/* names.c - the store's index.json: which name means which image. */
+#include "base/file.h"
+#include "image/store.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define REF_NAME "org.opencontainers.image.ref.name"
+#define INDEX_ARENA ((size_t)32 << 20)
+
+const char *descriptor_name(const struct descriptor *d)
+{
+	return pairs_get(&d->annotations, REF_NAME);
+}
+
+int store_names(const struct store *s, struct arena *a, struct index *out, struct err *e)
+{
+	auto_buf b = { .max = MANIFEST_MAX };
+	int rc = file_read(s->dir, "index.json", &b, e);
+	if (rc == 0)
+		rc = index_parse(b.p, b.len, a, out, e);
+	return rc < 0 ? within(e, "the store's index.json") : 0;
+}
+
+/* Nobody else changes names while the fd is open. */
+static int lock_names(const struct store *s, struct err *e)
+{
+	auto_close int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(e, errno, "open the store's index.lock");
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return fail(e, errno, "lock the store's index.lock");
+	return take_fd(&fd);
+}
+
+static int save_names(const struct store *s, const struct index *ix, struct err *e)
+{
+	auto_buf b = { .max = MANIFEST_MAX };
+	json_write(&b, index_fields, ix, 2);
+	if (b.failed)
+		return refuse(e, E2BIG, "the store has too many images: remove some with coracle rmi");
+	return file_replace(s->dir, "index.json", b.p, b.len, 0644, e);
+}
+
+/* Drops the entries of that name; whether there was one. */
+static bool drop(struct index *ix, const char *name)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < ix->manifests.n; i++) {
+		const char *has = descriptor_name(&ix->manifests.v[i]);
+		if (!has || strcmp(has, name))
+			ix->manifests.v[kept++] = ix->manifests.v[i];
+	}
+	bool any = kept < ix->manifests.n;
+	ix->manifests.n = kept;
+	return any;
+}
+
+int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
+		   struct err *e)
+{
+	struct index ix;
+	auto_arena *a = arena_new(INDEX_ARENA);
+	if (!a)
+		return fail(e, ENOMEM, "read the store's index.json");
+	auto_close int lock = lock_names(s, e);
+	int rc = lock < 0 ? lock : store_names(s, a, &ix, e);
+	if (rc < 0)
+		return rc;
+	drop(&ix, name);
+	struct pair ref = { REF_NAME, name };
+	struct descriptor *v = arena_array(a, ix.manifests.n + 1, sizeof(*v));
+	if (!v)
+		return fail(e, E2BIG, "write the store's index.json");
+	if (ix.manifests.n)
+		memcpy(v, ix.manifests.v, ix.manifests.n * sizeof(*v));
+	v[ix.manifests.n] = (struct descriptor){ .media_type = d->media_type, .digest = d->digest,
+						 .size = d->size, .annotations = { &ref, 1 } };
+	ix.manifests.v = v;
+	ix.manifests.n++;
+	ix.schema_version = 2;
+	return save_names(s, &ix, e);
+}
+
+int store_name_remove(const struct store *s, const char *name, struct err *e)
+{
+	struct index ix;
+	auto_arena *a = arena_new(INDEX_ARENA);
+	if (!a)
+		return fail(e, ENOMEM, "read the store's index.json");
+	auto_close int lock = lock_names(s, e);
+	int rc = lock < 0 ? lock : store_names(s, a, &ix, e);
+	if (rc < 0)
+		return rc;
+	if (!drop(&ix, name))
+		return refuse(e, ENOENT, "no image in the store is called %.200s", name);
+	return save_names(s, &ix, e);
+}

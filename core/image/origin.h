@@ -1,0 +1,42 @@
+/* origin.h - where an image comes from: a registry, or a layout on disk. */
+#ifndef IMAGE_ORIGIN_H
+#define IMAGE_ORIGIN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "image/manifest.h"
+#include "image/ref.h"
+#include "image/source.h"
+
+#include <stdbool.h>
+
+struct origin {
+	/* Appends the document with that digest to b (at most MANIFEST_MAX bytes), or, for NULL, the one that the
+	 * reference names; *type gets its media type as sent, or NULL. The digest is verified, when it is known.
+	 * -ENOENT when there is no such image. */
+	int (*document)(struct origin *o, const char *digest, struct buf *b, const char **type,
+			struct err *e);
+
+	/* The blob's bytes, unverified, good until the next call of either. */
+	int (*blob)(struct origin *o, const struct descriptor *d, struct source **out, struct err *e);
+
+	/* In a forked child, before anything else: what must not be shared with the parent is made anew. */
+	int (*forked)(struct origin *o, struct err *e);
+
+	void (*close)(struct origin *o);
+};
+
+struct origin_options {
+	const char *credentials; /* USER:PASS; NULL: from the user's login files */
+	bool insecure;		 /* see http_options */
+};
+
+/* A connection to the registry of a REF_REGISTRY. It has been spoken to when this returns. */
+int registry_open(const struct ref *r, const struct origin_options *o, struct arena *a,
+		  struct origin **out, struct err *e);
+
+/* The layout of a REF_LAYOUT. */
+int layout_open(const struct ref *r, struct arena *a, struct origin **out, struct err *e);
+
+#endif

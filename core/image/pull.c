@@ -1,0 +1,248 @@
+/* pull.c - an image comes into the store. */
+#include "image/pull.h"
+#include "base/file.h"
+#include "base/sha256.h"
+#include "image/tree.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INDEX_DEPTH 3 /* an index in an index exists; more is a mistake */
+
+/* One pull on its way. */
+struct pulling {
+	const struct store *store;
+	const struct pull_request *request;
+	struct arena *arena;
+	struct ref ref;
+	struct origin *origin;
+	struct platform platform;
+	struct buf manifest_text, config_text;
+	struct image image;
+};
+
+static int open_origin(struct pulling *p, struct err *e)
+{
+	int rc = ref_parse(p->request->text, p->arena, &p->ref, e);
+	if (rc == 0)
+		rc = ref_qualify_here(&p->ref, p->arena, e);
+	if (rc < 0)
+		return rc;
+	p->image.name = ref_text(&p->ref, p->arena);
+	if (!p->image.name)
+		return fail(e, E2BIG, "pull %.200s", p->request->text);
+	if (p->ref.kind == REF_LAYOUT)
+		return layout_open(&p->ref, p->arena, &p->origin, e);
+	return registry_open(&p->ref, &p->request->origin, p->arena, &p->origin, e);
+}
+
+/* Follows indexes to the manifest for the platform. */
+static int get_manifest(struct pulling *p, struct err *e)
+{
+	const char *type, *digest = NULL;
+	struct buf *b = &p->manifest_text;
+	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
+		struct index ix;
+		const struct descriptor *d;
+		b->len = 0;
+		b->max = MANIFEST_MAX + 1;
+		int rc = p->origin->document(p->origin, digest, b, &type, e);
+		if (rc < 0)
+			return rc;
+		int kind = document_kind(b->p ? b->p : "", b->len, type, e);
+		if (kind == DOC_INDEX)
+			rc = index_parse(b->p, b->len, p->arena, &ix, e);
+		else if (kind == DOC_MANIFEST)
+			rc = manifest_parse(b->p, b->len, p->arena, &p->image.manifest, e);
+		else
+			rc = kind;
+		if (rc == 0 && kind == DOC_INDEX)
+			rc = index_choose(&ix, &p->platform, &d, e);
+		if (rc < 0)
+			return within(e, "%.200s", p->image.name);
+		if (kind == DOC_MANIFEST)
+			return 0;
+		digest = d->digest;
+	}
+	return refuse(e, ELOOP, "%.200s: an index in an index in an index", p->image.name);
+}
+
+static void describe_manifest(struct pulling *p, char *digest)
+{
+	const char *type = p->image.manifest.media_type;
+	sha256_text(p->manifest_text.p, p->manifest_text.len, digest);
+	p->image.descriptor = (struct descriptor){ .digest = digest,
+						   .size = (int64_t)p->manifest_text.len,
+						   .media_type = type && *type ? type : MEDIA_OCI_MANIFEST };
+}
+
+static int get_config(struct pulling *p, struct err *e)
+{
+	const struct descriptor *d = &p->image.manifest.config;
+	struct buf *b = &p->config_text;
+	struct source *bytes;
+	struct check check;
+	const void *chunk;
+	ssize_t n;
+	int rc = p->origin->blob(p->origin, d, &bytes, e);
+	if (rc < 0)
+		return rc;
+	check_init(&check, bytes, "configuration", d->digest, d->size);
+	while ((n = source_read(&check.source, &chunk, e)) > 0)
+		buf_add(b, chunk, (size_t)n);
+	if (n == 0 && b->failed)
+		n = fail(e, ENOMEM, "read the configuration");
+	if (n == 0)
+		n = config_parse(b->p, b->len, &p->image.manifest, p->arena, &p->image.config, e);
+	return n < 0 ? within(e, "%.200s", p->image.name) : 0;
+}
+
+static int check_platform(const struct pulling *p, struct err *e)
+{
+	const struct image_config *c = &p->image.config;
+	if (c->os && c->architecture && !strcmp(c->os, p->platform.os) &&
+	    !strcmp(c->architecture, p->platform.architecture))
+		return 0;
+	const char *os = c->os ? c->os : "?", *arch = c->architecture ? c->architecture : "?";
+	return refuse(e, ENOEXEC, "%.200s is for %.20s/%.20s, not %s/%s; pull it all the same with --platform %.20s/%.20s",
+		      p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
+}
+
+/* What the store lacks. */
+static void compare(const struct pulling *p, struct fetch *f)
+{
+	for (size_t i = 0; i < p->image.manifest.layers.n; i++) {
+		const struct descriptor *d = &p->image.manifest.layers.v[i];
+		struct err absent;
+		auto_close int blob = store_blob_open(p->store, d->digest, d->size, &absent);
+		auto_close int tree = store_layer_open(p->store, p->image.chains.v[i], &absent);
+		f->blob[i] = blob < 0;
+		f->tree[i] = tree < 0;
+	}
+}
+
+/* Shapes the directories of layer i that no entry described, as the layers below have them. */
+static int adopt(int work, size_t i, const int *trees, struct err *e)
+{
+	char name[FETCH_NAME];
+	auto_buf list = { 0 };
+	fetch_name(name, 'i', i);
+	int rc = file_read(work, name, &list, e);
+	for (size_t at = 0; rc == 0 && at < list.len; at += strlen(list.p + at) + 1)
+		rc = tree_adopt(trees[i], list.p + at, trees, i, e);
+	return rc;
+}
+
+/* In the order of the layers: each stands on those before it. */
+static int shape_trees(const struct pulling *p, const struct fetch *f, struct err *e)
+{
+	int trees[LAYERS_MAX], rc = 0;
+	size_t n = 0;
+	while (rc == 0 && n < p->image.chains.n) {
+		char name[FETCH_NAME];
+		fetch_name(name, 't', n);
+		if (f->tree[n])
+			trees[n] = openat(f->work, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		else
+			trees[n] = store_layer_open(p->store, p->image.chains.v[n], e);
+		if (trees[n] < 0)
+			rc = f->tree[n] ? fail(e, errno, "open an unpacked layer") : trees[n];
+		else
+			n++;
+		if (rc == 0 && f->tree[n - 1])
+			rc = adopt(f->work, n - 1, trees, e);
+	}
+	while (n)
+		close(trees[--n]);
+	return rc;
+}
+
+static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
+{
+	int rc = 0;
+	/* One wait for the disk instead of one a file: whatever is named below is then whole, also after a crash. */
+	if (syncfs(f->work) < 0)
+		return fail(e, errno, "write the layers to disk");
+	for (size_t i = 0; rc == 0 && i < p->image.chains.n; i++) {
+		char blob[FETCH_NAME], tree[FETCH_NAME];
+		fetch_name(blob, 'b', i);
+		fetch_name(tree, 't', i);
+		if (f->blob[i])
+			rc = store_blob_commit(p->store, f->work, blob, p->image.manifest.layers.v[i].digest, e);
+		if (rc == 0 && f->tree[i])
+			rc = store_layer_commit(p->store, f->work, tree, p->image.chains.v[i], e);
+	}
+	return rc;
+}
+
+static int get_layers(struct pulling *p, struct err *e)
+{
+	char name[STORE_WORK_NAME];
+	struct fetch f = { .origin = p->origin, .store = p->store, .manifest = &p->image.manifest,
+			   .diff_ids = &p->image.config.rootfs.diff_ids,
+			   .progress = p->request->progress, .arg = p->request->arg };
+	compare(p, &f);
+	f.work = store_work_begin(p->store, name, e);
+	if (f.work < 0)
+		return f.work;
+	int rc = fetch_layers(&f, e);
+	if (rc == 0)
+		rc = shape_trees(p, &f, e);
+	if (rc == 0)
+		rc = commit(p, &f, e);
+	store_work_end(p->store, f.work, name);
+	return rc;
+}
+
+static int name_image(struct pulling *p, struct err *e)
+{
+	char digest[SHA256_TEXT];
+	int rc = store_blob_write(p->store, p->config_text.p, p->config_text.len, digest, e);
+	if (rc == 0)
+		rc = store_blob_write(p->store, p->manifest_text.p, p->manifest_text.len, digest, e);
+	if (rc == 0)
+		rc = store_name_put(p->store, p->image.name, &p->image.descriptor, e);
+	return rc;
+}
+
+static int steps(struct pulling *p, char *digest, struct err *e)
+{
+	int rc = open_origin(p, e);
+	if (rc == 0)
+		rc = get_manifest(p, e);
+	if (rc < 0)
+		return rc;
+	describe_manifest(p, digest);
+	rc = get_config(p, e);
+	if (rc == 0)
+		rc = check_platform(p, e);
+	if (rc == 0)
+		rc = image_chains(&p->image.config.rootfs.diff_ids, p->arena, &p->image.chains, e);
+	if (rc == 0)
+		rc = get_layers(p, e);
+	return rc < 0 ? rc : name_image(p, e);
+}
+
+int pull(const struct store *s, const struct pull_request *r, struct arena *a, struct image *out,
+	 struct err *e)
+{
+	struct pulling p = { .store = s, .request = r, .arena = a };
+	char *digest = arena_alloc(a, SHA256_TEXT);
+	if (!digest)
+		return fail(e, E2BIG, "pull %.200s", r->text);
+	p.platform = r->platform ? *r->platform : platform_here();
+	store_sweep(s);
+	int rc = steps(&p, digest, e);
+	if (p.origin)
+		p.origin->close(p.origin);
+	buf_free(&p.manifest_text);
+	buf_free(&p.config_text);
+	if (rc < 0)
+		return rc;
+	p.image.size = p.image.descriptor.size + p.image.manifest.config.size;
+	for (size_t i = 0; i < p.image.manifest.layers.n; i++)
+		p.image.size += p.image.manifest.layers.v[i].size;
+	*out = p.image;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* pull.h - an image comes into the store. */
+#ifndef IMAGE_PULL_H
+#define IMAGE_PULL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "image/fetch.h"
+#include "image/image.h"
+#include "image/origin.h"
+#include "image/store.h"
+
+struct pull_request {
+	const char *text;		 /* the reference, as written */
+	const struct platform *platform; /* NULL: this machine's */
+	struct origin_options origin;
+	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
+	void *arg;
+};
+
+/* Fetches what is not there yet, verifies everything, unpacks the layers, and only then gives the image its name. On
+ * failure the store is as it was. */
+int pull(const struct store *s, const struct pull_request *r, struct arena *a, struct image *out,
+	 struct err *e);
+
+#endif
