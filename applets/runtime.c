@@ -15,6 +15,8 @@ static const struct opt global_options[] = {
 	    "append errors and warnings to this file too"),
 	OPT(OPT_STR, runtime_options, log_format, 0, "log-format", "FORMAT",
 	    "of that file: text or json"),
+	OPT(OPT_STR, runtime_options, engine, 0, "engine", "NAME",
+	    "who isolates new containers: native or host"),
 	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),
 	OPT(OPT_FLAG, runtime_options, systemd_cgroup, 0, "systemd-cgroup", NULL, NULL),
 	OPT(OPT_STR, runtime_options, cgroup_manager, 0, "cgroup-manager", "MANAGER", NULL),

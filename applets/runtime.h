@@ -6,7 +6,7 @@
 #include "container/container.h"
 
 struct runtime_options {
-	const char *root, *log, *log_format, *cgroup_manager, *rootless;
+	const char *root, *log, *log_format, *cgroup_manager, *rootless, *engine;
 	bool debug, systemd_cgroup, version;
 };
 
@@ -43,8 +43,8 @@ struct spec_options {
 
 typedef int command_function(const struct call *c, struct err *e);
 
-command_function command_create, command_start, command_run, command_exec, command_state, command_kill,
-	command_delete, command_list, command_ps, command_pause, command_resume, command_spec,
-	command_version;
+command_function command_create, command_start, command_run, command_exec, command_state,
+	command_kill, command_delete, command_list, command_ps, command_pause, command_resume,
+	command_spec, command_version;
 
 #endif

@@ -1,7 +1,8 @@
-/* runtime_exec.c - `runtime exec`: a process out of process.json, or out of options and the container's own. */
-#include "runtime.h"
+/* runtime_exec.c - `runtime exec`: a process out of process.json, or out of options and the
+ * container's own. */
 #include "base/file.h"
 #include "monitor/attend.h"
+#include "runtime.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,7 +28,9 @@ static int set_user(struct spec_process *p, const char *text, struct err *e)
 	int rc = parse_id(text, ':', &p->user.uid, &rest);
 	if (rc == 0 && *rest == ':')
 		rc = parse_id(rest + 1, 0, &p->user.gid, &rest);
-	return rc < 0 ? refuse(e, EINVAL, "option --user: '%s' is not UID or UID:GID in numbers", text) : 0;
+	return rc < 0 ? refuse(e, EINVAL, "option --user: '%s' is not UID or UID:GID in numbers",
+			       text)
+		      : 0;
 }
 
 static int set_groups(struct spec_process *p, const struct strs *l, struct arena *a, struct err *e)
@@ -36,7 +39,8 @@ static int set_groups(struct spec_process *p, const struct strs *l, struct arena
 	const char *rest;
 	for (size_t i = 0; v && i < l->n; i++)
 		if (parse_id(l->v[i], 0, &v[i], &rest) < 0)
-			return refuse(e, EINVAL, "option --additional-gids: '%s' is not a number", l->v[i]);
+			return refuse(e, EINVAL, "option --additional-gids: '%s' is not a number",
+				      l->v[i]);
 	if (!v)
 		return fail(e, E2BIG, "option --additional-gids");
 	if (l->n)
@@ -79,7 +83,8 @@ static int from_options(const struct call *c, const struct spec_process *own,
 	if (!p)
 		return fail(e, E2BIG, "process");
 	if (c->args.n < 2)
-		return refuse(e, EINVAL, "no command to execute; give one after the id, or --process FILE");
+		return refuse(e, EINVAL,
+			      "no command to execute; give one after the id, or --process FILE");
 	*p = *own;
 	p->args = (struct strs){ c->args.v + 1, c->args.n - 1 };
 	p->terminal = o->tty;
@@ -117,8 +122,10 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	struct exit_status st;
 	auto_close int console = -1;
 	auto_close int signals = o->detach ? -1 : attend_signals(e);
-	struct exec_request r = { .stdio = { -1, -1, -1 }, .console_socket = o->console_socket,
-				  .preserve_fds = o->preserve_fds, .ignore_paused = o->ignore_paused };
+	struct exec_request r = { .stdio = { -1, -1, -1 },
+				  .console_socket = o->console_socket,
+				  .preserve_fds = o->preserve_fds,
+				  .ignore_paused = o->ignore_paused };
 	if (!o->detach && signals < 0)
 		return signals;
 	int rc = container_spec(in, c->arena, &spec, e);
@@ -129,7 +136,8 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (r.process->terminal && o->detach && !o->console_socket)
-		return refuse(e, EINVAL, "a detached process with a terminal needs --console-socket");
+		return refuse(e, EINVAL,
+			      "a detached process with a terminal needs --console-socket");
 	r.console_fd = o->detach || o->console_socket ? NULL : &console;
 	r.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL;
 	rc = container_exec(in, &r, &made, e);
@@ -138,8 +146,12 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	auto_close int pidfd = made.pidfd;
 	if (o->detach)
 		return 0;
-	const struct attend a = { .pid = made.pid, .pidfd = pidfd, .signals = signals,
-				  .console = console, .input = true, .pipes = { -1, -1 } };
+	const struct attend a = { .pid = made.pid,
+				  .pidfd = pidfd,
+				  .signals = signals,
+				  .console = console,
+				  .input = true,
+				  .pipes = { -1, -1 } };
 	rc = attend(&a, &st, e);
 	return rc < 0 ? rc : st.code;
 }

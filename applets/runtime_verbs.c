@@ -38,6 +38,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
+		.engine = ((const struct runtime_options *)c->parent->opts)->engine,
 		.start = c->command->run == command_run,
 	};
 	int rc = container_create(&r, out, e);

@@ -293,6 +293,24 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	return 0;
 }
 
+int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e)
+{
+	const struct spec_process *process = c->spec->process;
+	struct plan plan, *p = &plan;
+	int rc = plan_begin(p, a, e);
+	if (rc == 0)
+		rc = add(p, OP_SESSION, "start a session", NULL, e);
+	if (rc == 0)
+		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
+	if (rc == 0)
+		rc = plan_console(p, process, e);
+	if (rc == 0)
+		rc = plan_become(p, process, c->spec, c, e);
+	if (rc == 0)
+		*out = plan;
+	return rc;
+}
+
 int plan_exec(const struct spec_process *process, const struct spec *s, int init_pidfd,
 	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e)
 {

@@ -156,6 +156,9 @@ struct plan_context {
 /* The plan of a container's init. Opens nothing. */
 int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
 
+/* The plan of a command on the node itself: its own session, limits, user and capabilities, nothing else. */
+int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
+
 /* The plan of one more process in the namespaces of the process that init_pidfd holds; namespaces: CLONE_NEW* to join. */
 int plan_exec(const struct spec_process *p, const struct spec *s, int init_pidfd,
 	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e);

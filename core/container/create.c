@@ -7,6 +7,7 @@
 #include "box/child.h"
 #include "box/ns.h"
 #include "container/inside.h"
+#include "engine/engine.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct making {
 	const struct create_request *r;
 	struct container *c;
 	struct arena *a;
+	const struct engine *engine;
 	const struct spec *spec;
 	int bundle, listener, lock;
 	struct cgroup cgroup;
@@ -82,7 +84,7 @@ static int read_spec(struct making *m, struct err *e)
 		return refuse(e, EINVAL, "%s/config.json: process: missing", m->r->bundle);
 	if (!m->spec->linux_)
 		return refuse(e, EINVAL, "%s/config.json: linux: missing", m->r->bundle);
-	if (m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
+	if (m->engine->own_root && m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
 		return refuse(e, EINVAL, "%s/config.json: root.path: missing", m->r->bundle);
 	/* The copy is for exec, which wants it as it was now. */
 	auto_close int fd = openat(m->c->dir, SPEC_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -138,7 +140,7 @@ static int record(struct making *m, struct err *e)
 		.id = m->c->id,
 		.bundle = copied(m, m->r->bundle),
 		.oci_version = copied(m, m->spec->oci_version),
-		.engine = m->r->engine ? copied(m, m->r->engine) : "native",
+		.engine = m->engine->name,
 		.status = status_name(STATUS_CREATING),
 		.owner = m->r->owner_kind ? getpid() : 0,
 		.owner_start_time = m->r->owner_kind ? proc_start_time(getpid(), NULL) : 0,
@@ -173,6 +175,8 @@ static int make_cgroup(struct making *m, struct err *e)
 /* The root as a directory to look into: for HOME. */
 static int open_root(struct making *m)
 {
+	if (!m->engine->own_root)
+		return openat(-1, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->r->rootfs_fd >= 0)
 		return openat(m->r->rootfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return openat(m->bundle, m->spec->root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -206,7 +210,7 @@ static int make_plan(struct making *m, struct err *e)
 		.no_new_keyring = m->r->no_new_keyring,
 		.state_json = state.p ? arena_str(m->a, state.p) : "{}",
 	};
-	rc = plan_create(&context, m->a, &m->plan, e);
+	rc = m->engine->plan(&context, m->a, &m->plan, e);
 	if (rc == 0)
 		rc = plan_open(&m->plan, m->bundle, e);
 	for (size_t i = 0; rc == 0 && m->r->rootfs_fd >= 0 && i < m->plan.n; i++)
@@ -321,7 +325,9 @@ static int start(struct making *m, struct err *e)
 
 static int make(struct making *m, struct err *e)
 {
-	int rc = claim(m, e);
+	int rc = engine_find(m->r->engine, &m->engine, e);
+	if (rc == 0)
+		rc = claim(m, e);
 	if (rc == 0)
 		rc = read_spec(m, e);
 	if (rc == 0 && m->spec->process->terminal && !m->r->console_socket && !m->r->console_fd)

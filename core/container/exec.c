@@ -5,6 +5,7 @@
 #include "box/ns.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
+#include "engine/engine.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -100,7 +101,9 @@ static int join(struct joining *j, struct process *out, struct err *e)
 {
 	enum status s = container_status(j->c);
 	bool frozen_allowed = s == STATUS_PAUSED && j->r->ignore_paused;
-	int rc = frozen_allowed ? 0 : lifecycle_check(s, EV_EXEC, j->c->id, e);
+	int rc = engine_allows(j->c->state.engine, ENGINE_EXEC, "exec", e);
+	if (rc == 0 && !frozen_allowed)
+		rc = lifecycle_check(s, EV_EXEC, j->c->id, e);
 	if (rc == 0)
 		rc = make_plan(j, e);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
+#include "engine/engine.h"
 
 #include <signal.h>
 
@@ -63,6 +64,8 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 	if (lock < 0)
 		return lock;
 	int rc = container_reload(c, e);
+	if (rc == 0)
+		rc = engine_allows(c->state.engine, ENGINE_PAUSE, frozen ? "pause" : "resume", e);
 	if (rc == 0)
 		rc = lifecycle_check(container_status(c), frozen ? EV_PAUSE : EV_RESUME, c->id, e);
 	if (rc == 0)
