@@ -53,7 +53,7 @@ int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode
 /* The same without waiting for the disk: whole after a crash of any process, lost at worst when the machine goes. */
 int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
 
-/* mkdir -p below dir, each step held by fd, symlinks refused; the last is returned open (O_PATH is not used).
+/* mkdir -p below dir, each step held by fd; what is there already may be a link. The last is returned open.
  * path may be absolute when dir is the root. */
 int dir_make(int dir, const char *path, mode_t mode, struct err *e);
 

@@ -124,7 +124,7 @@ int signal_parse(const char *s)
 {
 	char *end;
 	long n = strtol(s, &end, 10);
-	if (*s && !*end)
+	if (*s >= '0' && *s <= '9' && !*end)
 		return n >= 1 && n <= REAL_TIME_MAX ? (int)n : -EINVAL;
 	if (!strncasecmp(s, "SIG", 3))
 		s += 3;

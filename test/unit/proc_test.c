@@ -1,0 +1,82 @@
+/* proc_test.c - processes held by pidfd, and the names of signals. */
+#include "tap.h"
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/sys.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static pid_t child_that_waits(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+static void pid_and_start_time_are_an_identity(void)
+{
+	pid_t pid = child_that_waits();
+	char state = 0;
+	uint64_t start = proc_start_time(pid, &state);
+	ok(start > 0 && state);
+	auto_close int fd = proc_open(pid, start);
+	ok(fd >= 0);
+	is_int(proc_open(pid, start + 1), -ESRCH);
+	is_int(proc_open(0, 0), -ESRCH);
+	ok(!proc_ended(fd));
+	is_int(proc_wait_end(fd, 0), -ETIMEDOUT);
+	kill(pid, SIGKILL);
+	is_int(proc_wait_end(fd, -1), 0);
+	ok(proc_ended(fd));
+	is_int(proc_open(pid, start), -ESRCH); /* a zombie has gone */
+	struct exit_status st = { 0 };
+	is_int(proc_reap(fd, &st), 0);
+	is_int(st.signal, SIGKILL);
+	is_int(st.code, 128 + SIGKILL);
+	is_int(proc_reap(fd, &st), -ECHILD);
+	is_int(proc_start_time(pid, NULL), 0);
+}
+
+static void an_exit_code_is_told(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(42);
+	auto_close int fd = sys_pidfd_open(pid);
+	struct exit_status st = { 0 };
+	is_int(proc_reap(fd, &st), 0);
+	is_int(st.code, 42);
+	is_int(st.signal, 0);
+}
+
+static void signals_have_names_and_numbers(void)
+{
+	is_int(signal_parse("SIGTERM"), SIGTERM);
+	is_int(signal_parse("term"), SIGTERM);
+	is_int(signal_parse("Kill"), SIGKILL);
+	is_int(signal_parse("15"), 15);
+	is_int(signal_parse("64"), 64);
+	is_int(signal_parse("SIGRTMIN"), 34);
+	is_int(signal_parse("RTMIN+3"), 37);
+	is_int(signal_parse("RTMAX-14"), 50);
+	is_int(signal_parse("SIGRTMAX"), 64);
+	static const char *const bad[] = { "", "SIG", "0", "65", "-9", "9x", "NONE", "RTMIN+31",
+					   "RTMIN+", "RTMAX+1", "SIGSIGTERM", " 9" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (signal_parse(bad[i]) != -EINVAL)
+			TAP_FAIL("accepted: '%s' as %d", bad[i], signal_parse(bad[i]));
+	is_str(signal_name(SIGHUP), "SIGHUP");
+	is_str(signal_name(SIGABRT), "SIGABRT");
+}
+
+int main(void)
+{
+	test(pid_and_start_time_are_an_identity);
+	test(an_exit_code_is_told);
+	test(signals_have_names_and_numbers);
+	return done_testing();
+}
