@@ -220,14 +220,19 @@ deps:
 test-deps:
 	@third_party/deps test
 
-# The applets by their own names; runc's command line is `coracle-runtime`.
-links := $(patsubst applets/%.c,coracle-%,$(filter-out applets/main.c,$(wildcard applets/*.c))) \
-	containerd-shim-coracle-v2
+# The applets by their own names; runc's command line is `coracle-runtime`. Pages and completion come
+# from the program's own tables.
+applet_names := $(shell sed -n 's/^extern const struct command applet_\([a-z]*\);/\1/p' applets/applets.h)
+links := $(patsubst %,coracle-%,$(filter-out shim man completion,$(applet_names))) containerd-shim-coracle-v2
+share := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 $(out)/coracle $(DESTDIR)$(PREFIX)/bin/coracle
-	for link in $(links); do ln -sf coracle $(DESTDIR)$(PREFIX)/bin/$$link || exit 1; done
-	for page in $(wildcard packaging/man/*.[1-9]); do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	set -e; for link in $(links); do ln -sf coracle $(DESTDIR)$(PREFIX)/bin/$$link; done
+	install -d $(share)/man/man1 $(share)/bash-completion/completions
+	$(out)/coracle man > $(share)/man/man1/coracle.1
+	set -e; for name in $(applet_names); do \
+		$(out)/coracle man $$name > $(share)/man/man1/coracle-$$name.1; done
+	$(out)/coracle completion > $(share)/bash-completion/completions/coracle
 
 dist:
 	@mkdir -p build

@@ -19,5 +19,7 @@ extern const struct command applet_cleanup;
 extern const struct command applet_hello;
 extern const struct command applet_runtime;
 extern const struct command applet_shim;
+extern const struct command applet_man;
+extern const struct command applet_completion;
 
 #endif

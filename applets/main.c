@@ -3,6 +3,7 @@
 #include "base/cli.h"
 #include "box/selfexe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Those that make containers keep their own file out of the containers' reach. */
@@ -45,15 +46,38 @@ static const struct applet *find(const char *name)
 	return NULL;
 }
 
-/* `coracle APPLET ...`: the applets as subcommands, so that help and errors name the whole command. */
+struct about {
+	bool version;
+};
+
+static const struct opt about_options[] = {
+	OPT(OPT_FLAG, about, version, 'v', "version", NULL, "print the version"),
+	{ 0 },
+};
+
+static int about(const struct call *c, struct err *e)
+{
+	if (!((const struct about *)c->opts)->version)
+		return refuse(e, EINVAL, "no command; see 'coracle --help'");
+	printf("coracle version %s\n", CORACLE_VERSION);
+	return 0;
+}
+
+/* `coracle APPLET ...`: the applets as subcommands, so that help and errors name the whole command.
+ */
 static int coracle(int argc, char **argv)
 {
-	struct command sub[APPLETS + 1] = { 0 };
+	struct command sub[APPLETS + 3] = { 0 };
 	for (size_t i = 0; i < APPLETS; i++)
 		sub[i] = *applets[i].command;
+	sub[APPLETS] = applet_man;
+	sub[APPLETS + 1] = applet_completion;
 	const struct command top = {
 		.name = "coracle",
 		.help = "containers in one small static binary",
+		.opts = about_options,
+		.opts_size = sizeof(struct about),
+		.run = about,
 		.sub = sub,
 	};
 	return cli_main(&top, argc, argv);

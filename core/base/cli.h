@@ -1,4 +1,5 @@
-/* cli.h - commands and options, described once: parsing, help, completion and the man page come from the tables. */
+/* cli.h - commands and options, described once: parsing, help, completion and the man page come
+ * from the tables. */
 #ifndef BASE_CLI_H
 #define BASE_CLI_H
 
@@ -47,24 +48,33 @@ struct command {
 	const char *more; /* paragraphs for --help and the man page; may be NULL */
 	const struct opt *opts;
 	size_t opts_size;
-	const void *defaults;	/* an options struct to start from; NULL: all zero */
-	int min_args, max_args; /* max_args -1: any number, and the first argument ends the options */
-	int failure;		/* exit status of a run that failed; 0 means 1 */
+	const void *defaults; /* an options struct to start from; NULL: all zero */
+	int min_args,
+		max_args; /* max_args -1: any number, and the first argument ends the options */
+	int failure;	  /* exit status of a run that failed; 0 means 1 */
 	int (*run)(const struct call *c, struct err *e); /* an exit status, or -errno with e said */
-	int (*before)(const struct call *c, struct err *e); /* of a command with subcommands: after its options */
-	const struct command *sub;			    /* NULL-name-ended table of subcommands */
+	int (*before)(const struct call *c,
+		      struct err *e); /* of a command with subcommands: after its options */
+	const struct command *sub;    /* NULL-name-ended table of subcommands */
 };
 
-#define OPT(type_, struct_, member_, letter_, name_, value_, help_)                        \
-	{ .name = (name_), .letter = (letter_), .type = (type_),                              \
-	  .offset = offsetof(struct struct_, member_), .value = (value_), .help = (help_) }
+#define OPT(type_, struct_, member_, letter_, name_, value_, help_) \
+	{ .name = (name_),                                          \
+	  .letter = (letter_),                                      \
+	  .type = (type_),                                          \
+	  .offset = offsetof(struct struct_, member_),              \
+	  .value = (value_),                                        \
+	  .help = (help_) }
 
 /* Parses, calls and reports: the exit status of the process. argv[0] is the command's own name.
- * -x, --long, --long=v, --long v, -long (as Go programs write) and -xyz (letters together) are understood. */
+ * -x, --long, --long=v, --long v, -long (as Go programs write) and -xyz (letters together) are
+ * understood. */
 int cli_main(const struct command *c, int argc, char **argv);
 
 /* The texts, from the tables. */
 void cli_help(const struct command *c, const char *path, struct buf *out);
+void cli_man(const struct command *c, const char *path, struct buf *out); /* man(7) */
+void cli_completion(const struct command *c, struct buf *out);		  /* for bash */
 
 /* "64m", "1GiB", "4096", "-1" to bytes. 0 or -EINVAL. */
 int size_parse(const char *s, int64_t *out);
