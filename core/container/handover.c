@@ -3,10 +3,11 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "box/hook.h"
-#include "box/passwd.h"
+#include "box/user.h"
 #include "container/inside.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,8 +57,13 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 		return 0;
 	struct spec_process *copy = arena_alloc(a, sizeof(*copy));
 	const char **env = arena_array(a, p->env.n + 2, sizeof(*env));
-	const char *home = arena_printf(a, "HOME=%s", passwd_home(root, p->user.uid, a));
-	if (!copy || !env || !home)
+	const char *home = NULL, *uid = arena_printf(a, "%" PRIu32, p->user.uid);
+	struct spec_user user;
+	/* Whatever is wrong with its passwd is no reason not to run: it only has no home. */
+	if (uid && user_find(root, uid, a, &user, &home, NULL) < 0)
+		home = "/";
+	home = arena_printf(a, "HOME=%s", home ? home : "/");
+	if (!copy || !env || !uid || !home)
 		return fail(e, E2BIG, "process.env");
 	if (p->env.n)
 		memcpy(env, p->env.v, p->env.n * sizeof(*env));

@@ -1,5 +1,6 @@
 /* bundle.c - what to run in an image: its configuration and the caller's wishes become a runtime spec. */
 #include "image/bundle.h"
+#include "box/user.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,7 @@ int image_spec(const struct image *image, int rootfs_fd, const struct run_overri
 	if (rc == 0)
 		rc = make_cwd(im, o, a, &s->process->cwd, e);
 	if (rc == 0)
-		rc = image_user(rootfs_fd, user, a, &s->process->user, &home, e);
+		rc = user_find(rootfs_fd, user, a, &s->process->user, &home, e);
 	if (rc == 0)
 		rc = make_env(im, o, home, a, &s->process->env, e);
 	if (rc == 0)

@@ -29,9 +29,4 @@ struct run_overrides {
 int image_spec(const struct image *im, int rootfs_fd, const struct run_overrides *o,
 	       struct arena *a, struct spec **out, struct err *e);
 
-/* The user of a spec, from "NAME|UID[:GROUP|GID]" and the files of the rootfs; home (may be NULL) gets the home
- * directory, "/" when unknown. NULL or "" is root. Also for `exec --user`. */
-int image_user(int rootfs_fd, const char *text, struct arena *a, struct spec_user *out,
-	       const char **home, struct err *e);
-
 #endif

@@ -2,7 +2,7 @@
 #include "monitor/exec.h"
 #include "base/file.h"
 #include "container/container.h"
-#include "image/bundle.h"
+#include "box/user.h"
 #include "monitor/attend.h"
 #include "monitor/stdio.h"
 #include "oci/capability.h"
@@ -48,7 +48,7 @@ static int find_user(const struct container *c, const char *user, struct arena *
 		return fail(e, errno, "open the root of container %s", c->id);
 	if (c->pidfd < 0 || proc_ended(c->pidfd)) /* then that was somebody else's */
 		return refuse(e, ESRCH, "container %s is not running", c->id);
-	return image_user(root, user, a, out, NULL, e);
+	return user_find(root, user, a, out, NULL, e);
 }
 
 static int give_everything(struct spec_process *p, struct arena *a)

@@ -1,13 +1,13 @@
-/* user.c - who a container's process is: names looked up in the image's own passwd and group. */
+/* user.c - who a container's process is: names and homes from the passwd and group of its root. */
+#include "box/user.h"
 #include "base/file.h"
-#include "base/sys.h"
-#include "image/bundle.h"
+#include "box/rootfs.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILE_MAX ((size_t)1 << 20) /* of passwd and group */
+#define FILE_MAX   ((size_t)1 << 20) /* of passwd and group */
 #define GROUPS_MAX 1024
 
 struct passwd {
@@ -28,19 +28,17 @@ static bool number(const char *s, uint32_t *out)
 	return v < UINT32_MAX;
 }
 
-/* A file of the rootfs; absent is empty. What is no regular file is not read: a fifo would never end. */
+/* A file of the rootfs; absent is empty. What is no regular file is not read: a fifo would never
+ * end. */
 static int read_inside(int rootfs, const char *name, struct buf *b, struct err *e)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	auto_close int fd = -1;
-	do {
-		fd = sys_openat2(rootfs, name, &how);
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
 	struct stat st;
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+	auto_close int fd = rootfs_open(rootfs, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fail(e, fd, "open /%s of the image", name);
+	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "open /%s of the image", name);
 	if (!S_ISREG(st.st_mode))
 		return refuse(e, EINVAL, "/%s of the image is no regular file", name);
@@ -82,7 +80,8 @@ static int find_user(int rootfs, const char *who, struct arena *a, struct passwd
 			continue;
 		if (strcmp(field[0], who) && !(numeric && uid == id))
 			continue;
-		*out = (struct passwd){ true, arena_str(a, field[0]), arena_str(a, field[5]), uid, gid };
+		*out = (struct passwd){ true, arena_str(a, field[0]), arena_str(a, field[5]), uid,
+					gid };
 		return out->name && out->home ? 0 : fail(e, E2BIG, "read /etc/passwd of the image");
 	}
 	return rc;
@@ -90,7 +89,8 @@ static int find_user(int rootfs, const char *who, struct arena *a, struct passwd
 
 static bool is_member(char *members, const char *name)
 {
-	for (char *save = NULL, *m = strtok_r(members, ",", &save); m; m = strtok_r(NULL, ",", &save))
+	for (char *save = NULL, *m = strtok_r(members, ",", &save); m;
+	     m = strtok_r(NULL, ",", &save))
 		if (!strcmp(m, name))
 			return true;
 	return false;
@@ -117,12 +117,14 @@ static int find_groups(int rootfs, const char *group, const char *user, uint32_t
 	return rc;
 }
 
-int image_user(int rootfs_fd, const char *text, struct arena *a, struct spec_user *out,
-	       const char **home, struct err *e)
+int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user *out,
+	      const char **home, struct err *e)
 {
 	/* Nobody is root: "" and ":GROUP". */
-	char *who = arena_printf(a, "%s%s", text && *text && *text != ':' ? "" : "0", text ? text : "");
-	struct spec_user user = { .additional_gids.v = arena_array(a, GROUPS_MAX, sizeof(uint32_t)) };
+	char *who = arena_printf(a, "%s%s", text && *text && *text != ':' ? "" : "0",
+				 text ? text : "");
+	struct spec_user user = { .additional_gids.v = arena_array(a, GROUPS_MAX,
+								   sizeof(uint32_t)) };
 	if (!who || !user.additional_gids.v)
 		return fail(e, E2BIG, "look up the user %.100s", text);
 	char *group = strchr(who, ':');
@@ -137,7 +139,8 @@ int image_user(int rootfs_fd, const char *text, struct arena *a, struct spec_use
 	bool found = !group || !*group || number(group, &p.gid);
 	const char *name = group && *group && !found ? group : NULL;
 	/* Somebody who names a group wants that one alone. */
-	rc = find_groups(rootfs_fd, name, group ? NULL : p.name, &p.gid, &found, &user.additional_gids, e);
+	rc = find_groups(rootfs_fd, name, group ? NULL : p.name, &p.gid, &found,
+			 &user.additional_gids, e);
 	if (rc < 0)
 		return rc;
 	if (!found)

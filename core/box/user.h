@@ -1,0 +1,14 @@
+/* user.h - who a container's process is: names and homes from the passwd and group of its root. */
+#ifndef BOX_USER_H
+#define BOX_USER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "oci/spec.h"
+
+/* The user of a process, from "NAME|UID[:GROUP|GID]" and the files of the root file system (a
+ * directory fd); home (may be NULL) gets the home directory, "/" when unknown. NULL or "" is root. */
+int user_find(int root, const char *text, struct arena *a, struct spec_user *out, const char **home,
+	      struct err *e);
+
+#endif
