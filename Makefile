@@ -18,7 +18,7 @@ endif
 export CC
 
 # As many jobs as processors, unless told otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -178,8 +178,10 @@ lint: lint-deps lint-layers lint-size lint-format lint-shell lint-cppcheck lint-
 lint-deps:
 	@third_party/deps lint
 
+# Comments are reflowed here and only measured by lint: what fits is left as it was written.
 format: lint-deps
-	clang-format-19 -i $(sources) $(headers)
+	@sed 's/^ReflowComments: .*/ReflowComments: true/' .clang-format > $(out)/clang-format
+	clang-format-19 -i --style=file:$(out)/clang-format $(sources) $(headers)
 
 lint-format: lint-deps
 	clang-format-19 --dry-run -Werror $(sources) $(headers)
