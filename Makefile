@@ -87,7 +87,8 @@ $(out)/libpb.a: $(pb_objects)
 
 core := $(patsubst %.c,$(out)/obj/%.o,$(wildcard core/*/*.c))
 applets := $(patsubst %.c,$(out)/obj/%.o,$(wildcard applets/*.c))
-units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c))
+units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) \
+	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
 
 .PHONY: all deps test-deps run unit test bench lint fuzz install dist clean
 .DELETE_ON_ERROR:
@@ -120,6 +121,13 @@ $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 	$(call say,CC,$<)
 	$(Q)$(compile) $(CPPFLAGS) -Itest/unit $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(out)/libcoracle.a $(libraries)
+
+# A fuzzer's corpus, replayed.
+$(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(out)/libcoracle.a $(libraries) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(compile) $(CPPFLAGS) -Itest/unit -DCORPUS='"test/fuzz/corpus/$*"' $(warnings) $(CFLAGS) \
+		$(LDFLAGS) -o $@ $< test/fuzz/replay.c $(out)/libcoracle.a $(libraries)
 
 unit: $(units)
 	prove --exec '' $(units)

@@ -33,7 +33,7 @@ enum json_type {
 
 /* Flags of a field. */
 enum {
-	J_REQUIRED = 1, /* reading fails when it is absent */
+	J_REQUIRED = 1, /* reading fails when it is absent; always written */
 	J_KEEP = 2,	/* written even when empty, zero or false */
 };
 

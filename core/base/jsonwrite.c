@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define ALWAYS (J_KEEP | J_REQUIRED)
+
 struct writer {
 	struct buf *b;
 	int indent, depth;
@@ -128,7 +130,7 @@ static bool empty(const struct json_field *f, const void *p)
 		return !((const struct raw_list *)p)->n;
 	case J_STRUCT:
 		for (const struct json_field *s = f->sub; s->name; s++)
-			if ((s->flags & J_KEEP) || !empty(s, (const char *)p + s->offset))
+			if ((s->flags & ALWAYS) || !empty(s, (const char *)p + s->offset))
 				return false;
 		return true;
 	case J_TIME:
@@ -262,7 +264,7 @@ static void write_object(struct writer *w, const struct json_field *table, const
 	open_with(w, '{');
 	for (const struct json_field *f = table; f->name; f++) {
 		const char *p = (const char *)obj + f->offset;
-		if (!(f->flags & J_KEEP) && empty(f, p))
+		if (!(f->flags & ALWAYS) && empty(f, p))
 			continue;
 		item(w, &any);
 		name(w, f->name);

@@ -70,7 +70,7 @@ int mountinfo_read(struct buf *out, struct err *e)
 bool option_has(const char *list, const char *w)
 {
 	size_t n = strlen(w);
-	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+	for (const char *p = list; n && *p; p += strcspn(p, ","), p += *p == ',')
 		if (strcspn(p, ",") == n && !strncmp(p, w, n))
 			return true;
 	return false;

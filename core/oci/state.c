@@ -27,7 +27,7 @@ int status_parse(const char *s)
 }
 
 const struct json_field state_fields[] = {
-	JSON_F(J_INT, state, version, "version", J_REQUIRED | J_KEEP),
+	JSON_F(J_INT, state, version, "version", J_REQUIRED),
 	JSON_F(J_STR, state, id, "id", J_REQUIRED),
 	JSON(J_STR, state, bundle, "bundle"),
 	JSON(J_STR, state, oci_version, "ociVersion"),
@@ -73,6 +73,8 @@ int state_parse(const char *text, size_t len, struct arena *a, struct state *out
 			      STATE_VERSION);
 	s = (struct state){ 0 };
 	rc = json_read(text, len, state_fields, &s, a, e);
+	if (rc == 0 && !*s.id)
+		return refuse(e, EINVAL, "id: empty");
 	if (rc == 0 && status_parse(s.status) < 0)
 		rc = refuse(e, EINVAL, "status: '%.40s' is unknown", s.status);
 	if (rc == 0)
