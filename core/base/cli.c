@@ -89,7 +89,8 @@ static int set_number(struct parser *p, const struct opt *o, void *to, const cha
 		u = strtoull(value, &end, 0);
 	else
 		n = strtoll(value, &end, 0);
-	bool bad = !*value || *end || errno || (o->type == OPT_INT && (n > INT32_MAX || n < INT32_MIN)) ||
+	bool bad = !*value || *end || errno ||
+		   (o->type == OPT_INT && (n > INT32_MAX || n < INT32_MIN)) ||
 		   (o->type == OPT_U64 && *value == '-');
 	if (bad)
 		return refuse(p->e, EINVAL, "option --%s: '%s' is not a number in range", o->name,
@@ -108,8 +109,8 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 	void *to = p->opts + o->offset;
 	switch (o->type) {
 	case OPT_FLAG:
-		if (value && strcmp(value, "true") && strcmp(value, "false") && strcmp(value, "1") &&
-		    strcmp(value, "0"))
+		if (value && strcmp(value, "true") && strcmp(value, "false") &&
+		    strcmp(value, "1") && strcmp(value, "0"))
 			return refuse(p->e, EINVAL, "option --%s: '%s' is neither true nor false",
 				      o->name, value);
 		*(bool *)to = !value || !strcmp(value, "true") || !strcmp(value, "1");
@@ -235,7 +236,10 @@ static void help_options(const struct command *c, struct buf *out)
 void cli_help(const struct command *c, const char *path, struct buf *out)
 {
 	buf_printf(out, "%s - %s\n\nUsage: %s%s%s%s\n", path, c->help, path,
-		   c->opts ? " [OPTIONS]" : "", c->args ? " " : c->sub ? " COMMAND" : "",
+		   c->opts ? " [OPTIONS]" : "",
+		   c->args  ? " "
+		   : c->sub ? " COMMAND"
+			    : "",
 		   c->args ? c->args : "");
 	if (c->more)
 		buf_printf(out, "\n%s\n", c->more);

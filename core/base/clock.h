@@ -8,7 +8,7 @@
 
 #define CLOCK_TEXT 40 /* bytes enough for one RFC 3339 time */
 
-struct timespec clock_now(void);  /* CLOCK_REALTIME */
+struct timespec clock_now(void); /* CLOCK_REALTIME */
 uint64_t clock_monotonic_ns(void);
 
 /* "2026-01-02T03:04:05.123456789Z" (RFC 3339, UTC) into out. */

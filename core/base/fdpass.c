@@ -63,8 +63,8 @@ int fd_receive(int sock, void *p, size_t n, int fds[FDPASS_MAX])
 static int address(int dir, const char *name, struct sockaddr_un *un, struct err *e)
 {
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	int n = dir < 0 ? snprintf(un->sun_path, sizeof(un->sun_path), "%s", name) :
-			  snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d/%s", dir,
+	int n = dir < 0 ? snprintf(un->sun_path, sizeof(un->sun_path), "%s", name)
+			: snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d/%s", dir,
 				   name);
 	if (n < 0 || (size_t)n >= sizeof(un->sun_path))
 		return fail(e, ENAMETOOLONG, "socket %s", name);

@@ -77,8 +77,8 @@ static int replace(int dir, const char *name, struct iovec what, mode_t mode, bo
 	char tmp[256];
 	if (snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid()) >= (int)sizeof(tmp))
 		return fail(e, ENAMETOOLONG, "write %s", name);
-	auto_close int fd =
-		openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	auto_close int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+				   mode);
 	if (fd < 0)
 		return fail(e, errno, "create %s", name);
 	int rc = write_all(fd, what.iov_base, what.iov_len);
@@ -105,7 +105,8 @@ int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, s
 
 int dir_make(int dir, const char *path, mode_t mode, struct err *e)
 {
-	auto_close int at = openat(dir, *path == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int at = openat(dir, *path == '/' ? "/" : ".",
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
 		return fail(e, errno, "open the directory of %s", path);
 	for (const char *p = path; *p;) {

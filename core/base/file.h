@@ -34,8 +34,8 @@ static inline void put_fd(int *slot, int fd)
 	*slot = fd;
 }
 
-/* Appends the whole file to b; more than b->max (or 64 MiB) is E2BIG. A file without a size works too.
- * dir may be AT_FDCWD only in applets. */
+/* Appends the whole file to b; more than b->max (or 64 MiB) is E2BIG. A file without a size works
+ * too. dir may be AT_FDCWD only in applets. */
 int file_read(int dir, const char *name, struct buf *b, struct err *e);
 
 /* Reads to the end of an open fd, from where it is. */
@@ -44,23 +44,28 @@ int file_read_fd(int fd, const char *name, struct buf *b, struct err *e);
 /* Writes all of p, going on after short writes and EINTR. 0 or -errno. */
 int write_all(int fd, const void *p, size_t n);
 
-/* Opens an existing file and writes to it in one write, as control files of the kernel want. 0 or -errno. */
+/* Opens an existing file and writes to it in one write, as control files of the kernel want. 0 or
+ * -errno. */
 int file_put(int dir, const char *name, const char *text);
 
-/* Replaces name by rename of a synced temporary file: readers see the old or the new, also after a crash. */
+/* Replaces name by rename of a synced temporary file: readers see the old or the new, also after a
+ * crash. */
 int file_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
 
-/* The same without waiting for the disk: whole after a crash of any process, lost at worst when the machine goes. */
+/* The same without waiting for the disk: whole after a crash of any process, lost at worst when the
+ * machine goes. */
 int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
 
-/* mkdir -p below dir, each step held by fd; what is there already may be a link. The last is returned open.
- * path may be absolute when dir is the root. */
+/* mkdir -p below dir, each step held by fd; what is there already may be a link. The last is
+ * returned open. path may be absolute when dir is the root. */
 int dir_make(int dir, const char *path, mode_t mode, struct err *e);
 
-/* Removes name below dir and all it holds; never follows links nor crosses into a mount. Absent is success. */
+/* Removes name below dir and all it holds; never follows links nor crosses into a mount. Absent is
+ * success. */
 int tree_remove(int dir, const char *name, struct err *e);
 
-/* A copy of a path without trailing slashes, made absolute against the working directory. NULL: no memory. */
+/* A copy of a path without trailing slashes, made absolute against the working directory. NULL: no
+ * memory. */
 struct arena;
 char *path_absolute(struct arena *a, const char *path);
 

@@ -199,7 +199,8 @@ static int read_pairs(struct reader *r, const cJSON *j, struct pairs *out, const
 	if (!v)
 		return too_big(r, w);
 	for (const cJSON *c = j->child; c; c = c->next, i++) {
-		int rc = read_string(r, c, &v[i].value, &(struct where){ .up = w, .name = c->string });
+		int rc = read_string(r, c, &v[i].value,
+				     &(struct where){ .up = w, .name = c->string });
 		if (rc < 0)
 			return rc;
 		v[i].key = arena_str(r->a, c->string);
@@ -325,7 +326,8 @@ static int read_object(struct reader *r, const cJSON *j, const struct json_field
 	return 0;
 }
 
-/* What the parser would not tell: it takes any depth, and a string with a NUL for the part before it. */
+/* What the parser would not tell: it takes any depth, and a string with a NUL for the part before
+ * it. */
 static int look_over(const char *text, size_t len, struct err *e)
 {
 	int depth = 0;

@@ -15,9 +15,11 @@ struct writer {
 /* The length of the UTF-8 sequence at s, 0 when there is none. */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3
-			       : s[0] >= 0xf0 && s[0] < 0xf5	 ? 4
-								 : 0;
+	size_t len = s[0] < 0x80		   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : (s[0] & 0xf0) == 0xe0	   ? 3
+		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						   : 0;
 	if (!len || len > n)
 		return 0;
 	for (size_t i = 1; i < len; i++)
@@ -134,7 +136,8 @@ static bool empty(const struct json_field *f, const void *p)
 				return false;
 		return true;
 	case J_TIME:
-		return !((const struct timespec *)p)->tv_sec && !((const struct timespec *)p)->tv_nsec;
+		return !((const struct timespec *)p)->tv_sec &&
+		       !((const struct timespec *)p)->tv_nsec;
 	}
 	return true;
 }

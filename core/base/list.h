@@ -1,4 +1,5 @@
-/* list.h - the few array types that data is made of. Each is {pointer, count}, as json.h reads and writes. */
+/* list.h - the few array types that data is made of. Each is {pointer, count}, as json.h reads and
+ * writes. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

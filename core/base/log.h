@@ -1,4 +1,5 @@
-/* log.h - what the program says about itself: to stderr, and to a file as text or JSON. The one global. */
+/* log.h - what the program says about itself: to stderr, and to a file as text or JSON. The one
+ * global. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -21,8 +22,8 @@ int log_open(const struct log_options *o, struct err *e);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 
 #endif

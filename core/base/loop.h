@@ -7,8 +7,8 @@
 
 struct loop;
 
-/* One watched fd. Owned by the caller, often inside the object that arg points to; must stay until loop_remove.
- * The fd is not closed by the loop. */
+/* One watched fd. Owned by the caller, often inside the object that arg points to; must stay until
+ * loop_remove. The fd is not closed by the loop. */
 struct watch {
 	int fd;
 	void (*ready)(void *arg, uint32_t events);
@@ -30,7 +30,8 @@ void loop_remove(struct loop *l, struct watch *w);
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/* A timerfd that fires once after ms milliseconds (and every period_ms, when not 0); -errno. The handler reads it. */
+/* A timerfd that fires once after ms milliseconds (and every period_ms, when not 0); -errno. The
+ * handler reads it. */
 int timer_new(uint64_t ms, uint64_t period_ms);
 
 /* Sets it again; 0 disarms. */

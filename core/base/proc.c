@@ -86,20 +86,20 @@ static const struct {
 	const char *name;
 	int number;
 } signals[] = {
-	{ "SIGHUP", SIGHUP },	    { "SIGINT", SIGINT },     { "SIGQUIT", SIGQUIT },
-	{ "SIGILL", SIGILL },	    { "SIGTRAP", SIGTRAP },   { "SIGABRT", SIGABRT },
-	{ "SIGIOT", SIGABRT },	    { "SIGBUS", SIGBUS },     { "SIGFPE", SIGFPE },
-	{ "SIGKILL", SIGKILL },	    { "SIGUSR1", SIGUSR1 },   { "SIGSEGV", SIGSEGV },
-	{ "SIGUSR2", SIGUSR2 },	    { "SIGPIPE", SIGPIPE },   { "SIGALRM", SIGALRM },
-	{ "SIGTERM", SIGTERM },	    { "SIGSTKFLT", 16 },      { "SIGCHLD", SIGCHLD },
-	{ "SIGCLD", SIGCHLD },	    { "SIGCONT", SIGCONT },   { "SIGSTOP", SIGSTOP },
-	{ "SIGTSTP", SIGTSTP },	    { "SIGTTIN", SIGTTIN },   { "SIGTTOU", SIGTTOU },
-	{ "SIGURG", SIGURG },	    { "SIGXCPU", SIGXCPU },   { "SIGXFSZ", SIGXFSZ },
-	{ "SIGVTALRM", SIGVTALRM }, { "SIGPROF", SIGPROF },   { "SIGWINCH", SIGWINCH },
-	{ "SIGIO", SIGIO },	    { "SIGPOLL", SIGIO },     { "SIGPWR", SIGPWR },
+	{ "SIGHUP", SIGHUP },	    { "SIGINT", SIGINT },   { "SIGQUIT", SIGQUIT },
+	{ "SIGILL", SIGILL },	    { "SIGTRAP", SIGTRAP }, { "SIGABRT", SIGABRT },
+	{ "SIGIOT", SIGABRT },	    { "SIGBUS", SIGBUS },   { "SIGFPE", SIGFPE },
+	{ "SIGKILL", SIGKILL },	    { "SIGUSR1", SIGUSR1 }, { "SIGSEGV", SIGSEGV },
+	{ "SIGUSR2", SIGUSR2 },	    { "SIGPIPE", SIGPIPE }, { "SIGALRM", SIGALRM },
+	{ "SIGTERM", SIGTERM },	    { "SIGSTKFLT", 16 },    { "SIGCHLD", SIGCHLD },
+	{ "SIGCLD", SIGCHLD },	    { "SIGCONT", SIGCONT }, { "SIGSTOP", SIGSTOP },
+	{ "SIGTSTP", SIGTSTP },	    { "SIGTTIN", SIGTTIN }, { "SIGTTOU", SIGTTOU },
+	{ "SIGURG", SIGURG },	    { "SIGXCPU", SIGXCPU }, { "SIGXFSZ", SIGXFSZ },
+	{ "SIGVTALRM", SIGVTALRM }, { "SIGPROF", SIGPROF }, { "SIGWINCH", SIGWINCH },
+	{ "SIGIO", SIGIO },	    { "SIGPOLL", SIGIO },   { "SIGPWR", SIGPWR },
 	{ "SIGSYS", SIGSYS },
 };
-#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+#define SIGNALS	      (sizeof(signals) / sizeof(signals[0]))
 #define REAL_TIME_MIN 34 /* as docker and runc count them */
 #define REAL_TIME_MAX 64
 
@@ -109,12 +109,14 @@ static int real_time(const char *s)
 	if (!strncasecmp(s, "RTMIN", 5)) {
 		if (!s[5])
 			return REAL_TIME_MIN;
-		if (s[5] == '+' && sscanf(s + 6, "%2d%n", &n, &used) == 1 && !s[6 + used] && n <= 30)
+		if (s[5] == '+' && sscanf(s + 6, "%2d%n", &n, &used) == 1 && !s[6 + used] &&
+		    n <= 30)
 			return REAL_TIME_MIN + n;
 	} else if (!strncasecmp(s, "RTMAX", 5)) {
 		if (!s[5])
 			return REAL_TIME_MAX;
-		if (s[5] == '-' && sscanf(s + 6, "%2d%n", &n, &used) == 1 && !s[6 + used] && n <= 30)
+		if (s[5] == '-' && sscanf(s + 6, "%2d%n", &n, &used) == 1 && !s[6 + used] &&
+		    n <= 30)
 			return REAL_TIME_MAX - n;
 	}
 	return -EINVAL;

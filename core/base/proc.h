@@ -10,21 +10,23 @@
 
 /* How a process ended. */
 struct exit_status {
-	int code; /* its exit code, or 128 + signal */
+	int code;   /* its exit code, or 128 + signal */
 	int signal; /* 0 when it exited by itself */
 };
 
-/* Field 22 of /proc/PID/stat: clock ticks since boot, which with pid is an identity. 0: no such process.
- * *state, when not NULL, gets its letter (Z: it has ended and nobody reaped it yet). */
+/* Field 22 of /proc/PID/stat: clock ticks since boot, which with pid is an identity. 0: no such
+ * process. *state, when not NULL, gets its letter (Z: it has ended and nobody reaped it yet). */
 uint64_t proc_start_time(pid_t pid, char *state);
 
-/* A pidfd of the process that had this pid and start time; -ESRCH when it is gone (a zombie counts as gone). */
+/* A pidfd of the process that had this pid and start time; -ESRCH when it is gone (a zombie counts
+ * as gone). */
 int proc_open(pid_t pid, uint64_t start_time);
 
 /* Whether the pidfd's process has ended. */
 bool proc_ended(int pidfd);
 
-/* Waits until a pidfd's process ends; -1 waits forever. 0, -ETIMEDOUT or -errno. Not for one's own loop. */
+/* Waits until a pidfd's process ends; -1 waits forever. 0, -ETIMEDOUT or -errno. Not for one's own
+ * loop. */
 int proc_wait_end(int pidfd, int timeout_ms);
 
 /* Reaps a child by pidfd, waiting for its end. -ECHILD when it is not ours. */

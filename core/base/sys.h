@@ -1,4 +1,5 @@
-/* sys.h - system calls that the C library has no function for. Each returns as the kernel's does: -1 and errno. */
+/* sys.h - system calls that the C library has no function for. Each returns as the kernel's does:
+ * -1 and errno. */
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
 
@@ -11,7 +12,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* C libraries know these to different degrees, and linux/mount.h and sys/mount.h do not always go together. */
+/* C libraries know these to different degrees, and linux/mount.h and sys/mount.h do not always go
+ * together. */
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
 #endif
@@ -36,15 +38,15 @@
 /* fsconfig's commands, under names of our own: some C libraries have the kernel's as an enum. */
 enum { FSC_FLAG = 0, FSC_STRING = 1, FSC_FD = 5, FSC_CREATE = 6 };
 #ifndef MOUNT_ATTR_RDONLY
-#define MOUNT_ATTR_RDONLY 0x00000001
-#define MOUNT_ATTR_NOSUID 0x00000002
-#define MOUNT_ATTR_NODEV 0x00000004
-#define MOUNT_ATTR_NOEXEC 0x00000008
-#define MOUNT_ATTR__ATIME 0x00000070
-#define MOUNT_ATTR_RELATIME 0x00000000
-#define MOUNT_ATTR_NOATIME 0x00000010
+#define MOUNT_ATTR_RDONLY      0x00000001
+#define MOUNT_ATTR_NOSUID      0x00000002
+#define MOUNT_ATTR_NODEV       0x00000004
+#define MOUNT_ATTR_NOEXEC      0x00000008
+#define MOUNT_ATTR__ATIME      0x00000070
+#define MOUNT_ATTR_RELATIME    0x00000000
+#define MOUNT_ATTR_NOATIME     0x00000010
 #define MOUNT_ATTR_STRICTATIME 0x00000020
-#define MOUNT_ATTR_NODIRATIME 0x00000080
+#define MOUNT_ATTR_NODIRATIME  0x00000080
 #endif
 #ifndef MOUNT_ATTR_IDMAP
 #define MOUNT_ATTR_IDMAP 0x00100000
@@ -91,7 +93,8 @@ static inline int sys_open_tree(int dir, const char *path, unsigned flags)
 	return (int)syscall(SYS_open_tree, dir, path, flags);
 }
 
-static inline int sys_move_mount(int from, const char *fpath, int to, const char *tpath, unsigned flags)
+static inline int sys_move_mount(int from, const char *fpath, int to, const char *tpath,
+				 unsigned flags)
 {
 	return (int)syscall(SYS_move_mount, from, fpath, to, tpath, flags);
 }

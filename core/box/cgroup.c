@@ -14,8 +14,9 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-/* On parents that we made, so that we remove them and nobody else's. Kernels before 5.7 cannot: there they stay. */
-#define MARK "user.coracle.made"
+/* On parents that we made, so that we remove them and nobody else's. Kernels before 5.7 cannot:
+ * there they stay. */
+#define MARK	 "user.coracle.made"
 #define DYING_MS 2000
 
 struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller)
@@ -46,8 +47,8 @@ int cgroup_get(int dir, const char *file, char *out, size_t size)
 	return (int)n;
 }
 
-/* cpuset of v1 begins empty and takes nobody in until it has cpus and mems. With clone_children, the children of dir
- * begin with its own. */
+/* cpuset of v1 begins empty and takes nobody in until it has cpus and mems. With clone_children,
+ * the children of dir begin with its own. */
 static int fill_cpuset(const char *dir, bool parent)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
@@ -283,10 +284,11 @@ static int remove_child(int dir, const char *name, void *arg)
 	return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-/* A process stays counted until the kernel has switched away from it for the last time, which on newer kernels is after
- * its pidfd said that it has ended and after cgroup.procs forgot it. The unified hierarchy tells when; one set of cgroups
- * belongs to a process, so it leaves those of v1 in the same moment. Without it nothing tells: then we let the
- * processor go, as the dying need no more than that, a bounded number of times. */
+/* A process stays counted until the kernel has switched away from it for the last time, which on
+ * newer kernels is after its pidfd said that it has ended and after cgroup.procs forgot it. The
+ * unified hierarchy tells when; one set of cgroups belongs to a process, so it leaves those of v1
+ * in the same moment. Without it nothing tells: then we let the processor go, as the dying need no
+ * more than that, a bounded number of times. */
 static int remove_dying(const struct cgroup *cg, const struct cgroup_dir *d)
 {
 	const struct cgroup_dir *u = cgroup_unified(cg);

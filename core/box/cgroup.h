@@ -1,4 +1,5 @@
-/* cgroup.h - a container's cgroups: locate, make, limit, join, read, freeze, kill, remove. v1, hybrid and v2 alike. */
+/* cgroup.h - a container's cgroups: locate, make, limit, join, read, freeze, kill, remove. v1,
+ * hybrid and v2 alike. */
 #ifndef BOX_CGROUP_H
 #define BOX_CGROUP_H
 
@@ -10,13 +11,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* One directory: on v2 the only one, on v1 one a mounted hierarchy (co-mounted controllers count once). */
+/* One directory: on v2 the only one, on v1 one a mounted hierarchy (co-mounted controllers count
+ * once). */
 struct cgroup_dir {
 	const char *controllers; /* v1: "memory", "cpu,cpuacct", "name=systemd"; v2: "" */
 	const char *path;	 /* absolute: /sys/fs/cgroup/memory/coracle-c1 */
 	size_t mount;		 /* how much of path is the mount point */
 	int fd;			 /* of the directory once made or opened, else -1 */
-	int door;		 /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
+	int door; /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
 };
 
 struct cgroup {
@@ -25,10 +27,11 @@ struct cgroup {
 	size_t n; /* the unified hierarchy is the last */
 };
 
-/* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each hierarchy's root; relative:
- * below the caller's own cgroup; NULL: /coracle-ID (a directory of its own above it would cost as much again). ".." in
- * it is refused; "slice:prefix:name" is the systemd form and becomes slice/prefix-name.scope as cgroupfs paths. A hybrid machine uses its v1 controllers and the unified
- * hierarchy as well, for cgroup.kill. Strings go to a. */
+/* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each
+ * hierarchy's root; relative: below the caller's own cgroup; NULL: /coracle-ID (a directory of its
+ * own above it would cost as much again). ".." in it is refused; "slice:prefix:name" is the systemd
+ * form and becomes slice/prefix-name.scope as cgroupfs paths. A hybrid machine uses its v1
+ * controllers and the unified hierarchy as well, for cgroup.kill. Strings go to a. */
 int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
 		  struct err *e);
 
@@ -38,30 +41,35 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 
-/* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on the way, on v1 fills cpuset's. A directory
- * that exists is used when it has no processes, refused (EBUSY) otherwise. After a failure cgroup_remove undoes. */
+/* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on
+ * the way, on v1 fills cpuset's. A directory that exists is used when it has no processes, refused
+ * (EBUSY) otherwise. After a failure cgroup_remove undoes. */
 int cgroup_make(struct cgroup *cg, struct err *e);
 
-/* Sets limits; NULL sets none. Memory first, so that nothing joins unlimited. Raising and lowering memory and swap go
- * in the order that the kernel accepts. A limit for a controller that this machine lacks is an error that names it,
- * unless it is what is the default anyway. */
+/* Sets limits; NULL sets none. Memory first, so that nothing joins unlimited. Raising and lowering
+ * memory and swap go in the order that the kernel accepts. A limit for a controller that this
+ * machine lacks is an error that names it, unless it is what is the default anyway. */
 int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e);
 
-/* Which devices may be used: rules in order; v1 devices.deny/allow, v2 a BPF program. The kernel's usual ones (null,
- * zero, full, random, urandom, tty, ptmx, pts/N, mknod of any) are always allowed after them, as runc does. */
+/* Which devices may be used: rules in order; v1 devices.deny/allow, v2 a BPF program. The kernel's
+ * usual ones (null, zero, full, random, urandom, tty, ptmx, pts/N, mknod of any) are always allowed
+ * after them, as runc does. */
 int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e);
 
-/* Joining. A process that moves another into a cgroup waits for a grace period of RCU, 10 ms on a machine that was idle.
- * There are two ways in without: to be born there (the unified hierarchy), and to move oneself, alone (v1). So a child
- * is cloned with CLONE_INTO_CGROUP and walks through v1's doors, which its parent opened, by itself. */
+/* Joining. A process that moves another into a cgroup waits for a grace period of RCU, 10 ms on a
+ * machine that was idle. There are two ways in without: to be born there (the unified hierarchy),
+ * and to move oneself, alone (v1). So a child is cloned with CLONE_INTO_CGROUP and walks through
+ * v1's doors, which its parent opened, by itself. */
 
 /* Opens v1's doors. */
 int cgroup_doors(struct cgroup *cg, struct err *e);
 
-/* For clone3's CLONE_INTO_CGROUP: the unified directory's fd, still owned by cg; -1 where there is none. */
+/* For clone3's CLONE_INTO_CGROUP: the unified directory's fd, still owned by cg; -1 where there is
+ * none. */
 int cgroup_clone_fd(const struct cgroup *cg);
 
-/* Takes the calling process, of one thread, through the doors and closes them. System calls only. 0 or -errno. */
+/* Takes the calling process, of one thread, through the doors and closes them. System calls only. 0
+ * or -errno. */
 int cgroup_join(const struct cgroup *cg);
 
 /* Moves a process in, into every directory: for one that exists already. */
@@ -70,8 +78,9 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e);
 /* Pids in it and below it, as seen from here, without repetition. Gone is empty. */
 int cgroup_pids(const struct cgroup *cg, struct arena *a, struct u32s *out, struct err *e);
 
-/* Kills every process in it and below it, new ones included, and waits until it is empty (event, not sleep:
- * cgroup.kill and cgroup.events where there are, else freezer or repeated rounds held by pidfd). */
+/* Kills every process in it and below it, new ones included, and waits until it is empty (event,
+ * not sleep: cgroup.kill and cgroup.events where there are, else freezer or repeated rounds held by
+ * pidfd). */
 int cgroup_kill(struct cgroup *cg, struct err *e);
 
 /* Sends sig to all, frozen meanwhile so that none is born unsignalled. */
@@ -83,8 +92,8 @@ bool cgroup_frozen(const struct cgroup *cg);
 /* How often the kernel killed in it for lack of memory. */
 uint64_t cgroup_oom_kills(const struct cgroup *cg);
 
-/* Removes the directories, deepest first, and those parents that cgroup_make made, once they are empty. Idempotent.
- * Processes left: EBUSY. */
+/* Removes the directories, deepest first, and those parents that cgroup_make made, once they are
+ * empty. Idempotent. Processes left: EBUSY. */
 int cgroup_remove(struct cgroup *cg, struct err *e);
 
 /* Closes the fds. */

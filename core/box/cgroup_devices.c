@@ -13,11 +13,13 @@ static int write_rule(int allow, int deny, const struct dev_rule *r, struct err 
 	char text[DEV_TEXT];
 	devfilter_text(r, text);
 	if (write(r->allow ? allow : deny, text, strlen(text)) < 0)
-		return fail(e, errno, "write '%s' to devices.%s", text, r->allow ? "allow" : "deny");
+		return fail(e, errno, "write '%s' to devices.%s", text,
+			    r->allow ? "allow" : "deny");
 	return 0;
 }
 
-/* v1 takes "a" as everything, whatever numbers and access follow: what is less is told of b and c. */
+/* v1 takes "a" as everything, whatever numbers and access follow: what is less is told of b and c.
+ */
 static int write_v1(int allow, int deny, struct dev_rule r, struct err *e)
 {
 	if (r.type != 'a')

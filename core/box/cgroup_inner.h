@@ -7,7 +7,8 @@
 /* Below each hierarchy's root, or below the caller's own cgroup. */
 enum { CGROUP_ABSOLUTE, CGROUP_RELATIVE };
 
-/* The path that a cgroupsPath means, cleaned, beginning with a slash. One of the above, or -errno. */
+/* The path that a cgroupsPath means, cleaned, beginning with a slash. One of the above, or -errno.
+ */
 int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out, struct err *e);
 
 /* The v1 directory of a controller, or NULL. */
@@ -16,7 +17,8 @@ struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller
 /* The directory in the unified hierarchy, or NULL. */
 struct cgroup_dir *cgroup_unified(const struct cgroup *cg);
 
-/* On the unified hierarchy: has every parent give its controllers to its children, as far as it can. */
+/* On the unified hierarchy: has every parent give its controllers to its children, as far as it
+ * can. */
 void cgroup_enable(const struct cgroup_dir *d);
 
 /* Appends the pids in directory fd and below it. */

@@ -1,4 +1,5 @@
-/* cgroup_kill.c - all processes of a cgroup: freeze, thaw, signal, kill, and what the kernel killed. */
+/* cgroup_kill.c - all processes of a cgroup: freeze, thaw, signal, kill, and what the kernel
+ * killed. */
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sys.h"
@@ -11,8 +12,8 @@
 #include <string.h>
 
 #define FREEZE_MS 10000
-#define KILL_MS 10000 /* one that waits for a device does not even die */
-#define AT_A_TIME 64 /* pidfds held in one go */
+#define KILL_MS	  10000 /* one that waits for a device does not even die */
+#define AT_A_TIME 64	/* pidfds held in one go */
 
 /* The value of "key N" in text; -1: not there. */
 static int64_t value_of(const char *text, const char *key)
@@ -54,8 +55,8 @@ int cgroup_wait_event(int dir, const char *key, int value, int timeout_ms)
 	}
 }
 
-/* v1 only: the state is worked out when it is read, and nothing tells of its change. So this is the one place that asks
- * again and again, a millisecond apart. */
+/* v1 only: the state is worked out when it is read, and nothing tells of its change. So this is the
+ * one place that asks again and again, a millisecond apart. */
 static int wait_frozen_v1(int dir)
 {
 	char state[16];
@@ -126,7 +127,8 @@ static int all_pids(const struct cgroup *cg, struct buf *pids)
 	return rc < 0 ? rc : pids->failed ? -ENOMEM : 0;
 }
 
-/* The next number of a list of lines; 0 at its end. A 0 in it is a process that cannot be seen from here. */
+/* The next number of a list of lines; 0 at its end. A 0 in it is a process that cannot be seen from
+ * here. */
 static pid_t next_pid(const char **at)
 {
 	pid_t pid = 0;
@@ -159,8 +161,8 @@ static void release(struct held *h)
 		close(h->fd[--h->n]);
 }
 
-/* Takes the next pids of a list. One that is still listed after its pidfd was opened is that very process: a number
- * that was given to somebody else meanwhile is not in the cgroup any more. */
+/* Takes the next pids of a list. One that is still listed after its pidfd was opened is that very
+ * process: a number that was given to somebody else meanwhile is not in the cgroup any more. */
 static int hold(const struct cgroup *cg, const char **list, struct held *h)
 {
 	auto_buf again = { 0 };
@@ -198,7 +200,8 @@ static int signal_list(const struct cgroup *cg, const char *list, int sig)
 			if (sys_pidfd_send_signal(h.fd[i], sig) < 0 && errno != ESRCH)
 				rc = -errno;
 		if (sig == SIGKILL && freezer && freezer->fd >= 0)
-			file_put(freezer->fd, "freezer.state", "THAWED"); /* v1's frozen do not die */
+			file_put(freezer->fd, "freezer.state",
+				 "THAWED"); /* v1's frozen do not die */
 		for (size_t i = 0; sig == SIGKILL && rc == 0 && i < h.n; i++)
 			rc = proc_wait_end(h.fd[i], KILL_MS);
 		release(&h);
@@ -215,7 +218,8 @@ int cgroup_signal(struct cgroup *cg, int sig, struct err *e)
 	auto_buf pids = { 0 };
 	bool was = cgroup_frozen(cg);
 	int rc = was ? 0 : freeze(cg, true);
-	/* No freezer, or one that does not get hold of a process: all that are seen get it none the less. */
+	/* No freezer, or one that does not get hold of a process: all that are seen get it none the
+	 * less. */
 	if (rc == 0 || rc == -ENOTSUP || rc == -ETIMEDOUT)
 		rc = all_pids(cg, &pids);
 	if (rc == 0)
@@ -226,8 +230,8 @@ int cgroup_signal(struct cgroup *cg, int sig, struct err *e)
 	return rc < 0 ? fail(e, rc, "signal the processes of the cgroup") : 0;
 }
 
-/* v1, and v2 before 5.14: round after round until none is left. No process can be born meanwhile where there is a
- * controller of pids, and few elsewhere. */
+/* v1, and v2 before 5.14: round after round until none is left. No process can be born meanwhile
+ * where there is a controller of pids, and few elsewhere. */
 static int kill_rounds(const struct cgroup *cg)
 {
 	const struct cgroup_dir *limit = cgroup_v1_dir(cg, "pids");

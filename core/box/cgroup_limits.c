@@ -87,10 +87,11 @@ static int without_controller(const struct limit_plan *p, const char *controller
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (!(p->v[i].flags & LIMIT_DEFAULT))
-			return refuse(e, ENOENT,
-				      "linux.resources.%s: cannot be set, since this machine has no "
-				      "cgroup controller %s",
-				      p->v[i].field, controller);
+			return refuse(
+				e, ENOENT,
+				"linux.resources.%s: cannot be set, since this machine has no "
+				"cgroup controller %s",
+				p->v[i].field, controller);
 	return 0;
 }
 
@@ -109,7 +110,7 @@ static int check_usage(const struct cgroup_dir *d, const struct spec_memory *m, 
 }
 
 static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spec_resources *r,
-		      struct limit_plan *p, struct err *e)
+		 struct limit_plan *p, struct err *e)
 {
 	const struct cgroup_dir *d = cg->v2 ? NULL : cgroup_v1_dir(cg, n->controller);
 	const char *controller = d || !n->v2_controller ? n->controller : n->v2_controller;
@@ -144,16 +145,18 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 			char line[512];
 			size_t n = strcspn(at, "\n");
 			if (n >= sizeof(line))
-				return refuse(e, E2BIG, "linux.resources.unified.%s: too long", file);
+				return refuse(e, E2BIG, "linux.resources.unified.%s: too long",
+					      file);
 			memcpy(line, at, n);
 			line[n] = 0;
 			at += n + (at[n] == '\n');
 			int rc = n ? file_put(cg->v[0].fd, file, line) : 0;
 			if (rc == -ENOENT)
-				return refuse(e, ENOENT,
-					      "linux.resources.unified.%s: this machine has no such "
-					      "file; is controller %.*s there?",
-					      file, (int)strcspn(file, "."), file);
+				return refuse(
+					e, ENOENT,
+					"linux.resources.unified.%s: this machine has no such "
+					"file; is controller %.*s there?",
+					file, (int)strcspn(file, "."), file);
 			if (rc < 0)
 				return fail(e, rc, "linux.resources.unified.%s: write '%s'", file,
 					    line);

@@ -1,6 +1,7 @@
-/* cgroup_locate.c - where a container's cgroups go: which hierarchies there are, and the path in each. */
-#include "box/cgroup_inner.h"
+/* cgroup_locate.c - where a container's cgroups go: which hierarchies there are, and the path in
+ * each. */
 #include "base/file.h"
+#include "box/cgroup_inner.h"
 #include "box/mountinfo.h"
 
 #include <fcntl.h>
@@ -9,8 +10,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define ROOT "/sys/fs/cgroup"
-#define HIERARCHIES 32
+#define ROOT	     "/sys/fs/cgroup"
+#define HIERARCHIES  32
 #define PATH_LONGEST 2048
 
 /* While looking: the mounts are read only when a hierarchy is not where it is everywhere. */
@@ -53,7 +54,8 @@ static char *slice_path(const char *slice, struct arena *a, struct err *e)
 static char *systemd_path(const char *spec, struct arena *a, struct err *e)
 {
 	char *slice = arena_str(a, spec);
-	char *prefix = slice ? strchr(slice, ':') : NULL, *name = prefix ? strchr(prefix + 1, ':') : NULL;
+	char *prefix = slice ? strchr(slice, ':') : NULL,
+	     *name = prefix ? strchr(prefix + 1, ':') : NULL;
 	if (!name) {
 		fail(e, ENOMEM, "linux.cgroupsPath");
 		return NULL;
@@ -87,14 +89,16 @@ int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out
 	else if (is_systemd(spec) && !(from = systemd_path(spec, a, e)))
 		return e && e->code ? -e->code : -EINVAL;
 	if (!from || strlen(from) > PATH_LONGEST)
-		return refuse(e, ENAMETOOLONG, "linux.cgroupsPath: longer than %d bytes", PATH_LONGEST);
+		return refuse(e, ENAMETOOLONG, "linux.cgroupsPath: longer than %d bytes",
+			      PATH_LONGEST);
 	char *to = *out = arena_alloc(a, strlen(from) + 2);
 	if (!to)
 		return fail(e, ENOMEM, "linux.cgroupsPath");
 	for (const char *p = from; *p;) {
 		size_t n = strcspn(p, "/");
 		if (n == 2 && !strncmp(p, "..", 2))
-			return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' has '..' in it", spec);
+			return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' has '..' in it",
+				      spec);
 		if (n && !(n == 1 && *p == '.')) {
 			*to++ = '/';
 			memcpy(to, p, n);
@@ -103,11 +107,13 @@ int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out
 		p += n + strspn(p + n, "/");
 	}
 	if (to == *out)
-		return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' names no cgroup of its own", spec);
+		return refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' names no cgroup of its own",
+			      spec);
 	return *from == '/' ? CGROUP_ABSOLUTE : CGROUP_RELATIVE;
 }
 
-/* Where the kernel's list says that it is mounted; NULL: nowhere. *root: what of it is mounted there. */
+/* Where the kernel's list says that it is mounted; NULL: nowhere. *root: what of it is mounted
+ * there. */
 static const char *find_mount(struct search *s, const char *controllers, const char **root)
 {
 	struct mount_line m;
@@ -121,8 +127,8 @@ static const char *find_mount(struct search *s, const char *controllers, const c
 	if (!text || !first)
 		return NULL;
 	while (!found && mountinfo_next(&text, &m)) {
-		bool right = *controllers ? !strcmp(m.type, "cgroup") && option_has(m.super, first) :
-					    !strcmp(m.type, "cgroup2");
+		bool right = *controllers ? !strcmp(m.type, "cgroup") && option_has(m.super, first)
+					  : !strcmp(m.type, "cgroup2");
 		if (!right)
 			continue;
 		found = m.target;
@@ -134,9 +140,9 @@ static const char *find_mount(struct search *s, const char *controllers, const c
 /* The usual mount point of a hierarchy if it is there, else the one in mountinfo. */
 static const char *mount_of(struct search *s, const char *controllers, const char **root)
 {
-	const char *name = !*controllers		    ? "unified" :
-			   !strncmp(controllers, "name=", 5) ? controllers + 5 :
-							       controllers;
+	const char *name = !*controllers		       ? "unified"
+			   : !strncmp(controllers, "name=", 5) ? controllers + 5
+							       : controllers;
 	const char *usual = arena_printf(s->a, ROOT "/%s", name);
 	*root = "/";
 	if (usual && is_type(usual, *controllers ? CGROUP_SUPER_MAGIC : CGROUP2_SUPER_MAGIC))
@@ -153,7 +159,8 @@ static const char *own_below(const char *own, const char *root, const char *moun
 	own += n;
 	if (!strcmp(own, "/") || !strncmp(own, "/..", 3))
 		return "";
-	/* In a container without cgroup namespace it is mounted at our own cgroup, whatever its path. */
+	/* In a container without cgroup namespace it is mounted at our own cgroup, whatever its
+	 * path. */
 	const char *there = arena_printf(a, "%s%s", mount, own);
 	return there && faccessat(-1, there, F_OK, 0) == 0 ? own : "";
 }
@@ -173,7 +180,8 @@ static int add(struct search *s, const char *controllers, const char *mount, con
 /* One line of /proc/self/cgroup: number, controllers, our own path. */
 static int add_line(struct search *s, char *line)
 {
-	char *controllers = strchr(line, ':'), *own = controllers ? strchr(controllers + 1, ':') : NULL;
+	char *controllers = strchr(line, ':'),
+	     *own = controllers ? strchr(controllers + 1, ':') : NULL;
 	const char *root, *mount;
 	if (!own)
 		return 0;
@@ -207,8 +215,9 @@ static int add_all(struct search *s, struct err *e)
 			return fail(e, rc, "list the cgroup hierarchies");
 	}
 	if (!s->out->n)
-		return refuse(e, ENOENT, "no cgroup file system is mounted on " ROOT
-					 "; mount -t cgroup2 cgroup2 " ROOT);
+		return refuse(e, ENOENT,
+			      "no cgroup file system is mounted on " ROOT
+			      "; mount -t cgroup2 cgroup2 " ROOT);
 	return 0;
 }
 
@@ -221,7 +230,9 @@ int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, str
 		return rc;
 	struct cgroup found = { .v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC),
 				.v = arena_array(a, HIERARCHIES, sizeof(struct cgroup_dir)) };
-	struct search s = { .path = path, .relative = rc == CGROUP_RELATIVE, .a = a, .out = &found };
+	struct search s = {
+		.path = path, .relative = rc == CGROUP_RELATIVE, .a = a, .out = &found
+	};
 	if (!found.v)
 		return fail(e, ENOMEM, "list the cgroup hierarchies");
 	rc = add_all(&s, e);
@@ -260,7 +271,8 @@ static void recognize(struct search *s, struct cgroup_dir *d)
 	for (char *text = s->mounts.p ? arena_str(s->a, s->mounts.p) : NULL;
 	     text && mountinfo_next(&text, &m);) {
 		n = strlen(m.target);
-		if (strncmp(m.type, "cgroup", 6) || strncmp(d->path, m.target, n) || d->path[n] != '/')
+		if (strncmp(m.type, "cgroup", 6) || strncmp(d->path, m.target, n) ||
+		    d->path[n] != '/')
 			continue;
 		d->mount = n;
 		d->controllers = strcmp(m.type, "cgroup2") ? m.super : "";

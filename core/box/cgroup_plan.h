@@ -7,8 +7,9 @@
 
 /* What to do when the write does not go as it should. */
 enum {
-	LIMIT_DEFAULT = 1,    /* no such file: then it is so anyway */
-	LIMIT_OR_NEXT = 2,    /* no such file: the next write instead; there is one: the next is left out */
+	LIMIT_DEFAULT = 1, /* no such file: then it is so anyway */
+	LIMIT_OR_NEXT =
+		2, /* no such file: the next write instead; there is one: the next is left out */
 	LIMIT_AFTER_NEXT = 4, /* EINVAL: the next first, then this again */
 };
 

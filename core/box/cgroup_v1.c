@@ -30,11 +30,12 @@ void limit_v1_memory(const struct spec_resources *r, struct limit_plan *p)
 		swap = (struct opt_i64){ true, -1 };
 	/* Lowering goes memory first, raising both first: the kernel refuses memory above both. */
 	if (given(m->limit))
-		limit_add(p, "memory.limit", unlimited(m->limit) | (given(swap) ? LIMIT_AFTER_NEXT : 0),
+		limit_add(p, "memory.limit",
+			  unlimited(m->limit) | (given(swap) ? LIMIT_AFTER_NEXT : 0),
 			  "memory.limit_in_bytes", "%" PRId64, m->limit.v);
 	if (given(swap))
-		limit_add(p, "memory.swap", unlimited(swap), "memory.memsw.limit_in_bytes", "%" PRId64,
-			  swap.v);
+		limit_add(p, "memory.swap", unlimited(swap), "memory.memsw.limit_in_bytes",
+			  "%" PRId64, swap.v);
 	if (given(m->reservation))
 		limit_add(p, "memory.reservation", unlimited(m->reservation),
 			  "memory.soft_limit_in_bytes", "%" PRId64, m->reservation.v);
@@ -62,8 +63,8 @@ void limit_v1_cpu(const struct spec_resources *r, struct limit_plan *p)
 		limit_add(p, "cpu.burst", LIMIT_DEFAULT, "cpu.cfs_burst_us", "0");
 	/* A smaller period with the old quota may be more than the parent has. */
 	if (given_u(c->period))
-		limit_add(p, "cpu.period", given(c->quota) ? LIMIT_AFTER_NEXT : 0, "cpu.cfs_period_us",
-			  "%" PRIu64, c->period.v);
+		limit_add(p, "cpu.period", given(c->quota) ? LIMIT_AFTER_NEXT : 0,
+			  "cpu.cfs_period_us", "%" PRIu64, c->period.v);
 	if (given(c->quota))
 		limit_add(p, "cpu.quota", unlimited(c->quota), "cpu.cfs_quota_us", "%" PRId64,
 			  c->quota.v);
@@ -71,8 +72,9 @@ void limit_v1_cpu(const struct spec_resources *r, struct limit_plan *p)
 		limit_add(p, "cpu.burst", c->burst.v ? 0 : LIMIT_DEFAULT, "cpu.cfs_burst_us",
 			  "%" PRIu64, c->burst.v);
 	if (given_u(c->realtime_period))
-		limit_add(p, "cpu.realtimePeriod", given(c->realtime_runtime) ? LIMIT_AFTER_NEXT : 0,
-			  "cpu.rt_period_us", "%" PRIu64, c->realtime_period.v);
+		limit_add(p, "cpu.realtimePeriod",
+			  given(c->realtime_runtime) ? LIMIT_AFTER_NEXT : 0, "cpu.rt_period_us",
+			  "%" PRIu64, c->realtime_period.v);
 	if (given(c->realtime_runtime))
 		limit_add(p, "cpu.realtimeRuntime", 0, "cpu.rt_runtime_us", "%" PRId64,
 			  c->realtime_runtime.v);
@@ -124,16 +126,19 @@ void limit_v1_block_io(const struct spec_resources *r, struct limit_plan *p)
 		const struct spec_weight_device *d = &b->weight_device.v[i];
 		if (given_u(d->weight)) {
 			limit_add(p, "blockIO.weightDevice", LIMIT_OR_NEXT, "blkio.weight_device",
-				  "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor, d->weight.v);
+				  "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
+				  d->weight.v);
 			limit_add(p, "blockIO.weightDevice", 0, "blkio.bfq.weight_device",
-				  "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor, d->weight.v);
+				  "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
+				  d->weight.v);
 		}
 		if (given_u(d->leaf_weight))
 			limit_add(p, "blockIO.weightDevice", 0, "blkio.leaf_weight_device",
 				  "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
 				  d->leaf_weight.v);
 	}
-	throttle(&b->read_bps, "blockIO.throttleReadBpsDevice", "blkio.throttle.read_bps_device", p);
+	throttle(&b->read_bps, "blockIO.throttleReadBpsDevice", "blkio.throttle.read_bps_device",
+		 p);
 	throttle(&b->write_bps, "blockIO.throttleWriteBpsDevice", "blkio.throttle.write_bps_device",
 		 p);
 	throttle(&b->read_iops, "blockIO.throttleReadIOPSDevice", "blkio.throttle.read_iops_device",
@@ -193,12 +198,14 @@ void limit_rdma(const struct spec_resources *r, struct limit_plan *p)
 {
 	for (size_t i = 0; i < r->rdma.n; i++) {
 		const struct spec_rdma *d = &r->rdma.v[i];
-		const char *handles = d->hca_handles.set ?
-					      arena_printf(p->a, " hca_handle=%" PRIu64, d->hca_handles.v) :
-					      "";
-		const char *objects = d->hca_objects.set ?
-					      arena_printf(p->a, " hca_object=%" PRIu64, d->hca_objects.v) :
-					      "";
+		const char *handles = d->hca_handles.set
+					      ? arena_printf(p->a, " hca_handle=%" PRIu64,
+							     d->hca_handles.v)
+					      : "";
+		const char *objects = d->hca_objects.set
+					      ? arena_printf(p->a, " hca_object=%" PRIu64,
+							     d->hca_objects.v)
+					      : "";
 		if (handles && objects && (*handles || *objects))
 			limit_add(p, "rdma", 0, "rdma.max", "%s%s%s", d->key, handles, objects);
 	}

@@ -35,7 +35,8 @@ static void add_swap(const struct spec_memory *m, struct limit_plan *p)
 			     "so it cannot be below memory.limit";
 	} else {
 		int64_t v = m->swap.v - m->limit.v;
-		limit_add(p, "memory.swap", v ? 0 : LIMIT_DEFAULT, "memory.swap.max", "%" PRId64, v);
+		limit_add(p, "memory.swap", v ? 0 : LIMIT_DEFAULT, "memory.swap.max", "%" PRId64,
+			  v);
 	}
 }
 
@@ -68,10 +69,11 @@ void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p)
 	if (c->burst.set && c->quota.set)
 		limit_add(p, "cpu.burst", LIMIT_DEFAULT, "cpu.max.burst", "0");
 	if (given(c->quota) || given_u(c->period)) {
-		const char *quota = given(c->quota) && c->quota.v > 0 ?
-					    arena_printf(p->a, "%" PRId64, c->quota.v) :
-					    "max";
-		/* The period alone: the file takes a quota alone or both, so the quota of an update is kept by its caller. */
+		const char *quota = given(c->quota) && c->quota.v > 0
+					    ? arena_printf(p->a, "%" PRId64, c->quota.v)
+					    : "max";
+		/* The period alone: the file takes a quota alone or both, so the quota of an update
+		 * is kept by its caller. */
 		limit_add(p, given(c->quota) ? "cpu.quota" : "cpu.period",
 			  given(c->quota) && c->quota.v > 0 ? 0 : LIMIT_DEFAULT, "cpu.max",
 			  "%s %" PRIu64, quota ? quota : "max",
@@ -103,8 +105,8 @@ static void throttle(const struct spec_throttles *t, const char *field, const ch
 			limit_add(p, field, 0, "io.max", "%" PRId64 ":%" PRId64 " %s=%" PRIu64,
 				  d->major, d->minor, key, d->rate);
 		else
-			limit_add(p, field, LIMIT_DEFAULT, "io.max", "%" PRId64 ":%" PRId64 " %s=max",
-				  d->major, d->minor, key);
+			limit_add(p, field, LIMIT_DEFAULT, "io.max",
+				  "%" PRId64 ":%" PRId64 " %s=max", d->major, d->minor, key);
 	}
 }
 

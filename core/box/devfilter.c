@@ -1,4 +1,5 @@
-/* devfilter.c - which devices a container may use: rules made plain, and the BPF program that applies them on v2. */
+/* devfilter.c - which devices a container may use: rules made plain, and the BPF program that
+ * applies them on v2. */
 #include "box/devfilter.h"
 #include "base/file.h"
 
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 #define RULES_MAX 1024
-#define ANY (-1)
+#define ANY	  (-1)
 
 /* Always there: whoever can make nodes can use no more of them than the rest allows. */
 static const struct dev_rule usual[] = {
@@ -127,10 +128,11 @@ int devfilter_flatten(struct dev_rules *r, struct err *e)
 				continue;
 			devfilter_text(&rule, one);
 			devfilter_text(x, other);
-			return refuse(e, EINVAL,
-				      "linux.resources.devices: cgroup v1 cannot %s '%s' out of the "
-				      "larger '%s'",
-				      rule.allow ? "allow" : "deny", one, other);
+			return refuse(
+				e, EINVAL,
+				"linux.resources.devices: cgroup v1 cannot %s '%s' out of the "
+				"larger '%s'",
+				rule.allow ? "allow" : "deny", one, other);
 		}
 	}
 	size_t n = 0;
@@ -189,7 +191,8 @@ static void unless(struct program *p, unsigned reg, int32_t value, int left)
 	put(p, BPF_JMP | BPF_JNE | BPF_K, reg, 0, left, value);
 }
 
-/* From the last rule to the first, each decides about the kinds of access that no later one has decided. */
+/* From the last rule to the first, each decides about the kinds of access that no later one has
+ * decided. */
 static void add_rule(struct program *p, const struct dev_rule *r)
 {
 	int left = 4 + (r->major != ANY) + (r->minor != ANY); /* 4: below */
@@ -279,14 +282,15 @@ static int load_program(const struct bpf_insn *v, size_t n, struct err *e)
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
 				.insns = (uintptr_t)v,
 				.insn_cnt = (uint32_t)n,
-				.license = (uintptr_t) "Apache-2.0" };
+				.license = (uintptr_t)"Apache-2.0" };
 	int fd = bpf(BPF_PROG_LOAD, &attr);
 	if (fd >= 0)
 		return fd;
 	return fail(e, errno, "load the device filter of the cgroup into the kernel");
 }
 
-/* Those of before: an update's, or of whoever made the cgroup. Ours and theirs both had to agree. */
+/* Those of before: an update's, or of whoever made the cgroup. Ours and theirs both had to agree.
+ */
 static void detach_old(int dir, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
-/* devfilter.h - which devices a container may use: rules made plain, and the BPF program that applies them on v2. */
+/* devfilter.h - which devices a container may use: rules made plain, and the BPF program that
+ * applies them on v2. */
 #ifndef BOX_DEVFILTER_H
 #define BOX_DEVFILTER_H
 
@@ -17,20 +18,22 @@ struct dev_rule {
 	unsigned access;
 };
 
-/* What counts: whether everything not named is allowed, then exceptions in order; the last that fits decides. */
+/* What counts: whether everything not named is allowed, then exceptions in order; the last that
+ * fits decides. */
 struct dev_rules {
 	bool allow;
 	struct dev_rule *v;
 	size_t n;
 };
 
-/* From the spec's: what a rule for everything makes void is left out, the kernel's usual devices come last.
- * No rules at all deny everything else. -E2BIG, -EINVAL (a number that no device has). */
+/* From the spec's: what a rule for everything makes void is left out, the kernel's usual devices
+ * come last. No rules at all deny everything else. -E2BIG, -EINVAL (a number that no device has).
+ */
 int devfilter_rules(const struct spec_resources *r, struct arena *a, struct dev_rules *out,
 		    struct err *e);
 
-/* For v1, which knows exceptions of one kind only: takes away from them what later rules take back. A rule that takes back
- * part of an earlier one cannot be told to v1: -EINVAL. */
+/* For v1, which knows exceptions of one kind only: takes away from them what later rules take back.
+ * A rule that takes back part of an earlier one cannot be told to v1: -EINVAL. */
 int devfilter_flatten(struct dev_rules *r, struct err *e);
 
 /* As devices.allow and devices.deny of v1 take it: "c 1:3 rwm"; "a" for everything. */

@@ -18,8 +18,8 @@ struct mount_line {
 	const char *super; /* options of the file system */
 };
 
-/* The next line of *text, which is cut into strings and moved on; octal escapes are resolved. Lines that are not
- * as proc(5) says are skipped. False at the end. */
+/* The next line of *text, which is cut into strings and moved on; octal escapes are resolved. Lines
+ * that are not as proc(5) says are skipped. False at the end. */
 bool mountinfo_next(char **text, struct mount_line *out);
 
 /* Reads /proc/self/mountinfo. */

@@ -146,9 +146,10 @@ static int cpu_v1(const struct cgroup_dir *account, const struct cgroup_dir *cpu
 		const uint64_t tick = 1000000000 / USER_HZ;
 		rc = counters_read(account, "cpuacct.stat", a, &ticks);
 		out->total = number(account, "cpuacct.usage", 0);
-		out->user = number(account, "cpuacct.usage_user", counters_get(&ticks, "user") * tick);
-		out->kernel =
-			number(account, "cpuacct.usage_sys", counters_get(&ticks, "system") * tick);
+		out->user = number(account, "cpuacct.usage_user",
+				   counters_get(&ticks, "user") * tick);
+		out->kernel = number(account, "cpuacct.usage_sys",
+				     counters_get(&ticks, "system") * tick);
 		rc = rc < 0 ? rc : per_cpu(account, a, out);
 	}
 	if (rc == 0 && cpu && cpu->fd >= 0)
@@ -202,7 +203,8 @@ static int memory_v2(const struct cgroup_dir *d, struct arena *a, struct stats_m
 	int rc = counters_read(d, "memory.stat", a, &out->raw);
 	if (rc == 0)
 		rc = counters_read(d, "memory.events", a, &out->events);
-	out->usage = (struct stats_use){ number(d, "memory.current", 0), number(d, "memory.peak", 0),
+	out->usage = (struct stats_use){ number(d, "memory.current", 0),
+					 number(d, "memory.peak", 0),
 					 number(d, "memory.max", UINT64_MAX),
 					 counters_get(&out->events, "max") };
 	out->swap = (struct stats_use){ number(d, "memory.swap.current", 0),

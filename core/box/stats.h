@@ -34,15 +34,16 @@ struct stats_use {
 };
 struct stats_memory {
 	struct stats_use usage;
-	struct stats_use swap; /* v1: memory and swap together; v2: swap alone */
+	struct stats_use swap;		     /* v1: memory and swap together; v2: swap alone */
 	struct stats_use kernel, kernel_tcp; /* v1 only */
-	struct counters raw;	/* memory.stat */
-	struct counters events; /* v2: memory.events; v1: memory.oom_control */
+	struct counters raw;		     /* memory.stat */
+	struct counters events;		     /* v2: memory.events; v1: memory.oom_control */
 };
 
 struct stats_io {
 	uint64_t major, minor;
-	const char *op; /* Read, Write, Sync, Async, Discard, Total; v2: rbytes, wbytes, rios, ... */
+	const char
+		*op; /* Read, Write, Sync, Async, Discard, Total; v2: rbytes, wbytes, rios, ... */
 	uint64_t value;
 };
 struct stats_ios {
@@ -73,7 +74,8 @@ struct stats {
 /* What no controller of this machine counts is 0. */
 int stats_read(const struct cgroup *cg, struct arena *a, struct stats *out, struct err *e);
 
-/* The parsers, for tests: "key number" lines; "8:0 Read 12" lines; "8:0 rbytes=1 wios=2" lines. 0 or -ENOMEM. */
+/* The parsers, for tests: "key number" lines; "8:0 Read 12" lines; "8:0 rbytes=1 wios=2" lines. 0
+ * or -ENOMEM. */
 int counters_parse(char *text, struct arena *a, struct counters *out);
 int stats_parse_io(char *text, struct arena *a, struct stats_ios *out);
 

@@ -65,12 +65,13 @@ static int check_namespaces(const struct spec_linux *l, struct err *e)
 	for (size_t i = 0; i < l->namespaces.n; i++) {
 		const struct spec_namespace *n = &l->namespaces.v[i];
 		if (!one_of(n->type, types))
-			return refuse(e, EINVAL, "linux.namespaces[%zu].type: '%.40s' is unknown", i,
-				      n->type);
+			return refuse(e, EINVAL, "linux.namespaces[%zu].type: '%.40s' is unknown",
+				      i, n->type);
 		if (n->path && *n->path != '/')
-			return refuse(e, EINVAL,
-				      "linux.namespaces[%zu].path: '%.200s' is not an absolute path",
-				      i, n->path);
+			return refuse(
+				e, EINVAL,
+				"linux.namespaces[%zu].path: '%.200s' is not an absolute path", i,
+				n->path);
 		for (size_t k = 0; k < i; k++)
 			if (!strcmp(l->namespaces.v[k].type, n->type))
 				return refuse(e, EINVAL, "linux.namespaces[%zu]: %s is given twice",
@@ -101,26 +102,27 @@ static int check_user_namespace(const struct spec *s, struct err *e)
 	if (rc < 0 || !user || user->path)
 		return rc;
 	if (!s->linux_->uid_mappings.n)
-		return refuse(e, EINVAL,
-			      "linux.uidMappings: missing, with a new user namespace");
+		return refuse(e, EINVAL, "linux.uidMappings: missing, with a new user namespace");
 	if (!s->linux_->gid_mappings.n)
-		return refuse(e, EINVAL,
-			      "linux.gidMappings: missing, with a new user namespace");
+		return refuse(e, EINVAL, "linux.gidMappings: missing, with a new user namespace");
 	return 0;
 }
 
 /* A sysctl changes the whole machine unless its namespace is the container's own. */
 static int check_sysctls(const struct spec *s, struct err *e)
 {
-	static const char *const ipc[] = { "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
-					   "kernel.sem",    "kernel.shmall", "kernel.shmmax",
-					   "kernel.shmmni", "kernel.shm_rmid_forced", NULL };
+	static const char *const ipc[] = {
+		"kernel.msgmax", "kernel.msgmnb",	   "kernel.msgmni",
+		"kernel.sem",	 "kernel.shmall",	   "kernel.shmmax",
+		"kernel.shmmni", "kernel.shm_rmid_forced", NULL
+	};
 	for (size_t i = 0; i < s->linux_->sysctl.n; i++) {
 		char name[128];
 		const char *key = s->linux_->sysctl.v[i].key, *ns = NULL;
 		if (snprintf(name, sizeof(name), "%s", key) >= (int)sizeof(name))
 			return refuse(e, EINVAL, "linux.sysctl: '%.60s...' is too long", key);
-		/* net/ipv4/ip_forward and net.ipv4.ip_forward are one; a/b.c is a.b/c: the first rules. */
+		/* net/ipv4/ip_forward and net.ipv4.ip_forward are one; a/b.c is a.b/c: the first
+		 * rules. */
 		if (name[strcspn(name, "./")] == '/')
 			for (char *p = name; *p; p++)
 				*p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
@@ -137,9 +139,10 @@ static int check_sysctls(const struct spec *s, struct err *e)
 				      "linux.sysctl: %s is the whole machine's, not a namespace's",
 				      key);
 		if (!spec_namespace(s, ns))
-			return refuse(e, EINVAL,
-				      "linux.sysctl: %s needs a %s namespace of the container's own",
-				      key, ns);
+			return refuse(
+				e, EINVAL,
+				"linux.sysctl: %s needs a %s namespace of the container's own", key,
+				ns);
 	}
 	return 0;
 }
@@ -180,12 +183,13 @@ static int check_devices(const struct spec_linux *l, struct err *e)
 	for (size_t i = 0; i < l->devices.n; i++) {
 		const struct spec_device *d = &l->devices.v[i];
 		if (!one_of(d->type, types))
-			return refuse(e, EINVAL, "linux.devices[%zu].type: '%.40s' is none of c b u p",
-				      i, d->type);
+			return refuse(e, EINVAL,
+				      "linux.devices[%zu].type: '%.40s' is none of c b u p", i,
+				      d->type);
 		if (*d->path != '/')
 			return refuse(e, EINVAL,
-				      "linux.devices[%zu].path: '%.200s' is not an absolute path", i,
-				      d->path);
+				      "linux.devices[%zu].path: '%.200s' is not an absolute path",
+				      i, d->path);
 	}
 	for (size_t i = 0; l->resources && i < l->resources->devices.n; i++) {
 		const struct spec_device_rule *d = &l->resources->devices.v[i];
@@ -194,18 +198,20 @@ static int check_devices(const struct spec_linux *l, struct err *e)
 				      "linux.resources.devices[%zu].type: '%.40s' is none of a b c",
 				      i, d->type);
 		if (d->access && d->access[strspn(d->access, "rwm")])
-			return refuse(e, EINVAL,
-				      "linux.resources.devices[%zu].access: '%.40s' is not of r w m",
-				      i, d->access);
+			return refuse(
+				e, EINVAL,
+				"linux.resources.devices[%zu].access: '%.40s' is not of r w m", i,
+				d->access);
 	}
 	return 0;
 }
 
 static int check_linux(const struct spec *s, struct err *e)
 {
-	static const char *const propagations[] = { "",	      "private", "rprivate",   "slave",
-						    "rslave", "shared",	 "rshared",    "unbindable",
-						    "runbindable", NULL };
+	static const char *const propagations[] = { "",	       "private",    "rprivate",
+						    "slave",   "rslave",     "shared",
+						    "rshared", "unbindable", "runbindable",
+						    NULL };
 	const struct spec_linux *l = s->linux_;
 	int rc = check_namespaces(l, e);
 	if (rc == 0)
@@ -245,14 +251,15 @@ static int check(const struct spec *s, struct err *e)
 	if (given(s->hostname) && !spec_namespace(s, "uts"))
 		return refuse(e, EINVAL, "hostname: needs a uts namespace of the container's own");
 	if (given(s->domainname) && !spec_namespace(s, "uts"))
-		return refuse(e, EINVAL, "domainname: needs a uts namespace of the container's own");
+		return refuse(e, EINVAL,
+			      "domainname: needs a uts namespace of the container's own");
 	if (s->hooks && (rc = check_all_hooks(s->hooks, e)) < 0)
 		return rc;
 	return check_linux(s, e);
 }
 
-/* "proc" as a destination is "/proc": the spec forbids it, runc lets it pass, configurations have it.
- * And "" is as good as absent. */
+/* "proc" as a destination is "/proc": the spec forbids it, runc lets it pass, configurations have
+ * it. And "" is as good as absent. */
 static int normalize(struct spec *s, struct arena *a, struct err *e)
 {
 	if (!s->linux_ && !(s->linux_ = arena_alloc(a, sizeof(*s->linux_))))

@@ -1,4 +1,5 @@
-/* spec.h - an OCI runtime configuration (config.json) as data. Field by field the runtime spec 1.2, Linux part. */
+/* spec.h - an OCI runtime configuration (config.json) as data. Field by field the runtime spec 1.2,
+ * Linux part. */
 #ifndef OCI_SPEC_H
 #define OCI_SPEC_H
 
@@ -9,7 +10,7 @@
 #include "base/list.h"
 
 #define SPEC_VERSION "1.2.0"
-#define SPEC_MAX ((size_t)4 << 20) /* bytes of a config.json; no real one is near */
+#define SPEC_MAX     ((size_t)4 << 20) /* bytes of a config.json; no real one is near */
 
 struct spec_capabilities {
 	struct strs bounding, effective, inheritable, permitted, ambient;
@@ -100,8 +101,8 @@ struct spec_hook_list {
 	size_t n;
 };
 struct spec_hooks {
-	struct spec_hook_list prestart, create_runtime, create_container, start_container, poststart,
-		poststop;
+	struct spec_hook_list prestart, create_runtime, create_container, start_container,
+		poststart, poststop;
 };
 
 struct spec_namespace {
@@ -267,7 +268,8 @@ struct spec {
 	struct spec_mounts mounts;
 	struct spec_hooks *hooks;
 	struct pairs annotations;
-	struct spec_linux *linux_; /* never NULL once parsed; -std=gnu11 has a macro of the plain name */
+	struct spec_linux
+		*linux_; /* never NULL once parsed; -std=gnu11 has a macro of the plain name */
 };
 
 /* The tables, for whoever needs a part of it alone (process.json, resources of `update`). */
@@ -276,10 +278,10 @@ extern const struct json_field spec_process_fields[];
 extern const struct json_field spec_resources_fields[];
 extern const struct json_field spec_mount_fields[];
 
-/* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is not absolute,
- * a mount without destination, an unknown namespace type, one given twice, ids out of range, ...
- * What runc accepts is accepted: "proc" as a destination becomes "/proc", "" as a namespace's path NULL. Messages name
- * the field: "process.args: missing". */
+/* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is
+ * not absolute, a mount without destination, an unknown namespace type, one given twice, ids out of
+ * range, ... What runc accepts is accepted: "proc" as a destination becomes "/proc", "" as a
+ * namespace's path NULL. Messages name the field: "process.args: missing". */
 int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
 	       struct err *e);
 
@@ -290,7 +292,8 @@ int spec_read(int dir, const char *name, struct arena *a, const struct spec **ou
 int spec_process_parse(const char *text, size_t len, struct arena *a,
 		       const struct spec_process **out, struct err *e);
 
-/* The default configuration, as `runc spec` prints it (rootless: with user namespace, for that uid and gid). */
+/* The default configuration, as `runc spec` prints it (rootless: with user namespace, for that uid
+ * and gid). */
 struct spec_default_options {
 	bool rootless;
 	uint32_t uid, gid;

@@ -5,52 +5,51 @@
 
 /* With ' for ", so that it can be read here too. */
 #define CAPS "['CAP_AUDIT_WRITE','CAP_KILL','CAP_NET_BIND_SERVICE']"
-#define START                                                                                  \
-	"{'ociVersion':'1.0.2-dev','process':{'terminal':true,'user':{'uid':0,'gid':0},"       \
-	"'args':['sh'],"                                                                       \
-	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',"          \
-	"'TERM=xterm'],'cwd':'/',"                                                             \
-	"'capabilities':{'bounding':" CAPS ",'effective':" CAPS ",'permitted':" CAPS           \
-	",'ambient':" CAPS "},"                                                                \
-	"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1024,'soft':1024}],"                        \
-	"'noNewPrivileges':true},"                                                             \
-	"'root':{'path':'rootfs','readonly':true},'hostname':'runc',"                          \
-	"'mounts':[{'destination':'/proc','type':'proc','source':'proc'},"                     \
-	"{'destination':'/dev','type':'tmpfs','source':'tmpfs',"                               \
+#define START                                                                            \
+	"{'ociVersion':'1.0.2-dev','process':{'terminal':true,'user':{'uid':0,'gid':0}," \
+	"'args':['sh'],"                                                                 \
+	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',"    \
+	"'TERM=xterm'],'cwd':'/',"                                                       \
+	"'capabilities':{'bounding':" CAPS ",'effective':" CAPS ",'permitted':" CAPS     \
+	",'ambient':" CAPS "},"                                                          \
+	"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1024,'soft':1024}],"                  \
+	"'noNewPrivileges':true},"                                                       \
+	"'root':{'path':'rootfs','readonly':true},'hostname':'runc',"                    \
+	"'mounts':[{'destination':'/proc','type':'proc','source':'proc'},"               \
+	"{'destination':'/dev','type':'tmpfs','source':'tmpfs',"                         \
 	"'options':['nosuid','strictatime','mode=755','size=65536k']},"
-#define PTS                                                                                    \
-	"{'destination':'/dev/pts','type':'devpts','source':'devpts',"                         \
+#define PTS                                                            \
+	"{'destination':'/dev/pts','type':'devpts','source':'devpts'," \
 	"'options':['nosuid','noexec','newinstance','ptmxmode=0666','mode=0620'"
-#define MIDDLE                                                                                 \
-	"]},{'destination':'/dev/shm','type':'tmpfs','source':'shm',"                          \
-	"'options':['nosuid','noexec','nodev','mode=1777','size=65536k']},"                    \
-	"{'destination':'/dev/mqueue','type':'mqueue','source':'mqueue',"                      \
+#define MIDDLE                                                              \
+	"]},{'destination':'/dev/shm','type':'tmpfs','source':'shm',"       \
+	"'options':['nosuid','noexec','nodev','mode=1777','size=65536k']}," \
+	"{'destination':'/dev/mqueue','type':'mqueue','source':'mqueue',"   \
 	"'options':['nosuid','noexec','nodev']},"
-#define SYS                                                                                    \
-	"{'destination':'/sys','type':'sysfs','source':'sysfs',"                               \
+#define SYS                                                      \
+	"{'destination':'/sys','type':'sysfs','source':'sysfs'," \
 	"'options':['nosuid','noexec','nodev','ro']},"
-#define SYS_BOUND                                                                              \
-	"{'destination':'/sys','type':'none','source':'/sys',"                                 \
+#define SYS_BOUND                                              \
+	"{'destination':'/sys','type':'none','source':'/sys'," \
 	"'options':['rbind','nosuid','noexec','nodev','ro']},"
-#define CGROUP                                                                                 \
-	"{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup',"                   \
+#define CGROUP                                                               \
+	"{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup'," \
 	"'options':['nosuid','noexec','nodev','relatime','ro']}],"
-#define END                                                                                    \
-	"'maskedPaths':['/proc/acpi','/proc/asound','/proc/kcore','/proc/keys',"               \
-	"'/proc/latency_stats','/proc/timer_list','/proc/timer_stats','/proc/sched_debug',"    \
-	"'/sys/firmware','/proc/scsi'],"                                                       \
-	"'readonlyPaths':['/proc/bus','/proc/fs','/proc/irq','/proc/sys',"                     \
+#define END                                                                                 \
+	"'maskedPaths':['/proc/acpi','/proc/asound','/proc/kcore','/proc/keys',"            \
+	"'/proc/latency_stats','/proc/timer_list','/proc/timer_stats','/proc/sched_debug'," \
+	"'/sys/firmware','/proc/scsi'],"                                                    \
+	"'readonlyPaths':['/proc/bus','/proc/fs','/proc/irq','/proc/sys',"                  \
 	"'/proc/sysrq-trigger']}}"
 
-static const char of_root[] =
-	START PTS ",'gid=5'" MIDDLE SYS CGROUP
+static const char of_root[] = START PTS
+	",'gid=5'" MIDDLE SYS CGROUP
 	"'linux':{'resources':{'devices':[{'allow':false,'access':'rwm'}]},"
 	"'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},"
 	"{'type':'mount'}]," END;
 
 /* No gid=5, which is not mapped; no network namespace, so sysfs cannot be mounted but bound. */
-static const char of_others[] =
-	START PTS MIDDLE SYS_BOUND CGROUP
+static const char of_others[] = START PTS MIDDLE SYS_BOUND CGROUP
 	"'linux':{'uidMappings':[{'containerID':0,'hostID':0,'size':1}],"
 	"'gidMappings':[{'containerID':0,'hostID':0,'size':1}],"
 	"'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'uts'},{'type':'mount'},"

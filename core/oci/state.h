@@ -20,7 +20,8 @@ enum status {
 const char *status_name(enum status s); /* "creating", "created", ... */
 int status_parse(const char *s);	/* -EINVAL */
 
-/* state.json. Versioned; replaced by rename. Whatever would outlive a crash is in it before it is made. */
+/* state.json. Versioned; replaced by rename. Whatever would outlive a crash is in it before it is
+ * made. */
 struct state {
 	int version; /* STATE_VERSION */
 	const char *id, *bundle, *oci_version, *engine;
@@ -45,22 +46,24 @@ struct state {
 	bool auto_remove; /* run --rm */
 };
 #define STATE_VERSION 1
-#define STATE_FILE "state.json"
+#define STATE_FILE    "state.json"
 
 extern const struct json_field state_fields[];
 
-/* The state file in directory dir. -ENOENT when there is none; a version from the future is refused by name. */
+/* The state file in directory dir. -ENOENT when there is none; a version from the future is refused
+ * by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
 
-/* Replaces it. With an exit status in it, it is on the disk before this returns: that must outlive the machine. What
- * else it tells of (processes, cgroups, mounts) goes when the machine goes: for those a rename is enough. */
+/* Replaces it. With an exit status in it, it is on the disk before this returns: that must outlive
+ * the machine. What else it tells of (processes, cgroups, mounts) goes when the machine goes: for
+ * those a rename is enough. */
 int state_save(int dir, const struct state *s, struct err *e);
 
 /* The same from its text. */
 int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e);
 
-/* The JSON that `runtime state` prints, as runc does: ociVersion, id, pid, status, bundle, rootfs, created,
- * annotations, owner. A stopped container's pid is 0. */
+/* The JSON that `runtime state` prints, as runc does: ociVersion, id, pid, status, bundle, rootfs,
+ * created, annotations, owner. A stopped container's pid is 0. */
 void state_write_oci(const struct state *s, const char *status, int indent, struct buf *out);
 
 /* The state that hooks get on stdin: ociVersion, id, status, pid, bundle, annotations. */

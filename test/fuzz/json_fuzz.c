@@ -1,4 +1,5 @@
-/* json_fuzz.c - foreign bytes as JSON of every type that a table can name, and as a string to be written. */
+/* json_fuzz.c - foreign bytes as JSON of every type that a table can name, and as a string to be
+ * written. */
 #include "base/arena.h"
 #include "base/json.h"
 
@@ -28,13 +29,20 @@ struct thing {
 };
 
 static const struct json_field fields[] = {
-	JSON(J_STR, thing, text, "s"),	     JSON(J_RAW, thing, raw, "r"),
-	JSON(J_I64, thing, i, "i"),	     JSON(J_U64, thing, u, "u"),
-	JSON(J_INT, thing, small, "n"),	     JSON(J_U32, thing, id, "d"),
-	JSON(J_BOOL, thing, yes, "b"),	     JSON(J_OPT_I64, thing, oi, "oi"),
-	JSON(J_OPT_U64, thing, ou, "ou"),    JSON(J_OPT_BOOL, thing, ob, "ob"),
-	JSON(J_STRS, thing, strs, "l"),	     JSON(J_U32S, thing, ids, "x"),
-	JSON(J_PAIRS, thing, pairs, "m"),    JSON(J_TIME, thing, when, "t"),
+	JSON(J_STR, thing, text, "s"),
+	JSON(J_RAW, thing, raw, "r"),
+	JSON(J_I64, thing, i, "i"),
+	JSON(J_U64, thing, u, "u"),
+	JSON(J_INT, thing, small, "n"),
+	JSON(J_U32, thing, id, "d"),
+	JSON(J_BOOL, thing, yes, "b"),
+	JSON(J_OPT_I64, thing, oi, "oi"),
+	JSON(J_OPT_U64, thing, ou, "ou"),
+	JSON(J_OPT_BOOL, thing, ob, "ob"),
+	JSON(J_STRS, thing, strs, "l"),
+	JSON(J_U32S, thing, ids, "x"),
+	JSON(J_PAIRS, thing, pairs, "m"),
+	JSON(J_TIME, thing, when, "t"),
 	JSON_SUB(J_PTR, thing, ptr, "p", fields, thing),
 	JSON_SUB(J_LIST, thing, list, "a", fields, thing),
 	JSON_SUB(J_DICT, thing, dict, "o", fields, thing),

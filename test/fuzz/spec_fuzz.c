@@ -1,4 +1,5 @@
-/* spec_fuzz.c - foreign bytes as config.json: what is accepted can be written, and reads back as the same. */
+/* spec_fuzz.c - foreign bytes as config.json: what is accepted can be written, and reads back as
+ * the same. */
 #include "base/arena.h"
 #include "box/cgroup.h"
 #include "box/cgroup_inner.h"

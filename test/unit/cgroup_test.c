@@ -37,7 +37,8 @@ static void a_path_cannot_leave_its_hierarchy(void)
 	is_str(path_of("/a/../../b", a), "linux.cgroupsPath: '/a/../../b' has '..' in it");
 	is_str(path_of("..", a), "linux.cgroupsPath: '..' has '..' in it");
 	is_str(path_of("/", a), "linux.cgroupsPath: '/' names no cgroup of its own");
-	is_str(path_of("x.slice:p:../b", a), "linux.cgroupsPath: 'x.slice:p:../b' has no name for the scope");
+	is_str(path_of("x.slice:p:../b", a),
+	       "linux.cgroupsPath: 'x.slice:p:../b' has no name for the scope");
 	is_str(path_of("/a/..b", a), "/a/..b");
 }
 
@@ -49,7 +50,8 @@ static void the_systemd_form_becomes_slices_and_a_scope(void)
 	is_str(path_of(":cri:x", a), "/system.slice/cri-x.scope");
 	is_str(path_of("-.slice::x", a), "/x.scope");
 	is_str(path_of("m.slice:p:x.slice", a), "/m.slice/x.slice");
-	is_str(path_of("a--b.slice:p:x", a), "linux.cgroupsPath: 'a--b.slice' is not the name of a slice");
+	is_str(path_of("a--b.slice:p:x", a),
+	       "linux.cgroupsPath: 'a--b.slice' is not the name of a slice");
 	is_str(path_of("a:p:x", a), "linux.cgroupsPath: 'a' is not the name of a slice");
 }
 
@@ -112,7 +114,8 @@ static void memory_is_told_to_both_kinds(void)
 	m = (struct spec_memory){ .limit = { true, -1 } };
 	is_str(plan("memory", false, &r, a), "memory.limit_in_bytes=-1 (default) (after), "
 					     "memory.memsw.limit_in_bytes=-1 (default)");
-	is_str(plan("memory", true, &r, a), "memory.max=max (default), memory.swap.max=max (default)");
+	is_str(plan("memory", true, &r, a),
+	       "memory.max=max (default), memory.swap.max=max (default)");
 	m = (struct spec_memory){ .reservation = { true, 5 }, .swappiness = { true, 0 } };
 	is_str(plan("memory", false, &r, a), "memory.soft_limit_in_bytes=5, memory.swappiness=0");
 	is_str(plan("memory", true, &r, a), "memory.low=5");
@@ -153,12 +156,14 @@ static void pids_and_io_are_told_to_both_kinds(void)
 {
 	auto_arena *a = arena_new(1 << 20);
 	struct spec_throttle t = { 8, 16, 1000 };
-	struct spec_block_io b = { .weight = { true, 500 }, .read_bps = { &t, 1 }, .write_iops = { &t, 1 } };
+	struct spec_block_io b = { .weight = { true, 500 },
+				   .read_bps = { &t, 1 },
+				   .write_iops = { &t, 1 } };
 	struct spec_resources r = { .pids_limit = { true, 7 }, .block_io = &b };
 	is_str(plan("pids", false, &r, a), "pids.max=7");
-	is_str(plan("blkio", false, &r, a),
-	       "blkio.weight=500 (or), blkio.bfq.weight=500, "
-	       "blkio.throttle.read_bps_device=8:16 1000, blkio.throttle.write_iops_device=8:16 1000");
+	is_str(plan("blkio", false, &r, a), "blkio.weight=500 (or), blkio.bfq.weight=500, "
+					    "blkio.throttle.read_bps_device=8:16 1000, "
+					    "blkio.throttle.write_iops_device=8:16 1000");
 	is_str(plan("blkio", true, &r, a), "io.bfq.weight=500 (or), io.weight=4950, "
 					   "io.max=8:16 rbps=1000, io.max=8:16 wiops=1000");
 	r.pids_limit.v = -1;

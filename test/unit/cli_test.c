@@ -69,20 +69,36 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 static const struct options start = { .count = 5 };
-static const struct command plain = { .name = "plain",	.help = "does it",  .opts = opts,
+static const struct command plain = { .name = "plain",
+				      .help = "does it",
+				      .opts = opts,
 				      .opts_size = sizeof(struct options),
-				      .defaults = &start, .min_args = 1, .max_args = 2, .run = run,
+				      .defaults = &start,
+				      .min_args = 1,
+				      .max_args = 2,
+				      .run = run,
 				      .args = "A [B]" };
-static const struct command rest = { .name = "rest",	     .help = "does it", .opts = opts,
-				     .opts_size = sizeof(struct options), .max_args = -1, .run = run };
+static const struct command rest = { .name = "rest",
+				     .help = "does it",
+				     .opts = opts,
+				     .opts_size = sizeof(struct options),
+				     .max_args = -1,
+				     .run = run };
 static const struct command subs[] = {
-	{ .name = "one", .help = "first", .opts = opts, .opts_size = sizeof(struct options),
-	  .max_args = -1, .run = run },
+	{ .name = "one",
+	  .help = "first",
+	  .opts = opts,
+	  .opts_size = sizeof(struct options),
+	  .max_args = -1,
+	  .run = run },
 	{ .name = "bad", .help = "fails", .run = refuse_all, .failure = 125 },
 	{ 0 },
 };
-static const struct command top = { .name = "top", .help = "has more", .opts = opts,
-				    .opts_size = sizeof(struct options), .before = before,
+static const struct command top = { .name = "top",
+				    .help = "has more",
+				    .opts = opts,
+				    .opts_size = sizeof(struct options),
+				    .before = before,
 				    .sub = subs };
 
 /* Calls with words separated by spaces. */
@@ -185,10 +201,10 @@ static void sizes_are_read_and_shown(void)
 	static const struct {
 		const char *text;
 		int64_t bytes;
-	} good[] = { { "4096", 4096 },	{ "64m", 64 << 20 }, { "1GiB", 1 << 30 }, { "1.5k", 1536 },
-		     { "-1", -1 },	{ "10b", 10 },	     { "2KB", 2048 },	  { "0", 0 } };
-	static const char *const bad[] = { "", "m", "12x", "1kib3", "--1", "1e3", "9999999999g", "nan",
-					   "-2", "1bb" };
+	} good[] = { { "4096", 4096 }, { "64m", 64 << 20 }, { "1GiB", 1 << 30 }, { "1.5k", 1536 },
+		     { "-1", -1 },     { "10b", 10 },	    { "2KB", 2048 },	 { "0", 0 } };
+	static const char *const bad[] = { "",	  "m",		 "12x", "1kib3", "--1",
+					   "1e3", "9999999999g", "nan", "-2",	 "1bb" };
 	char text[32];
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		int64_t n = 0;

@@ -4,7 +4,10 @@
 #include "box/devfilter.h"
 
 #define ALL { .allow = false, .access = "rwm" }
-#define SOME(v_) { .devices = { (v_), sizeof(v_) / sizeof((v_)[0]) } }
+#define SOME(v_)                                                 \
+	{                                                        \
+		.devices = {(v_), sizeof(v_) / sizeof((v_)[0]) } \
+	}
 
 /* What the program says to a request: type b or c, access of "rwm". */
 static bool asks(struct dev_rules *r, char type, int major, int minor, const char *access)
@@ -150,8 +153,9 @@ static void what_v1_cannot_express_is_refused(void)
 	struct err e = { 0 };
 	is_int(devfilter_rules(&spec, a, &r, NULL), 0);
 	is_int(devfilter_flatten(&r, &e), -EINVAL);
-	is_str(e.msg, "linux.resources.devices: cgroup v1 cannot deny 'c 10:229 w' out of the larger "
-		      "'c 10:* rwm'");
+	is_str(e.msg,
+	       "linux.resources.devices: cgroup v1 cannot deny 'c 10:229 w' out of the larger "
+	       "'c 10:* rwm'");
 }
 
 static void numbers_that_no_device_has_are_refused(void)

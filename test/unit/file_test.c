@@ -145,13 +145,13 @@ static void fds_close_themselves_and_keep_errno(void)
 	is_int(kept, -1);
 }
 
-#define in_fresh_directory(fact_)                                             \
-	do {                                                                  \
-		char name[] = "/tmp/coracle-file-XXXXXX";                     \
+#define in_fresh_directory(fact_)                                                          \
+	do {                                                                               \
+		char name[] = "/tmp/coracle-file-XXXXXX";                                  \
 		dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1; \
-		test(fact_);                                                  \
-		close(dir);                                                   \
-		tree_remove(AT_FDCWD, name, NULL);                            \
+		test(fact_);                                                               \
+		close(dir);                                                                \
+		tree_remove(AT_FDCWD, name, NULL);                                         \
 	} while (0)
 
 int main(void)

@@ -87,7 +87,8 @@ static const char *refusal(const char *text)
 static void every_type_is_read_and_written(void)
 {
 	static const char text[] =
-		"{'name':'a\\\"\\\\\\n\\u00e9','big':-5,'huge':7,'small':-1,'id':4294967295,'yes':true,"
+		"{'name':'a\\\"\\\\\\n\\u00e9','big':-5,'huge':7,'small':-1,'id':4294967295,"
+		"'yes':true,"
 		"'maybe':false,'number':0,'list':['x',''],'ids':[1,2],'map':{'k':'v','':'e'},"
 		"'inner':{'name':'i'},'things':[{'small':1},{}],'raw':{'any':[1,null]},"
 		"'when':'2026-01-02T03:04:05.000000006Z'}";
@@ -213,7 +214,8 @@ static void strings_are_escaped(void)
 {
 	auto_buf b = { 0 };
 	json_string(&b, "\x01\x7f\xff\xc0\x80\xf0\x9f\x98\x80\0z", 11);
-	is_str(b.p, "\"\\u0001\\u007f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\\u0000z\"");
+	is_str(b.p,
+	       "\"\\u0001\\u007f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\\u0000z\"");
 }
 
 static void indents_are_spaces_or_tabs(void)

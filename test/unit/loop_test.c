@@ -95,7 +95,8 @@ static void fds_travel_with_a_message(void)
 {
 	int pair[2], p[2], got[FDPASS_MAX];
 	char text[8] = "", out[2];
-	ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 && pipe2(p, O_CLOEXEC) == 0);
+	ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 &&
+	   pipe2(p, O_CLOEXEC) == 0);
 	is_int(fd_send(pair[0], "hi", 2, p, 2), 0);
 	is_int(fd_receive(pair[1], text, sizeof(text), got), 2);
 	is_str(text, "hi");

@@ -5,10 +5,11 @@
 
 static void lines_are_cut_into_their_fields(void)
 {
-	char text[] = "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 shared:2 - ext3 /dev/ro\\134ot "
-		      "rw,errors=continue\n"
-		      "this is no line\n"
-		      "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu";
+	char text[] =
+		"36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 shared:2 - ext3 /dev/ro\\134ot "
+		"rw,errors=continue\n"
+		"this is no line\n"
+		"32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu";
 	char *at = text;
 	struct mount_line m;
 	ok(mountinfo_next(&at, &m));

@@ -64,7 +64,8 @@ static void signals_have_names_and_numbers(void)
 	is_int(signal_parse("RTMIN+3"), 37);
 	is_int(signal_parse("RTMAX-14"), 50);
 	is_int(signal_parse("SIGRTMAX"), 64);
-	static const char *const bad[] = { "", "SIG", "0", "65", "-9", "9x", "NONE", "RTMIN+31",
+	static const char *const bad[] = { "",	     "SIG",	"0",	      "65",
+					   "-9",     "9x",	"NONE",	      "RTMIN+31",
 					   "RTMIN+", "RTMAX+1", "SIGSIGTERM", " 9" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (signal_parse(bad[i]) != -EINVAL)

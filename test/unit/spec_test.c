@@ -6,10 +6,10 @@
 
 #include <fcntl.h>
 
-#define NS "'namespaces':[{'type':'mount'},{'type':'uts'},{'type':'pid'}]"
+#define NS	"'namespaces':[{'type':'mount'},{'type':'uts'},{'type':'pid'}]"
 #define PROCESS "'process':{'args':['sh'],'cwd':'/'}"
-#define ROOT "'root':{'path':'rootfs'}"
-#define REST ROOT ",'linux':{" NS "}"
+#define ROOT	"'root':{'path':'rootfs'}"
+#define REST	ROOT ",'linux':{" NS "}"
 
 /* Parses text with ' for "; the code, and the message in msg. */
 static int parse(const char *text, struct arena *a, const struct spec **out, struct err *e)
@@ -73,8 +73,7 @@ static void namespaces_are_known_and_given_once(void)
 	is_str(refusal("{" PROCESS "," ROOT
 		       ",'linux':{'namespaces':[{'type':'pid'},{'type':'pid','path':'/x'}]}}"),
 	       "linux.namespaces[1]: pid is given twice");
-	is_str(refusal("{" PROCESS "," ROOT
-		       ",'linux':{'namespaces':[{'type':'pid','path':'x'}]}}"),
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'pid','path':'x'}]}}"),
 	       "linux.namespaces[0].path: 'x' is not an absolute path");
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'user'}]}}"),
 	       "linux.uidMappings: missing, with a new user namespace");
@@ -100,7 +99,8 @@ static void a_sysctl_of_the_whole_machine_is_refused(void)
 	       "linux.sysctl: vm.swappiness is the whole machine's, not a namespace's");
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'sysctl':{'net.ipv4.ip_forward':'1'}," NS
 		       "}}"),
-	       "linux.sysctl: net.ipv4.ip_forward needs a network namespace of the container's own");
+	       "linux.sysctl: net.ipv4.ip_forward needs a network namespace of the "
+	       "container's own");
 	is_str(refusal("{" PROCESS "," ROOT
 		       ",'linux':{'sysctl':{'net/ipv4/conf/eth0.1/forwarding':'1'},"
 		       "'namespaces':[{'type':'network'}]}}"),

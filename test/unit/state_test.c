@@ -35,7 +35,8 @@ static void every_field_survives_saving_and_reading(void)
 		"'ownerKind':'shim','rootfs':'/b/rootfs','cgroups':['/sys/fs/cgroup/x'],"
 		"'mounts':['/m'],'namespaces':['pid'],'image':'busybox','log':'/l',"
 		"'annotations':{'a':'b'},"
-		"'created':'2026-01-02T03:04:05.000000006Z','started':'2026-01-02T03:04:05.100000000Z',"
+		"'created':'2026-01-02T03:04:05.000000006Z',"
+		"'started':'2026-01-02T03:04:05.100000000Z',"
 		"'finished':'2026-01-02T03:04:05.200000000Z','hasExit':true,'exitCode':137,"
 		"'exitSignal':9,'oom':true,'autoRemove':true}";
 	auto_arena *a = arena_new(1 << 20);
