@@ -1,0 +1,447 @@
+#!/usr/bin/env bats
+# 10-run.bats - the standalone side: run, ps, logs, exec, stop, wait, rm.
+
+load helper
+
+setup() {
+	private_setup
+}
+
+teardown() {
+	private_teardown
+}
+
+# value NAME - of a row that hello printed.
+value() {
+	sed -n "s/^  $1  *//p" <<< "$output"
+}
+
+@test "run_without_an_image_says_hello_and_succeeds" {
+	run -0 c run
+	[ "${lines[0]}" = "Hello from Coracle 0.1.0." ]
+	[ "$(value pid)" = "1, of 1 process in sight" ]
+	[ -z "$(ls -A "$STATE")" ]
+}
+
+@test "hello_tells_the_truth_about_its_box" {
+	run -0 c run --name "$(cid a)" --rm -m 48m --cpus 0.5 --pids-limit 21 --hostname inside
+	[ "$(value hostname)" = inside ]
+	[[ "$(value root)" == "tmpfs, read-only;"* ]]
+	[ "$(value network)" = lo ]
+	[ "$(value memory)" = "at most 48 MiB" ]
+	[ "$(value cpus)" = "at most 0.5" ]
+	[ "$(value processes)" = "at most 21" ]
+	[ "$(value capabilities)" = none ]
+	[ "$(value seccomp)" = filter ]
+	[ "$(value "new privileges")" = never ]
+	[[ "$(value start)" =~ ^[0-9]+\.[0-9]\ ms ]]
+	assert_gone "$(cid a)"
+}
+
+@test "hello_is_in_namespaces_of_its_own" {
+	run -0 c run
+	local ns
+	for ns in pid mnt net ipc uts cgroup; do
+		local inside outside
+		inside=$(value namespaces | tr ' ' '\n' | sed -n "s/^$ns://p")
+		outside=$(stat -Lc %i /proc/self/ns/$ns)
+		[ -n "$inside" ]
+		[ "$inside" != "$outside" ]
+	done
+}
+
+@test "hello_outside_sees_that_it_is_not_in_a_box" {
+	run -0 "$CORACLE" hello
+	[ "$(value seccomp)" = off ]
+	[ "$(value pid | cut -d, -f1)" != 1 ]
+}
+
+@test "the_exit_status_is_the_containers" {
+	run -0 box --rm -- true
+	run -7 box --rm -- sh -c 'exit 7'
+	run -255 box --rm -- sh -c 'exit 255'
+}
+
+@test "a_container_killed_by_a_signal_gives_128_and_the_signal" {
+	fifo up
+	box --name "$(cid k)" -v "$SYNC:/sync" -- sh -c 'echo up > /sync/up; exec sleep 1000' &
+	local pid=$!
+	read -r _ < "$SYNC/up"
+	c kill "$(cid k)"
+	run -137 wait $pid
+}
+
+@test "a_command_that_is_not_there_is_127_and_named" {
+	run -127 box --rm --name "$(cid n)" -- nosuchcommand
+	[[ "$output" == *nosuchcommand* ]]
+	[ "${#lines[@]}" = 1 ]
+	assert_gone "$(cid n)"
+	run -127 box --rm --name "$(cid n)" -- /bin/nosuchcommand
+	assert_gone "$(cid n)"
+}
+
+@test "a_command_that_cannot_be_executed_is_126" {
+	run -126 box --rm --name "$(cid n)" -- /etc/passwd
+	[[ "$output" == *"/etc/passwd"* ]]
+	run -126 box --rm --name "$(cid n)" -- /etc
+	assert_gone "$(cid n)"
+}
+
+@test "signals_are_passed_on" {
+	local sig
+	for sig in TERM INT HUP QUIT USR1 USR2; do
+		rm -f "$SYNC/up"
+		fifo up
+		# In the background a shell has INT and QUIT ignored: env sets them back.
+		env --default-signal "$CORACLE" run --root "$STATE" --rm --name "$(cid s)" -v "$SYNC:/sync" \
+			--rootfs "$ROOTFS" sh -c \
+			"trap 'echo got $sig; exit 43' $sig; echo up > /sync/up; while :; do read x < /sync/never; done" \
+			> "$BATS_TEST_TMPDIR/out" &
+		local pid=$!
+		[ -p "$SYNC/never" ] || fifo never
+		read -r _ < "$SYNC/up"
+		kill -s "$sig" $pid
+		run -43 wait $pid
+		[ "$(cat "$BATS_TEST_TMPDIR/out")" = "got $sig" ]
+		assert_gone "$(cid s)"
+	done
+}
+
+@test "stdin_comes_with_interactive_and_not_without" {
+	run -0 bash -c "echo data | '$CORACLE' run --root '$STATE' --rm -i --rootfs '$ROOTFS' cat"
+	[ "$output" = data ]
+	run -0 bash -c "echo data | '$CORACLE' run --root '$STATE' --rm --rootfs '$ROOTFS' cat"
+	[ "$output" = "" ]
+}
+
+@test "stdout_and_stderr_stay_apart" {
+	box --rm -- sh -c 'echo out; echo err >&2' > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err"
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = out ]
+	[ "$(cat "$BATS_TEST_TMPDIR/err")" = err ]
+}
+
+@test "a_terminal_is_a_terminal_of_our_size" {
+	run -0 script -qec "stty rows 33 cols 77; '$CORACLE' run --root '$STATE' --rm -it --rootfs '$ROOTFS' \
+		sh -c 'tty; stty size'" /dev/null
+	[[ "$output" == *"/dev/pts/0"* ]]
+	[[ "$output" == *"33 77"* ]]
+}
+
+@test "our_terminal_is_as_it_was_after_a_run" {
+	run -0 script -qec "stty -g > '$BATS_TEST_TMPDIR/before'; '$CORACLE' run --root '$STATE' --rm -it \
+		--rootfs '$ROOTFS' sh -c 'exit 3'; echo status \$?; stty -g > '$BATS_TEST_TMPDIR/after'" /dev/null
+	[[ "$output" == *"status 3"* ]]
+	cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "a_terminal_without_one_of_ours_ends_with_its_input" {
+	run -0 bash -c "echo hello | '$CORACLE' run --root '$STATE' --rm -it --rootfs '$ROOTFS' cat"
+	[[ "$output" == *hello* ]]
+}
+
+@test "environment_directory_user_and_hostname_are_as_asked_for" {
+	printf '# a comment\nONE=1\nTWO=2 words\n' > "$BATS_TEST_TMPDIR/env"
+	FROM_US=ours run -0 box --rm -e TWO=two -e FROM_US --env-file "$BATS_TEST_TMPDIR/env" -w /tmp -u worker \
+		--hostname place -- sh -c 'echo $ONE $TWO $FROM_US; pwd; id -u; id -G; hostname'
+	[ "${lines[0]}" = "1 two ours" ]
+	[ "${lines[1]}" = /tmp ]
+	[ "${lines[2]}" = 1000 ]
+	[ "${lines[3]}" = "1000 2000" ]
+	[ "${lines[4]}" = place ]
+}
+
+@test "limits_are_the_kernels" {
+	run -0 box --rm -m 32m --pids-limit 17 -- sh -c \
+		'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max
+		cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max'
+	[ "${lines[0]}" = 33554432 ]
+	[ "${lines[1]}" = 17 ]
+}
+
+@test "a_volume_shows_the_hosts_files_and_ro_keeps_them" {
+	mkdir "$BATS_TEST_TMPDIR/vol"
+	echo there > "$BATS_TEST_TMPDIR/vol/file"
+	run -0 box --rm -v "$BATS_TEST_TMPDIR/vol:/mnt/deep/vol" -- sh -c 'cat /mnt/deep/vol/file; echo new > /mnt/deep/vol/new'
+	[ "$output" = there ]
+	[ "$(cat "$BATS_TEST_TMPDIR/vol/new")" = new ]
+	run -1 box --rm -v "$BATS_TEST_TMPDIR/vol:/vol:ro" -- sh -c 'echo bad > /vol/file'
+	[[ "$output" == *"Read-only file system"* ]]
+	run -0 box --rm --mount "type=bind,src=$BATS_TEST_TMPDIR/vol,dst=/vol,readonly" -- cat /vol/file
+	rmdir "$ROOTFS/mnt/deep/vol" "$ROOTFS/mnt/deep" "$ROOTFS/mnt" "$ROOTFS/vol"
+}
+
+@test "a_volume_that_is_not_there_is_refused_by_name" {
+	run -125 box --rm --name "$(cid v)" -v /no/such/place:/x -- true
+	[[ "$output" == *"/no/such/place"* ]]
+	assert_gone "$(cid v)"
+}
+
+@test "a_tmpfs_is_empty_and_writable_on_a_read_only_root" {
+	run -0 box --rm --read-only --tmpfs /tmp:size=1m -- sh -c \
+		'echo x > /tmp/x && cat /tmp/x; echo y > /y 2>/dev/null || echo refused; grep " /tmp tmpfs" /proc/mounts'
+	[ "${lines[0]}" = x ]
+	[ "${lines[1]}" = refused ]
+	[[ "${lines[2]}" == *size=1024k* ]]
+}
+
+@test "capabilities_are_added_and_dropped" {
+	run -0 box --rm -- grep CapEff /proc/self/status
+	[[ "$output" == *00000000800405fb* ]]
+	run -0 box --rm --cap-drop all -- grep CapEff /proc/self/status
+	[[ "$output" == *0000000000000000* ]]
+	run -0 box --rm --cap-drop ALL --cap-add net_raw -- grep CapEff /proc/self/status
+	[[ "$output" == *0000000000002000* ]]
+	run -125 box --rm --cap-add nonsense -- true
+	[[ "$output" == *nonsense* ]]
+}
+
+@test "dangerous_calls_are_refused_unless_unconfined" {
+	run -1 box --rm --cap-add sys_admin --security-opt seccomp=unconfined -- sh -c 'unshare -m true && exit 1'
+	run -1 box --rm -- unshare -U true
+	[[ "$output" == *"not permitted"* ]]
+	run -0 box --rm -- sh -c 'grep -q "Seccomp:.2" /proc/self/status'
+	run -0 box --rm --security-opt seccomp=unconfined -- sh -c 'grep -q "Seccomp:.0" /proc/self/status'
+}
+
+@test "a_seccomp_profile_of_ones_own_is_used" {
+	echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],
+		"action":"SCMP_ACT_ERRNO","errnoRet":95}]}' > "$BATS_TEST_TMPDIR/profile"
+	run -1 box --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" -- mkdir /tmp/x
+	[[ "$output" == *"not supported"* ]]
+	echo '{"nothing":1}' > "$BATS_TEST_TMPDIR/profile"
+	run -125 box --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" -- true
+	[[ "$output" == *defaultAction* ]]
+}
+
+@test "the_network_is_a_loopback_that_is_up_or_the_hosts" {
+	run -0 box --rm -- cat /proc/net/dev
+	[ "$(grep -c : <<< "$output")" = 1 ]
+	run -0 box --rm -- ip -o link show lo
+	[[ "$output" == *UP* ]]
+	run -0 box --rm --network host -- readlink /proc/self/ns/net
+	[ "$output" = "$(readlink /proc/self/ns/net)" ]
+	run -125 box --rm --network bridge -- true
+	[[ "$output" == *bridge* ]]
+}
+
+@test "a_detached_container_outlives_its_caller_and_its_log_is_kept" {
+	fifo up
+	fifo go
+	local id
+	id=$(cid d)
+	# The caller is a session of its own that is gone when the container still waits.
+	run -0 setsid -w bash -c "'$CORACLE' run --root '$STATE' -d --name '$id' -v '$SYNC:/sync' --rootfs '$ROOTFS' \
+		sh -c 'echo first; echo wrong >&2; echo up > /sync/up; read x < /sync/go; echo second; exit 9'"
+	[ "$output" = "$id" ]
+	read -r _ < "$SYNC/up"
+	run -0 c ps -q
+	[ "$output" = "$id" ]
+	echo go > "$SYNC/go"
+	run -0 c wait "$id"
+	[ "$output" = 9 ]
+	c logs "$id" > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err"
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = $'first\nsecond' ]
+	[ "$(cat "$BATS_TEST_TMPDIR/err")" = wrong ]
+	run -0 c logs --tail 1 "$id"
+	[ "$output" = second ]
+	run -0 c ps -a
+	[[ "${lines[1]}" == "$id"*"exited (9)"* ]]
+	run -0 c rm "$id"
+	assert_gone "$id"
+}
+
+@test "the_monitor_keeps_nothing_of_its_caller" {
+	exec 7> "$BATS_TEST_TMPDIR/held"
+	run -0 box -d --name "$(cid f)" -- sleep 1000
+	exec 7>&-
+	local monitor session
+	monitor=$(field "$(cid f)" owner)
+	! ls -l "/proc/$monitor/fd" | grep -F "$BATS_TEST_TMPDIR/held"
+	session=$(awk '{ print $6 }' "/proc/$monitor/stat")
+	[ "$session" = "$monitor" ]
+	[ "$(readlink "/proc/$monitor/fd/0")" = /dev/null ]
+	[ "$(readlink "/proc/$monitor/cwd")" = / ]
+	run -0 c rm -f "$(cid f)"
+	assert_gone "$(cid f)"
+}
+
+@test "a_detached_container_that_cannot_start_says_why" {
+	run -127 box -d --name "$(cid x)" -- nosuchcommand
+	[[ "$output" == *nosuchcommand* ]]
+	assert_gone "$(cid x)"
+}
+
+@test "every_byte_of_a_large_output_is_in_the_log" {
+	run -0 box -d --name "$(cid b)" -- sh -c 'seq 1 200000; head -c 100000 /dev/zero | tr "\0" x; printf end'
+	[ "$(c wait "$(cid b)")" = 0 ]
+	{ seq 1 200000; head -c 100000 /dev/zero | tr '\0' x; printf end; } > "$BATS_TEST_TMPDIR/want"
+	c logs "$(cid b)" > "$BATS_TEST_TMPDIR/got"
+	cmp "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+	c rm "$(cid b)"
+}
+
+@test "logs_follow_until_the_container_ends" {
+	fifo go
+	fifo log
+	box -d --name "$(cid f)" -v "$SYNC:/sync" -- sh -c 'echo one; read x < /sync/go; echo two'
+	c logs -f "$(cid f)" > "$SYNC/log" &
+	local pid=$!
+	exec 8< "$SYNC/log"
+	read -r line <&8
+	[ "$line" = one ]
+	echo go > "$SYNC/go"
+	read -r line <&8
+	[ "$line" = two ]
+	! read -r line <&8
+	exec 8<&-
+	wait $pid
+	c rm "$(cid f)"
+}
+
+@test "logs_know_times" {
+	box -d --name "$(cid t)" -- echo now
+	c wait "$(cid t)"
+	run -0 c logs -t "$(cid t)"
+	[[ "$output" =~ ^20[0-9-]+T[0-9:.]+Z\ now$ ]]
+	run -0 c logs --since 1h "$(cid t)"
+	[ "$output" = now ]
+	run -0 c logs --since 2100-01-01T00:00:00Z "$(cid t)"
+	[ "$output" = "" ]
+	c rm "$(cid t)"
+}
+
+@test "a_container_of_the_foreground_has_no_log_and_logs_says_so" {
+	box --name "$(cid n)" -- true
+	run -1 c logs "$(cid n)"
+	[[ "$output" == *detach* ]]
+}
+
+@test "rm_of_a_detached_run_with_rm_happens_by_itself" {
+	fifo up
+	box -d --rm --name "$(cid r)" -v "$SYNC:/sync" -- sh -c 'read x < /sync/up; exit 5'
+	local monitor
+	monitor=$(field "$(cid r)" owner)
+	"$CORACLE" wait --root "$STATE" "$(cid r)" > "$BATS_TEST_TMPDIR/status" &
+	local waiter=$!
+	# The waiter holds the exit file open before the container may end.
+	until ls -l "/proc/$waiter/fd" 2> /dev/null | grep -q /exit; do
+		kill -0 $waiter
+	done
+	echo go > "$SYNC/up"
+	wait $waiter
+	[ "$(cat "$BATS_TEST_TMPDIR/status")" = 5 ]
+	await_end "$monitor"
+	assert_gone "$(cid r)"
+}
+
+@test "stop_is_polite_then_not" {
+	fifo up
+	box -d --name "$(cid p)" -v "$SYNC:/sync" -- sh -c \
+		'trap "exit 3" TERM; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	run -0 c stop -t 60 "$(cid p)"
+	[ "$output" = "$(cid p)" ]
+	[ "$(c wait "$(cid p)")" = 3 ]
+	# As pid 1 with no handler it does not hear TERM at all.
+	box -d --name "$(cid q)" -- sleep 1000
+	run -0 c stop -t 0 "$(cid q)"
+	[ "$(c wait "$(cid q)")" = 137 ]
+	run -0 c stop "$(cid q)"
+	c rm "$(cid p)" "$(cid q)"
+}
+
+@test "stop_sends_the_signal_that_run_was_told" {
+	fifo up
+	box -d --name "$(cid s)" --stop-signal USR1 -v "$SYNC:/sync" -- sh -c \
+		'trap "exit 11" USR1; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	c stop -t 60 "$(cid s)"
+	[ "$(c wait "$(cid s)")" = 11 ]
+	c rm "$(cid s)"
+}
+
+@test "ps_lists_what_runs_and_with_all_the_rest" {
+	box -d --name "$(cid a)" -- sleep 1000
+	box --name "$(cid b)" -- sh -c 'exit 4'
+	run -0 c ps
+	[ "${#lines[@]}" = 2 ]
+	[[ "${lines[0]}" == ID*IMAGE*COMMAND*CREATED*STATUS*PID ]]
+	[[ "${lines[1]}" == "$(cid a)"*"sleep 1000"*running*" $(field "$(cid a)" pid)" ]]
+	run -0 c ps -aq
+	[ "$output" = "$(cid a)"$'\n'"$(cid b)" ]
+	c ps -a --format json > "$BATS_TEST_TMPDIR/json"
+	[ "$(jq -r '.[0].status' "$BATS_TEST_TMPDIR/json")" = running ]
+	[ "$(jq -r '.[0].command | join(" ")' "$BATS_TEST_TMPDIR/json")" = "sleep 1000" ]
+	[ "$(jq -r '.[1].exitCode' "$BATS_TEST_TMPDIR/json")" = 4 ]
+	[ "$(jq -r '.[1].pid' "$BATS_TEST_TMPDIR/json")" = 0 ]
+	run -1 c rm "$(cid a)"
+	[[ "$output" == *"$(cid a)"* ]]
+	run -0 c rm -f "$(cid a)" "$(cid b)" no-such-container
+	[ -z "$(ls -A "$STATE")" ]
+	run -1 c rm no-such-container
+	[[ "$output" == *no-such-container* ]]
+}
+
+@test "exec_runs_inside_and_gives_the_status" {
+	box -d --name "$(cid e)" -e HERE=inside -- sleep 1000
+	run -0 c exec "$(cid e)" sh -c 'echo $HERE; cat /proc/1/comm'
+	[ "$output" = $'inside\nsleep' ]
+	run -6 c exec "$(cid e)" sh -c 'exit 6'
+	run -143 c exec "$(cid e)" sh -c 'kill -TERM $$'
+	run -127 c exec "$(cid e)" nosuchcommand
+	[[ "$output" == *nosuchcommand* ]]
+	run -126 c exec "$(cid e)" /etc/passwd
+	run -0 c exec -u worker -w /tmp -e MORE=1 "$(cid e)" sh -c 'id -u; pwd; echo $MORE'
+	[ "$output" = $'1000\n/tmp\n1' ]
+	run -0 bash -c "echo typed | '$CORACLE' exec --root '$STATE' -i '$(cid e)' cat"
+	[ "$output" = typed ]
+	run -0 script -qec "'$CORACLE' exec --root '$STATE' -it '$(cid e)' tty" /dev/null
+	[[ "$output" == *"/dev/pts/"* ]]
+	c stop -t 0 "$(cid e)"
+	run -125 c exec "$(cid e)" true
+	[[ "$output" == *"not running"* ]]
+	c rm "$(cid e)"
+}
+
+@test "a_taken_id_is_refused_with_the_remedy" {
+	run -0 box --name "$(cid t)" -- true
+	run -125 box --name "$(cid t)" -- true
+	[[ "$output" == *"$(cid t)"*"coracle rm"* ]]
+	[ "${#lines[@]}" = 1 ]
+	run -0 c rm "$(cid t)"
+	assert_gone "$(cid t)"
+}
+
+@test "a_bad_id_is_refused" {
+	run -125 box --name ../evil -- true
+	[[ "$output" == *evil* ]]
+	run -125 box --name -x -- true
+}
+
+@test "an_image_that_is_not_there_is_one_line_with_the_remedy" {
+	run -125 c run --pull never no/such/image true
+	[[ "$output" == *"no/such/image"* ]]
+	[[ "$output" == *"coracle pull"* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "a_state_directory_that_cannot_be_written_is_named" {
+	mkdir "$BATS_TEST_TMPDIR/ro"
+	mount -t tmpfs -o ro none "$BATS_TEST_TMPDIR/ro"
+	run -125 "$CORACLE" run --root "$BATS_TEST_TMPDIR/ro/state" --rm --rootfs "$ROOTFS" true
+	umount "$BATS_TEST_TMPDIR/ro"
+	[[ "$output" == *"$BATS_TEST_TMPDIR/ro/state"* ]]
+	[[ "$output" == *"--root"* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "bad_options_are_named" {
+	run -125 box --memory lots -- true
+	[[ "$output" == *lots* ]]
+	run -125 box --cpus many -- true
+	[[ "$output" == *many* ]]
+	run -125 box --nonsense -- true
+	[[ "$output" == *nonsense* ]]
+	run -125 box -v relative:/x -- true
+	[[ "$output" == *relative* ]]
+}

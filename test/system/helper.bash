@@ -1,0 +1,90 @@
+# helper.bash - what the system tests share: the binary, a root file system, private directories, events.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+CORACLE=${CORACLE:-$BATS_TEST_DIRNAME/../../build/coracle}
+
+# A root file system of Debian's busybox, once a file. $1: where.
+make_rootfs() {
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root}
+	local name
+	for name in $(/bin/busybox --list); do
+		ln -s busybox "$1/bin/$name"
+	done
+	cp --remove-destination /bin/busybox "$1/bin/busybox"
+	printf 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000::/tmp:/bin/sh\n' > "$1/etc/passwd"
+	printf 'root:x:0:\nworker:x:1000:\nextra:x:2000:worker\n' > "$1/etc/group"
+}
+
+# Every test has its own state root, store and directory for fifos; ids of its own come from `id NAME`.
+private_setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
+	STATE=$BATS_TEST_TMPDIR/state
+	SYNC=$BATS_TEST_TMPDIR/sync
+	ROOTFS=$BATS_FILE_TMPDIR/rootfs
+	mkdir -p "$SYNC"
+	[ -e "$ROOTFS/bin/busybox" ] || make_rootfs "$ROOTFS"
+}
+
+# Removes all that a test made, whatever became of it, and says when that was anything a test should have removed.
+private_teardown() {
+	[ -d "${STATE:-}" ] || return 0
+	local dir
+	for dir in "$STATE"/*/; do
+		[ -d "$dir" ] && "$CORACLE" cleanup --root "$STATE" "$(basename "$dir")" > /dev/null
+	done
+	return 0
+}
+
+# An id that no other test has: cgroups are the whole machine's.
+cid() {
+	echo "t$$-$BATS_TEST_NUMBER-$1"
+}
+
+# coracle VERB ... in the private state root.
+c() {
+	local verb=$1
+	shift
+	"$CORACLE" "$verb" --root "$STATE" "$@"
+}
+
+# A container on the busybox root file system: box OPTIONS... -- COMMAND...
+box() {
+	local options=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	c run "${options[@]}" --rootfs "$ROOTFS" "$@"
+}
+
+# The value of a field of a container's record: field ID NAME
+field() {
+	jq -r ".$2" "$STATE/$1/state.json"
+}
+
+# Nothing of a container is left: state, cgroup, data, process.
+assert_gone() {
+	[ ! -e "$STATE/$1" ] || { echo "state of $1 is left"; return 1; }
+	[ ! -e "$CORACLE_STORE/containers/$1" ] || { echo "data of $1 is left"; return 1; }
+	local left
+	left=$(find /sys/fs/cgroup -maxdepth 3 -type d -name "*$1*")
+	[ -z "$left" ] || { echo "cgroups are left: $left"; return 1; }
+}
+
+# No mount of this machine mentions $1.
+assert_no_mount() {
+	! grep -F "$1" /proc/self/mountinfo
+}
+
+# A fifo in the directory that containers see as /sync.
+fifo() {
+	mkfifo "$SYNC/$1"
+}
+
+# Waits until a process that is not our child has ended, by pidfd (GNU tail).
+await_end() {
+	tail --pid="$1" -f /dev/null
+}
