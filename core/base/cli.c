@@ -293,8 +293,8 @@ static int dispatch_sub(struct parser *p, const struct call *call)
 	return path ? dispatch(sub, path, call, rest, p->e) : fail(p->e, ENOMEM, "%s", p->path);
 }
 
-static int dispatch(const struct command *c, const char *path, const struct call *parent,
-		    struct strs words, struct err *e)
+static int parse_and_run(const struct command *c, const char *path, const struct call *parent,
+			 struct strs words, struct err *e)
 {
 	struct parser p = { .c = c, .path = path, .words = words, .a = parent->arena, .e = e };
 	p.opts = arena_alloc(p.a, c->opts_size + 1);
@@ -315,7 +315,13 @@ static int dispatch(const struct command *c, const char *path, const struct call
 			      c->args ? c->args : "");
 	if (c->max_args >= 0 && p.args.n > (size_t)c->max_args)
 		return usage(&p, "too many arguments, from", p.args.v[c->max_args]);
-	rc = c->run(&call, e);
+	return c->run(&call, e);
+}
+
+static int dispatch(const struct command *c, const char *path, const struct call *parent,
+		    struct strs words, struct err *e)
+{
+	int rc = parse_and_run(c, path, parent, words, e);
 	if (rc < 0 && !e->status)
 		e->status = c->failure;
 	return rc;

@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 bats_require_minimum_version 1.5.0
+# A test that waits for what never comes fails.
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
 CORACLE=${CORACLE:-$BATS_TEST_DIRNAME/../../build/coracle}
 
 # A root file system of Debian's busybox, once a file. $1: where.
