@@ -1,0 +1,230 @@
+/* plan_test.c - what is made of a spec, compared with what was looked at and found right. */
+#include "tap.h"
+
+#include "base/file.h"
+#include "box/plan.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+static struct cgroup_dir dirs[] = {
+	{ .controllers = "name=systemd",
+	  .path = "/sys/fs/cgroup/systemd/c1",
+	  .fd = -1,
+	  .door = -1 },
+	{ .controllers = "cpu,cpuacct",
+	  .path = "/sys/fs/cgroup/cpu,cpuacct/c1",
+	  .fd = -1,
+	  .door = -1 },
+	{ .controllers = "", .path = "/sys/fs/cgroup/unified/c1", .fd = -1, .door = -1 },
+};
+static struct cgroup_dir one[] = {
+	{ .controllers = "", .path = "/sys/fs/cgroup/c1", .fd = -1, .door = -1 },
+};
+static const struct cgroup v1 = { .v = dirs, .n = 3 };
+static const struct cgroup v2 = { .v2 = true, .v = one, .n = 1 };
+
+static int plan_of(const struct spec *s, const struct cgroup *cg, struct arena *a, struct plan *p,
+		   struct err *e)
+{
+	const struct plan_context c = { .spec = s,
+					.id = "c1",
+					.bundle = "/b",
+					.mount_point = "/m",
+					.cgroup = cg,
+					.state_json = "{}" };
+	return plan_create(&c, a, p, e);
+}
+
+/* UPDATE=1 writes what is compared with. */
+static void golden(const char *name, const struct plan *p)
+{
+	auto_buf text = { 0 };
+	auto_buf want = { 0 };
+	char path[128];
+	struct err e = { 0 };
+	snprintf(path, sizeof(path), "test/data/plan/%s", name);
+	plan_print(p, &text);
+	if (getenv("UPDATE")) {
+		auto_close int dir = open("test/data/plan", O_RDONLY | O_DIRECTORY);
+		is_int(file_replace(dir, name, text.p, text.len, 0644, &e), 0);
+	}
+	is_int(file_read(AT_FDCWD, path, &want, &e), 0);
+	is_str(text.p, want.p);
+}
+
+static const struct spec *read_spec(const char *name, struct arena *a)
+{
+	const struct spec *s = NULL;
+	struct err e = { 0 };
+	auto_close int dir = open("test/data/spec", O_RDONLY | O_DIRECTORY);
+	if (spec_read(dir, name, a, &s, &e) < 0)
+		printf("# %s\n", e.msg);
+	return s;
+}
+
+static void the_plan_of_a_spec_of_runc_is_as_it_was_found_right(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	const struct spec *s = read_spec("runc-spec.json", a);
+	struct plan p;
+	struct err e = { 0 };
+	ok(s);
+	is_int(plan_of(s, &v1, a, &p, &e), 0);
+	golden("runc-spec-v1", &p);
+	is_int(plan_of(s, &v2, a, &p, &e), 0);
+	golden("runc-spec-v2", &p);
+}
+
+static void a_rootless_spec_binds_the_devices_it_may_not_make(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	const struct spec *s = read_spec("runc-spec-rootless.json", a);
+	struct plan p;
+	struct err e = { 0 };
+	bool bound = false;
+	ok(s);
+	is_int(plan_of(s, &v2, a, &p, &e), 0);
+	for (size_t i = 0; i < p.n; i++)
+		if (p.v[i].kind == OP_MKNOD)
+			bound = p.v[i].device.bind;
+	ok(bound);
+	ok(p.maps == s->linux_);
+}
+
+/* Parses text with ' for ". */
+static int plan_text(const char *text, struct arena *a, struct plan *p, struct err *e)
+{
+	const struct spec *s;
+	char *t = arena_str(a, text);
+	for (char *at = t; (at = strchr(at, '\''));)
+		*at = '"';
+	int rc = spec_parse(t, strlen(t), a, &s, e);
+	return rc < 0 ? rc : plan_of(s, &v2, a, p, e);
+}
+
+#define AROUND(process_, rest_) \
+	"{'process':{'args':['sh'],'cwd':'/'" process_ "},'root':{'path':'r'}" rest_ "}"
+#define LINUX(rest_) ",'linux':{'namespaces':[{'type':'mount'},{'type':'pid'}]" rest_ "}"
+
+static const char *refusal(const char *text)
+{
+	static struct err said;
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	said = (struct err){ 0 };
+	return plan_text(text, a, &p, &said) == 0 ? "(planned)" : said.msg;
+}
+
+static void what_cannot_be_done_is_refused_before_anything_is(void)
+{
+	is_str(refusal(AROUND("", ",'linux':{'namespaces':[{'type':'pid'}]}")),
+	       "linux.namespaces: a mount namespace is needed");
+	has_str(refusal(AROUND(",'capabilities':{'bounding':['CAP_FLY']}", LINUX(""))),
+		"process.capabilities.bounding: unknown capability 'CAP_FLY'");
+	has_str(refusal(AROUND(",'rlimits':[{'type':'RLIMIT_FUN','hard':1,'soft':1}]", LINUX(""))),
+		"unknown limit 'RLIMIT_FUN'");
+	has_str(refusal(AROUND("", LINUX(",'rootfsPropagation':'sideways'"))), "'sideways'");
+	has_str(refusal(AROUND("", ",'mounts':[{'destination':'/x','type':'bind',"
+				   "'options':['bind']}]" LINUX(""))),
+		"a bind mount needs a source");
+	has_str(refusal(AROUND("", LINUX(",'seccomp':{'defaultAction':'SCMP_ACT_PRAY'}"))),
+		"SCMP_ACT_PRAY");
+	has_str(refusal(AROUND("", LINUX(",'devices':[{'type':'z','path':'/dev/z'}]"))), "none of c b u p");
+}
+
+static size_t index_of(const struct plan *p, enum op_kind kind)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind == kind)
+			return i;
+	return p->n;
+}
+
+static void a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND(",'noNewPrivileges':true",
+				LINUX(",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'}")),
+			 a, &p, &e),
+	       0);
+	is_int(index_of(&p, OP_SECCOMP), p.n - 2);
+	is_int(plan_text(AROUND("", LINUX(",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'}")), a, &p,
+			 &e),
+	       0);
+	ok(index_of(&p, OP_SECCOMP) < index_of(&p, OP_USER));
+	is_int(p.v[p.n - 1].kind, OP_EXEC);
+}
+
+static void a_user_namespace_is_joined_before_the_others(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND("", ",'linux':{'namespaces':[{'type':'mount'},"
+				    "{'type':'network','path':'/n'},{'type':'user','path':'/u'},"
+				    "{'type':'pid','path':'/p'}]}"),
+			 a, &p, &e),
+	       0);
+	size_t first = index_of(&p, OP_JOIN);
+	is_str(p.v[first].path, "/u");
+	is_str(p.v[first + 1].path, "/n");
+	is_str(p.pid_ns_path, "/p");
+}
+
+static void a_program_is_looked_for_along_the_containers_own_path(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND(",'env':['PATH=/a::/b']", LINUX("")), a, &p, &e), 0);
+	const char *const *paths = p.v[index_of(&p, OP_FIND)].exec.paths;
+	is_str(paths[0], "/a/sh");
+	is_str(paths[1], "./sh");
+	is_str(paths[2], "/b/sh");
+	is_str(paths[3], NULL);
+}
+
+static void a_sysctl_name_becomes_a_path_with_its_slashes_as_dots(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND("", ",'linux':{'namespaces':[{'type':'mount'},{'type':'network'}],"
+				    "'sysctl':{'net.ipv4.conf.eth0/1.x':'1'}}"),
+			 a, &p, &e),
+	       0);
+	is_str(p.v[index_of(&p, OP_SYSCTL)].path, "net/ipv4/conf/eth0.1/x");
+}
+
+static void recursive_options_reach_all_below_a_mount(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND("", ",'mounts':[{'destination':'/x','source':'/y','options':"
+				    "['rbind','rro','noatime','rshared']}]" LINUX("")),
+			 a, &p, &e),
+	       0);
+	const struct op_mount *m = &p.v[index_of(&p, OP_MOUNT)].mount;
+	is_int(m->set_recursive, 1);
+	is_int(m->set, 0x10);
+	is_int(m->clear, 0x70);
+	ok(m->recursive);
+	ok(!m->type);
+}
+
+int main(void)
+{
+	test(the_plan_of_a_spec_of_runc_is_as_it_was_found_right);
+	test(a_rootless_spec_binds_the_devices_it_may_not_make);
+	test(what_cannot_be_done_is_refused_before_anything_is);
+	test(a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else);
+	test(a_user_namespace_is_joined_before_the_others);
+	test(a_program_is_looked_for_along_the_containers_own_path);
+	test(a_sysctl_name_becomes_a_path_with_its_slashes_as_dots);
+	test(recursive_options_reach_all_below_a_mount);
+	return done_testing();
+}
