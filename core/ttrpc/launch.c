@@ -221,6 +221,7 @@ int on_exec(void *arg, const struct rpc *r, struct err *e)
 static int start_init(struct member *m, struct err *e)
 {
 	struct task *t = m->task;
+	stdio_hold(m->stdio);
 	stdio_run(m->stdio);
 	int rc = container_start(t->container, e);
 	if (rc < 0)
@@ -242,6 +243,9 @@ static int run_exec(struct member *m, struct arena *a, struct process *out, stru
 		rc = member_open_stdio(m, fds, e);
 	if (rc < 0)
 		return rc;
+	if (m->input_closed)
+		stdio_close_stdin(m->stdio);
+	stdio_hold(m->stdio);
 	if (m->terminal && !process->terminal) {
 		struct spec_process *with = arena_alloc(a, sizeof(*with));
 		if (!with)
@@ -273,8 +277,6 @@ static int start_exec(struct member *m, struct err *e)
 		return rc;
 	}
 	stdio_run(m->stdio);
-	if (m->input_closed)
-		stdio_close_stdin(m->stdio);
 	free(m->spec);
 	m->spec = NULL;
 	Containerd__Events__TaskExecStarted event = CONTAINERD__EVENTS__TASK_EXEC_STARTED__INIT;

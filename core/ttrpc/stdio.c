@@ -46,7 +46,7 @@ static int open_null(int *slot, struct err *e)
 	return *slot < 0 ? fail(e, errno, "open /dev/null") : 0;
 }
 
-/* The read end waits for no writer; whether one came and went is seen in stdio_run. */
+/* The read end waits for no writer; whether there is one is seen in stdio_hold. */
 static int open_input(struct stdio *s, const struct stdio_request *r, struct err *e)
 {
 	const char *path = path_of(r->in);
@@ -184,13 +184,21 @@ int stdio_terminal(struct stdio *s, int master, struct err *e)
 	return s->terminal ? 0 : fail(e, errno, "terminal");
 }
 
-/* A client that had nothing to say has closed its end by now, and with some clients that is all it says: then the
- * process must see the end. Otherwise its end is held open until stdio_close_stdin, whoever else comes and goes. */
-static void hold_input(struct stdio *s)
+/* Whether somebody has the FIFO open for writing, or waits in open for its reader. POLLHUP tells, once the pipe has
+ * seen a writer: so it is shown one. */
+static bool has_writer(const struct stdio *s)
 {
 	struct pollfd p = { .fd = s->child[0] };
-	bool writers_left = poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
-	if (s->feed_path && !s->input_closed && !writers_left)
+	int fd = open(s->feed_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return poll(&p, 1, 0) == 0 || !(p.revents & POLLHUP);
+}
+
+void stdio_hold(struct stdio *s)
+{
+	if (s->feed_path && !s->input_closed && has_writer(s))
 		s->feed = open(s->feed_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	free(s->feed_path);
 	s->feed_path = NULL;
@@ -198,7 +206,6 @@ static void hold_input(struct stdio *s)
 
 void stdio_run(struct stdio *s)
 {
-	hold_input(s);
 	for (int i = 0; i < 3; i++)
 		put_fd(&s->child[i], -1);
 }

@@ -27,8 +27,12 @@ int stdio_open(struct loop *l, const struct stdio_request *r, struct stdio **out
 /* The pty's master; from now on it is copied to and from the FIFOs. Takes the fd. */
 int stdio_terminal(struct stdio *s, int master, struct err *e);
 
-/* The process is about to run and holds its ends: ours are closed. Its stdin stays open until stdio_close_stdin,
- * unless the writer has come and gone already. */
+/* The process is about to run: from here on its stdin stays open until stdio_close_stdin, whoever else comes and goes.
+ * Unless nobody has it open for writing now: a client with nothing to say has closed it by then, and with some clients
+ * (ctr before 2.0 forgets CloseIO when it is early) that is all it says. */
+void stdio_hold(struct stdio *s);
+
+/* It runs, with ends of its own: ours are closed. */
 void stdio_run(struct stdio *s);
 
 /* No more input: it sees the end once it has read what was written. */
