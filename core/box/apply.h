@@ -1,5 +1,5 @@
-/* apply.h - the operations of a plan as functions of the child. System calls only: no memory is allocated, nothing
- * is printed, the parent words what fails. */
+/* apply.h - the operations of a plan as functions of the child. System calls only: no memory is
+ * allocated, nothing is printed, the parent words what fails. */
 #ifndef BOX_APPLY_H
 #define BOX_APPLY_H
 
@@ -25,10 +25,13 @@ apply_function apply_propagation, apply_root, apply_mount, apply_mknod, apply_sy
 	apply_root_readonly, apply_make_dir, apply_console;
 
 /* applyself.c */
-apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio, apply_loopback,
-	apply_hostname, apply_domainname, apply_limit, apply_schedule, apply_umask, apply_seccomp,
-	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_chdir, apply_find, apply_hook,
-	apply_exec;
+apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
+	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_schedule, apply_umask,
+	apply_seccomp, apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality,
+	apply_label, apply_chdir, apply_find, apply_hook, apply_exec;
+
+/* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
+int own_proc(struct self *s);
 
 /* child.c: tells the parent, with an fd unless -1. */
 int self_tell(struct self *s, int kind, int fd);

@@ -1,7 +1,7 @@
 /* applyfs.c - the child makes its file system: mounts by fd, targets resolved inside the root. */
-#include "box/apply.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/apply.h"
 #include "box/rootfs.h"
 
 #include <fcntl.h>
@@ -61,8 +61,8 @@ static int configure(int fs, const struct op_mount *m)
 	sys_fsconfig(fs, FSC_STRING, "source", m->source, 0);
 	for (size_t i = 0; i < m->options.n; i++) {
 		const struct mount_option *opt = &m->options.v[i];
-		int rc = opt->value ? sys_fsconfig(fs, FSC_STRING, opt->key, opt->value, 0) :
-				      sys_fsconfig(fs, FSC_FLAG, opt->key, NULL, 0);
+		int rc = opt->value ? sys_fsconfig(fs, FSC_STRING, opt->key, opt->value, 0)
+				    : sys_fsconfig(fs, FSC_FLAG, opt->key, NULL, 0);
 		if (rc < 0)
 			return -errno;
 	}
@@ -167,7 +167,8 @@ int apply_symlink(struct self *s, const struct op *o)
 /* Our own null device, looked at before it is shown: never what the image calls /dev/null. */
 static int null_mount(void)
 {
-	auto_close int fd = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int fd = sys_open_tree(AT_FDCWD, "/dev/null",
+					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
@@ -236,7 +237,7 @@ int apply_remount(struct self *s, const struct op *o)
 	return fd < 0 ? fd : set_attributes(fd, o->flags, 0, false);
 }
 
-static int own_proc(struct self *s)
+int own_proc(struct self *s)
 {
 	struct op_mount m = { .type = "proc", .source = "proc" };
 	if (s->proc < 0)
@@ -251,7 +252,8 @@ int apply_sysctl(struct self *s, const struct op *o)
 		return proc;
 	auto_close int sys = openat(proc, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+					   RESOLVE_NO_XDEV };
 	auto_close int fd = sys < 0 ? -1 : sys_openat2(sys, o->path, &how);
 	if (fd < 0)
 		return -errno;
@@ -299,7 +301,8 @@ int apply_make_dir(struct self *s, const struct op *o)
 	return fd == -EROFS ? 0 : fd < 0 ? fd : 0; /* chdir will say that it is not there */
 }
 
-/* A pty of the container's own devpts, opened by us and not by a name that the image could replace. */
+/* A pty of the container's own devpts, opened by us and not by a name that the image could replace.
+ */
 static int open_master(struct self *s)
 {
 	struct stat st;
@@ -321,8 +324,9 @@ static int show_console(struct self *s)
 	auto_close int dir = rootfs_parent(s->root, "/dev/console", &name);
 	if (dir < 0)
 		return dir;
-	auto_close int file = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC |
-						   O_NONBLOCK, 0600);
+	auto_close int file = openat(
+		dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | O_NONBLOCK,
+		0600);
 	auto_close int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (target < 0)
 		return -errno;

@@ -1,7 +1,8 @@
-/* applyself.c - the child changes itself: namespaces, session, limits, credentials, and at last its program. */
-#include "box/apply.h"
+/* applyself.c - the child changes itself: namespaces, session, limits, credentials, and at last its
+ * program. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/apply.h"
 #include "box/hook.h"
 #include "oci/capability.h"
 
@@ -15,6 +16,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -39,7 +41,8 @@ int apply_become_root(struct self *s, const struct op *o)
 	(void)o;
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return -errno;
-	syscall(SYS_setgroups, 0, NULL); /* not allowed without a privileged mapping, and then there are none */
+	syscall(SYS_setgroups, 0,
+		NULL); /* not allowed without a privileged mapping, and then there are none */
 	return 0;
 }
 
@@ -111,7 +114,8 @@ int apply_schedule(struct self *s, const struct op *o)
 	const struct spec_io_priority *p = o->process->io_priority;
 	for (int i = 1; p->cls && i < 4; i++)
 		if (!strcmp(p->cls, classes[i]))
-			return syscall(SYS_ioprio_set, 1, 0, (i << 13) | p->priority) < 0 ? -errno : 0;
+			return syscall(SYS_ioprio_set, 1, 0, (i << 13) | p->priority) < 0 ? -errno
+											  : 0;
 	return -EINVAL;
 }
 
@@ -137,7 +141,8 @@ int apply_bound(struct self *s, const struct op *o)
 		int has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
 		if (has < 0)
 			break; /* the kernel knows no more */
-		if (has && !(o->caps.bounding & (1ull << i)) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+		if (has && !(o->caps.bounding & (1ull << i)) &&
+		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
 			return -errno;
 	}
 	return 0;
@@ -191,7 +196,8 @@ int apply_caps(struct self *s, const struct op *o)
 		return -errno;
 	uint64_t ambient = o->caps.ambient & permitted & inheritable;
 	for (int i = 0; i < CAPABILITIES; i++)
-		if (ambient & (1ull << i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+		if (ambient & (1ull << i) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
 			return -errno;
 	return 0;
 }
@@ -203,13 +209,35 @@ int apply_no_new_privs(struct self *s, const struct op *o)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+int apply_personality(struct self *s, const struct op *o)
+{
+	(void)s;
+	return personality((unsigned long)o->flags) < 0 ? -errno : 0;
+}
+
+/* Through a procfs of our own: the container's could be made to be something else (CVE-2019-16884).
+ */
+int apply_label(struct self *s, const struct op *o)
+{
+	int proc = own_proc(s);
+	if (proc < 0)
+		return proc;
+	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
+	auto_close int fd = sys_openat2(proc, o->path, &how);
+	if (fd < 0)
+		return errno == ENOENT || errno == EINVAL ? -ENOTSUP : -errno;
+	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
+}
+
 int apply_chdir(struct self *s, const struct op *o)
 {
 	(void)s;
 	char cwd[PATH_MAX];
 	if (chdir(o->path) < 0)
 		return -errno;
-	/* Through a leaked fd one may stand outside the root: the kernel then says "(unreachable)". */
+	/* Through a leaked fd one may stand outside the root: the kernel then says "(unreachable)".
+	 */
 	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));
 	return n < 0 ? -errno : cwd[0] == '/' ? 0 : -EXDEV;
 }

@@ -1,13 +1,16 @@
-/* child.c - the new process: born by clone3, applies its plan, becomes the workload; and its parent's side of it. */
+/* child.c - the new process: born by clone3, applies its plan, becomes the workload; and its
+ * parent's side of it. */
 #include "box/child.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/sys.h"
 #include "box/apply.h"
+#include "box/ns.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -110,6 +113,8 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_USER] = apply_user,
 	[OP_CAPS] = apply_caps,
 	[OP_NO_NEW_PRIVS] = apply_no_new_privs,
+	[OP_PERSONALITY] = apply_personality,
+	[OP_LABEL] = apply_label,
 	[OP_CHDIR] = apply_chdir,
 	[OP_FIND] = apply_find,
 	[OP_READY] = apply_ready,
@@ -139,8 +144,13 @@ static void reset_signals(void)
 
 _Noreturn void child_main(const struct child_setup *setup, int sync)
 {
-	struct self s = { .setup = setup, .sync = sync, .starter = -1, .root = -1,
-			  .terminal = -1, .empty = -1, .proc = -1 };
+	struct self s = { .setup = setup,
+			  .sync = sync,
+			  .starter = -1,
+			  .root = -1,
+			  .terminal = -1,
+			  .empty = -1,
+			  .proc = -1 };
 	const struct plan *p = setup->plan;
 	if (setup->close_fd >= 0)
 		close(setup->close_fd);
@@ -159,31 +169,73 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 	_exit(127); /* a plan ends in execve */
 }
 
-/* Births into a pid namespace that is joined happen through the parent's pid_for_children, set and set back. */
-static int born_elsewhere(const struct plan *p, int *back, struct err *e)
+/* A pid namespace that is joined and a time namespace that is new hold for children only: the
+ * parent enters them for the clone, and returns. */
+struct birthplace {
+	int pid, time; /* our own namespaces, to go back to; -1: not left */
+};
+
+static int leave(const char *path, int ns, int flag, int *back, struct err *e)
 {
-	if (p->pid_ns < 0)
-		return 0;
-	*back = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	*back = openat(-1, path, O_RDONLY | O_CLOEXEC);
 	if (*back < 0)
-		return fail(e, errno, "open /proc/self/ns/pid");
-	if (setns(p->pid_ns, CLONE_NEWPID) < 0)
-		return fail(e, errno, "join the pid namespace");
+		return fail(e, errno, "open %s", path);
+	int rc = ns < 0 ? unshare(flag) : setns(ns, flag);
+	return rc < 0 ? fail(e, errno, "enter a namespace instead of %s", path) : 0;
+}
+
+static int set_clocks(const struct spec_linux *l, struct err *e)
+{
+	for (size_t i = 0; i < l->time_offsets.n; i++) {
+		const struct spec_time_offset *o = &l->time_offsets.v[i];
+		char line[96];
+		snprintf(line, sizeof(line), "%s %lld %u\n", o->key, (long long)o->secs,
+			 o->nanosecs);
+		int rc = file_put(-1, "/proc/self/timens_offsets", line);
+		if (rc < 0)
+			return fail(e, rc, "linux.timeOffsets: set %s to %lld s", o->key,
+				    (long long)o->secs);
+	}
 	return 0;
+}
+
+static int born_elsewhere(const struct plan *p, struct birthplace *back, struct err *e)
+{
+	int rc = 0;
+	if (p->pid_ns >= 0)
+		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID, &back->pid, e);
+	if (rc == 0 && p->clocks)
+		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, &back->time, e);
+	return rc == 0 && p->clocks ? set_clocks(p->clocks, e) : rc;
+}
+
+static int return_home(struct birthplace *back, struct err *e)
+{
+	int rc = 0;
+	if (back->pid >= 0 && setns(back->pid, CLONE_NEWPID) < 0)
+		rc = fail(e, errno, "return to our own pid namespace");
+	if (back->time >= 0 && setns(back->time, CLONE_NEWTIME) < 0)
+		rc = fail(e, errno, "return to our own time namespace");
+	put_fd(&back->pid, -1);
+	put_fd(&back->time, -1);
+	return rc;
 }
 
 int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 {
 	int pair[2], pidfd = -1;
-	auto_close int back = -1;
+	struct birthplace back = { -1, -1 };
 	int into = s->cgroup ? cgroup_clone_fd(s->cgroup) : -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "make a socket pair");
 	auto_close int ours = pair[0], theirs = pair[1];
 	int rc = born_elsewhere(s->plan, &back, e);
-	if (rc < 0)
+	if (rc < 0) {
+		return_home(&back, NULL);
 		return rc;
-	/* Nobody in the container may look into us, not even for the moment that we are still ourselves in it. */
+	}
+	/* Nobody in the container may look into us, not even for the moment that we are still
+	 * ourselves in it. */
 	if (geteuid() == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
@@ -198,8 +250,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 		child_main(s, theirs);
 	}
 	int saved = errno;
-	if (back >= 0 && setns(back, CLONE_NEWPID) < 0)
-		rc = fail(e, errno, "return to our own pid namespace");
+	rc = return_home(&back, e);
 	if (pid < 0)
 		return fail(e, saved, "clone a process with new namespaces (%#llx)",
 			    (unsigned long long)s->plan->clone_flags);
@@ -222,7 +273,8 @@ static int exec_failure(const struct child_message *m, struct err *e)
 	if (m->op == OP_FIND && m->error == ENOENT && !strchr(name, '/'))
 		rc = refuse(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 	else if (m->op == OP_FIND && m->error == ENOENT)
-		rc = refuse(e, ENOENT, "exec: \"%s\": stat %s: no such file or directory", name, name);
+		rc = refuse(e, ENOENT, "exec: \"%s\": stat %s: no such file or directory", name,
+			    name);
 	else if (m->error == EACCES)
 		rc = refuse(e, EACCES, "exec: \"%s\": permission denied", name);
 	else

@@ -61,8 +61,10 @@ static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unsha
 		const struct spec_namespace *n = &s->linux_->namespaces.v[i];
 		uint64_t flag = ns_flag(n->type);
 		if (!n->path || !*n->path) {
-			if (flag & (CLONE_NEWCGROUP | CLONE_NEWTIME))
+			if (flag == CLONE_NEWCGROUP)
 				*unshare |= flag;
+			else if (flag == CLONE_NEWTIME)
+				p->clocks = s->linux_;
 			else
 				p->clone_flags |= flag;
 			continue;

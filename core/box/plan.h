@@ -1,5 +1,6 @@
-/* plan.h - what a new process has to do to itself before it is the workload: an array of operations.
- * The parent makes it out of the spec (allocating, changing nothing); the child applies it (system calls only). */
+/* plan.h - what a new process has to do to itself before it is the workload: an array of
+ * operations. The parent makes it out of the spec (allocating, changing nothing); the child applies
+ * it (system calls only). */
 #ifndef BOX_PLAN_H
 #define BOX_PLAN_H
 
@@ -14,44 +15,46 @@
 #include <sys/types.h>
 
 enum op_kind {
-	OP_GO = 1,	   /* wait until the parent has put us into our cgroup and mapped our ids */
-	OP_JOIN,	   /* setns: fd, flags (CLONE_NEW*) */
-	OP_UNSHARE,	   /* flags */
-	OP_BECOME_ROOT,	   /* of a new user namespace */
-	OP_SESSION,	   /* setsid, a keyring named path (or none when NULL) */
-	OP_STDIO,	   /* fds 0, 1, 2 */
-	OP_LOOPBACK,	   /* lo up */
-	OP_HOSTNAME,	   /* path: the name */
+	OP_GO = 1,	/* wait until the parent has put us into our cgroup and mapped our ids */
+	OP_JOIN,	/* setns: fd, flags (CLONE_NEW*) */
+	OP_UNSHARE,	/* flags */
+	OP_BECOME_ROOT, /* of a new user namespace */
+	OP_SESSION,	/* setsid, a keyring named path (or none when NULL) */
+	OP_STDIO,	/* fds 0, 1, 2 */
+	OP_LOOPBACK,	/* lo up */
+	OP_HOSTNAME,	/* path: the name */
 	OP_DOMAINNAME,
-	OP_PROPAGATION,	   /* of all mounts: flags MS_* */
-	OP_ROOT,	   /* attach the root file system: fd, onto path */
-	OP_MOUNT,	   /* struct op_mount */
-	OP_MKNOD,	   /* path, device */
-	OP_SYMLINK,	   /* path -> source */
-	OP_CONSOLE,	   /* a pty; the master goes to the parent */
-	OP_MASK,	   /* path shows nothing */
-	OP_READONLY,	   /* path cannot be written */
-	OP_REMOUNT,	   /* the mount at path gets the attributes of flags */
-	OP_SYSCTL,	   /* path (below /proc/sys) = source */
-	OP_PARENT_HOOKS,   /* the parent runs hooks outside, and answers */
-	OP_HOOK,	   /* struct op_exec: run it here */
-	OP_PIVOT,	   /* the root file system becomes / */
+	OP_PROPAGATION,	     /* of all mounts: flags MS_* */
+	OP_ROOT,	     /* attach the root file system: fd, onto path */
+	OP_MOUNT,	     /* struct op_mount */
+	OP_MKNOD,	     /* path, device */
+	OP_SYMLINK,	     /* path -> source */
+	OP_CONSOLE,	     /* a pty; the master goes to the parent */
+	OP_MASK,	     /* path shows nothing */
+	OP_READONLY,	     /* path cannot be written */
+	OP_REMOUNT,	     /* the mount at path gets the attributes of flags */
+	OP_SYSCTL,	     /* path (below /proc/sys) = source */
+	OP_PARENT_HOOKS,     /* the parent runs hooks outside, and answers */
+	OP_HOOK,	     /* struct op_exec: run it here */
+	OP_PIVOT,	     /* the root file system becomes / */
 	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
 	OP_ROOT_READONLY,
-	OP_MAKE_DIR,	   /* path, for a cwd that does not exist */
-	OP_LIMIT,	   /* rlimit: resource, soft, hard */
-	OP_SCHEDULE,	   /* scheduler, io priority */
-	OP_UMASK,	   /* flags: the mask */
-	OP_SECCOMP,	   /* struct op_seccomp */
-	OP_BOUND,	   /* drop all but these from the capability bounding set */
-	OP_USER,	   /* ids */
-	OP_CAPS,	   /* the other four sets */
+	OP_MAKE_DIR, /* path, for a cwd that does not exist */
+	OP_LIMIT,    /* rlimit: resource, soft, hard */
+	OP_SCHEDULE, /* scheduler, io priority */
+	OP_UMASK,    /* flags: the mask */
+	OP_SECCOMP,  /* struct op_seccomp */
+	OP_BOUND,    /* drop all but these from the capability bounding set */
+	OP_USER,     /* ids */
+	OP_CAPS,     /* the other four sets */
 	OP_NO_NEW_PRIVS,
-	OP_CHDIR,	   /* path; must be inside the root */
-	OP_FIND,	   /* the program exists and may be executed: struct op_exec */
-	OP_READY,	   /* tell the parent that all is made */
-	OP_START,	   /* wait on the listening socket until somebody starts us */
-	OP_EXEC,	   /* struct op_exec: become the workload */
+	OP_PERSONALITY, /* flags */
+	OP_LABEL,	/* of the next execve: path in /proc/self/attr = source */
+	OP_CHDIR,	/* path; must be inside the root */
+	OP_FIND,	/* the program exists and may be executed: struct op_exec */
+	OP_READY,	/* tell the parent that all is made */
+	OP_START,	/* wait on the listening socket until somebody starts us */
+	OP_EXEC,	/* struct op_exec: become the workload */
 	OP_KINDS
 };
 
@@ -59,7 +62,8 @@ struct mount_option {
 	const char *key, *value; /* value NULL: a flag */
 };
 
-/* How to make a mount: attributes (MOUNT_ATTR_*), propagation, and for a new file system its own options. */
+/* How to make a mount: attributes (MOUNT_ATTR_*), propagation, and for a new file system its own
+ * options. */
 struct op_mount {
 	const char *type;   /* NULL: a bind */
 	const char *source; /* bind: absolute path on the host, opened by plan_open() */
@@ -67,11 +71,11 @@ struct op_mount {
 		struct mount_option *v;
 		size_t n;
 	} options;
-	uint64_t set, clear;		  /* attributes of the mount itself */
+	uint64_t set, clear;			 /* attributes of the mount itself */
 	uint64_t set_recursive, clear_recursive; /* of it and all below it (rro, rnosuid, ...) */
-	uint64_t propagation[2];	  /* MS_*, in order; 0: none */
-	bool recursive;			  /* rbind */
-	bool real_directory;		  /* proc, sysfs: the target may not be a symbolic link */
+	uint64_t propagation[2];		 /* MS_*, in order; 0: none */
+	bool recursive;				 /* rbind */
+	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
 };
 
 struct op_device {
@@ -136,8 +140,10 @@ struct plan {
 	size_t n, cap;
 	struct arena *arena;
 	uint64_t clone_flags; /* CLONE_NEW* for clone3 */
-	const struct spec_linux *maps; /* id mappings to write, when there is a new user namespace */
-	int pid_ns;	      /* a pid namespace to be born in, opened by plan_open(); -1 */
+	const struct spec_linux
+		*maps; /* id mappings to write, when there is a new user namespace */
+	const struct spec_linux *clocks; /* offsets of a new time namespace; NULL: none */
+	int pid_ns; /* a pid namespace to be born in, opened by plan_open(); -1 */
 	const char *pid_ns_path;
 };
 
@@ -145,9 +151,10 @@ struct plan {
 struct plan_context {
 	const struct spec *spec;
 	const char *id, *bundle;
-	const char *mount_point;     /* an existing directory to attach the root to while it is being made */
+	const char *mount_point; /* an existing directory to attach the root to while it is being
+				    made */
 	const struct cgroup *cgroup; /* for cgroup mounts */
-	bool detached_root;	     /* the caller brings a detached mount: put its fd into the OP_ROOT */
+	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
 	bool start; /* as soon as the parent says so; else when somebody connects to the listener */
 	const char *state_json; /* stdin of hooks that run inside */
@@ -156,10 +163,12 @@ struct plan_context {
 /* The plan of a container's init. Opens nothing. */
 int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
 
-/* The plan of a command on the node itself: its own session, limits, user and capabilities, nothing else. */
+/* The plan of a command on the node itself: its own session, limits, user and capabilities, nothing
+ * else. */
 int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
 
-/* The plan of one more process in the namespaces of the process that init_pidfd holds; namespaces: CLONE_NEW* to join. */
+/* The plan of one more process in the namespaces of the process that init_pidfd holds; namespaces:
+ * CLONE_NEW* to join. */
 int plan_exec(const struct spec_process *p, const struct spec *s, int init_pidfd,
 	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e);
 
@@ -167,13 +176,14 @@ int plan_exec(const struct spec_process *p, const struct spec *s, int init_pidfd
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
 void plan_close(struct plan *p);
 
-/* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is full. */
+/* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is
+ * full. */
 struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */
-int mount_plan(struct plan *p, const struct plan_context *c, struct err *e);   /* mount.c */
-int device_plan(struct plan *p, const struct plan_context *c, struct err *e);  /* dev.c */
+int mount_plan(struct plan *p, const struct plan_context *c, struct err *e);  /* mount.c */
+int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		 struct err *e); /* process.c: limits, ids, capabilities */
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,

@@ -1,10 +1,12 @@
-/* process.c - what a process is allowed: limits, user and groups, capabilities; and where its program is. */
+/* process.c - what a process is allowed: limits, user and groups, capabilities; and where its
+ * program is. */
+#include "base/sys.h"
 #include "box/plan.h"
 #include "oci/capability.h"
-#include "base/sys.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 
 static const struct {
@@ -43,7 +45,8 @@ static int plan_limits(struct plan *p, const struct spec_process *s, struct err 
 		const struct spec_rlimit *l = &s->rlimits.v[i];
 		int resource = limit_find(l->type);
 		if (resource < 0)
-			return refuse(e, EINVAL, "process.rlimits[%zu]: unknown limit '%s'", i, l->type);
+			return refuse(e, EINVAL, "process.rlimits[%zu]: unknown limit '%s'", i,
+				      l->type);
 		struct op *o = plan_add(p, OP_LIMIT, "set %s to %" PRIu64 ":%" PRIu64, l->type,
 					l->soft, l->hard);
 		if (!o)
@@ -64,7 +67,8 @@ static int plan_user(struct plan *p, const struct spec_process *s, struct err *e
 		return fail(e, E2BIG, "process.user");
 	for (size_t i = 0; i < s->user.additional_gids.n; i++)
 		groups[i] = s->user.additional_gids.v[i];
-	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n, false };
+	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n,
+				  false };
 	return 0;
 }
 
@@ -74,8 +78,8 @@ static int caps_parse(const struct strs *l, const char *set, uint64_t *out, stru
 	for (size_t i = 0; i < l->n; i++) {
 		int n = capability_parse(l->v[i]);
 		if (n < 0)
-			return refuse(e, EINVAL, "process.capabilities.%s: unknown capability '%s'", set,
-				      l->v[i]);
+			return refuse(e, EINVAL, "process.capabilities.%s: unknown capability '%s'",
+				      set, l->v[i]);
 		bits |= 1ull << n;
 	}
 	*out = bits;
@@ -119,6 +123,41 @@ static int simple(struct plan *p, enum op_kind kind, const char *what, const cha
 	return 0;
 }
 
+static int plan_personality(struct plan *p, const struct spec_personality *s, struct err *e)
+{
+	if (!s || !s->domain)
+		return 0;
+	bool narrow = !strcmp(s->domain, "LINUX32");
+	if ((!narrow && strcmp(s->domain, "LINUX") != 0) || s->flags.n)
+		return refuse(e, ENOTSUP, "linux.personality: '%s'%s is not supported", s->domain,
+			      s->flags.n ? " with flags" : "");
+	struct op *o = plan_add(p, OP_PERSONALITY, "set the personality %s", s->domain);
+	if (!o)
+		return fail(e, E2BIG, "linux.personality");
+	o->flags = narrow ? PER_LINUX32 : PER_LINUX;
+	return 0;
+}
+
+/* "exec" of the security module that the label is for. */
+static int plan_label(struct plan *p, const char *module, const char *path, const char *label,
+		      struct err *e)
+{
+	if (!label || !*label)
+		return 0;
+	struct op *o = plan_add(p, OP_LABEL, "set the %s label %s", module, label);
+	if (!o)
+		return fail(e, E2BIG, "process");
+	o->path = path;
+	o->source = !strcmp(module, "AppArmor") ? arena_printf(p->arena, "exec %s", label) : label;
+	return o->source ? 0 : fail(e, E2BIG, "process");
+}
+
+static int plan_labels(struct plan *p, const struct spec_process *s, struct err *e)
+{
+	int rc = plan_label(p, "AppArmor", "self/attr/apparmor/exec", s->apparmor_profile, e);
+	return rc == 0 ? plan_label(p, "SELinux", "self/attr/exec", s->selinux_label, e) : rc;
+}
+
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		 struct err *e)
 {
@@ -126,6 +165,14 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 	int rc = plan_limits(p, s, e);
 	if (s->scheduler)
 		return refuse(e, ENOTSUP, "process.scheduler is not supported");
+	if (s->exec_affinity)
+		return refuse(e, ENOTSUP, "process.execCPUAffinity is not supported");
+	if (spec->linux_->mount_label && *spec->linux_->mount_label)
+		return refuse(e, ENOTSUP, "linux.mountLabel is not supported");
+	if (rc == 0)
+		rc = plan_personality(p, spec->linux_->personality, e);
+	if (rc == 0)
+		rc = plan_labels(p, s, e);
 	if (s->io_priority && rc == 0)
 		rc = simple(p, OP_SCHEDULE, "set the I/O priority", NULL, s, e);
 	if (rc == 0)
@@ -146,7 +193,8 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 	if (rc < 0)
 		return rc;
 	p->v[p->n - 1].caps = caps;
-	return s->no_new_privileges ? simple(p, OP_NO_NEW_PRIVS, "set no_new_privs", NULL, s, e) : 0;
+	return s->no_new_privileges ? simple(p, OP_NO_NEW_PRIVS, "set no_new_privs", NULL, s, e)
+				    : 0;
 }
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -172,8 +220,8 @@ static const char **search(struct plan *p, const char *name, const char *path)
 	n = 0;
 	for (const char *at = path;; at++) {
 		size_t len = strcspn(at, ":");
-		v[n] = len ? arena_printf(p->arena, "%.*s/%s", (int)len, at, name) :
-			     arena_printf(p->arena, "./%s", name);
+		v[n] = len ? arena_printf(p->arena, "%.*s/%s", (int)len, at, name)
+			   : arena_printf(p->arena, "./%s", name);
 		if (!v[n++])
 			return NULL;
 		at += len;
@@ -193,8 +241,8 @@ static const char *const *copied(struct arena *a, const struct strs *l)
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out, struct err *e)
 {
 	const char *name = s->args.v[0], *path = env_find(&s->env, "PATH");
-	const char **where = strchr(name, '/') ? arena_array(p->arena, 2, sizeof(*where)) :
-						 search(p, name, path ? path : DEFAULT_PATH);
+	const char **where = strchr(name, '/') ? arena_array(p->arena, 2, sizeof(*where))
+					       : search(p, name, path ? path : DEFAULT_PATH);
 	if (where && strchr(name, '/'))
 		where[0] = name;
 	*out = (struct op_exec){ .name = name,
