@@ -1,7 +1,7 @@
 /* pull.c - `coracle pull`: images from registries and layouts into the store. */
+#include "image/pull.h"
 #include "applets.h"
 #include "image/progress.h"
-#include "image/pull.h"
 #include "image/show.h"
 
 #include <stdio.h>
@@ -12,12 +12,17 @@ struct pull_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, pull_options, store, 0, "store", "DIR", "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]", "instead of this machine's"),
+	OPT(OPT_STR, pull_options, store, 0, "store", "DIR",
+	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
+	    "instead of this machine's"),
 	OPT(OPT_FLAG, pull_options, quiet, 'q', "quiet", NULL, "show no progress"),
-	OPT(OPT_STR, pull_options, format, 0, "format", "table|json", "how to print what was pulled: its digest, or JSON"),
-	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD", "instead of those that docker or podman login has kept"),
-	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL, "=false: accept any certificate, and plain http"),
+	OPT(OPT_STR, pull_options, format, 0, "format", "table|json",
+	    "how to print what was pulled: its digest, or JSON"),
+	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD",
+	    "instead of those that docker or podman login has kept"),
+	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL,
+	    "=false: accept any certificate, and plain http"),
 	{ 0 },
 };
 static const struct pull_options defaults = { .tls_verify = true };
@@ -31,9 +36,11 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	auto_buf out = { 0 };
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	struct progress progress = { .fd = o->quiet ? -1 : 2 };
-	struct pull_request r = { .text = name, .platform = o->platform ? &platform : NULL,
+	struct pull_request r = { .text = name,
+				  .platform = o->platform ? &platform : NULL,
 				  .origin = { .credentials = o->creds, .insecure = !o->tls_verify },
-				  .progress = progress_layer, .arg = &progress };
+				  .progress = progress_layer,
+				  .arg = &progress };
 	if (!a)
 		return fail(e, ENOMEM, "pull %s", name);
 	int rc = show_parse(o->format, true, &how, e);

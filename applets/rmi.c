@@ -9,7 +9,8 @@ struct rmi_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, rmi_options, store, 0, "store", "DIR", "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, rmi_options, store, 0, "store", "DIR",
+	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
 	{ 0 },
 };
 

@@ -1,4 +1,5 @@
-/* bundle.c - what to run in an image: its configuration and the caller's wishes become a runtime spec. */
+/* bundle.c - what to run in an image: its configuration and the caller's wishes become a runtime
+ * spec. */
 #include "image/bundle.h"
 #include "box/user.h"
 
@@ -75,7 +76,8 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 {
 	const struct strs *entry = &im->config.config.entrypoint, *cmd = &im->config.config.cmd;
 	struct strs none = { 0 };
-	struct strs other = { (const char **)&o->entrypoint, o->entrypoint && *o->entrypoint ? 1 : 0 };
+	struct strs other = { (const char **)&o->entrypoint,
+			      o->entrypoint && *o->entrypoint ? 1 : 0 };
 	const struct strs *first = o->entrypoint ? &other : entry;
 	const struct strs *rest = o->args.n ? &o->args : cmd;
 	if (o->entrypoint && !o->args.n)
@@ -88,7 +90,8 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 	for (size_t i = 0; i < rest->n; i++)
 		args.v[args.n++] = rest->v[i];
 	if (!args.n || !*args.v[0])
-		return refuse(e, EINVAL, "image %.200s does not say what to run: name a command after it",
+		return refuse(e, EINVAL,
+			      "image %.200s does not say what to run: name a command after it",
 			      im->name ? im->name : im->descriptor.digest);
 	*out = args;
 	return 0;
@@ -106,14 +109,14 @@ static int make_cwd(const struct image *im, const struct run_overrides *o, struc
 	return *out ? 0 : no_room(e);
 }
 
-/* What root in a container may usually do; whoever is not root there may nothing: no ambient ones. */
+/* What root in a container may usually do; whoever is not root there may nothing: no ambient ones.
+ */
 static int make_capabilities(struct arena *a, struct spec_capabilities **out, struct err *e)
 {
 	static const char *const usual[] = {
-		"CAP_CHOWN",	    "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID",
-		"CAP_KILL",	    "CAP_SETGID",	"CAP_SETUID", "CAP_SETPCAP",
-		"CAP_SETFCAP",	    "CAP_SYS_CHROOT",	"CAP_AUDIT_WRITE",
-		"CAP_NET_BIND_SERVICE",
+		"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",      "CAP_FSETID",
+		"CAP_KILL",    "CAP_SETGID",	   "CAP_SETUID",      "CAP_SETPCAP",
+		"CAP_SETFCAP", "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE", "CAP_NET_BIND_SERVICE",
 	};
 	struct spec_capabilities *c = arena_alloc(a, sizeof(*c));
 	const char **v = arena_alloc(a, sizeof(usual));

@@ -1,4 +1,5 @@
-/* bundle.h - what to run in an image: its configuration and the caller's wishes become a runtime spec. */
+/* bundle.h - what to run in an image: its configuration and the caller's wishes become a runtime
+ * spec. */
 #ifndef IMAGE_BUNDLE_H
 #define IMAGE_BUNDLE_H
 
@@ -22,10 +23,10 @@ struct run_overrides {
 	bool readonly;
 };
 
-/* spec_default() changed into a spec for this image: args, environment (a PATH always; TERM for a terminal), cwd,
- * user and groups as /etc/passwd and /etc/group inside rootfs_fd say, hostname. Everything is read through rootfs_fd
- * (see image_mount), never outside it. A NULL image says nothing about itself. -EINVAL when there is nothing to run, the
- * user is unknown, ... */
+/* spec_default() changed into a spec for this image: args, environment (a PATH always; TERM for a
+ * terminal), cwd, user and groups as /etc/passwd and /etc/group inside rootfs_fd say, hostname.
+ * Everything is read through rootfs_fd (see image_mount), never outside it. A NULL image says
+ * nothing about itself. -EINVAL when there is nothing to run, the user is unknown, ... */
 int image_spec(const struct image *im, int rootfs_fd, const struct run_overrides *o,
 	       struct arena *a, struct spec **out, struct err *e);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HEX 64
+#define HEX	    64
 #define INDEX_DEPTH 4
 
 /* Hex digests, one after the other, sorted before they are looked up. */

@@ -30,7 +30,8 @@ static const struct json_field logins_fields[] = {
 	{ 0 },
 };
 
-/* How much of HOST/NAME the key covers: bytes, 0 for not at all. Keys may be written as URLs, and with /v1/ or /v2/. */
+/* How much of HOST/NAME the key covers: bytes, 0 for not at all. Keys may be written as URLs, and
+ * with /v1/ or /v2/. */
 static size_t covers(const char *key, const char *host, const char *name)
 {
 	size_t h = strlen(host);
@@ -78,7 +79,8 @@ static int look_in(const char *path, const char *host, const char *name, struct 
 	auto_buf b = { .max = AUTH_FILE_MAX };
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : fail(e, errno, "open %.300s", path);
+		return errno == ENOENT || errno == ENOTDIR ? 0
+							   : fail(e, errno, "open %.300s", path);
 	int rc = file_read_fd(fd, path, &b, e);
 	if (rc < 0 || !b.len)
 		return rc;
@@ -123,7 +125,8 @@ int credentials_encode(const char *user_pass, struct arena *a, const char **out,
 	if (!text)
 		return fail(e, E2BIG, "encode credentials");
 	for (; n; p += n < 3 ? n : 3, n -= n < 3 ? n : 3) {
-		unsigned v = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
+		unsigned v = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) |
+			     (n > 2 ? p[2] : 0);
 		*at++ = base64[v >> 18];
 		*at++ = base64[v >> 12 & 63];
 		*at++ = n > 1 ? base64[v >> 6 & 63] : '=';

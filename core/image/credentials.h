@@ -7,14 +7,15 @@
 
 #include <stddef.h>
 
-/* The `auth` (base64 of USER:PASSWORD) for HOST[:PORT] in the text of a docker config.json or containers auth.json; for
- * a repository (HOST/NAME) the longest entry that it begins with. NULL when there is none. -EINVAL for bad files. */
+/* The `auth` (base64 of USER:PASSWORD) for HOST[:PORT] in the text of a docker config.json or
+ * containers auth.json; for a repository (HOST/NAME) the longest entry that it begins with. NULL
+ * when there is none. -EINVAL for bad files. */
 int credentials_find(const char *text, size_t len, const char *host, const char *name,
 		     struct arena *a, const char **out, struct err *e);
 
 /* Looks through the files of this user, in the order in which other tools do: REGISTRY_AUTH_FILE,
- * XDG_RUNTIME_DIR/containers/auth.json, HOME/.config/containers/auth.json, DOCKER_CONFIG/config.json or
- * HOME/.docker/config.json. Absent files are skipped. */
+ * XDG_RUNTIME_DIR/containers/auth.json, HOME/.config/containers/auth.json,
+ * DOCKER_CONFIG/config.json or HOME/.docker/config.json. Absent files are skipped. */
 int credentials_here(const char *host, const char *name, struct arena *a, const char **out,
 		     struct err *e);
 

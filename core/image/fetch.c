@@ -1,4 +1,5 @@
-/* fetch.c - an image's layers, several at a time, each fetched and unpacked by a process of its own. */
+/* fetch.c - an image's layers, several at a time, each fetched and unpacked by a process of its
+ * own. */
 #include "image/fetch.h"
 #include "base/file.h"
 #include "base/loop.h"
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 
 #define WORKERS_MAX 4
-#define STEP ((int64_t)512 << 10) /* bytes between two notes of progress */
+#define STEP	    ((int64_t)512 << 10) /* bytes between two notes of progress */
 
 /* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
 struct note {
@@ -105,11 +106,16 @@ static int work_on(const struct fetch *f, size_t i, struct reporter *r, struct e
 	auto_close int dir = openat(f->work, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rc == 0 && dir < 0)
 		rc = fail(e, errno, "open a directory in the store");
-	struct layer_job j = { .blob = &f->manifest->layers.v[i], .diff_id = f->diff_ids->v[i],
-			       .copy = copy, .tree = dir, .progress = on_progress, .arg = r };
+	struct layer_job j = { .blob = &f->manifest->layers.v[i],
+			       .diff_id = f->diff_ids->v[i],
+			       .copy = copy,
+			       .tree = dir,
+			       .progress = on_progress,
+			       .arg = r };
 	if (rc == 0)
 		rc = layer_unpack(bytes, &j, &implied, e);
-	auto_close int out = rc < 0 ? -1 : openat(f->work, list, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	auto_close int out = rc < 0 ? -1
+				    : openat(f->work, list, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (rc == 0 && (out < 0 || write_all(out, implied.p, implied.len) < 0))
 		rc = fail(e, errno, "write to the store");
 	free(file);
@@ -136,8 +142,11 @@ static void worker_main(const struct crew *c, size_t i)
 
 static void tell(const struct fetch *f, size_t i, enum layer_state state, int64_t bytes)
 {
-	struct fetch_progress p = { .layer = i, .layers = f->manifest->layers.n,
-				    .blob = &f->manifest->layers.v[i], .state = state, .bytes = bytes };
+	struct fetch_progress p = { .layer = i,
+				    .layers = f->manifest->layers.n,
+				    .blob = &f->manifest->layers.v[i],
+				    .state = state,
+				    .bytes = bytes };
 	if (f->progress)
 		f->progress(f->arg, &p);
 }
@@ -223,7 +232,8 @@ static int look_for_dead(struct crew *c, struct err *e)
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *w = &c->workers[i];
 		siginfo_t info = { 0 };
-		if (!w->pid || waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		if (!w->pid ||
+		    waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 		    !info.si_pid || info.si_code == CLD_EXITED)
 			continue;
 		let_go(w, NULL);
@@ -255,7 +265,8 @@ static int oversee(struct crew *c, struct err *e)
 			if (rc == 0)
 				rc = hire_all(c, e);
 		} else if (fds[1].revents & POLLIN) {
-			if (read(c->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGCHLD)
+			if (read(c->signals, &info, sizeof(info)) == sizeof(info) &&
+			    info.ssi_signo == SIGCHLD)
 				rc = look_for_dead(c, e);
 			else
 				rc = refuse(e, EINTR, "interrupted");

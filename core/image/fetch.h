@@ -1,4 +1,5 @@
-/* fetch.h - an image's layers, several at a time, each fetched and unpacked by a process of its own. */
+/* fetch.h - an image's layers, several at a time, each fetched and unpacked by a process of its
+ * own. */
 #ifndef IMAGE_FETCH_H
 #define IMAGE_FETCH_H
 
@@ -29,14 +30,16 @@ struct fetch {
 	int work; /* of store_work_begin */
 	const struct manifest *manifest;
 	const struct strs *diff_ids;
-	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the store */
+	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the store
+				*/
 	bool tree[LAYERS_MAX]; /* which layers must be unpacked; a blob that comes always is */
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
 	void *arg;
 };
 
-/* Of layer i the work directory then has the blob as "bI" (when it came from the origin), its tree as "tI" and, in "iI",
- * the directories that the layers below it must shape. A signal to end the program ends the fetch with EINTR. */
+/* Of layer i the work directory then has the blob as "bI" (when it came from the origin), its tree
+ * as "tI" and, in "iI", the directories that the layers below it must shape. A signal to end the
+ * program ends the fetch with EINTR. */
 int fetch_layers(const struct fetch *f, struct err *e);
 
 /* "b7" and such. */

@@ -1,4 +1,5 @@
-/* http.c - HTTP and HTTPS: one request at a time, its answer read like any other source. The only file that knows curl. */
+/* http.c - HTTP and HTTPS: one request at a time, its answer read like any other source. The only
+ * file that knows curl. */
 #include "image/http.h"
 #include "base/buf.h"
 
@@ -13,10 +14,11 @@
 #define CORACLE_VERSION "dev"
 #endif
 
-#define HOPS_MAX 5
+#define HOPS_MAX  5
 #define TRIES_MAX 4
+#define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
 #define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
-#define BODY_MAX ((size_t)8 << 20)
+#define BODY_MAX  ((size_t)8 << 20)
 
 struct http {
 	struct source body;
@@ -38,10 +40,10 @@ struct http {
 };
 
 static const char *const bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt",		   /* Debian, Arch, Alpine */
-	"/etc/pki/tls/certs/ca-bundle.crt",		   /* Fedora */
+	"/etc/ssl/certs/ca-certificates.crt",		     /* Debian, Arch, Alpine */
+	"/etc/pki/tls/certs/ca-bundle.crt",		     /* Fedora */
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* its successors */
-	"/etc/ssl/ca-bundle.pem",			   /* openSUSE */
+	"/etc/ssl/ca-bundle.pem",			     /* openSUSE */
 	"/etc/ssl/cert.pem",
 };
 
@@ -166,13 +168,15 @@ static int check_url(const struct http *h, const char *url, bool *loopback, stru
 	CURLU *u = curl_url();
 	char *scheme = NULL, *host = NULL;
 	int rc = 0;
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) || curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0))
 		rc = refuse(e, EINVAL, "%.200s is not a URL", url);
 	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
 		rc = refuse(e, EINVAL, "%.200s: only http and https are spoken", url);
 	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host))
-		rc = refuse(e, EPERM, "%.200s: plain http is refused (--tls-verify=false allows it)", url);
+		rc = refuse(e, EPERM,
+			    "%.200s: plain http is refused (--tls-verify=false allows it)", url);
 	*loopback = rc == 0 && host_is_loopback(host);
 	curl_free(scheme);
 	curl_free(host);
@@ -185,7 +189,8 @@ static bool same_place(const char *a, const char *b)
 {
 	static const CURLUPart parts[] = { CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT };
 	CURLU *x = curl_url(), *y = curl_url();
-	bool same = x && y && !curl_url_set(x, CURLUPART_URL, a, 0) && !curl_url_set(y, CURLUPART_URL, b, 0);
+	bool same = x && y && !curl_url_set(x, CURLUPART_URL, a, 0) &&
+		    !curl_url_set(y, CURLUPART_URL, b, 0);
 	for (size_t i = 0; same && i < 3; i++) {
 		char *p = NULL, *q = NULL;
 		curl_url_get(x, parts[i], &p, CURLU_DEFAULT_PORT);
@@ -205,7 +210,9 @@ static int add_header(struct http *h, const char *name, const char *value, struc
 	if (!value)
 		return 0;
 	buf_printf(&line, "%s: %s", name, value);
-	struct curl_slist *more = line.failed || strpbrk(value, "\r\n") ? NULL : curl_slist_append(h->headers, line.p);
+	struct curl_slist *more = line.failed || strpbrk(value, "\r\n")
+					  ? NULL
+					  : curl_slist_append(h->headers, line.p);
 	if (!more)
 		return refuse(e, EINVAL, "the value for the header %s cannot be sent", name);
 	h->headers = more;
@@ -237,15 +244,17 @@ static void set_options(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, h->options.insecure ? 0L : 2L);
 	curl_easy_setopt(h->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	/* AES first: processors have instructions for it, and mbedTLS would begin with ChaCha20. */
-	curl_easy_setopt(h->easy, CURLOPT_TLS13_CIPHERS,
-			 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+	curl_easy_setopt(
+		h->easy, CURLOPT_TLS13_CIPHERS,
+		"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
 	curl_easy_setopt(h->easy, CURLOPT_SSL_CIPHER_LIST,
 			 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
 			 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
 			 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305");
 }
 
-/* Sends one request to h->at and waits for the head of its answer. 0 when there is one, or the transfer failed. */
+/* Sends one request to h->at and waits for the head of its answer. 0 when there is one, or the
+ * transfer failed. */
 static int transfer_begin(struct http *h, struct err *e)
 {
 	int rc = check_url(h, h->at, &h->loopback, e);
@@ -262,7 +271,8 @@ static int transfer_begin(struct http *h, struct err *e)
 		return rc;
 	set_options(h);
 	if (h->taken) {
-		char range[32]; /* curl's own "resume" would fail on servers that start at the beginning */
+		char range[32]; /* curl's own "resume" would fail on servers that start at the
+				   beginning */
 		snprintf(range, sizeof(range), "%lld-", (long long)h->taken);
 		curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
 	}
@@ -285,9 +295,9 @@ static bool temporary(const struct http *h)
 	if (h->done && h->result == CURLE_COULDNT_CONNECT)
 		return !h->loopback; /* nobody listens here, and nobody will in a second */
 	if (h->done && h->result != CURLE_OK)
-		return h->result == CURLE_RECV_ERROR ||
-		       h->result == CURLE_SEND_ERROR || h->result == CURLE_GOT_NOTHING ||
-		       h->result == CURLE_PARTIAL_FILE || h->result == CURLE_OPERATION_TIMEDOUT;
+		return h->result == CURLE_RECV_ERROR || h->result == CURLE_SEND_ERROR ||
+		       h->result == CURLE_GOT_NOTHING || h->result == CURLE_PARTIAL_FILE ||
+		       h->result == CURLE_OPERATION_TIMEDOUT;
 	return h->status == 408 || h->status == 429 || h->status == 500 || h->status == 502 ||
 	       h->status == 503 || h->status == 504;
 }
@@ -295,13 +305,14 @@ static bool temporary(const struct http *h)
 static int transfer_failed(const struct http *h, struct err *e)
 {
 	const char *why = h->why[0] ? h->why : curl_easy_strerror(h->result);
-	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH :
-		   h->result == CURLE_COULDNT_CONNECT	   ? ECONNREFUSED :
-		   h->result == CURLE_OPERATION_TIMEDOUT   ? ETIMEDOUT :
-		   h->result == CURLE_SSL_CONNECT_ERROR || h->result == CURLE_PEER_FAILED_VERIFICATION ||
-				   h->result == CURLE_SSL_CACERT_BADFILE ?
-							     EPROTO :
-							     EIO;
+	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH
+		   : h->result == CURLE_COULDNT_CONNECT	   ? ECONNREFUSED
+		   : h->result == CURLE_OPERATION_TIMEDOUT ? ETIMEDOUT
+		   : h->result == CURLE_SSL_CONNECT_ERROR ||
+				   h->result == CURLE_PEER_FAILED_VERIFICATION ||
+				   h->result == CURLE_SSL_CACERT_BADFILE
+			   ? EPROTO
+			   : EIO;
 	return refuse(e, code, "%.200s: %s", h->at, why);
 }
 
@@ -309,7 +320,8 @@ static int transfer_failed(const struct http *h, struct err *e)
 static int redirected(struct http *h, struct err *e)
 {
 	char *to = NULL;
-	if (h->status != 301 && h->status != 302 && h->status != 303 && h->status != 307 && h->status != 308)
+	if (h->status != 301 && h->status != 302 && h->status != 303 && h->status != 307 &&
+	    h->status != 308)
 		return 0;
 	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &to);
 	if (!to)
@@ -332,7 +344,8 @@ static int start_over(struct http *h, struct err *e)
 	return 0;
 }
 
-/* From the request's own URL through all redirects to an answer, again and again while that looks worth it. */
+/* From the request's own URL through all redirects to an answer, again and again while that looks
+ * worth it. */
 static int get(struct http *h, struct err *e)
 {
 	int hops = 0;
@@ -342,6 +355,8 @@ static int get(struct http *h, struct err *e)
 			rc = transfer_begin(h, e);
 		if (rc < 0)
 			return rc;
+		if (h->in.len && (h->status == 200 || h->status == 206))
+			return 0; /* what came is good, even if it broke off: the reader will see */
 		if (temporary(h) && ++h->tries < TRIES_MAX) {
 			transfer_end(h);
 			hops = 0;
@@ -397,6 +412,8 @@ static ssize_t body_read(struct source *s, const void **p, struct err *e)
 	h->out = full;
 	h->in.len = 0;
 	h->taken += (int64_t)full.len;
+	if (full.len >= PROGRESS)
+		h->tries = 0;
 	*p = full.p;
 	return (ssize_t)full.len;
 }

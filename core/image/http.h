@@ -16,8 +16,8 @@ struct http_options {
 	bool insecure;	     /* accept any certificate, and plain http to any host */
 };
 
-/* Connections are kept between requests. Proxies are taken from the usual variables of the environment, but never
- * for a loopback address. */
+/* Connections are kept between requests. Proxies are taken from the usual variables of the
+ * environment, but never for a loopback address. */
 int http_new(const struct http_options *o, struct http **out, struct err *e);
 void http_free(struct http *h);
 
@@ -29,14 +29,16 @@ struct http_request {
 
 struct http_answer {
 	int status;
-	const char *content_type; /* NULL: none said. Good until the next request, as is the next one */
-	const char *challenge;	  /* WWW-Authenticate, a line each; "" for none */
+	const char *
+		content_type; /* NULL: none said. Good until the next request, as is the next one */
+	const char *challenge; /* WWW-Authenticate, a line each; "" for none */
 };
 
-/* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost connection, 408, 429, 5xx) is
- * tried again a few times; a body that breaks off is taken up where it broke. Plain http is refused but to a loopback
- * address. *body is good until the next request; whoever does not need it leaves it. Any status is success here.
- * -errno when there is no answer. */
+/* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost
+ * connection, 408, 429, 5xx) is tried again a few times; a body that breaks off is taken up where
+ * it broke. Plain http is refused but to a loopback address. *body is good until the next request;
+ * whoever does not need it leaves it. Any status is success here. -errno when there is no answer.
+ */
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
 	     struct source **body, struct err *e);
 

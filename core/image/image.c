@@ -84,7 +84,8 @@ static enum fit fit_name(const struct descriptor *d, const struct ref *r, const 
 static int ambiguous(const char *text, const struct descriptor *x, const struct descriptor *y,
 		     struct err *e)
 {
-	return refuse(e, EINVAL, "%.100s means more than one image: %.200s and %.200s; write the whole name",
+	return refuse(e, EINVAL,
+		      "%.100s means more than one image: %.200s and %.200s; write the whole name",
 		      text, descriptor_name(x), descriptor_name(y));
 }
 
@@ -154,7 +155,8 @@ static int find(const struct store *s, const struct index *ix, const char *text,
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return refuse(e, ENOENT, "image %.200s is not in the store; get it with: coracle pull %.200s",
+		return refuse(e, ENOENT,
+			      "image %.200s is not in the store; get it with: coracle pull %.200s",
 			      text, text);
 	return 0;
 }

@@ -16,9 +16,10 @@ struct image {
 	int64_t size;	    /* of its manifest, configuration and packed layers */
 };
 
-/* Finds an image of the store by what a person wrote: a whole reference, a short name (one image of the store whose
- * name ends with it), or the first 4 or more hex digits of its id (its configuration's digest) or digest.
- * -ENOENT: "image NAME is not in the store; get it with: coracle pull NAME". */
+/* Finds an image of the store by what a person wrote: a whole reference, a short name (one image of
+ * the store whose name ends with it), or the first 4 or more hex digits of its id (its
+ * configuration's digest) or digest. -ENOENT: "image NAME is not in the store; get it with: coracle
+ * pull NAME". */
 int image_open(const struct store *s, const char *text, struct arena *a, struct image **out,
 	       struct err *e);
 

@@ -16,9 +16,9 @@ struct layer_job {
 	void *arg;
 };
 
-/* Reads the layer from bytes to its end. Only when it returns 0 are copy and tree what they should be: the size and
- * both digests fit and every entry is written. implied gets the directories that the layers below must shape (see
- * tree.h). */
+/* Reads the layer from bytes to its end. Only when it returns 0 are copy and tree what they should
+ * be: the size and both digests fit and every entry is written. implied gets the directories that
+ * the layers below must shape (see tree.h). */
 int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *implied,
 		 struct err *e);
 

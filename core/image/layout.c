@@ -64,9 +64,11 @@ static int layout_find(const struct index *ix, const struct ref *r, const struct
 		}
 	}
 	if (r->tag)
-		return refuse(e, ENOENT, "no image called %.200s in the layout %.200s", r->tag, r->name);
+		return refuse(e, ENOENT, "no image called %.200s in the layout %.200s", r->tag,
+			      r->name);
 	if (ix->manifests.n != 1)
-		return refuse(e, EINVAL, "the layout %.200s has %zu images: name one as oci:DIR:NAME", r->name,
+		return refuse(e, EINVAL,
+			      "the layout %.200s has %zu images: name one as oci:DIR:NAME", r->name,
 			      ix->manifests.n);
 	*out = &ix->manifests.v[0];
 	return 0;
@@ -87,7 +89,8 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 	l->store.dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	int rc = l->store.dir < 0 ? fail(e, errno, "open the layout %.200s", r->name) : 0;
 	if (rc == 0 && faccessat(l->store.dir, "oci-layout", F_OK, 0) < 0)
-		rc = refuse(e, ENOENT, "%.200s is no OCI layout: it has no file oci-layout", r->name);
+		rc = refuse(e, ENOENT, "%.200s is no OCI layout: it has no file oci-layout",
+			    r->name);
 	if (rc == 0 && store_names(&l->store, a, ix, e) < 0)
 		rc = within(e, "the layout %.200s", r->name);
 	if (rc == 0)

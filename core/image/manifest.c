@@ -1,4 +1,5 @@
-/* manifest.c - the documents of an image: index, manifest, configuration; and which platform is ours. */
+/* manifest.c - the documents of an image: index, manifest, configuration; and which platform is
+ * ours. */
 #include "image/manifest.h"
 #include "image/ref.h"
 
@@ -137,7 +138,8 @@ int document_kind(const char *text, size_t len, const char *media_type, struct e
 	const char *types[] = { media_type, p.media_type };
 	for (int i = 0; i < 2; i++) {
 		if (!types[i] || !*types[i] || (i == 0 && !kind_of_type(types[i]) && p.media_type))
-			continue; /* some registries send any JSON type: then the document's own counts */
+			continue; /* some registries send any JSON type: then the document's own
+				     counts */
 		if (kind_of_type(types[i]) != kind)
 			return refuse(e, EINVAL, "its media type %.100s does not fit its content",
 				      types[i]);
@@ -281,7 +283,8 @@ static bool same(const char *a, const char *b)
 	return a && b && !strcmp(a, b);
 }
 
-/* How well an entry fits, 0 for not at all: its own variant best, then none, then an older one ("v6" on "v7"). */
+/* How well an entry fits, 0 for not at all: its own variant best, then none, then an older one
+ * ("v6" on "v7"). */
 static int fit(const struct platform *have, const struct platform *want)
 {
 	if (!have || !same(have->os, want->os) || !same(have->architecture, want->architecture))

@@ -1,4 +1,5 @@
-/* manifest.h - the documents of an image: index, manifest, configuration; and which platform is ours. */
+/* manifest.h - the documents of an image: index, manifest, configuration; and which platform is
+ * ours. */
 #ifndef IMAGE_MANIFEST_H
 #define IMAGE_MANIFEST_H
 
@@ -76,8 +77,8 @@ struct image_config {
 
 enum document { DOC_INDEX = 1, DOC_MANIFEST };
 
-/* What a document is, by its fields and by its media type (the one it was sent with, or NULL). A document that is
- * both, neither, or of a type we do not know is refused. */
+/* What a document is, by its fields and by its media type (the one it was sent with, or NULL). A
+ * document that is both, neither, or of a type we do not know is refused. */
 int document_kind(const char *text, size_t len, const char *media_type, struct err *e);
 
 int index_parse(const char *text, size_t len, struct arena *a, struct index *out, struct err *e);

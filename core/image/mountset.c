@@ -1,4 +1,5 @@
-/* mountset.c - the root file system of a container: an overlay of an image's layers, mounted nowhere. */
+/* mountset.c - the root file system of a container: an overlay of an image's layers, mounted
+ * nowhere. */
 #include "image/mountset.h"
 #include "base/file.h"
 #include "base/sys.h"
@@ -47,8 +48,8 @@ static int set_fds(int fs, const struct overlay *o)
 	return 0;
 }
 
-/* By names, for older kernels, which allow 255 bytes of them: with /proc/self/fd as working directory an fd's number is
- * a name. */
+/* By names, for older kernels, which allow 255 bytes of them: with /proc/self/fd as working
+ * directory an fd's number is a name. */
 static int set_names(int fs, const struct overlay *o, struct err *e)
 {
 	auto_buf lower = { .max = 256 };
@@ -82,7 +83,8 @@ static int overlay_open(struct err *e)
 {
 	int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
-		return fail(e, errno, "use overlay file systems (is the kernel's module \"overlay\" there?)");
+		return fail(e, errno,
+			    "use overlay file systems (is the kernel's module \"overlay\" there?)");
 	if (sys_fsconfig(fs, FSC_STRING, "source", "coracle", 0) == 0)
 		return fs;
 	int rc = fail(e, errno, "name the overlay");
@@ -133,7 +135,8 @@ static int open_layers(const struct store *s, const struct image *im, int dir, s
 	for (size_t i = 0; i < n; i++) {
 		o->lower[i] = store_layer_open(s, im->chains.v[n - 1 - i], e);
 		if (o->lower[i] == -ENOENT)
-			return refuse(e, ENOENT, "image %.200s is not unpacked here: coracle pull %.200s",
+			return refuse(e, ENOENT,
+				      "image %.200s is not unpacked here: coracle pull %.200s",
 				      im->name, im->name);
 		if (o->lower[i] < 0)
 			return o->lower[i];
@@ -187,8 +190,7 @@ int image_mount(const struct store *s, const struct image *im, const char *id, s
 	return rc;
 }
 
-int image_mount_again(const struct store *s, const struct image *im, const char *id,
-		      struct err *e)
+int image_mount_again(const struct store *s, const struct image *im, const char *id, struct err *e)
 {
 	auto_close int dir = store_container_open(s, id, e);
 	return dir < 0 ? dir : mount_in(s, im, dir, false, e);

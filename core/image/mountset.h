@@ -1,4 +1,5 @@
-/* mountset.h - the root file system of a container: an overlay of an image's layers, mounted nowhere. */
+/* mountset.h - the root file system of a container: an overlay of an image's layers, mounted
+ * nowhere. */
 #ifndef IMAGE_MOUNTSET_H
 #define IMAGE_MOUNTSET_H
 
@@ -6,9 +7,10 @@
 #include "image/image.h"
 #include "image/store.h"
 
-/* Makes STORE/containers/ID for what the container will write and returns a detached mount (fsmount) of the layers
- * under it: for create_request.rootfs_fd, or to open files in. It is visible in no namespace and goes with its last
- * fd. -EEXIST when the id has a directory already. On failure nothing is left. */
+/* Makes STORE/containers/ID for what the container will write and returns a detached mount
+ * (fsmount) of the layers under it: for create_request.rootfs_fd, or to open files in. It is
+ * visible in no namespace and goes with its last fd. -EEXIST when the id has a directory already.
+ * On failure nothing is left. */
 int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e);
 
 /* The same layers and what container ID wrote before, once more (a restart). */

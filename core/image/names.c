@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define REF_NAME "org.opencontainers.image.ref.name"
+#define REF_NAME    "org.opencontainers.image.ref.name"
 #define INDEX_ARENA ((size_t)32 << 20)
 
 const char *descriptor_name(const struct descriptor *d)
@@ -26,7 +26,8 @@ int store_names(const struct store *s, struct arena *a, struct index *out, struc
 /* Nobody else changes names while the fd is open. */
 static int lock_names(const struct store *s, struct err *e)
 {
-	auto_close int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	auto_close int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				   0600);
 	if (fd < 0)
 		return fail(e, errno, "open the store's index.lock");
 	while (flock(fd, LOCK_EX) < 0)
@@ -40,7 +41,8 @@ static int save_names(const struct store *s, const struct index *ix, struct err 
 	auto_buf b = { .max = MANIFEST_MAX };
 	json_write(&b, index_fields, ix, 2);
 	if (b.failed)
-		return refuse(e, E2BIG, "the store has too many images: remove some with coracle rmi");
+		return refuse(e, E2BIG,
+			      "the store has too many images: remove some with coracle rmi");
 	return file_replace(s->dir, "index.json", b.p, b.len, 0644, e);
 }
 
@@ -76,8 +78,10 @@ int store_name_put(const struct store *s, const char *name, const struct descrip
 		return fail(e, E2BIG, "write the store's index.json");
 	if (ix.manifests.n)
 		memcpy(v, ix.manifests.v, ix.manifests.n * sizeof(*v));
-	v[ix.manifests.n] = (struct descriptor){ .media_type = d->media_type, .digest = d->digest,
-						 .size = d->size, .annotations = { &ref, 1 } };
+	v[ix.manifests.n] = (struct descriptor){ .media_type = d->media_type,
+						 .digest = d->digest,
+						 .size = d->size,
+						 .annotations = { &ref, 1 } };
 	ix.manifests.v = v;
 	ix.manifests.n++;
 	ix.schema_version = 2;

@@ -12,16 +12,18 @@
 #include <stdbool.h>
 
 struct origin {
-	/* Appends the document with that digest to b (at most MANIFEST_MAX bytes), or, for NULL, the one that the
-	 * reference names; *type gets its media type as sent, or NULL. The digest is verified, when it is known.
-	 * -ENOENT when there is no such image. */
+	/* Appends the document with that digest to b (at most MANIFEST_MAX bytes), or, for NULL,
+	 * the one that the reference names; *type gets its media type as sent, or NULL. The digest
+	 * is verified, when it is known. -ENOENT when there is no such image. */
 	int (*document)(struct origin *o, const char *digest, struct buf *b, const char **type,
 			struct err *e);
 
 	/* The blob's bytes, unverified, good until the next call of either. */
-	int (*blob)(struct origin *o, const struct descriptor *d, struct source **out, struct err *e);
+	int (*blob)(struct origin *o, const struct descriptor *d, struct source **out,
+		    struct err *e);
 
-	/* In a forked child, before anything else: what must not be shared with the parent is made anew. */
+	/* In a forked child, before anything else: what must not be shared with the parent is made
+	 * anew. */
 	int (*forked)(struct origin *o, struct err *e);
 
 	void (*close)(struct origin *o);

@@ -122,7 +122,8 @@ static int rule(struct spec_seccomp *s, const char *name, int error,
 	return name_set(&r->names, name, a);
 }
 
-/* Namespaces by clone(); clone3() hides its flags in memory and is said not to exist, so that callers use clone(). */
+/* Namespaces by clone(); clone3() hides its flags in memory and is said not to exist, so that
+ * callers use clone(). */
 static int deny_namespaces(struct spec_seccomp *s, struct arena *a)
 {
 	int rc = rule(s, "clone3", ENOSYS, NULL, a);

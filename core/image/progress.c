@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#define BAR 30
+#define BAR	 30
 #define PAUSE_NS 50000000 /* between two drawings; nobody reads faster */
 
 static void draw_bar(struct buf *b, int64_t bytes, int64_t size)
@@ -56,8 +56,8 @@ static void say(const struct progress *g, const struct fetch_progress *p)
 	char size[32];
 	auto_buf b = { 0 };
 	size_format((uint64_t)p->blob->size, size, sizeof(size));
-	buf_printf(&b, "layer %zu of %zu, %.12s, %s: %s\n", p->layer + 1, p->layers, p->blob->digest + 7, size,
-		   p->state == LAYER_DONE ? "done" : "already here");
+	buf_printf(&b, "layer %zu of %zu, %.12s, %s: %s\n", p->layer + 1, p->layers,
+		   p->blob->digest + 7, size, p->state == LAYER_DONE ? "done" : "already here");
 	write_all(g->fd, b.p, b.len);
 }
 

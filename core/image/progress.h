@@ -4,15 +4,15 @@
 
 #include "image/fetch.h"
 
-/* Zeroed but for fd it is ready. On a terminal a line a layer is drawn again and again, elsewhere each layer gets one
- * line when it is done. */
+/* Zeroed but for fd it is ready. On a terminal a line a layer is drawn again and again, elsewhere
+ * each layer gets one line when it is done. */
 struct progress {
 	int fd; /* -1: say nothing */
 	struct {
 		enum layer_state state;
 		int64_t bytes;
 	} layers[LAYERS_MAX];
-	size_t drawn; /* lines on the terminal that belong to us */
+	size_t drawn;  /* lines on the terminal that belong to us */
 	uint64_t last; /* when; clock_monotonic_ns */
 };
 

@@ -72,9 +72,10 @@ static void describe_manifest(struct pulling *p, char *digest)
 {
 	const char *type = p->image.manifest.media_type;
 	sha256_text(p->manifest_text.p, p->manifest_text.len, digest);
-	p->image.descriptor = (struct descriptor){ .digest = digest,
-						   .size = (int64_t)p->manifest_text.len,
-						   .media_type = type && *type ? type : MEDIA_OCI_MANIFEST };
+	p->image.descriptor =
+		(struct descriptor){ .digest = digest,
+				     .size = (int64_t)p->manifest_text.len,
+				     .media_type = type && *type ? type : MEDIA_OCI_MANIFEST };
 }
 
 static int get_config(struct pulling *p, struct err *e)
@@ -105,8 +106,10 @@ static int check_platform(const struct pulling *p, struct err *e)
 	    !strcmp(c->architecture, p->platform.architecture))
 		return 0;
 	const char *os = c->os ? c->os : "?", *arch = c->architecture ? c->architecture : "?";
-	return refuse(e, ENOEXEC, "%.200s is for %.20s/%.20s, not %s/%s; pull it all the same with --platform %.20s/%.20s",
-		      p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
+	return refuse(
+		e, ENOEXEC,
+		"%.200s is for %.20s/%.20s, not %s/%s; pull it all the same with --platform %.20s/%.20s",
+		p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
 }
 
 /* What the store lacks. */
@@ -143,7 +146,8 @@ static int shape_trees(const struct pulling *p, const struct fetch *f, struct er
 		char name[FETCH_NAME];
 		fetch_name(name, 't', n);
 		if (f->tree[n])
-			trees[n] = openat(f->work, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			trees[n] = openat(f->work, name,
+					  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		else
 			trees[n] = store_layer_open(p->store, p->image.chains.v[n], e);
 		if (trees[n] < 0)
@@ -161,7 +165,8 @@ static int shape_trees(const struct pulling *p, const struct fetch *f, struct er
 static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 {
 	int rc = 0;
-	/* One wait for the disk instead of one a file: whatever is named below is then whole, also after a crash. */
+	/* One wait for the disk instead of one a file: whatever is named below is then whole, also
+	 * after a crash. */
 	if (syncfs(f->work) < 0)
 		return fail(e, errno, "write the layers to disk");
 	for (size_t i = 0; rc == 0 && i < p->image.chains.n; i++) {
@@ -169,7 +174,8 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 		fetch_name(blob, 'b', i);
 		fetch_name(tree, 't', i);
 		if (f->blob[i])
-			rc = store_blob_commit(p->store, f->work, blob, p->image.manifest.layers.v[i].digest, e);
+			rc = store_blob_commit(p->store, f->work, blob,
+					       p->image.manifest.layers.v[i].digest, e);
 		if (rc == 0 && f->tree[i])
 			rc = store_layer_commit(p->store, f->work, tree, p->image.chains.v[i], e);
 	}
@@ -179,9 +185,12 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 static int get_layers(struct pulling *p, struct err *e)
 {
 	char name[STORE_WORK_NAME];
-	struct fetch f = { .origin = p->origin, .store = p->store, .manifest = &p->image.manifest,
+	struct fetch f = { .origin = p->origin,
+			   .store = p->store,
+			   .manifest = &p->image.manifest,
 			   .diff_ids = &p->image.config.rootfs.diff_ids,
-			   .progress = p->request->progress, .arg = p->request->arg };
+			   .progress = p->request->progress,
+			   .arg = p->request->arg };
 	compare(p, &f);
 	f.work = store_work_begin(p->store, name, e);
 	if (f.work < 0)
@@ -200,7 +209,8 @@ static int name_image(struct pulling *p, struct err *e)
 	char digest[SHA256_TEXT];
 	int rc = store_blob_write(p->store, p->config_text.p, p->config_text.len, digest, e);
 	if (rc == 0)
-		rc = store_blob_write(p->store, p->manifest_text.p, p->manifest_text.len, digest, e);
+		rc = store_blob_write(p->store, p->manifest_text.p, p->manifest_text.len, digest,
+				      e);
 	if (rc == 0)
 		rc = store_name_put(p->store, p->image.name, &p->image.descriptor, e);
 	return rc;

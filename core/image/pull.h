@@ -17,8 +17,8 @@ struct pull_request {
 	void *arg;
 };
 
-/* Fetches what is not there yet, verifies everything, unpacks the layers, and only then gives the image its name. On
- * failure the store is as it was. */
+/* Fetches what is not there yet, verifies everything, unpacks the layers, and only then gives the
+ * image its name. On failure the store is as it was. */
 int pull(const struct store *s, const struct pull_request *r, struct arena *a, struct image *out,
 	 struct err *e);
 

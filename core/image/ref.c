@@ -25,8 +25,8 @@ int digest_check(const char *s, struct err *e)
 	return 0;
 }
 
-/* One part between slashes: words of lower-case letters and digits, joined by one dot, one or two underscores, or
- * dashes. */
+/* One part between slashes: words of lower-case letters and digits, joined by one dot, one or two
+ * underscores, or dashes. */
 static bool is_component(const char *s, size_t n)
 {
 	for (;;) {
@@ -210,7 +210,8 @@ const char *ref_text(const struct ref *r, struct arena *a)
 			    mark, r->tag ? r->tag : r->digest);
 }
 
-/* The first string of the list that key has at the top level of a TOML text; NULL when there is none. */
+/* The first string of the list that key has at the top level of a TOML text; NULL when there is
+ * none. */
 static const char *toml_first(const char *conf, const char *key, struct arena *a)
 {
 	size_t k = strlen(key);

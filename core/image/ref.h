@@ -11,8 +11,9 @@
 
 enum ref_kind {
 	REF_REGISTRY, /* docker://HOST[:PORT]/NAME[:TAG][@DIGEST], or the same without docker:// */
-	REF_SHORT, /* NAME[:TAG][@DIGEST] without a host: of the local store, or of the default registry */
-	REF_LAYOUT, /* oci:DIR[:TAG] */
+	REF_SHORT,    /* NAME[:TAG][@DIGEST] without a host: of the local store, or of the default
+			 registry */
+	REF_LAYOUT,   /* oci:DIR[:TAG] */
 };
 
 struct ref {
@@ -24,16 +25,16 @@ struct ref {
 	const char *digest; /* "sha256:..."; NULL when absent */
 };
 
-/* Parses strictly what a person wrote: lower case names, no empty part, sizes as above, sha256 only.
- * -EINVAL with the reason. */
+/* Parses strictly what a person wrote: lower case names, no empty part, sizes as above, sha256
+ * only. -EINVAL with the reason. */
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e);
 
-/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout the directory's last part is the
- * name. NULL at the arena's cap. */
+/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout the directory's
+ * last part is the name. NULL at the arena's cap. */
 const char *ref_text(const struct ref *r, struct arena *a);
 
-/* Gives a short name its host: the first of the machine's unqualified-search-registries in conf (the text of
- * /etc/containers/registries.conf). -ENOENT when it names none. */
+/* Gives a short name its host: the first of the machine's unqualified-search-registries in conf
+ * (the text of /etc/containers/registries.conf). -ENOENT when it names none. */
 int ref_qualify(struct ref *r, const char *conf, struct arena *a, struct err *e);
 
 /* The same, reading that file. */

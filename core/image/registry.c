@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX ((size_t)1 << 20) /* of errors and tokens */
-#define ACCEPT                                                                             \
+#define ACCEPT \
 	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
 
 /* One repository of one registry. The token lives and dies with it: nobody else is ever sent it. */
@@ -61,7 +61,8 @@ static int read_answer(struct source *s, struct buf *b, size_t max, struct err *
 	ssize_t n;
 	while ((n = source_read(s, &p, e)) > 0) {
 		if (b->len + (size_t)n > max)
-			return refuse(e, E2BIG, "the registry's answer is larger than %zu bytes", max);
+			return refuse(e, E2BIG, "the registry's answer is larger than %zu bytes",
+				      max);
 		buf_add(b, p, (size_t)n);
 		if (b->failed)
 			return fail(e, ENOMEM, "read the registry's answer");
@@ -120,7 +121,8 @@ static int get_token(struct registry *r, const char *challenge, struct err *e)
 	const char *realm = parameter(r->arena, challenge, "realm");
 	const char *service = parameter(r->arena, challenge, "service");
 	if (!realm)
-		return refuse(e, EPROTO, "%s asks for a token but does not say from where", r->ref.host);
+		return refuse(e, EPROTO, "%s asks for a token but does not say from where",
+			      r->ref.host);
 	buf_printf(&url, "%s%sscope=repository:", realm, strchr(realm, '?') ? "&" : "?");
 	http_escape(&url, r->ref.name);
 	buf_str(&url, ":pull");
@@ -128,7 +130,8 @@ static int get_token(struct registry *r, const char *challenge, struct err *e)
 		buf_str(&url, "&service=");
 		http_escape(&url, service);
 	}
-	const char *basic = r->credentials ? arena_printf(r->arena, "Basic %s", r->credentials) : NULL;
+	const char *basic = r->credentials ? arena_printf(r->arena, "Basic %s", r->credentials)
+					   : NULL;
 	if (url.failed || (r->credentials && !basic))
 		return no_room(e);
 	struct http_request request = { .url = url.p, .authorization = basic };
@@ -136,7 +139,8 @@ static int get_token(struct registry *r, const char *challenge, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (answer.status != 200)
-		return refuse(e, EACCES, "%s refuses a token for %s (status %d%s): check the credentials",
+		return refuse(e, EACCES,
+			      "%s refuses a token for %s (status %d%s): check the credentials",
 			      r->ref.host, r->ref.name, answer.status, explanation(r, body));
 	rc = read_answer(body, &b, ANSWER_MAX, e);
 	if (rc == 0)
@@ -154,16 +158,21 @@ static int get_token(struct registry *r, const char *challenge, struct err *e)
 static int authenticate(struct registry *r, const char *challenge, struct err *e)
 {
 	bool basic = false;
-	for (const char *line = challenge; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+	for (const char *line = challenge; *line;
+	     line += strcspn(line, "\n"), line += *line == '\n') {
 		if (!strncasecmp(line, "Bearer ", 7))
 			return get_token(r, line + 7, e);
 		basic |= !strncasecmp(line, "Basic", 5);
 	}
 	if (!basic)
-		return refuse(e, EACCES, "%s asks for a kind of login that is not known here", r->ref.host);
+		return refuse(e, EACCES, "%s asks for a kind of login that is not known here",
+			      r->ref.host);
 	if (!r->credentials)
-		return refuse(e, EACCES, "%s wants a login: give --creds USER:PASSWORD, or log in with docker or "
-					 "podman", r->ref.host);
+		return refuse(
+			e, EACCES,
+			"%s wants a login: give --creds USER:PASSWORD, or log in with docker or "
+			"podman",
+			r->ref.host);
 	r->authorization = arena_printf(r->arena, "Basic %s", r->credentials);
 	return r->authorization ? 0 : no_room(e);
 }
@@ -176,14 +185,17 @@ static int ask(struct registry *r, const char *path, const char *accept, struct 
 	if (!url)
 		return no_room(e);
 	for (int attempt = 0;; attempt++) {
-		struct http_request q = { .url = url, .accept = accept, .authorization = r->authorization };
+		struct http_request q = { .url = url,
+					  .accept = accept,
+					  .authorization = r->authorization };
 		int rc = http_get(r->http, &q, answer, body, e);
 		if (rc < 0 || answer->status != 401 || attempt)
 			return rc;
 		char *challenge = arena_str(r->arena, answer->challenge);
 		auto_buf rest = { 0 };
 		struct err ignored;
-		read_answer(*body, &rest, ANSWER_MAX, &ignored); /* so that the connection can be used again */
+		read_answer(*body, &rest, ANSWER_MAX,
+			    &ignored); /* so that the connection can be used again */
 		rc = challenge ? authenticate(r, challenge, e) : no_room(e);
 		if (rc < 0)
 			return rc;
@@ -198,12 +210,15 @@ static int refused(struct registry *r, const char *what, const struct http_answe
 	if (!name)
 		return no_room(e);
 	if (answer->status == 404)
-		return refuse(e, ENOENT, "%s of %s is not in the registry%s", what, name, explanation(r, body));
+		return refuse(e, ENOENT, "%s of %s is not in the registry%s", what, name,
+			      explanation(r, body));
 	if (answer->status == 401 || answer->status == 403)
-		return refuse(e, EACCES, "%s does not let you pull %s%s: check the name, or give --creds "
-					 "USER:PASSWORD", r->ref.host, name, explanation(r, body));
-	return refuse(e, EIO, "%s of %s: the registry answers with status %d%s", what, name, answer->status,
-		      explanation(r, body));
+		return refuse(e, EACCES,
+			      "%s does not let you pull %s%s: check the name, or give --creds "
+			      "USER:PASSWORD",
+			      r->ref.host, name, explanation(r, body));
+	return refuse(e, EIO, "%s of %s: the registry answers with status %d%s", what, name,
+		      answer->status, explanation(r, body));
 }
 
 static int registry_document(struct origin *o, const char *digest, struct buf *b, const char **type,
@@ -220,8 +235,8 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	if (rc < 0)
 		return rc;
 	if (answer.status == 404 && !digest)
-		return refuse(e, ENOENT, "no image %s/%s:%s in the registry%s; check name and tag", r->ref.host,
-			      r->ref.name, which, explanation(r, body));
+		return refuse(e, ENOENT, "no image %s/%s:%s in the registry%s; check name and tag",
+			      r->ref.host, r->ref.name, which, explanation(r, body));
 	if (answer.status != 200)
 		return refused(r, "the manifest", &answer, body, e);
 	*type = answer.content_type ? arena_str(r->arena, answer.content_type) : NULL;
@@ -231,7 +246,8 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	char got[SHA256_TEXT];
 	sha256_text(b->p, b->len, got);
 	if (strcmp(got, which))
-		return refuse(e, EBADMSG, "manifest %s is not what it should be: its content has the digest %s",
+		return refuse(e, EBADMSG,
+			      "manifest %s is not what it should be: its content has the digest %s",
 			      which, got);
 	return 0;
 }
@@ -279,12 +295,14 @@ static int ping(struct registry *r, const char *base, struct err *e)
 		return rc;
 	read_answer(body, &b, ANSWER_MAX, &ignored);
 	if (answer.status != 200 && answer.status != 401 && answer.status != 403)
-		return refuse(e, EPROTO, "%s is no registry: it answers with status %d", base, answer.status);
+		return refuse(e, EPROTO, "%s is no registry: it answers with status %d", base,
+			      answer.status);
 	r->base = base;
 	return 0;
 }
 
-/* https; http too where that is allowed: on this machine's own addresses before https, else when https fails. */
+/* https; http too where that is allowed: on this machine's own addresses before https, else when
+ * https fails. */
 static int reach(struct registry *r, struct err *e)
 {
 	struct err first = { 0 };
@@ -320,12 +338,13 @@ int registry_open(const struct ref *ref, const struct origin_options *o, struct 
 	struct registry *r = calloc(1, sizeof(*r));
 	if (!r)
 		return fail(e, ENOMEM, "reach the registry %s", ref->host);
-	r->origin = (struct origin){ registry_document, registry_blob, registry_forked, registry_close };
+	r->origin = (struct origin){ registry_document, registry_blob, registry_forked,
+				     registry_close };
 	r->arena = a;
 	r->ref = *ref;
 	r->http_options = (struct http_options){ .ca_file = own_ca(r), .insecure = o->insecure };
-	int rc = o->credentials ? credentials_encode(o->credentials, a, &r->credentials, e) :
-				  credentials_here(ref->host, ref->name, a, &r->credentials, e);
+	int rc = o->credentials ? credentials_encode(o->credentials, a, &r->credentials, e)
+				: credentials_here(ref->host, ref->name, a, &r->credentials, e);
 	if (rc == 0)
 		rc = http_new(&r->http_options, &r->http, e);
 	if (rc == 0)

@@ -36,9 +36,12 @@ int show_parse(const char *format, bool quiet, enum show *out, struct err *e)
 
 static void shown_of(const struct image *im, struct shown *out)
 {
-	*out = (struct shown){ .name = im->name ? im->name : "", .digest = im->descriptor.digest,
-			       .id = im->manifest.config.digest, .created = im->config.created,
-			       .size = im->size, .layers = (int64_t)im->manifest.layers.n };
+	*out = (struct shown){ .name = im->name ? im->name : "",
+			       .digest = im->descriptor.digest,
+			       .id = im->manifest.config.digest,
+			       .created = im->config.created,
+			       .size = im->size,
+			       .layers = (int64_t)im->manifest.layers.n };
 }
 
 /* "busybox:latest" to "busybox" and "latest"; a digest is no tag. */
@@ -61,8 +64,8 @@ static void table_row(const struct shown *s, size_t wide, struct buf *out)
 		size_format((uint64_t)s->size, size, sizeof(size));
 	if (s->created && clock_parse(s->created, &t) == 0)
 		clock_ago(t, age, sizeof(age));
-	buf_printf(out, "%-*.*s  %-16s  %-*.*s  %-10s  %s\n", (int)wide, repository, s->name, tag, ID_SHORT,
-		   ID_SHORT, s->id ? s->id + 7 : "damaged", size, age);
+	buf_printf(out, "%-*.*s  %-16s  %-*.*s  %-10s  %s\n", (int)wide, repository, s->name, tag,
+		   ID_SHORT, ID_SHORT, s->id ? s->id + 7 : "damaged", size, age);
 }
 
 static void table(const struct shown_list *l, struct buf *out)
@@ -74,8 +77,8 @@ static void table(const struct shown_list *l, struct buf *out)
 		split_name(l->v[i].name, &n, &tag);
 		wide = (size_t)n > wide ? (size_t)n : wide;
 	}
-	buf_printf(out, "%-*s  %-16s  %-*s  %-10s  %s\n", (int)wide, "REPOSITORY", "TAG", ID_SHORT, "ID", "SIZE",
-		   "CREATED");
+	buf_printf(out, "%-*s  %-16s  %-*s  %-10s  %s\n", (int)wide, "REPOSITORY", "TAG", ID_SHORT,
+		   "ID", "SIZE", "CREATED");
 	for (size_t i = 0; i < l->n; i++)
 		table_row(&l->v[i], wide, out);
 }

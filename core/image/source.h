@@ -1,4 +1,5 @@
-/* source.h - where bytes come from: a chain, each link reading from the one before it, nothing copied between. */
+/* source.h - where bytes come from: a chain, each link reading from the one before it, nothing
+ * copied between. */
 #ifndef IMAGE_SOURCE_H
 #define IMAGE_SOURCE_H
 
@@ -10,7 +11,8 @@
 #include <sys/types.h>
 
 struct source {
-	/* Points *p at the next bytes, good until the next call: their number, 0 at the end, -errno. */
+	/* Points *p at the next bytes, good until the next call: their number, 0 at the end,
+	 * -errno. */
 	ssize_t (*read)(struct source *s, const void **p, struct err *e);
 };
 
@@ -29,7 +31,8 @@ struct file_source {
 };
 void file_source_init(struct file_source *f, int fd);
 
-/* Lets through what its source gives, and at the end refuses it if size or digest are not the wanted ones. */
+/* Lets through what its source gives, and at the end refuses it if size or digest are not the
+ * wanted ones. */
 struct check {
 	struct source source;
 	struct source *from;

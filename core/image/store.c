@@ -13,9 +13,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define LAYOUT	    "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define EMPTY_INDEX "{\"schemaVersion\":2,\"manifests\":[]}"
-#define PLACE_MAX 100 /* "layers/sha256/HEX" and the like */
+#define PLACE_MAX   100 /* "layers/sha256/HEX" and the like */
 
 /* Where a digest's blob or layer is. The digest was checked when it came in. */
 static void place(char out[PLACE_MAX], const char *folder, const char *digest)
@@ -42,7 +42,8 @@ static int make_parts(int dir, struct err *e)
 		if (fd < 0)
 			return fd;
 	}
-	if (faccessat(dir, "oci-layout", F_OK, 0) == 0 && faccessat(dir, "index.json", F_OK, 0) == 0)
+	if (faccessat(dir, "oci-layout", F_OK, 0) == 0 &&
+	    faccessat(dir, "index.json", F_OK, 0) == 0)
 		return 0;
 	auto_close int lock = lock_file(dir, "index.lock", LOCK_EX, e);
 	int rc = lock < 0 ? lock : 0;
@@ -96,8 +97,8 @@ int store_blob_open(const struct store *s, const char *digest, int64_t size, str
 	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "stat blob %s", digest);
 	if (!S_ISREG(st.st_mode) || (size >= 0 && st.st_size != size))
-		return refuse(e, EBADMSG, "blob %s of the store has %lld bytes instead of %lld", digest,
-			      (long long)st.st_size, (long long)size);
+		return refuse(e, EBADMSG, "blob %s of the store has %lld bytes instead of %lld",
+			      digest, (long long)st.st_size, (long long)size);
 	return take_fd(&fd);
 }
 
@@ -110,7 +111,8 @@ int store_blob_read(const struct store *s, const struct descriptor *d, struct bu
 		return rc;
 	sha256_text(b->p, b->len, got);
 	if (strcmp(got, d->digest))
-		return refuse(e, EBADMSG, "blob %s of the store is damaged: remove the image and pull it again",
+		return refuse(e, EBADMSG,
+			      "blob %s of the store is damaged: remove the image and pull it again",
 			      d->digest);
 	return 0;
 }
@@ -137,8 +139,10 @@ int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct e
 		snprintf(name, STORE_WORK_NAME, "%016llx", (unsigned long long)random);
 		if (mkdirat(tmp, name, 0700) < 0 && errno != EEXIST)
 			return fail(e, errno, "make a work directory in the store");
-		auto_close int fd = openat(tmp, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		/* A sweep may have been here between mkdir and lock: then it is gone, and another is made. */
+		auto_close int fd = openat(tmp, name,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		/* A sweep may have been here between mkdir and lock: then it is gone, and another
+		 * is made. */
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstatat(tmp, name, &st, 0) == 0)
 			return take_fd(&fd);
 	}

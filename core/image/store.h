@@ -16,16 +16,18 @@
 
 /* What is in it:
  *   oci-layout index.json blobs/sha256/HEX    as the image-spec says; other tools read and write it
- *   layers/sha256/HEX/                        the tree of one layer; HEX is the chain id of it and those below
- *   containers/ID/{layers,upper,work}         what a container wrote, and the layers it stands on
- *   tmp/ lock index.lock                      ours; whatever in tmp nobody holds a lock on is rubbish
- * All writes are tmp + fsync + rename: a reader sees nothing half made, also after a crash. */
+ *   layers/sha256/HEX/                        the tree of one layer; HEX is the chain id of it and
+ * those below containers/ID/{layers,upper,work}         what a container wrote, and the layers it
+ * stands on tmp/ lock index.lock                      ours; whatever in tmp nobody holds a lock on
+ * is rubbish All writes are tmp + fsync + rename: a reader sees nothing half made, also after a
+ * crash. */
 struct store {
 	int dir;
 	int lock; /* shared while it is open; rmi wants it alone */
 };
 
-/* path NULL: CORACLE_STORE of the environment, else DEFAULT_STORE. Made when absent. Many may have it open. */
+/* path NULL: CORACLE_STORE of the environment, else DEFAULT_STORE. Made when absent. Many may have
+ * it open. */
 int store_open(const char *path, struct store *out, struct err *e);
 void store_close(struct store *s);
 
@@ -42,8 +44,8 @@ int store_blob_read(const struct store *s, const struct descriptor *d, struct bu
 /* Stores a document and says its digest (SHA256_TEXT bytes). */
 int store_blob_write(const struct store *s, const void *p, size_t n, char *digest, struct err *e);
 
-/* A private directory in tmp, locked for as long as the fd is open (also by children that inherit it).
- * name gets its name, for store_work_end, which removes it with all that is left in it. */
+/* A private directory in tmp, locked for as long as the fd is open (also by children that inherit
+ * it). name gets its name, for store_work_end, which removes it with all that is left in it. */
 #define STORE_WORK_NAME 32
 int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct err *e);
 void store_work_end(const struct store *s, int work, const char *name);
@@ -51,7 +53,8 @@ void store_work_end(const struct store *s, int work, const char *name);
 /* Removes what killed pulls left in tmp. */
 void store_sweep(const struct store *s);
 
-/* Moves a finished, synced file or tree from a work directory to its place. Somebody having been faster is fine. */
+/* Moves a finished, synced file or tree from a work directory to its place. Somebody having been
+ * faster is fine. */
 int store_blob_commit(const struct store *s, int work, const char *file, const char *digest,
 		      struct err *e);
 int store_layer_commit(const struct store *s, int work, const char *tree, const char *chain,

@@ -1,7 +1,8 @@
-/* tree.c - the tree of one layer, written entry by entry below a directory that nothing in it can lead out of. */
-#include "image/tree.h"
+/* tree.c - the tree of one layer, written entry by entry below a directory that nothing in it can
+ * lead out of. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "image/tree_inner.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -15,28 +16,16 @@
 #define OPAQUE	       ".wh..wh..opq"
 #define OVERLAY_OPAQUE "trusted.overlay.opaque"
 
-/* What a directory gets at the end; its path and a NUL follow. */
-struct late {
-	size_t size; /* of this, the path and its NUL */
-	mode_t mode;
-	bool implied;
-	struct timespec mtime;
-};
-
-static int add_late(struct tree *t, const char *path, const struct late *l, struct err *e)
-{
-	struct late late = *l;
-	size_t n = strlen(path) + 1;
-	late.size = sizeof(late) + n;
-	buf_add(&t->dirs, &late, sizeof(late));
-	buf_add(&t->dirs, path, n);
-	return t->dirs.failed ? refuse(e, E2BIG, "too many directories in one layer") : 0;
-}
-
 void tree_begin(struct tree *t, int root)
 {
+	struct stat st;
 	*t = (struct tree){ .root = root, .owners = geteuid() == 0, .parent_fd = -1 };
-	add_late(t, "", &(struct late){ .mode = 0755, .implied = true }, NULL);
+	t->mask = umask(0);
+	umask(t->mask);
+	/* New files are root's own already, but for those below a directory that passes on its
+	 * group. */
+	t->plain = t->owners && getegid() == 0 && fstat(root, &st) == 0 && !(st.st_mode & S_ISGID);
+	tree_late(t, "", &(struct late){ .mode = 0755, .implied = true }, NULL);
 }
 
 void tree_free(struct tree *t)
@@ -76,19 +65,6 @@ int path_clean(const char *path, char *out, struct err *e)
 	return 0;
 }
 
-/* Opens a directory of the tree: links in the path are followed as a process with that root would. */
-static int open_inside(int root, const char *path, int flags)
-{
-	struct open_how how = { .flags = (unsigned)(flags | O_DIRECTORY | O_CLOEXEC),
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
-					   RESOLVE_NO_XDEV };
-	int fd;
-	do { /* EAGAIN: something was renamed somewhere while the kernel followed a ".." */
-		fd = sys_openat2(root, *path ? path : ".", &how);
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd < 0 ? -errno : fd;
-}
-
 static bool is_whiteout(int dir, const char *name)
 {
 	struct stat st;
@@ -106,8 +82,8 @@ static int set_opaque(int dir, const char *name, struct err *e)
 	return 0;
 }
 
-/* A directory of that name. In the place of a whiteout it is opaque: what the whiteout hid stays hidden.
- * 1 when it was made, 0 when there was one. */
+/* A directory of that name. In the place of a whiteout it is opaque: what the whiteout hid stays
+ * hidden. 1 when it was made, 0 when there was one. */
 static int make_dir(int dir, const char *name, struct err *e)
 {
 	if (mkdirat(dir, name, 0700) == 0)
@@ -130,7 +106,7 @@ static int imply_dir(struct tree *t, int above, const char *name, const char *pa
 	int made = make_dir(above, name, e);
 	if (made <= 0)
 		return made;
-	return add_late(t, path, &(struct late){ .mode = 0755, .implied = true }, e);
+	return tree_late(t, path, &(struct late){ .mode = 0755, .implied = true }, e);
 }
 
 /* Opens the directory path[0..len), making what is missing of it. */
@@ -139,7 +115,7 @@ static int open_dir(struct tree *t, const char *path, size_t len, struct err *e)
 	char upto[PATH_MAX];
 	memcpy(upto, path, len);
 	upto[len] = 0;
-	int fd = open_inside(t->root, upto, O_PATH);
+	int fd = tree_open(t->root, upto, O_PATH);
 	if (fd >= 0)
 		return fd;
 	/* The longest part that is there, then downwards from it. */
@@ -148,7 +124,7 @@ static int open_dir(struct tree *t, const char *path, size_t len, struct err *e)
 		while (have && path[--have] != '/')
 			;
 		upto[have] = 0;
-		fd = open_inside(t->root, upto, O_PATH);
+		fd = tree_open(t->root, upto, O_PATH);
 	}
 	auto_close int at = fd;
 	while (at >= 0 && have < len) {
@@ -203,25 +179,6 @@ static int clear(int dir, const char *leaf, struct err *e)
 	return tree_remove(dir, leaf, e);
 }
 
-/* Only what a container may own: trusted.* would be orders to overlayfs. */
-static bool xattr_allowed(const char *name)
-{
-	return (!strncmp(name, "user.", 5) && strncmp(name, "user.overlay.", 13)) ||
-	       !strcmp(name, "security.capability") || !strncmp(name, "system.posix_acl_", 17);
-}
-
-static int set_xattrs(const struct tree_entry *n, int fd, struct err *e)
-{
-	for (size_t i = 0; i < n->xattrs_n; i++) {
-		const struct tree_xattr *x = &n->xattrs[i];
-		if (!xattr_allowed(x->name) || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
-			continue;
-		if (errno != ENOTSUP) /* a file system without them: nothing to be done */
-			return fail(e, errno, "set %.80s of %.200s", x->name, n->path);
-	}
-	return 0;
-}
-
 static int set_owner(const struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
 		     struct err *e)
 {
@@ -246,10 +203,16 @@ static int add_directory(struct tree *t, const struct tree_entry *n, const char 
 		return fail(e, errno, "open %.200s", n->path);
 	if (t->owners && fchown(fd, n->uid, n->gid) < 0)
 		return fail(e, errno, "set the owner of %.200s", n->path);
-	rc = set_xattrs(n, fd, e);
+	rc = tree_xattrs(n, fd, e);
 	if (rc < 0)
 		return rc;
-	return add_late(t, path, &(struct late){ .mode = n->mode & 07777, .mtime = n->mtime }, e);
+	struct late late = { .mode = n->mode & 07777, .mtime = n->mtime };
+	for (size_t i = 0; i < n->xattrs_n; i++)
+		if (!strcmp(n->xattrs[i].name, ACL_DEFAULT)) {
+			late.acl = n->xattrs[i].value;
+			late.acl_size = n->xattrs[i].size;
+		}
+	return tree_late(t, path, &late, e);
 }
 
 /* Symlinks and nodes: made, owned, timed by name; chmod does not follow since a node is no link. */
@@ -290,7 +253,7 @@ static int add_hard_link(struct tree *t, const struct tree_entry *n, const char 
 	char *slash = strrchr(target, '/');
 	if (slash)
 		*slash = 0;
-	auto_close int from = open_inside(t->root, slash ? target : "", O_PATH);
+	auto_close int from = tree_open(t->root, slash ? target : "", O_PATH);
 	const char *name = slash ? slash + 1 : target;
 	struct stat st;
 	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -306,7 +269,8 @@ static int add_hard_link(struct tree *t, const struct tree_entry *n, const char 
 	return rc;
 }
 
-/* `.wh.NAME`: NAME of the layers below is gone. What this layer itself has of that name stays, alone. */
+/* `.wh.NAME`: NAME of the layers below is gone. What this layer itself has of that name stays,
+ * alone. */
 static int add_whiteout(const struct tree_entry *n, int dir, const char *leaf, struct err *e)
 {
 	const char *name = leaf + strlen(WHITEOUT);
@@ -328,15 +292,24 @@ static int add_whiteout(const struct tree_entry *n, int dir, const char *leaf, s
 	return 0;
 }
 
-static int add_file(const struct tree_entry *n, int dir, const char *leaf, int *file, struct err *e)
+/* Whether a new file of the entry has its owner from the start. */
+static bool owned(const struct tree *t, const struct tree_entry *n)
+{
+	return t->plain && n->uid == 0 && n->gid == 0;
+}
+
+static int add_file(const struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
+		    int *file, struct err *e)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dir, leaf, flags, 0600);
+	/* A file that would have an owner to lose is nobody's but ours until tree_file_end. */
+	mode_t mode = owned(t, n) ? n->mode & 0777 : 0600;
+	int fd = openat(dir, leaf, flags, mode);
 	if (fd < 0 && errno == EEXIST) {
 		int rc = clear(dir, leaf, e);
 		if (rc < 0)
 			return rc;
-		fd = openat(dir, leaf, flags, 0600);
+		fd = openat(dir, leaf, flags, mode);
 	}
 	if (fd < 0)
 		return fail(e, errno, "create %.200s", n->path);
@@ -367,7 +340,7 @@ int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *
 	if (directory)
 		return add_directory(t, n, path, dir, leaf, e);
 	if (S_ISREG(n->mode))
-		return add_file(n, dir, leaf, file, e);
+		return add_file(t, n, dir, leaf, file, e);
 	if (S_ISLNK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode) || S_ISFIFO(n->mode))
 		return add_special(t, n, dir, leaf, e);
 	return refuse(e, EINVAL, "the entry %.200s is of no known type", n->path);
@@ -400,120 +373,15 @@ int tree_file_end(struct tree *t, const struct tree_entry *n, int file, int64_t 
 	struct timespec times[2] = { n->mtime, n->mtime };
 	if (t->end < size && ftruncate(fd, size) < 0) /* a hole at the end */
 		return fail(e, errno, "set the size of %.200s", n->path);
-	if (t->owners && fchown(fd, n->uid, n->gid) < 0)
+	bool own = owned(t, n);
+	if (t->owners && !own && fchown(fd, n->uid, n->gid) < 0)
 		return fail(e, errno, "set the owner of %.200s", n->path);
 	/* After chown, which takes setuid and capabilities away. */
-	if (fchmod(fd, n->mode & 07777) < 0)
+	if (!(own && (n->mode & 07777 & ~t->mask) == (n->mode & 0777)) &&
+	    fchmod(fd, n->mode & 07777) < 0)
 		return fail(e, errno, "set the mode of %.200s", n->path);
-	int rc = set_xattrs(n, fd, e);
+	int rc = tree_xattrs(n, fd, e);
 	if (rc == 0 && futimens(fd, times) < 0)
 		rc = fail(e, errno, "set the time of %.200s", n->path);
 	return rc;
-}
-
-/* Steps through t->dirs. Records are copied out: a byte buffer does not align them. */
-static bool late_next(const struct tree *t, size_t *at, struct late *l, const char **path)
-{
-	if (*at >= t->dirs.len)
-		return false;
-	memcpy(l, t->dirs.p + *at, sizeof(*l));
-	*path = t->dirs.p + *at + sizeof(*l);
-	*at += l->size;
-	return true;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The sorted paths that entries have described; n of them, to be freed. */
-static const char **described(const struct tree *t, size_t *n)
-{
-	const char *path, **out;
-	struct late l;
-	*n = 0;
-	for (size_t at = 0; late_next(t, &at, &l, &path);)
-		*n += !l.implied;
-	out = malloc((*n + 1) * sizeof(*out));
-	size_t i = 0;
-	for (size_t at = 0; out && late_next(t, &at, &l, &path);)
-		if (!l.implied)
-			out[i++] = path;
-	if (out)
-		qsort(out, *n, sizeof(*out), by_text);
-	return out;
-}
-
-static int apply_late(const struct tree *t, const struct late *l, const char *path, struct err *e)
-{
-	struct timespec times[2] = { l->mtime, l->mtime };
-	auto_close int fd = open_inside(t->root, path, O_RDONLY | O_NOFOLLOW);
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-		return 0; /* a later entry has replaced it */
-	if (fd < 0)
-		return fail(e, fd, "open directory %.200s", path);
-	if (fchmod(fd, l->mode) < 0)
-		return fail(e, errno, "set the mode of %.200s", path);
-	if (!l->implied && futimens(fd, times) < 0)
-		return fail(e, errno, "set the time of %.200s", path);
-	return 0;
-}
-
-int tree_end(struct tree *t, struct err *e)
-{
-	size_t n;
-	if (t->dirs.failed)
-		return fail(e, ENOMEM, "unpack a layer");
-	const char *path, **known = described(t, &n);
-	if (!known)
-		return fail(e, ENOMEM, "unpack a layer");
-	struct late l;
-	int rc = 0;
-	for (size_t at = 0; rc == 0 && late_next(t, &at, &l, &path);) {
-		if (l.implied && bsearch(&path, known, n, sizeof(*known), by_text))
-			continue;
-		if (l.implied)
-			buf_add(&t->implied, path, strlen(path) + 1);
-		rc = apply_late(t, &l, path, e);
-	}
-	free(known);
-	if (rc == 0 && t->implied.failed)
-		rc = refuse(e, E2BIG, "too many directories in one layer");
-	return rc;
-}
-
-static int copy_xattrs(int from, int to, const char *path, struct err *e)
-{
-	char names[4096], value[4096];
-	ssize_t n = flistxattr(from, names, sizeof(names));
-	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
-		if (!xattr_allowed(names + at))
-			continue;
-		ssize_t size = fgetxattr(from, names + at, value, sizeof(value));
-		if (size >= 0 && fsetxattr(to, names + at, value, (size_t)size, 0) < 0)
-			return fail(e, errno, "set %.80s of %.200s", names + at, path);
-	}
-	return 0;
-}
-
-int tree_adopt(int root, const char *path, const int *lower, size_t n, struct err *e)
-{
-	while (n--) {
-		struct stat st;
-		auto_close int from = open_inside(lower[n], path, O_RDONLY);
-		if (from < 0 || fstat(from, &st) < 0)
-			continue;
-		auto_close int to = open_inside(root, path, O_RDONLY | O_NOFOLLOW);
-		if (to < 0)
-			return 0;
-		struct timespec times[2] = { st.st_mtim, st.st_mtim };
-		if (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0)
-			return fail(e, errno, "set owner and mode of %.200s", path);
-		int rc = copy_xattrs(from, to, path, e);
-		if (rc == 0 && futimens(to, times) < 0)
-			rc = fail(e, errno, "set the time of %.200s", path);
-		return rc;
-	}
-	return 0;
 }

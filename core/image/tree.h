@@ -1,4 +1,5 @@
-/* tree.h - the tree of one layer, written entry by entry below a directory that nothing in it can lead out of. */
+/* tree.h - the tree of one layer, written entry by entry below a directory that nothing in it can
+ * lead out of. */
 #ifndef IMAGE_TREE_H
 #define IMAGE_TREE_H
 
@@ -34,12 +35,14 @@ struct tree_entry {
 };
 
 struct tree {
-	int root;	 /* the caller's */
-	bool owners;	 /* give files their owners, which only root can */
-	struct buf dirs; /* directories whose mode and time are set last */
-	struct buf
-		implied; /* paths of those that no entry described, each ended by a NUL; after tree_end */
-	struct buf parent; /* path of the open parent; with parent_fd, the last one used */
+	int root;	    /* the caller's */
+	bool owners;	    /* give files their owners, which only root can */
+	bool plain;	    /* new files belong to 0:0 by themselves */
+	mode_t mask;	    /* the umask */
+	struct buf dirs;    /* directories whose mode and time are set last */
+	struct buf implied; /* paths of those that no entry described, each ended by a NUL; after
+			       tree_end */
+	struct buf parent;  /* path of the open parent; with parent_fd, the last one used */
 	int parent_fd;
 	uint64_t entries;
 	int64_t bytes;
@@ -49,29 +52,32 @@ struct tree {
 /* Everything goes below root, an O_PATH or readable directory that is empty. */
 void tree_begin(struct tree *t, int root);
 
-/* Makes what the entry says, in the place of whatever is there. Paths are taken as inside a root: "/" is the tree's
- * own, ".." stops there, a link that stands for a parent is followed inside the tree only. A name that climbs above
- * the root is refused. `.wh.NAME` becomes overlayfs' whiteout, `.wh..wh..opq` its opaque directory.
- * Returns 0, or 1 when *file is a new regular file to be filled and then given to tree_file_end. -errno. */
+/* Makes what the entry says, in the place of whatever is there. Paths are taken as inside a root:
+ * "/" is the tree's own, ".." stops there, a link that stands for a parent is followed inside the
+ * tree only. A name that climbs above the root is refused. `.wh.NAME` becomes overlayfs' whiteout,
+ * `.wh..wh..opq` its opaque directory. Returns 0, or 1 when *file is a new regular file to be
+ * filled and then given to tree_file_end. -errno. */
 int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *e);
 
 /* Writes at an offset; holes stay holes. */
 int tree_file_write(struct tree *t, int file, const void *p, size_t n, int64_t at, struct err *e);
 
-/* Sets size, owner, mode, attributes and time, in the order in which they survive; closes file in any case. */
+/* Sets size, owner, mode, attributes and time, in the order in which they survive; closes file in
+ * any case. */
 int tree_file_end(struct tree *t, const struct tree_entry *n, int file, int64_t size,
 		  struct err *e);
 
 /* Sets what directories had to wait for. */
 int tree_end(struct tree *t, struct err *e);
 
-/* What an implied directory looks like is up to the layers below: gives it the owner, mode, time and attributes that it has in the topmost of n lower trees
- * that has it. */
+/* What an implied directory looks like is up to the layers below: gives it the owner, mode, time
+ * and attributes that it has in the topmost of n lower trees that has it. */
 int tree_adopt(int root, const char *path, const int *lower, size_t n, struct err *e);
 
 void tree_free(struct tree *t);
 
-/* A path without ".", "..", double or outer slashes, in out (PATH_MAX bytes). -EINVAL when it climbs out. */
+/* A path without ".", "..", double or outer slashes, in out (PATH_MAX bytes). -EINVAL when it
+ * climbs out. */
 int path_clean(const char *path, char *out, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* sha256_test.c - digests against FIPS 180-4's examples, and both ways of computing them against each other. */
+/* sha256_test.c - digests against FIPS 180-4's examples, and both ways of computing them against
+ * each other. */
 #include "base/sha256.h"
 #include "tap.h"
 

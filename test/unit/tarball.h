@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* type: '0' file, '1' hard link, '2' symlink, '3' char device, '5' directory, '6' fifo, 'x' pax header. */
+/* type: '0' file, '1' hard link, '2' symlink, '3' char device, '5' directory, '6' fifo, 'x' pax
+ * header. */
 static inline void tar_add(struct buf *b, char type, const char *name, const char *link, int mode,
 			   const char *data)
 {

@@ -1,0 +1,440 @@
+#!/usr/bin/env bats
+# 20-pull.bats - images out of registries and layouts into the store: honest, strange and hostile ones.
+
+load helper
+load images
+
+setup_file() {
+	registry_start
+}
+
+teardown_file() {
+	registry_stop
+}
+
+setup() {
+	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
+	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
+	export HOME=$BATS_TEST_TMPDIR
+	L=$BATS_TEST_TMPDIR/layout
+	NAME=t$BATS_TEST_NUMBER/app
+}
+
+teardown() {
+	[ -z "${STRANGE_PID:-}" ] || kill "$STRANGE_PID"
+}
+
+# strange WORDS - a strange registry with the layout's image; sets STRANGE (HOST:PORT) and its log.
+strange() {
+	STRANGE_LOG=$BATS_TEST_TMPDIR/requests
+	mkfifo "$STRANGE_LOG.first"
+	"$BATS_TEST_DIRNAME/strangeregistry" "$L" "$STRANGE_LOG.first" 3>&- &
+	STRANGE_PID=$!
+	exec 9< "$STRANGE_LOG.first"
+	read -r STRANGE <&9
+	cat <&9 > "$STRANGE_LOG" 3>&- &
+	exec 9<&-
+}
+
+pull() {
+	"$CORACLE" pull "$@"
+}
+
+@test "a_pulled_image_has_the_digest_that_the_registry_gave_it" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	run -0 --separate-stderr pull "docker://$REGISTRY/$NAME:v1"
+	[ "$output" = "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/$NAME:v1")" ]
+	[[ "$stderr" == "layer 1 of 1, "*": done" ]]
+	[ "$(cat "$(tree_of "$REGISTRY/$NAME:v1")/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+}
+
+@test "the_store_is_a_layout_that_other_tools_read" {
+	simple "$L" v1
+	run -0 pull -q "oci:$L:v1"
+	skopeo copy -q "oci:$CORACLE_STORE:layout:v1" "dir:$BATS_TEST_TMPDIR/copy" ||
+		skopeo copy -q "oci:$CORACLE_STORE" "dir:$BATS_TEST_TMPDIR/copy"
+	[ "$(hex_of "$BATS_TEST_TMPDIR/copy/manifest.json")" = "${output:7}" ]
+}
+
+@test "gzip_zstd_and_plain_layers_become_the_same_files" {
+	local kind
+	tar_of "$L.tar" <<< "f a/b 640 3:4 - text"
+	for kind in gzip zstd none; do
+		layer "$L" "$L.tar" $kind
+		image_end "$L" $kind > /dev/null
+		# Through the registry where skopeo does not pack it anew.
+		[ $kind = none ] || push "$L:$kind" "$NAME:$kind"
+		[ $kind = none ] || run -0 pull -q "$REGISTRY/$NAME:$kind"
+		[ $kind != none ] || run -0 pull -q "oci:$L:$kind"
+	done
+	[ "$("$CORACLE" images -q | wc -l)" = 3 ]
+	[ "$(find "$CORACLE_STORE/layers/sha256" -name b -printf '%m %U:%G %s\n')" = "640 3:4 4" ]
+}
+
+@test "modes_owners_links_devices_and_attributes_survive" {
+	tar_of "$L.tar" <<- 'END'
+		d dir 1777 5:6
+		f dir/suid 4755 7:8 - x
+		h dir/hard - - dir/suid
+		l dir/soft - 9:10 /nowhere
+		c dir/null 666
+		p dir/fifo 600
+		x SCHILY.xattr.user.note=kept
+		f noted 644 0:0 - x
+	END
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	cd "$(tree_of layout:v1)"
+	[ "$(stat -c '%a %u:%g %Y' dir)" = "1777 5:6 1000000000" ]
+	[ "$(stat -c '%a %u:%g %h %Y' dir/hard)" = "4755 7:8 2 1000000000" ]
+	[ "$(stat -c '%F %u:%g %N %Y' dir/soft)" = "symbolic link 9:10 'dir/soft' -> '/nowhere' 1000000000" ]
+	[ "$(stat -c '%F' dir/null)" = "character special file" ]
+	[ "$(stat -c '%F %a' dir/fifo)" = "fifo 600" ]
+	tar --xattrs --xattrs-include='*' -cf - noted | grep -qa 'SCHILY.xattr.user.note=kept'
+}
+
+@test "whiteouts_and_opaque_directories_hide_what_is_below" {
+	tar_of "$L.1" <<- 'END'
+		d a 700 1:1
+		f a/gone 644 0:0 - x
+		f a/stays 644 0:0 - x
+		f b/gone 644 0:0 - x
+		f c/sub/gone 644 0:0 - x
+	END
+	tar_of "$L.2" <<- 'END'
+		f a/.wh.gone 644
+		f b/.wh..wh..opq 644
+		f b/new 644 0:0 - y
+		f .wh.c 644
+		f c/back 644 0:0 - z
+	END
+	layer "$L" "$L.1"
+	layer "$L" "$L.2" zstd
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.3" .
+	layer "$L" "$L.3"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 \
+		sh -c 'find /a /b /c | sort; stat -c "%a %u" /a'
+	[ "$output" = "$(printf '%s\n' /a /a/stays /b /b/new /c /c/back "700 1")" ]
+}
+
+@test "a_directory_that_a_layer_only_passes_through_keeps_its_looks" {
+	tar_of "$L.1" <<< "d tmp 1777 3:4"
+	tar_of "$L.2" <<< "f tmp/x/y 644 0:0 - y"
+	layer "$L" "$L.1"
+	layer "$L" "$L.2"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	cd "$(tree_of layout:v1)"
+	[ "$(stat -c '%a %u:%g %Y' tmp)" = "1777 3:4 1000000000" ]
+	[ "$(stat -c '%a %u:%g' tmp/x)" = "755 0:0" ]
+}
+
+@test "an_index_gives_the_image_for_this_machine_and_another_on_demand" {
+	local own other
+	tar_of "$L.tar" <<< "f own 644 0:0 - x"
+	layer "$L" "$L.tar"
+	own=$(image_end "$L" own)
+	tar_of "$L.tar" <<< "f other 644 0:0 - x"
+	layer "$L" "$L.tar"
+	other=$(image_end "$L" other '{}' s390x)
+	index_end "$L" both "$other" "$own"
+	push "$L:both" "$NAME"
+	run -0 pull -q "$REGISTRY/$NAME"
+	[ "$output" = "$(jq -r .digest <<< "$own")" ]
+	[ -e "$(tree_of "$REGISTRY/$NAME:latest")/own" ]
+	run -0 pull -q --platform linux/s390x "$REGISTRY/$NAME"
+	[ "$output" = "$(jq -r .digest <<< "$other")" ]
+}
+
+@test "an_image_for_other_machines_only_is_refused_with_what_there_is" {
+	local other
+	tar_of "$L.tar" <<< "f other 644 0:0 - x"
+	layer "$L" "$L.tar"
+	other=$(image_end "$L" other '{}' s390x)
+	run -1 pull -q "oci:$L:other"
+	[[ "$output" == *"layout:other is for linux/s390x, not linux/"*"--platform linux/s390x" ]]
+	index_end "$L" index "$other"
+	run -1 pull -q "oci:$L:index"
+	[[ "$output" == *"no image for linux/"*" in it, only for: linux/s390x" ]]
+	assert_empty_store
+}
+
+@test "an_unknown_image_is_one_clear_line" {
+	run -1 pull "docker://$REGISTRY/no/such:tag"
+	[ "${#lines[@]}" = 1 ]
+	[ "$output" = "coracle: no image $REGISTRY/no/such:tag in the registry: manifest unknown; check name and tag" ]
+	assert_empty_store
+	run -1 pull "oci:$L:v1"
+	[[ "$output" == "coracle: open the layout $L: No such file or directory" ]]
+	run -1 pull "oci:$CORACLE_STORE:v1"
+	[[ "$output" == *"no image called v1 in the layout $CORACLE_STORE" ]]
+}
+
+@test "a_registry_that_is_not_there_is_named" {
+	run -1 pull "127.0.0.1:1/x"
+	[[ "$output" == "coracle: reach the registry 127.0.0.1:1: "*"Could not connect"* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "a_corrupt_layer_is_refused_by_its_digest_and_leaves_nothing" {
+	local digest file
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	digest=$(jq -r '.layers[0].digest' "$L.manifest")
+	file=$(registry_blob "$digest")
+	printf 'X' | dd of="$file" bs=1 seek=30 conv=notrunc status=none
+	run -1 pull "$REGISTRY/$NAME:v1"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == "coracle: layer $digest is not what it should be: its content has the digest sha256:"* ]]
+	assert_empty_store
+}
+
+@test "a_truncated_layer_is_refused_as_such_and_leaves_nothing" {
+	local digest file
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	digest=$(jq -r '.layers[0].digest' "$L.manifest")
+	file=$(registry_blob "$digest")
+	truncate -s 50 "$file"
+	run -1 pull "$REGISTRY/$NAME:v1"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == "coracle: layer $digest is truncated: 50 of "* ]]
+	assert_empty_store
+}
+
+@test "a_layer_whose_content_is_not_the_configured_one_is_refused" {
+	simple "$L" v1
+	tar_of "$L.tar" <<< "f other 644 0:0 - x"
+	layer "$L" "$L.tar"
+	printf '%064d\n' 0 > "$L.diffs"
+	image_end "$L" v2 > /dev/null
+	run -1 pull "oci:$L:v2"
+	[[ "$output" == *"unpacked layer sha256:0000"*" is not what it should be"* ]]
+	assert_empty_store
+}
+
+@test "a_manifest_that_is_not_the_asked_for_digest_is_refused" {
+	local digest
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	digest=$(jq -r .digest "$L.out")
+	printf ' ' >> "$(registry_blob "$digest")"
+	run -1 pull "$REGISTRY/$NAME@$digest"
+	[ "${#lines[@]}" = 1 ]
+	assert_empty_store
+	# The layout says it of its own documents.
+	printf ' ' >> "$L/blobs/sha256/${digest:7}"
+	run -1 pull "oci:$L:v1"
+	[[ "$output" == *"$digest"* ]]
+	assert_empty_store
+}
+
+# hostile ENTRIES - the image of one such layer is refused or harmless: outside nothing is touched.
+hostile() {
+	mkdir -p "$BATS_TEST_TMPDIR/outside"
+	echo untouched > "$BATS_TEST_TMPDIR/outside/file"
+	chmod 600 "$BATS_TEST_TMPDIR/outside/file"
+	tar_of "$L.tar"
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	run pull -q "oci:$L:v1"
+	[ "$(cat "$BATS_TEST_TMPDIR/outside/file")" = untouched ]
+	[ "$(stat -c '%a %h' "$BATS_TEST_TMPDIR/outside/file")" = "600 1" ]
+	[ "$(ls -A "$BATS_TEST_TMPDIR/outside")" = file ]
+}
+
+@test "names_that_climb_out_are_refused" {
+	hostile <<< "f ../../../../../../../../..$BATS_TEST_TMPDIR/outside/file 777 0:0 - evil"
+	[ "$status" = 1 ]
+	[[ "$output" == *"leads out of the layer" ]]
+	assert_empty_store
+}
+
+@test "files_and_modes_do_not_go_through_links" {
+	hostile <<- END
+		l up - - ../../../../../../../../../../../../$BATS_TEST_TMPDIR/outside
+		l abs - - $BATS_TEST_TMPDIR/outside
+		l file - - $BATS_TEST_TMPDIR/outside/file
+		f file 777 0:0 - evil
+		d abs 777
+		f abs/file 777 0:0 - evil
+	END
+	[ "$status" = 0 ]
+	hostile <<- END
+		l abs - - $BATS_TEST_TMPDIR/outside
+		f abs/file 777 0:0 - evil
+	END
+	[ "$status" = 1 ]
+	hostile <<- END
+		l up - - ../../../../../../../../../../../../$BATS_TEST_TMPDIR/outside
+		d up/new 777
+	END
+	[ "$status" = 1 ]
+}
+
+@test "hard_links_do_not_reach_outside" {
+	hostile <<< "h link - - $BATS_TEST_TMPDIR/outside/file"
+	[ "$status" = 1 ]
+	[[ "$output" == *"which is not in its layer" ]]
+	hostile <<- END
+		l dir - - $BATS_TEST_TMPDIR/outside
+		h link - - dir/file
+	END
+	[ "$status" = 1 ]
+	hostile <<- END
+		l soft - - $BATS_TEST_TMPDIR/outside/file
+		h link - - soft
+		f link 777 0:0 - evil
+	END
+	[ "$status" = 0 ]
+}
+
+@test "whiteouts_do_not_reach_outside" {
+	hostile <<- END
+		l dir - - $BATS_TEST_TMPDIR/outside
+		f dir/.wh.file 644
+	END
+	[ "$status" = 1 ]
+	hostile <<- END
+		l dir - - $BATS_TEST_TMPDIR/outside
+		f dir/.wh..wh..opq 644
+	END
+	[ "$status" = 1 ]
+	hostile <<< "f dir/.wh... 644"
+	[[ "$output" == *"the whiteout dir/.wh... names nothing" ]]
+}
+
+@test "two_pulls_of_the_same_image_at_once_both_succeed" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	pull -q "$REGISTRY/$NAME:v1" > "$L.a" 3>&- &
+	local first=$!
+	pull -q "$REGISTRY/$NAME:v1" > "$L.b"
+	wait $first
+	[ "$(cat "$L.a")" = "$(cat "$L.b")" ]
+	[ -s "$L.a" ]
+	[ "$("$CORACLE" images -q | wc -l)" = 1 ]
+}
+
+@test "what_is_there_is_not_fetched_again" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	run -0 pull -q "$REGISTRY/$NAME:v1"
+	rm "$(registry_blob "$(jq -r '.layers[0].digest' "$L.manifest")")"
+	run -0 --separate-stderr pull "$REGISTRY/$NAME:v1"
+	[[ "$stderr" == *": already here" ]]
+}
+
+@test "the_rubbish_of_a_killed_pull_is_swept_and_that_of_a_living_one_is_not" {
+	simple "$L" v1
+	run -0 pull -q "oci:$L:v1"
+	mkdir -p "$CORACLE_STORE/tmp/dead/t0" "$CORACLE_STORE/tmp/alive"
+	flock "$CORACLE_STORE/tmp/alive" "$CORACLE" pull -q "oci:$L:v1"
+	[ "$(ls "$CORACLE_STORE/tmp")" = alive ]
+}
+
+@test "images_of_a_shared_layer_are_removed_one_by_one" {
+	simple "$L" v1
+	run -0 pull -q "oci:$L:v1"
+	tar_of "$L.tar" <<< "f hello 644 0:0 - hello-from-v1-$BATS_TEST_NUMBER"
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<< "f more 644 0:0 - x"
+	layer "$L" "$L.tar"
+	image_end "$L" v2 > /dev/null
+	run -0 pull -q "oci:$L:v2"
+	[ "$(ls "$CORACLE_STORE/layers/sha256" | wc -l)" = 2 ]
+	run -0 "$CORACLE" rmi layout:v2
+	[ "$(ls "$CORACLE_STORE/layers/sha256" | wc -l)" = 1 ]
+	[ "$(cat "$(tree_of layout:v1)/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+	run -0 "$CORACLE" rmi layout:v1
+	assert_empty_store
+	run -1 "$CORACLE" rmi layout:v1
+	[[ "$output" == *"image layout:v1 is not in the store"* ]]
+}
+
+@test "images_are_listed_by_name_and_found_by_its_end_or_their_id" {
+	local id
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	run -0 pull -q "$REGISTRY/$NAME:v1"
+	run -0 "$CORACLE" images
+	[[ "${lines[1]}" =~ ^$REGISTRY/$NAME\ +v1\ +[0-9a-f]{12}\  ]]
+	id=$("$CORACLE" images --format json | jq -r '.[0].id')
+	run -0 "$CORACLE" rmi "${id:7:12}"
+	run -0 pull -q "$REGISTRY/$NAME:v1"
+	run -0 "$CORACLE" rmi app:v1
+	assert_empty_store
+}
+
+@test "a_token_is_asked_for_its_repository_and_stays_with_the_registry" {
+	simple "$L" v1
+	strange
+	run -0 pull -q "$STRANGE/token/elsewhere:v1"
+	grep -q "/token?scope=repository:token/elsewhere:pull&service=a%20b -" "$STRANGE_LOG"
+	grep -q "^GET $STRANGE /v2/token/elsewhere/blobs/.* Bearer for-token/elsewhere -" "$STRANGE_LOG"
+	grep -q "^GET localhost:[0-9]* /v2/token/elsewhere/blobs/.* - -" "$STRANGE_LOG"
+	! grep -q "^GET localhost.*Bearer" "$STRANGE_LOG"
+}
+
+@test "a_login_is_taken_from_option_or_file_and_asked_for_without" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/basic/app:v1"
+	[[ "$output" == *"$STRANGE wants a login: give --creds USER:PASSWORD"* ]]
+	run -0 pull -q --creds user:secret "$STRANGE/basic/app:v1"
+	mkdir "$HOME/.docker"
+	echo "{\"auths\":{\"$STRANGE\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}" > "$HOME/.docker/config.json"
+	run -0 pull -q "$STRANGE/basic/other:v1"
+	run -1 pull -q --creds user:wrong "$STRANGE/basic/app:v1"
+	[[ "$output" == *"does not let you pull"* ]]
+}
+
+@test "a_body_that_breaks_off_is_taken_up_where_it_broke" {
+	head -c 2500 /dev/urandom | od -An -tx1 -v | tr -d ' \n' > "$L.random"
+	tar_of "$L.tar" <<< "f random 644 0:0 - $(head -c 1500 "$L.random")"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 > /dev/null
+	strange
+	pull -q "$STRANGE/break/app:v1" || { cat "$STRANGE_LOG"; false; }
+	grep -q "blobs/.* - 1000$" "$STRANGE_LOG"
+	grep -q "blobs/.* - 3000$" "$STRANGE_LOG"
+	run -0 "$CORACLE" rmi "$STRANGE/break/app:v1"
+	run -0 pull -q "$STRANGE/break-noranges/app:v1"
+}
+
+@test "a_busy_registry_is_asked_again" {
+	simple "$L" v1
+	strange
+	run -0 pull -q "$STRANGE/busy/app:v1"
+	[ "$(grep -c manifests/v1 "$STRANGE_LOG")" = 2 ]
+}
+
+@test "redirects_in_circles_and_to_plain_http_are_refused" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/endless/app:v1"
+	[[ "$output" == *"more than 5 redirects" ]]
+	run -1 pull -q "$STRANGE/away/app:v1"
+	[[ "$output" == *"plain http is refused"* ]]
+	assert_empty_store
+}
+
+@test "a_manifest_that_is_no_json_is_refused" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/garbled/app:v1"
+	[[ "$output" == *"not valid JSON"* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "an_unwritable_store_is_named" {
+	run -1 pull --store /proc/coracle 127.0.0.1:1/x
+	[[ "$output" == "coracle: the store /proc/coracle: "* ]]
+	[ "${#lines[@]}" = 1 ]
+}
