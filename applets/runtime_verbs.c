@@ -123,7 +123,7 @@ int command_kill(const struct call *c, struct err *e)
 {
 	const struct kill_options *o = c->opts;
 	const char *name = c->args.n > 1 ? c->args.v[1] : "TERM";
-	int sig = signal_parse(name);
+	int sig = strcmp(name, "0") ? signal_parse(name) : 0; /* 0: is it there? */
 	struct container *found;
 	if (sig < 0)
 		return refuse(e, EINVAL, "unknown signal '%s'", name);
@@ -174,20 +174,39 @@ int command_resume(const struct call *c, struct err *e)
 	return change(c, container_resume, e);
 }
 
+enum { COLUMNS = 6 };
+
+static void list_row(const struct state *s, char when[CLOCK_TEXT], char pid[16], const char **cell)
+{
+	clock_format(s->created, when);
+	snprintf(pid, 16, "%d", s->pid);
+	cell[0] = s->id;
+	cell[1] = pid;
+	cell[2] = s->status;
+	cell[3] = s->bundle ? s->bundle : "";
+	cell[4] = when;
+	cell[5] = s->user ? s->user : "";
+}
+
+/* Columns at least 12 wide and 3 apart, as runc's; what follows the last is nothing. */
 static void list_table(const struct container_list *l, struct buf *out)
 {
-	size_t width = 12;
-	for (size_t i = 0; i < l->n; i++)
-		if (strlen(l->v[i].id) + 4 > width)
-			width = strlen(l->v[i].id) + 4;
-	buf_printf(out, "%-*s%-12s%-12s%-20s%-32s%s\n", (int)width, "ID", "PID", "STATUS", "BUNDLE",
-		   "CREATED", "OWNER");
+	const char *cell[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
+	char when[CLOCK_TEXT], pid[16];
+	size_t width[COLUMNS] = { 12, 12, 12, 12, 12, 0 };
 	for (size_t i = 0; i < l->n; i++) {
-		const struct state *s = &l->v[i];
-		char when[CLOCK_TEXT];
-		clock_format(s->created, when);
-		buf_printf(out, "%-*s%-12d%-12s%-19s %-32s%s\n", (int)width, s->id, s->pid,
-			   s->status, s->bundle ? s->bundle : "", when, "root");
+		const char *row[COLUMNS];
+		list_row(&l->v[i], when, pid, row);
+		for (int k = 0; k < COLUMNS - 1; k++)
+			if (strlen(row[k]) + 3 > width[k])
+				width[k] = strlen(row[k]) + 3;
+	}
+	for (size_t i = 0; i <= l->n; i++) {
+		for (int k = 0; k < COLUMNS; k++)
+			buf_printf(out, "%-*s", (int)width[k], cell[k]);
+		buf_char(out, '\n');
+		if (i < l->n)
+			list_row(&l->v[i], when, pid, cell);
 	}
 }
 

@@ -14,13 +14,14 @@ struct self {
 	int terminal;	     /* slave of our pty; -1 */
 	int empty;	     /* a masked directory, to be cloned for the next; -1 */
 	int proc;	     /* a procfs of our own, attached nowhere; -1 */
+	int place;	     /* where the root file system goes, opened before we may not; -1 */
 	const char *program; /* what OP_FIND found */
 };
 
 typedef int apply_function(struct self *s, const struct op *o);
 
 /* applyfs.c */
-apply_function apply_propagation, apply_root, apply_mount, apply_mknod, apply_symlink, apply_mask,
+apply_function apply_propagation, apply_place, apply_root, apply_mount, apply_mknod, apply_symlink, apply_mask,
 	apply_readonly, apply_remount, apply_sysctl, apply_pivot, apply_root_propagation,
 	apply_root_readonly, apply_make_dir, apply_console;
 

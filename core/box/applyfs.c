@@ -44,13 +44,24 @@ int apply_propagation(struct self *s, const struct op *o)
 	return mount(NULL, "/", NULL, o->flags, NULL) < 0 ? -errno : 0;
 }
 
+/* Root of a user namespace is nobody outside it, and may not pass where only root may. */
+int apply_place(struct self *s, const struct op *o)
+{
+	s->place = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->place < 0 ? -errno : 0;
+}
+
 int apply_root(struct self *s, const struct op *o)
 {
 	int rc = set_propagation(o->fd, MS_SLAVE | MS_REC);
 	if (rc < 0)
 		return rc;
-	if (sys_move_mount(o->fd, "", AT_FDCWD, o->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH |
+			 (s->place < 0 ? MOVE_MOUNT_T_SYMLINKS : MOVE_MOUNT_T_EMPTY_PATH);
+	if (sys_move_mount(o->fd, "", s->place < 0 ? AT_FDCWD : s->place,
+			   s->place < 0 ? o->path : "", flags) < 0)
 		return -errno;
+	put_fd(&s->place, -1);
 	s->root = o->fd;
 	return 0;
 }

@@ -83,6 +83,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_GO] = apply_go,
 	[OP_JOIN] = apply_join,
 	[OP_UNSHARE] = apply_unshare,
+	[OP_PLACE] = apply_place,
 	[OP_BECOME_ROOT] = apply_become_root,
 	[OP_SESSION] = apply_session,
 	[OP_STDIO] = apply_stdio,
@@ -150,7 +151,8 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .root = -1,
 			  .terminal = -1,
 			  .empty = -1,
-			  .proc = -1 };
+			  .proc = -1,
+			  .place = -1 };
 	const struct plan *p = setup->plan;
 	if (setup->close_fd >= 0)
 		close(setup->close_fd);

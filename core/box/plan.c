@@ -197,7 +197,7 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	if (rc == 0 && s->hooks && (s->hooks->prestart.n || s->hooks->create_runtime.n))
 		rc = add(p, OP_PARENT_HOOKS, "run the createRuntime hooks", NULL, e);
 	if (rc == 0 && s->hooks)
-		rc = plan_hooks(p, &s->hooks->create_container, c->state_json, e);
+		rc = plan_hooks(p, &s->hooks->create_container, c->creating_json, e);
 	if (rc == 0)
 		rc = plan_paths(p, s, e);
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
@@ -239,7 +239,7 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	if (rc == 0 && init)
 		rc = add(p, init->start ? OP_GO : OP_START, "wait for the start", NULL, e);
 	if (rc == 0 && init && spec->hooks)
-		rc = plan_hooks(p, &spec->hooks->start_container, init->state_json, e);
+		rc = plan_hooks(p, &spec->hooks->start_container, init->created_json, e);
 	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
 	 * earlier. */
 	if (rc == 0 && seccomp && s->no_new_privileges)
@@ -270,6 +270,8 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	order_joins(p);
 	if (rc == 0 && unshare)
 		rc = add_flags(p, OP_UNSHARE, "make namespaces", unshare, e);
+	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
+		rc = add(p, OP_PLACE, "open", c->mount_point, e);
 	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
 		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
 	char *key = c->no_new_keyring ? NULL : arena_printf(a, "_ses.%s", c->id);

@@ -18,6 +18,7 @@ enum op_kind {
 	OP_GO = 1,	/* wait until the parent has put us into our cgroup and mapped our ids */
 	OP_JOIN,	/* setns: fd, flags (CLONE_NEW*) */
 	OP_UNSHARE,	/* flags */
+	OP_PLACE,	/* open path, where OP_ROOT goes, while we may go there */
 	OP_BECOME_ROOT, /* of a new user namespace */
 	OP_SESSION,	/* setsid, a keyring named path (or none when NULL) */
 	OP_STDIO,	/* fds 0, 1, 2 */
@@ -157,7 +158,8 @@ struct plan_context {
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
 	bool start; /* as soon as the parent says so; else when somebody connects to the listener */
-	const char *state_json; /* stdin of hooks that run inside */
+	/* stdin of the createContainer and of the startContainer hooks */
+	const char *creating_json, *created_json;
 };
 
 /* The plan of a container's init. Opens nothing. */

@@ -152,3 +152,10 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 		*home = p.home && *p.home == '/' ? p.home : "/";
 	return 0;
 }
+
+const char *user_name(int root, uint32_t uid, struct arena *a)
+{
+	struct passwd p = { 0 };
+	const char *who = arena_printf(a, "%u", (unsigned)uid);
+	return who && find_user(root, who, a, &p, NULL) == 0 && p.found ? p.name : NULL;
+}

@@ -11,4 +11,7 @@
 int user_find(int root, const char *text, struct arena *a, struct spec_user *out, const char **home,
 	      struct err *e);
 
+/* The name of a user; NULL when it has none. */
+const char *user_name(int root, uint32_t uid, struct arena *a);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/user.h"
 #include "container/inside.h"
 
 #include <dirent.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define RECORD_MEMORY ((size_t)8 << 20) /* address space, not memory */
 
@@ -198,6 +200,16 @@ static int by_id(const void *a, const void *b)
 	return strcmp(((const struct state *)a)->id, ((const struct state *)b)->id);
 }
 
+static const char *user_of(int dir, struct arena *a)
+{
+	struct stat st;
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || fstat(dir, &st) < 0)
+		return NULL;
+	const char *name = user_name(root, st.st_uid, a);
+	return name ? name : arena_printf(a, "%u", (unsigned)st.st_uid);
+}
+
 /* What is true now goes into the copy that a list holds. */
 static int list_one(const char *root, const char *id, struct arena *a, struct state *out)
 {
@@ -209,6 +221,7 @@ static int list_one(const char *root, const char *id, struct arena *a, struct st
 	if (state_read(c->dir, a, &s, NULL) == 0)
 		*out = s;
 	out->status = status_name(container_status(c));
+	out->user = user_of(c->dir, a);
 	if (container_status(c) == STATUS_STOPPED)
 		out->pid = 0;
 	container_close(c);

@@ -182,11 +182,31 @@ static int open_root(struct making *m)
 	return openat(m->bundle, m->spec->root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* In the container's mount namespace alone, but hooks look for it where the bundle has it. */
+static const char *mount_point(struct making *m)
+{
+	const char *rootfs = m->c->state.rootfs;
+	if (rootfs && faccessat(m->bundle, rootfs, F_OK, 0) == 0)
+		return rootfs;
+	return arena_printf(m->a, "%s/%s", m->r->root, m->c->id);
+}
+
+/* For hooks that run inside: there init knows itself as 1, if the pid namespace is new. */
+static const char *hook_state(struct making *m, const char *status)
+{
+	auto_buf text = { 0 };
+	struct state now = m->c->state;
+	if (!m->spec->hooks)
+		return NULL;
+	now.pid = strs_has(&now.namespaces, "pid");
+	state_write_hook(&now, status, &text);
+	return text.failed ? NULL : arena_str(m->a, text.p);
+}
+
 static int make_plan(struct making *m, struct err *e)
 {
 	struct spec *spec = arena_alloc(m->a, sizeof(*spec));
 	auto_close int root = open_root(m);
-	auto_buf state = { 0 };
 	if (!spec)
 		return fail(e, E2BIG, "container %s", m->c->id);
 	if (root < 0)
@@ -194,22 +214,26 @@ static int make_plan(struct making *m, struct err *e)
 	*spec = *m->spec;
 	const struct spec_process *process;
 	int rc = process_with_home(m->spec->process, root, m->a, &process, e);
+	if (rc == 0 && m->r->console_fd)
+		rc = process_with_size(process, m->a, &process, e);
 	if (rc < 0)
 		return rc;
 	spec->process = (struct spec_process *)(uintptr_t)process;
-	state_write_oci(&m->c->state, "created", 0, &state);
 	const struct plan_context context = {
 		.spec = spec,
 		.id = m->c->id,
 		.bundle = m->r->bundle,
-		.mount_point = arena_printf(m->a, "%s/%s", m->r->root, m->c->id),
+		.mount_point = mount_point(m),
 		.cgroup = &m->cgroup,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
 		.start = m->r->start,
 		.no_new_keyring = m->r->no_new_keyring,
-		.state_json = state.p ? arena_str(m->a, state.p) : "{}",
+		.creating_json = hook_state(m, status_name(STATUS_CREATING)),
+		.created_json = hook_state(m, status_name(STATUS_CREATED)),
 	};
+	if (spec->hooks && (!context.creating_json || !context.created_json))
+		return fail(e, ENOMEM, "hooks");
 	rc = m->engine->plan(&context, m->a, &m->plan, e);
 	if (rc == 0)
 		rc = plan_open(&m->plan, m->bundle, e);
@@ -272,9 +296,9 @@ static int release(struct making *m, struct err *e)
 static int run_hooks(struct making *m, struct err *e)
 {
 	const struct spec_hooks *h = m->spec->hooks;
-	int rc = container_hooks(m->c, &h->prestart, "created", e);
+	int rc = container_hooks(m->c, &h->prestart, "creating", e);
 	if (rc == 0)
-		rc = container_hooks(m->c, &h->create_runtime, "created", e);
+		rc = container_hooks(m->c, &h->create_runtime, "creating", e);
 	return rc == 0 ? child_go(&m->child, e) : rc;
 }
 

@@ -37,6 +37,8 @@ static int make_plan(struct joining *j, struct err *e)
 	int rc = container_spec(j->c, j->a, &spec, e);
 	if (rc == 0)
 		rc = process_with_home(j->r->process, root, j->a, &process, e);
+	if (rc == 0 && j->r->console_fd)
+		rc = process_with_size(process, j->a, &process, e);
 	if (rc == 0)
 		rc = plan_exec(process, spec, j->c->pidfd, namespaces & ~(uint64_t)CLONE_NEWPID,
 			       j->a, &j->plan, e);

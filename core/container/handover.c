@@ -11,6 +11,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 int console_send(const char *path, int master, struct err *e)
@@ -49,6 +50,37 @@ static bool has_home(const struct strs *env)
 	return false;
 }
 
+/* The size of the terminal that we are at; NULL: of none. */
+static struct spec_size *own_size(struct arena *a)
+{
+	struct winsize w;
+	for (int fd = 0; fd < 3; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &w) < 0 || !w.ws_row || !w.ws_col)
+			continue;
+		struct spec_size *s = arena_alloc(a, sizeof(*s));
+		if (s)
+			*s = (struct spec_size){ .height = w.ws_row, .width = w.ws_col };
+		return s;
+	}
+	return NULL;
+}
+
+int process_with_size(const struct spec_process *p, struct arena *a,
+		      const struct spec_process **out, struct err *e)
+{
+	*out = p;
+	struct spec_size *size = p->terminal ? own_size(a) : NULL;
+	if (!size)
+		return 0;
+	struct spec_process *copy = arena_alloc(a, sizeof(*copy));
+	if (!copy)
+		return fail(e, E2BIG, "process");
+	*copy = *p;
+	copy->console_size = size;
+	*out = copy;
+	return 0;
+}
+
 int process_with_home(const struct spec_process *p, int root, struct arena *a,
 		      const struct spec_process **out, struct err *e)
 {
@@ -80,6 +112,6 @@ int container_hooks(struct container *c, const struct spec_hook_list *l, const c
 	auto_buf state = { 0 };
 	if (!l->n)
 		return 0;
-	state_write_oci(&c->state, status, 0, &state);
+	state_write_hook(&c->state, status, &state);
 	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, state.p, c->arena, e);
 }

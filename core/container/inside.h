@@ -31,6 +31,10 @@ int pid_file_write(const char *path, pid_t pid, struct err *e);
 int process_with_home(const struct spec_process *p, int root, struct arena *a,
 		      const struct spec_process **out, struct err *e);
 
+/* p with the size of our own terminal, which will be the other end of its one. */
+int process_with_size(const struct spec_process *p, struct arena *a,
+		      const struct spec_process **out, struct err *e);
+
 /* Hooks of a stage, run here, with the container's state on their stdin. */
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
 		    struct err *e);

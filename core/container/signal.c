@@ -76,7 +76,10 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 	cgroup_close(&cg);
 	if (rc < 0)
 		return rc;
-	c->state.status = status_name(frozen ? STATUS_PAUSED : STATUS_RUNNING);
+	bool waits = faccessat(c->dir, START_SOCKET, F_OK, 0) == 0; /* for its start, still */
+	c->state.status = status_name(frozen  ? STATUS_PAUSED
+				      : waits ? STATUS_CREATED
+					      : STATUS_RUNNING);
 	return container_save(c, e);
 }
 

@@ -143,7 +143,7 @@ static struct shown shown(const struct state *s, const char *status)
 		.status = status,
 		.bundle = s->bundle,
 		.rootfs = s->rootfs,
-		.owner = "",
+		.owner = s->user ? s->user : "",
 		/* The process of a stopped container is not there any more. */
 		.pid = strcmp(status, names[STATUS_STOPPED]) ? s->pid : 0,
 		.created = s->created,

@@ -44,6 +44,7 @@ struct state {
 	int exit_code, exit_signal;
 	bool oom;
 	bool auto_remove; /* run --rm */
+	const char *user; /* not recorded: in lists, whose state directory it is */
 };
 #define STATE_VERSION 1
 #define STATE_FILE    "state.json"
