@@ -89,6 +89,7 @@ core := $(patsubst %.c,$(out)/obj/%.o,$(wildcard core/*/*.c))
 applets := $(patsubst %.c,$(out)/obj/%.o,$(wildcard applets/*.c))
 units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) \
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
+tools := $(patsubst test/system/%.c,$(out)/system/%,$(wildcard test/system/*.c))
 
 .PHONY: all deps test-deps run unit test bench lint fuzz install dist clean
 .DELETE_ON_ERROR:
@@ -129,13 +130,19 @@ $(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(out)/libcoracle.a 
 	$(Q)$(compile) $(CPPFLAGS) -Itest/unit -DCORPUS='"test/fuzz/corpus/$*"' $(warnings) $(CFLAGS) \
 		$(LDFLAGS) -o $@ $< test/fuzz/replay.c $(out)/libcoracle.a $(libraries)
 
+# Small programs that system tests need beside the shell.
+$(out)/system/%: test/system/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(compile) $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
 unit: $(units)
 	prove --exec '' $(units)
 
-test: test-deps all $(units)
+test: test-deps all $(units) $(tools)
 	test/run $(out)
 
-bench: test-deps all
+bench: test-deps all $(tools)
 	test/bench/bench.sh
 
 # Each fuzzer: our code built by clang for libFuzzer, the libraries as for SAN=1 (make fuzz sets it).
@@ -174,7 +181,7 @@ $(out)/fuzz/libcoracle.a: $(fuzz_core)
 
 # --- lint --------------------------------------------------------------------------------------
 
-sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c)
+sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c test/system/*.c)
 headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h)
 tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w \
 	-isystem $(shell clang-tidy-19 --version >/dev/null 2>&1 && echo /usr/lib/llvm-19/lib/clang/19/include)

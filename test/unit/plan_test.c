@@ -32,7 +32,8 @@ static int plan_of(const struct spec *s, const struct cgroup *cg, struct arena *
 					.bundle = "/b",
 					.mount_point = "/m",
 					.cgroup = cg,
-					.state_json = "{}" };
+					.creating_json = "{}",
+					.created_json = "{}" };
 	return plan_create(&c, a, p, e);
 }
 
@@ -130,7 +131,8 @@ static void what_cannot_be_done_is_refused_before_anything_is(void)
 		"a bind mount needs a source");
 	has_str(refusal(AROUND("", LINUX(",'seccomp':{'defaultAction':'SCMP_ACT_PRAY'}"))),
 		"SCMP_ACT_PRAY");
-	has_str(refusal(AROUND("", LINUX(",'devices':[{'type':'z','path':'/dev/z'}]"))), "none of c b u p");
+	has_str(refusal(AROUND("", LINUX(",'devices':[{'type':'z','path':'/dev/z'}]"))),
+		"none of c b u p");
 }
 
 static size_t index_of(const struct plan *p, enum op_kind kind)

@@ -1,0 +1,758 @@
+#!/usr/bin/env bats
+# 00-runtime.bats - the OCI runtime: its verbs as runc has them, and everything a config.json can ask for.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2094 # what containers run is in single quotes; each test is a shell
+
+load runtime
+
+setup() { runtime_setup; }
+teardown() { runtime_teardown; }
+
+# --- the verbs, beside runc's ---------------------------------------------------------------------
+
+@test "spec_is_runc_s" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir "$d/ours" "$d/theirs"
+	runc spec -b "$d/theirs"
+	rt spec -b "$d/ours"
+	diff <(jq -S . "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
+	rm "$d"/*/config.json
+	runc spec --rootless -b "$d/theirs"
+	(cd "$d/ours" && rt spec --rootless)
+	diff <(jq -S . "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
+	run --separate-stderr rt spec -b "$d/ours"
+	refused 1 "config.json exists"
+}
+
+@test "a_container_is_created_started_killed_deleted" {
+	spec '.process.args = ["sh", "-c", "echo started; exec sleep 1000"]'
+	create
+	[ "$(state status)" = created ]
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	local pid
+	pid=$(state pid)
+	[ "$(rt ps -f json "$ID")" = "[$pid]" ]
+	rt start "$ID"
+	[ "$(state status)" = running ]
+	[ "$(state pid)" = "$pid" ]
+	rt kill "$ID" KILL
+	await "$pid"
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = started ]
+	[ "$(state status)" = stopped ]
+	[ "$(state pid)" = 0 ]
+	rt delete "$ID"
+	nothing_left
+	run --separate-stderr rt state "$ID"
+	refused 1 "$ID does not exist"
+}
+
+@test "state_and_list_print_what_runc_prints" {
+	spec '.annotations = {"org.example.a": "b", "c": ""}'
+	local d=$BATS_TEST_TMPDIR
+	create_sleeper
+	rc create -b "$B" "$ID-runc" < /dev/null > /dev/null 2>&1 3>&-
+	for verb in "state $ID" "list -f json"; do
+		# shellcheck disable=SC2086
+		rt $verb | jq -S 'del(.. | .pid?, .created?)' > "$d/ours"
+		# shellcheck disable=SC2086
+		rc ${verb/$ID/$ID-runc} | jq -S 'del(.. | .pid?, .created?)' | sed "s/$ID-runc/$ID/" > "$d/theirs"
+		diff "$d/theirs" "$d/ours"
+	done
+	rc delete --force "$ID-runc"
+	rc create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	rt list | sed -E "s/ [0-9]+ +created/ PID created/; s/20[0-9T:.-]+Z +/TIME /; s/CREATED +/CREATED /" > "$d/ours"
+	rc list | sed -E "s/ [0-9]+ +created/ PID created/; s/20[0-9T:.-]+Z +/TIME /; s/CREATED +/CREATED /" > "$d/theirs"
+	diff "$d/theirs" "$d/ours"
+	[ "$(rt list -q)" = "$ID" ]
+	[[ $(state created) =~ ^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]+Z$ ]]
+	end
+	[ "$(rt list -q)" = "" ]
+	[ "$(rt list -f json)" = "$(rc --root "$d/none" list -f json | sed s/null/[]/)" ]
+}
+
+@test "options_are_spelt_in_all_the_ways_of_runc" {
+	spec '.process.args = ["true"]'
+	rt run -b "$B" "$ID"
+	rt run -b="$B" "$ID"
+	rt run --bundle "$B" "$ID"
+	rt run --bundle="$B" "$ID"
+	rt run -bundle "$B" "$ID"
+	rt run -bundle="$B" "$ID"
+	(cd "$B" && rt run "$ID")
+	(cd / && rt run --no-pivot=false -b "${B#/}" "$ID")
+	"$CORACLE" runtime -root="$STATE" --log "$BATS_TEST_TMPDIR/log" --log-format=json --systemd-cgroup=false run -b "$B" "$ID"
+	nothing_left
+}
+
+@test "ids_may_hold_what_runc_allows" {
+	spec '.process.args = ["true"]'
+	local id
+	for id in "$ID.a_b+c-D9" "$ID$(printf 'x%.0s' {1..150})"; do
+		rt run -b "$B" "$id"
+		rc run -b "$B" "$id"
+	done
+	nothing_left
+}
+
+@test "pid_file_holds_the_pid_alone" {
+	create_sleeper --pid-file "$BATS_TEST_TMPDIR/pid"
+	cmp "$BATS_TEST_TMPDIR/pid" <(printf %s "$(state pid)")
+	rt start "$ID"
+	(cd "$BATS_TEST_TMPDIR" && rt exec -d --pid-file pid2 "$ID" sleep 1000 < /dev/null > /dev/null 2>&1 3>&-)
+	[ "$(tr '\0' ' ' < "/proc/$(cat "$BATS_TEST_TMPDIR/pid2")/cmdline")" = "sleep 1000 " ]
+	end
+	nothing_left
+}
+
+@test "run_ends_with_the_status_of_its_program" {
+	run -0 inside 'exit 0'
+	run -7 inside 'exit 7'
+	run -255 inside 'exit 255'
+	nothing_left
+}
+
+@test "a_signal_is_128_and_its_number" {
+	local n
+	for n in 9 6 11 15; do
+		spec --argjson n "$n" '.process.args = ["sh", "-c", "kill -\($n) $$"] | .linux.namespaces |= map(select(.type != "pid"))'
+		run -$((128 + n)) rt run -b "$B" "$ID"
+	done
+	nothing_left
+}
+
+@test "run_passes_signals_on" {
+	mkfifo "$SYNC/ready"
+	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]'
+	spec '.process.args = ["sh", "-c", "trap \"exit 33\" TERM; echo > /sync/ready; while :; do sleep 0.01; done"]'
+	"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" 3>&- &
+	local caller=$!
+	read -r < "$SYNC/ready"
+	kill -TERM "$caller"
+	local got=0
+	wait "$caller" || got=$?
+	[ "$got" = 33 ]
+	nothing_left
+}
+
+@test "stdio_goes_through_pipes" {
+	spec '.process.args = ["cat"]'
+	head -c 5000000 /dev/urandom > "$BATS_TEST_TMPDIR/data"
+	rt run -b "$B" "$ID" < "$BATS_TEST_TMPDIR/data" | cmp - "$BATS_TEST_TMPDIR/data"
+	run --separate-stderr -0 inside 'echo to stderr >&2; echo to stdout'
+	# shellcheck disable=SC2154
+	[ "$output/$stderr" = "to stdout/to stderr" ]
+	run -0 inside 'cat | wc -c' <<< "12345"
+	[ "$output" = 6 ]
+}
+
+@test "run_detached_returns_and_keep_keeps" {
+	spec '.process.args = ["sleep", "1000"]'
+	rt run -d -b "$B" --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	[ "$(state status)" = running ]
+	[ "$(state pid)" = "$(cat "$BATS_TEST_TMPDIR/pid")" ]
+	end
+	spec '.process.args = ["true"]'
+	rt run --keep -b "$B" "$ID"
+	[ "$(state status)" = stopped ]
+	rt delete "$ID"
+	nothing_left
+}
+
+@test "kill_knows_all_spellings_of_signals" {
+	create_sleeper
+	rt start "$ID"
+	local s pid
+	pid=$(state pid)
+	for s in 0 URG SIGURG sigurg 23 CONT; do
+		rt kill "$ID" $s
+	done
+	[ "$(state status)" = running ]
+	rt kill "$ID" SIGKILL
+	await "$pid"
+	end
+	create_sleeper
+	rt start "$ID"
+	pid=$(state pid)
+	rt kill --all "$ID" 9
+	await "$pid"
+	rt delete "$ID"
+	nothing_left
+}
+
+@test "kill_of_a_container_without_pid_namespace_ends_all_of_it" {
+	spec '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
+	create
+	rt start "$ID"
+	local pids
+	until [ "$(rt ps -f json "$ID" | jq length)" = 3 ]; do :; done
+	pids=$(rt ps -f json "$ID" | jq .[])
+	rt kill "$ID" KILL
+	for pid in $pids; do await "$pid"; done
+	rt delete "$ID"
+	nothing_left
+}
+
+@test "pause_stops_the_clock_of_all_and_resume_starts_it_again" {
+	create_sleeper
+	rt start "$ID"
+	rt pause "$ID"
+	[ "$(state status)" = paused ]
+	[ "$(cat "/sys/fs/cgroup/freezer/coracle-$ID/freezer.state" "/sys/fs/cgroup/unified/coracle-$ID/cgroup.freeze" | grep -cE '^(FROZEN|1)$')" -ge 1 ]
+	run --separate-stderr rt exec "$ID" true
+	refused 255 "paused" "--ignore-paused"
+	run --separate-stderr rt pause "$ID"
+	refused 1 "already paused"
+	rt resume "$ID"
+	[ "$(state status)" = running ]
+	rt exec "$ID" true
+	run --separate-stderr rt resume "$ID"
+	refused 1 "not paused"
+	end
+	nothing_left
+}
+
+@test "a_container_paused_before_its_start_is_still_to_be_started" {
+	create_sleeper
+	rt pause "$ID"
+	[ "$(state status)" = paused ]
+	rt resume "$ID"
+	[ "$(state status)" = created ]
+	rt start "$ID"
+	[ "$(state status)" = running ]
+	end
+	nothing_left
+}
+
+@test "delete_force_ends_a_paused_and_a_created_container" {
+	create_sleeper
+	rt pause "$ID"
+	end
+	nothing_left
+	create_sleeper
+	rt delete -f "$ID"
+	nothing_left
+	rt delete --force "$ID"
+}
+
+# --- exec -----------------------------------------------------------------------------------------
+
+@test "exec_is_in_the_namespaces_the_cgroup_and_the_root_of_init" {
+	create_sleeper
+	rt start "$ID"
+	local pid ns
+	pid=$(state pid)
+	rt exec "$ID" sh -c 'for n in pid mnt net ipc uts; do readlink /proc/self/ns/$n; done' > "$BATS_TEST_TMPDIR/ns"
+	readlink "/proc/$pid/ns/"{pid,mnt,net,ipc,uts} | diff - "$BATS_TEST_TMPDIR/ns"
+	[ "$(rt exec "$ID" hostname)" = runc ]
+	[[ $(rt exec "$ID" cat /proc/self/cgroup) == *"/coracle-$ID"* ]]
+	[ "$(rt exec "$ID" cat /proc/self/cgroup)" = "$(cat "/proc/$pid/cgroup")" ]
+	ns=$(rt exec "$ID" ls /)
+	[[ $ns == *bin*proc* ]]
+	end
+}
+
+@test "exec_ends_with_the_status_of_its_program" {
+	create_sleeper
+	rt start "$ID"
+	run -0 rt exec "$ID" true
+	run -42 rt exec "$ID" sh -c 'exit 42'
+	run -137 rt exec "$ID" sh -c 'kill -9 $$'
+	[ "$(rt exec "$ID" cat <<< "through a pipe")" = "through a pipe" ]
+	run -127 --separate-stderr rt exec "$ID" nope
+	refused 127 '"nope"' "not found" '$PATH'
+	end
+}
+
+@test "exec_takes_user_cwd_env_groups_and_capabilities" {
+	create_sleeper
+	rt start "$ID"
+	[ "$(rt exec -u 1000:2000 "$ID" id -u -n)" = worker ]
+	[ "$(rt exec --user 1000:2000 -g 7 --additional-gids 8 "$ID" id -G)" = "2000 7 8" ]
+	[ "$(rt exec --cwd /tmp -e A=b --env C=d "$ID" sh -c 'echo $PWD $A $C')" = "/tmp b d" ]
+	[ "$(rt exec -u 1000 "$ID" sh -c 'echo $HOME')" = /tmp ]
+	rt exec --cap CAP_SYS_TIME "$ID" grep Cap /proc/self/status | tr -d '\t' > "$BATS_TEST_TMPDIR/caps"
+	diff "$BATS_TEST_TMPDIR/caps" - <<- EOF
+		CapInh:0000000000000000
+		CapPrm:0000000022000420
+		CapEff:0000000022000420
+		CapBnd:0000000022000420
+		CapAmb:0000000000000000
+	EOF
+	[ "$(rt exec --no-new-privs "$ID" grep NoNewPrivs /proc/self/status)" = $'NoNewPrivs:\t1' ]
+	end
+}
+
+@test "exec_takes_a_process_of_json" {
+	create_sleeper
+	rt start "$ID"
+	jq '.process | .args = ["sh", "-c", "id -u; pwd; umask; ulimit -n"] | .user = {uid: 5, gid: 6, umask: 63}
+		| .cwd = "/etc" | .rlimits = [{type: "RLIMIT_NOFILE", soft: 77, hard: 88}]' "$B/config.json" > "$BATS_TEST_TMPDIR/p"
+	[ "$(rt exec --process "$BATS_TEST_TMPDIR/p" "$ID" | tr '\n' ' ')" = "5 /etc 0077 77 " ]
+	end
+}
+
+@test "exec_gives_a_terminal" {
+	create_sleeper
+	rt start "$ID"
+	run -0 "$TOOLS/console" "$BATS_TEST_TMPDIR/s" "$CORACLE" runtime --root "$STATE" exec -t \
+		--console-socket "$BATS_TEST_TMPDIR/s" "$ID" sh -c 'tty; test -t 0 && test -t 1 && test -t 2 && echo all' < /dev/null
+	[[ $output == *"/dev/pts/"*all* ]]
+	end
+}
+
+# --- terminals and descriptors --------------------------------------------------------------------
+
+@test "the_console_socket_gets_the_terminal_of_the_container" {
+	spec '.process.terminal = true | .process.consoleSize = {width: 71, height: 17}
+		| .process.args = ["sh", "-c", "stty size; tty; test -c /dev/console && echo console; read a; echo got $a; exit 3"]'
+	run -0 "$TOOLS/console" "$BATS_TEST_TMPDIR/s" sh -c '
+		"$1" runtime --root "$2" create -b "$3" --console-socket "$4" "$5" && "$1" runtime --root "$2" start "$5"' \
+		sh "$CORACLE" "$STATE" "$B" "$BATS_TEST_TMPDIR/s" "$ID" <<< "typed"
+	[[ $output == *"17 71"*"/dev/pts/0"*console*"got typed"* ]]
+	end
+	nothing_left
+}
+
+@test "run_is_the_terminal_of_its_container" {
+	spec '.process.terminal = true | .process.args = ["sh", "-c", "stty size; test -t 2 && echo a terminal; exit 3"]'
+	run -3 script -qec "stty rows 23 cols 45; $CORACLE runtime --root $STATE run -b $B $ID" /dev/null < /dev/null
+	[[ $output == *"23 45"*"a terminal"* ]]
+	nothing_left
+}
+
+@test "a_terminal_needs_a_console_socket_when_nobody_waits" {
+	spec '.process.terminal = true'
+	run --separate-stderr rt create -b "$B" "$ID"
+	refused 1 "console socket"
+	spec '.process.terminal = false'
+	run --separate-stderr rt create -b "$B" --console-socket "$BATS_TEST_TMPDIR/s" "$ID"
+	refused 1 "--console-socket" "process.terminal is false"
+	nothing_left
+}
+
+@test "preserve_fds_passes_these_and_no_more" {
+	spec '.process.args = ["sh", "-c", "cat <&3; cat <&4; ls /proc/self/fd"]'
+	run -0 rt run --preserve-fds 2 -b "$B" "$ID" 3<<< three 4<<< four 5<<< five 6<<< six
+	[ "$(echo "$output" | tr '\n' ' ')" = "three four 0 1 2 3 4 5 " ] # 5: the directory that ls reads
+	run -0 inside 'ls /proc/self/fd' 3<<< three 7<<< seven
+	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
+}
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+@test "namespaces_are_those_of_the_spec" {
+	local n
+	spec '.linux.namespaces += [{type: "cgroup"}, {type: "time"}]'
+	create_sleeper
+	rt start "$ID" # a time namespace is entered with the program
+	for n in pid mnt net ipc uts cgroup time; do
+		[ "$(readlink "/proc/$(state pid)/ns/$n")" != "$(readlink "/proc/self/ns/$n")" ] || { echo "$n is the host's"; return 1; }
+	done
+	[ "$(readlink "/proc/$(state pid)/ns/user")" = "$(readlink /proc/self/ns/user)" ]
+	end
+	spec '.linux.namespaces = [{type: "mount"}] | .hostname = ""'
+	create_sleeper
+	for n in pid net ipc uts cgroup time; do
+		[ "$(readlink "/proc/$(state pid)/ns/$n")" = "$(readlink "/proc/self/ns/$n")" ] || { echo "$n is not the host's"; return 1; }
+	done
+	end
+	nothing_left
+}
+
+@test "namespaces_are_joined_by_path" {
+	create_sleeper
+	local pid n first=$ID ID
+	pid=$(rt state "$first" | jq .pid)
+	ID=$first-2
+	spec --arg p "/proc/$pid/ns" '.linux.namespaces = [{type: "mount"}] + (["pid", "network", "ipc", "uts"]
+		| map({type: ., path: "\($p)/\({network: "net"}[.] // .)"})) | .hostname = "" | .process.args = ["sleep", "1000"]'
+	create
+	for n in pid net ipc uts; do
+		[ "$(readlink "/proc/$(state pid)/ns/$n")" = "$(readlink "/proc/$pid/ns/$n")" ]
+	done
+	[ "$(readlink "/proc/$(state pid)/ns/mnt")" != "$(readlink "/proc/$pid/ns/mnt")" ]
+	[ "$(rt ps -f json "$ID" | jq length)" = 1 ]
+	end
+	[ "$(rt state "$first" | jq -r .status)" = created ]
+	rt delete -f "$first"
+	nothing_left
+}
+
+@test "init_is_process_1_and_sees_no_others" {
+	run -0 inside 'echo $$; ls /proc | grep -c "^[0-9]"'
+	[ "${lines[0]}" = 1 ]
+	[ "${lines[1]}" -le 3 ]
+}
+
+@test "hostname_domainname_and_loopback" {
+	spec '.hostname = "box-7" | .domainname = "example.org"'
+	run -0 inside 'hostname; cat /proc/sys/kernel/domainname; ip -o link show lo'
+	[ "${lines[0]}/${lines[1]}" = "box-7/example.org" ]
+	[[ ${lines[2]} == *"<LOOPBACK,UP"* ]]
+	[ "$(hostname)" != box-7 ]
+}
+
+@test "a_user_namespace_maps_ids" {
+	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+		| .linux.gidMappings = [{containerID: 0, hostID: 200000, size: 65536}]
+		| .mounts |= map(select(.type != "cgroup"))'
+	create_sleeper
+	tr -s ' ' < "/proc/$(state pid)/uid_map" | grep -qx ' 0 100000 65536'
+	tr -s ' ' < "/proc/$(state pid)/gid_map" | grep -qx ' 0 200000 65536'
+	[ "$(awk '/^Uid/ {print $2}' "/proc/$(state pid)/status")" = 100000 ]
+	rt start "$ID"
+	[ "$(rt exec "$ID" id -u)" = 0 ]
+	[ "$(rt exec -u 9 "$ID" id -u)" = 9 ]
+	rt exec "$ID" sh -c 'echo > /dev/null; test -c /dev/zero && head -c 3 /dev/zero | wc -c' | grep -qx 3
+	end
+	nothing_left
+}
+
+# --- file systems ---------------------------------------------------------------------------------
+
+@test "the_root_is_read_only_or_not_as_the_spec_says" {
+	run -1 inside 'touch /x'
+	[[ $output == *"Read-only file system"* ]]
+	own_rootfs
+	run -0 inside 'touch /x'
+	[ -e "$ROOTFS/x" ]
+}
+
+@test "mounts_have_the_options_of_the_spec" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir "$d/src" && echo content > "$d/src/file" && echo alone > "$d/one"
+	spec --arg d "$d" '.mounts += [
+		{destination: "/m/ro", source: "\($d)/src", options: ["rbind", "ro", "nosuid"]},
+		{destination: "/m/rw", type: "bind", source: "\($d)/src", options: ["rbind", "rw", "noexec", "nodev"]},
+		{destination: "/m/one", source: "\($d)/one", options: ["bind"]},
+		{destination: "/m/tmp", type: "tmpfs", source: "shm", options: ["size=64k", "mode=1770", "uid=5", "gid=6", "noatime"]}]'
+	own_rootfs
+	run -0 inside 'cat /m/ro/file /m/one; echo more > /m/rw/new; touch /m/ro/x 2>&1; stat -c "%a %u %g" /m/tmp
+		awk "\$5 ~ /^.m./ {print \$5, \$6}" /proc/self/mountinfo; df -k /m/tmp | awk "{print \$2}"'
+	echo "$output"
+	[ "$(cat "$d/src/new")" = more ]
+	[ "${lines[0]} ${lines[1]}" = "content alone" ]
+	[[ ${lines[2]} == *"Read-only file system" ]]
+	[ "${lines[3]}" = "1770 5 6" ]
+	[ "${lines[4]}" = "/m/ro ro,nosuid,relatime" ]
+	[ "${lines[5]}" = "/m/rw rw,nodev,noexec,relatime" ]
+	[ "${lines[6]}" = "/m/one rw,relatime" ]
+	[ "${lines[7]}" = "/m/tmp rw,noatime" ]
+	[ "${lines[9]}" = 64 ]
+	nothing_left
+}
+
+@test "recursive_attributes_reach_the_mounts_below" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir -p "$d/src/sub"
+	spec --arg d "$d" '.mounts += [{destination: "/m/a", source: "\($d)/src", options: ["rbind", "rro", "rnosuid"]},
+		{destination: "/m/b", source: "\($d)/src", options: ["rbind", "ro"]},
+		{destination: "/m/c", source: "\($d)/src", options: ["bind"]}]'
+	own_rootfs
+	export d ROOTFS STATE B ID CORACLE
+	spec '.process.args = ["sh", "-c", "awk \"\\$5 ~ /^.m./ {print \\$5, \\$6}\" /proc/self/mountinfo"]'
+	# In a mount namespace of our own: the mount below the source is not this machine's.
+	run -0 unshare -m sh -c 'mount -t tmpfs none "$d/src/sub" && "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	echo "$output"
+	[ "${lines[0]}" = "/m/a ro,nosuid,relatime" ]
+	[ "${lines[1]}" = "/m/a/sub ro,nosuid,relatime" ]
+	[ "${lines[2]}" = "/m/b ro,relatime" ]
+	[ "${lines[3]}" = "/m/b/sub rw,relatime" ]
+	[ "${lines[4]}" = "/m/c rw,relatime" ]
+	[ "${#lines[@]}" = 5 ]
+}
+
+@test "propagation_is_that_of_the_spec" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir "$d/src"
+	own_rootfs
+	spec --arg d "$d" '.mounts += (["private", "slave", "shared", "unbindable"] | map({destination: "/m/\(.)", source: "\($d)/src", options: ["bind", .]}))
+		| .process.args = ["sh", "-c", "awk \"\\$5 ~ /^.m./ {print \\$5, \\$7}\" /proc/self/mountinfo"]'
+	export d STATE B ID CORACLE
+	run -0 unshare -m --propagation shared sh -c '"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	echo "$output"
+	[ "${lines[0]}" = "/m/private -" ]
+	[[ ${lines[1]} == "/m/slave master:"* ]]
+	[[ ${lines[2]} == "/m/shared shared:"* ]]
+	[ "${lines[3]}" = "/m/unbindable unbindable" ]
+	nothing_left
+}
+
+@test "a_mount_in_the_container_does_not_reach_the_host" {
+	own_rootfs
+	spec '.process.capabilities[] += ["CAP_SYS_ADMIN"] | .linux.seccomp = null'
+	export STATE B ID CORACLE ROOTFS
+	spec '.process.args = ["sh", "-c", "mount -t tmpfs none /tmp && grep -q \" /tmp \" /proc/self/mountinfo"]'
+	run -0 unshare -m --propagation shared sh -c 'mount --bind / / && "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" && ! grep -F "$ROOTFS" /proc/self/mountinfo'
+}
+
+@test "devices_are_made_and_others_denied" {
+	spec '.linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 5, fileMode: 432, uid: 5, gid: 6},
+		{path: "/dev/sub/fifo", type: "p", fileMode: 384}, {path: "/dev/fuse", type: "c", major: 10, minor: 229}]
+		| .linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 10, minor: 229, access: "r"}]
+		| .process.capabilities[] += ["CAP_MKNOD"]'
+	own_rootfs
+	run -0 inside 'stat -c "%t:%T %a %u %g" /dev/mine; test -p /dev/sub/fifo && echo fifo
+		for d in null zero full tty random urandom; do test -c /dev/$d || echo no $d; done
+		for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done
+		(: < /dev/fuse) && echo read; (: > /dev/fuse) 2>&1
+		mknod /tmp/b b 7 0 && (: < /tmp/b) 2>&1; head -c 1 /dev/random | wc -c; echo > /dev/null && echo ok'
+	echo "$output"
+	[ "${lines[0]}" = "1:5 660 5 6" ]
+	[ "${lines[1]}" = fifo ]
+	[ "${lines[*]:2:5}" = "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 pts/ptmx" ]
+	[ "${lines[7]}" = read ]
+	[[ ${lines[8]} == *"/dev/fuse: Operation not permitted" ]]
+	[[ ${lines[9]} == *"/tmp/b: Operation not permitted" ]]
+	[ "${lines[*]:10}" = "1 ok" ]
+}
+
+@test "masked_paths_are_empty_and_read_only_paths_refuse_writes" {
+	own_rootfs
+	mkdir "$ROOTFS/secret" && echo s > "$ROOTFS/secret/file" && echo f > "$ROOTFS/key" && mkdir "$ROOTFS/keep"
+	spec '.linux.maskedPaths += ["/secret", "/key", "/not/there"] | .linux.readonlyPaths += ["/keep", "/nor/there"]'
+	run -0 inside 'ls -A /secret; cat /key; touch /secret/x 2>&1; touch /keep/x 2>&1; (echo 1 > /proc/sys/kernel/pid_max) 2>&1; true'
+	echo "$output"
+	[[ ${lines[0]} == *"/secret/x: Read-only file system" ]]
+	[[ ${lines[1]} == *"/keep/x: Read-only file system" ]]
+	[[ ${lines[2]} == *"Read-only file system" ]]
+	[ "${#lines[@]}" = 3 ]
+	run -0 inside 'for f in /proc/kcore /proc/keys /proc/timer_list /proc/latency_stats /proc/sched_debug; do [ ! -s $f ] && [ ! -f $f ] || echo $f shows; done
+		for d in /proc/acpi /proc/scsi /sys/firmware; do [ -z "$(ls -A $d 2>/dev/null)" ] || echo $d shows; done'
+	[ "$output" = "" ]
+}
+
+@test "a_rootfs_without_any_mount_point_gets_them" {
+	mkdir -p "$BATS_TEST_TMPDIR/own/bin"
+	cp /bin/busybox "$BATS_TEST_TMPDIR/own/bin/sh"
+	spec --arg r "$BATS_TEST_TMPDIR/own" '.root = {path: $r, readonly: true}'
+	run -0 inside 'echo ok'
+	[ "$output" = ok ]
+}
+
+@test "the_cgroup_mount_shows_the_own_cgroup_alone" {
+	spec '.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "relatime", "ro"]}]
+		| .linux.resources.pids = {limit: 23}'
+	run -0 inside 'cat /sys/fs/cgroup/pids/pids.max; ls -d /sys/fs/cgroup/pids/coracle-* 2>&1; mkdir /sys/fs/cgroup/pids/x 2>&1; true'
+	echo "$output"
+	[ "${lines[0]}" = 23 ]
+	[[ ${lines[1]} == *"No such file"* ]]
+	[[ ${lines[2]} == *"Read-only file system"* ]]
+}
+
+# --- the process ----------------------------------------------------------------------------------
+
+@test "capabilities_are_exactly_those_of_the_spec" {
+	spec '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_TIME"], permitted: ["CAP_CHOWN", "CAP_KILL"],
+		effective: ["CAP_CHOWN"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"]} | .process.user = {uid: 1000, gid: 1000}
+		| .process.args = ["cat", "/proc/self/status"]'
+	# The kernel takes at execve of a user without privileges: permitted and effective = ambient.
+	run -0 rt run -b "$B" "$ID"
+	echo "$output" | grep '^Cap' | tr -d '\t' > "$BATS_TEST_TMPDIR/caps"
+	diff "$BATS_TEST_TMPDIR/caps" - <<- EOF
+		CapInh:0000000000000020
+		CapPrm:0000000000000020
+		CapEff:0000000000000020
+		CapBnd:0000000002000021
+		CapAmb:0000000000000020
+	EOF
+	rc run -b "$B" "$ID" | grep '^Cap' | tr -d '\t' | diff "$BATS_TEST_TMPDIR/caps" -
+	spec 'del(.process.capabilities) | .process.user = {uid: 0, gid: 0}'
+	run -0 rt run -b "$B" "$ID"
+	[ "$(echo "$output" | grep -c '^Cap.*0000000000000000$')" = 5 ]
+}
+
+@test "no_new_privileges_rlimits_oom_score_umask_and_cwd" {
+	own_rootfs
+	spec '.process += {noNewPrivileges: true, oomScoreAdj: 321, cwd: "/made/on/the/way", rlimits: [
+		{type: "RLIMIT_NOFILE", soft: 100, hard: 200}, {type: "RLIMIT_CORE", soft: 0, hard: 0}, {type: "RLIMIT_STACK", soft: 1048576, hard: 2097152}]}
+		| .process.user.umask = 23'
+	run -0 inside 'grep NoNewPrivs /proc/self/status; cat /proc/self/oom_score_adj; pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -Hs'
+	[ "$(echo "$output" | tr '\n\t' '  ')" = "NoNewPrivs: 1 321 /made/on/the/way 0027 100 200 0 2048 " ]
+	spec '.process.noNewPrivileges = false | del(.process.user.umask)'
+	run -0 inside 'grep NoNewPrivs /proc/self/status; umask'
+	[ "$(echo "$output" | tr '\n\t' '  ')" = "NoNewPrivs: 0 0022 " ]
+}
+
+@test "user_groups_and_home" {
+	spec '.process.user = {uid: 1000, gid: 1000, additionalGids: [5, 2000]}'
+	run -0 inside 'id -u; id -g; id -G; echo $HOME; awk "/^(Uid|Gid)/ {print \$2, \$3, \$4, \$5}" /proc/self/status'
+	[ "$(echo "$output" | tr '\n' ' ')" = "1000 1000 1000 5 2000 /tmp 1000 1000 1000 1000 1000 1000 1000 1000 " ]
+	spec '.process.env += ["HOME=/given"] | .process.user = {uid: 4294967294, gid: 77}'
+	run -0 inside 'id -u; id -G; echo $HOME'
+	[ "$(echo "$output" | tr '\n' ' ')" = "4294967294 77 /given " ]
+}
+
+@test "the_environment_is_that_of_the_spec_alone" {
+	spec '.process.env = ["PATH=/bin", "A=1", "B="] | .process.args = ["env"]'
+	SECRET=x run -0 rt run -b "$B" "$ID"
+	[ "$(echo "$output" | sort | tr '\n' ' ')" = "A=1 B= HOME=/root PATH=/bin " ]
+}
+
+@test "sysctls_are_set_inside_and_not_outside" {
+	local before
+	before=$(cat /proc/sys/net/ipv4/ip_default_ttl)
+	spec '.linux.sysctl = {"net.ipv4.ip_default_ttl": "77", "kernel.shmmax": "12345", "net/ipv4/ip_forward": "1"}'
+	run -0 inside 'cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_forward'
+	[ "$(echo "$output" | tr '\n' ' ')" = "77 12345 1 " ]
+	[ "$(cat /proc/sys/net/ipv4/ip_default_ttl)" = "$before" ]
+}
+
+@test "seccomp_returns_errors_by_number_and_by_argument" {
+	own_rootfs
+	spec '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"], syscalls: [
+		{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 38},
+		{names: ["sethostname"], action: "SCMP_ACT_ERRNO"},
+		{names: ["chmod"], action: "SCMP_ACT_ERRNO", errnoRet: 95, args: [{index: 1, value: 511, op: "SCMP_CMP_EQ"}]},
+		{names: ["fchmodat"], action: "SCMP_ACT_ERRNO", errnoRet: 95, args: [{index: 2, value: 511, op: "SCMP_CMP_EQ"}]}]}'
+	local nnp
+	for nnp in true false; do
+		spec --argjson n $nnp '.process.noNewPrivileges = $n | .process.capabilities[] += ["CAP_SYS_ADMIN"]'
+		run -0 inside 'mkdir /x 2>&1; hostname x 2>&1; touch /f; chmod 777 /f 2>&1; chmod 700 /f && stat -c %a /f; awk "/^Seccomp:/ {print \$2}" /proc/self/status'
+		echo "$output"
+		[[ ${lines[0]} == *"Function not implemented" ]]
+		[[ ${lines[1]} == *"Operation not permitted" ]]
+		[[ ${lines[2]} == *"Operation not supported" ]]
+		[ "${lines[3]} ${lines[4]}" = "700 2" ]
+	done
+}
+
+@test "seccomp_kills" {
+	spec '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["sethostname"], action: "SCMP_ACT_KILL_PROCESS"}]}
+		| .process.args = ["hostname", "x"]'
+	run -159 rt run -b "$B" "$ID"
+	spec '.linux.seccomp.syscalls[0].action = "SCMP_ACT_KILL"'
+	run -159 rt run -b "$B" "$ID"
+}
+
+@test "exec_is_under_the_seccomp_of_the_container" {
+	spec '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["sethostname"], action: "SCMP_ACT_ERRNO", errnoRet: 95}]}
+		| .process.capabilities[] += ["CAP_SYS_ADMIN"]'
+	create_sleeper
+	rt start "$ID"
+	run -1 rt exec "$ID" hostname x
+	[[ $output == *"Operation not supported"* ]]
+	end
+}
+
+# --- cgroups --------------------------------------------------------------------------------------
+
+# What a file of a v1 controller of ID says.
+limit() {
+	cat "/sys/fs/cgroup/$1/coracle-$ID/$2"
+}
+
+@test "limits_are_in_the_cgroup" {
+	spec '.linux.resources += {memory: {limit: 67108864, reservation: 33554432, swappiness: 10}, pids: {limit: 20},
+		cpu: {shares: 512, quota: 40000, period: 100000, cpus: "0", mems: "0"}}'
+	create_sleeper
+	[ "$(limit memory memory.limit_in_bytes)" = 67108864 ]
+	[ "$(limit memory memory.soft_limit_in_bytes)" = 33554432 ]
+	[ "$(limit memory memory.swappiness)" = 10 ]
+	[ "$(limit pids pids.max)" = 20 ]
+	[ "$(limit cpu cpu.shares)" = 512 ]
+	[ "$(limit cpu cpu.cfs_quota_us)" = 40000 ]
+	[ "$(limit cpu cpu.cfs_period_us)" = 100000 ]
+	[ "$(limit cpuset cpuset.cpus)" = 0 ]
+	local c
+	for c in memory pids cpu cpuacct cpuset devices freezer blkio systemd unified; do
+		[ "$(limit $c cgroup.procs)" = "$(state pid)" ] || { echo "not in $c"; return 1; }
+	done
+	end
+	nothing_left
+}
+
+@test "a_cgroups_path_is_used_and_the_parents_made_for_it_are_removed" {
+	spec --arg p "/coracle-$ID-up/mid/leaf" '.linux.cgroupsPath = $p'
+	create_sleeper
+	[ "$(cat "/sys/fs/cgroup/memory/coracle-$ID-up/mid/leaf/cgroup.procs")" = "$(state pid)" ]
+	end
+	nothing_left
+}
+
+@test "a_limit_of_512_kib_is_enough" {
+	spec '.linux.resources.memory = {limit: 524288} | .process.args = ["true"]'
+	local i
+	for i in 1 2 3; do rt run -b "$B" "$ID-$i"; done
+	nothing_left
+}
+
+@test "pids_limit_is_felt" {
+	spec '.linux.resources.pids = {limit: 3}'
+	run inside 'sleep 5 & sleep 5 & sleep 5 & sleep 5 & true'
+	[[ $output == *"can't fork"* ]]
+	nothing_left
+}
+
+# --- hooks and annotations ------------------------------------------------------------------------
+
+# Adds all six hooks: each notes its name, its state and its namespaces in $1 (or /out, inside).
+add_hooks() {
+	local d=$1
+	mkdir -p "$d"
+	printf '#!/bin/sh\ncat > %s/$1.state\nfor n in mnt uts pid; do readlink /proc/self/ns/$n; done > %s/$1.ns\necho $1 $HOOK >> %s/order\n' "$d" "$d" "$d" > "$d/hook"
+	chmod 755 "$d/hook"
+	spec --arg d "$d" '.hooks = (["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+		| map({key: ., value: [{path: "\($d)/hook", args: ["hook", .], env: ["HOOK=1", "PATH=/bin:/usr/bin"]}]}) | from_entries)
+		| .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "cat > /out/startContainer.state; for n in mnt uts pid; do readlink /proc/self/ns/$n; done > /out/startContainer.ns; echo startContainer $HOOK >> /out/order"], env: ["HOOK=1", "PATH=/bin"]}]
+		| .mounts += [{destination: "/out", source: $d, options: ["bind"]}] | .annotations = {a: "b"}'
+}
+
+@test "hooks_run_in_order_with_the_state_and_in_the_right_namespaces" {
+	local d=$BATS_TEST_TMPDIR/ours h
+	own_rootfs
+	add_hooks "$d"
+	spec '.process.args = ["sh", "-c", "for n in mnt uts pid; do readlink /proc/self/ns/$n; done > /out/own.ns; echo program >> /out/order"]'
+	rt run -b "$B" "$ID"
+	[ "$(sed '/^post\(start\)/d; /^program/d; s/ 1$//' "$d/order" | tr '\n' ' ')" = "prestart createRuntime createContainer startContainer poststop " ]
+	[ "$(grep -nE '^(startContainer 1|program)$' "$d/order" | cut -d: -f2 | tr '\n' ' ')" = "startContainer 1 program " ]
+	grep -qx 'poststart 1' "$d/order"
+	readlink /proc/self/ns/{mnt,uts,pid} > "$d/host.ns"
+	for h in prestart createRuntime poststart poststop; do diff "$d/$h.ns" "$d/host.ns"; done
+	for h in createContainer startContainer; do diff "$d/$h.ns" "$d/own.ns"; done
+	run -1 cmp "$d/own.ns" "$d/host.ns"
+	for h in prestart createRuntime createContainer startContainer poststart poststop; do
+		jq -e --arg i "$ID" --arg b "$B" '.id == $i and .bundle == $b and .annotations == {a: "b"} and (.ociVersion | type) == "string"' "$d/$h.state"
+	done
+	jq -e '.pid > 1' "$d/prestart.state" "$d/createRuntime.state" "$d/poststart.state"
+	nothing_left
+}
+
+@test "hooks_are_told_the_same_as_by_runc" {
+	local d h
+	own_rootfs
+	cp "$B/config.json" "$B/before"
+	for d in ours theirs; do
+		cp "$B/before" "$B/config.json"
+		add_hooks "$BATS_TEST_TMPDIR/$d"
+		spec '.process.args = ["true"]'
+		spec '.hooks.createContainer += [{path: "/bin/sh", args: ["sh", "-c", "test -e '"$ROOTFS"'/proc/self && echo mounts seen >> '"$BATS_TEST_TMPDIR/$d"'/order"]}]'
+		if [ $d = ours ]; then rt run -b "$B" "$ID"; else rc run -b "$B" "$ID"; fi
+		for h in prestart createRuntime createContainer startContainer poststart poststop; do
+			jq -S '[.status, keys - ["pid"]]' "$BATS_TEST_TMPDIR/$d/$h.state"
+		done > "$BATS_TEST_TMPDIR/$d.states"
+	done
+	# runc 1.1 runs poststart before the program; the specification wants it after, when it is running.
+	[ "$(jq -s -r '.[4][0]' "$BATS_TEST_TMPDIR/ours.states")" = running ]
+	diff <(jq -s 'del(.[4][0])' "$BATS_TEST_TMPDIR/theirs.states") <(jq -s 'del(.[4][0])' "$BATS_TEST_TMPDIR/ours.states")
+	# poststart and the program run side by side; and the mounts are where the root file system is.
+	diff <(sort "$BATS_TEST_TMPDIR/theirs/order") <(sort "$BATS_TEST_TMPDIR/ours/order")
+	grep -qx 'mounts seen' "$BATS_TEST_TMPDIR/ours/order"
+}
+
+@test "a_failing_hook_fails_the_container_and_undoes_it" {
+	local h d=$BATS_TEST_TMPDIR
+	for h in prestart createRuntime createContainer startContainer; do
+		spec --arg h $h '.hooks = {($h): [{path: "/bin/false"}], poststop: [{path: "/bin/sh", args: ["sh", "-c", "echo poststop >> '"$d"'/out"]}]}
+			| .process.args = ["echo", "ran"]'
+		run --separate-stderr rt run -b "$B" "$ID"
+		refused 1 "hook /bin/false"
+		nothing_left
+	done
+	spec '.hooks = {prestart: [{path: "/not/there"}]}'
+	run --separate-stderr rt run -b "$B" "$ID"
+	refused 1 "hook /not/there"
+	spec '.hooks = {createRuntime: [{path: "/bin/sleep", args: ["sleep", "100"], timeout: 1}]}'
+	run --separate-stderr rt run -b "$B" "$ID"
+	refused 1 "hook /bin/sleep" "imed out"
+	nothing_left
+}
