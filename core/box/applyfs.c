@@ -20,22 +20,40 @@ static int attach(int mount, int target)
 	return sys_move_mount(mount, "", target, "", flags) < 0 ? -errno : 0;
 }
 
+static int set_attr(int mount, const struct sys_mount_attr *attr, bool recursive)
+{
+	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+	if (!attr->attr_set && !attr->attr_clr && !attr->propagation)
+		return 0;
+	return sys_mount_setattr(mount, "", flags, attr) < 0 ? -errno : 0;
+}
+
 static int set_attributes(int mount, uint64_t set, uint64_t clear, bool recursive)
 {
-	struct sys_mount_attr attr = { .attr_set = set, .attr_clr = clear };
-	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-	if (!set && !clear)
-		return 0;
-	return sys_mount_setattr(mount, "", flags, &attr) < 0 ? -errno : 0;
+	return set_attr(mount, &(struct sys_mount_attr){ .attr_set = set, .attr_clr = clear },
+			recursive);
 }
 
 static int set_propagation(int mount, uint64_t propagation)
 {
-	struct sys_mount_attr attr = { .propagation = propagation & ~(uint64_t)MS_REC };
-	unsigned flags = AT_EMPTY_PATH | (propagation & MS_REC ? AT_RECURSIVE : 0);
-	if (!propagation)
-		return 0;
-	return sys_mount_setattr(mount, "", flags, &attr) < 0 ? -errno : 0;
+	const struct sys_mount_attr attr = { .propagation = propagation & ~(uint64_t)MS_REC };
+	return set_attr(mount, &attr, propagation & MS_REC);
+}
+
+/* All of a mount's attributes and propagations, in as few calls as say the same. */
+static int set_all(int mount, const struct op_mount *m)
+{
+	struct sys_mount_attr own = { .attr_set = m->type ? 0 : m->set,
+				      .attr_clr = m->type ? 0 : m->clear };
+	bool together = !(m->propagation[0] & MS_REC);
+	if (together)
+		own.propagation = m->propagation[0];
+	int rc = set_attr(mount, &own, false);
+	if (rc == 0)
+		rc = set_attributes(mount, m->set_recursive, m->clear_recursive, true);
+	if (rc == 0 && !together)
+		rc = set_propagation(mount, m->propagation[0]);
+	return rc == 0 ? set_propagation(mount, m->propagation[1]) : rc;
 }
 
 int apply_propagation(struct self *s, const struct op *o)
@@ -113,11 +131,7 @@ int apply_mount(struct self *s, const struct op *o)
 	if (m->type && made < 0)
 		return made;
 	int fd = m->type ? made : o->fd;
-	int rc = m->type ? 0 : set_attributes(fd, m->set, m->clear, false);
-	if (rc == 0)
-		rc = set_attributes(fd, m->set_recursive, m->clear_recursive, true);
-	for (int i = 0; rc == 0 && i < 2; i++)
-		rc = set_propagation(fd, m->propagation[i]);
+	int rc = set_all(fd, m);
 	int directory = rc == 0 ? is_directory(fd) : rc;
 	if (directory < 0)
 		return directory;
@@ -157,11 +171,8 @@ int apply_mknod(struct self *s, const struct op *o)
 	auto_close int dir = rootfs_parent(s->root, o->path, &name);
 	if (dir < 0)
 		return dir;
-	if (mknodat(dir, name, d->mode & S_IFMT, d->number) < 0)
+	if (mknodat(dir, name, d->mode, d->number) < 0) /* the umask is 0 */
 		return errno == EEXIST ? same_device(dir, name, d) : -errno;
-	/* umask had its say in neither: the mode is the one of the spec. */
-	if (fchmodat(dir, name, d->mode & 07777, 0) < 0)
-		return -errno;
 	bool owned = d->uid || d->gid;
 	return owned && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }

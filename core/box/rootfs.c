@@ -1,4 +1,5 @@
-/* rootfs.c - paths inside a root file system, resolved by the kernel so that they cannot leave it. */
+/* rootfs.c - paths inside a root file system, resolved by the kernel so that they cannot leave it.
+ */
 #include "box/rootfs.h"
 #include "base/file.h"
 #include "base/sys.h"
@@ -12,7 +13,8 @@
 
 static int open_resolved(int root, const char *path, int flags, uint64_t resolve)
 {
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = resolve };
+	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+				.resolve = resolve };
 	if (flags & O_CREAT)
 		how.mode = 0644;
 	int fd, tries = 0;
@@ -41,19 +43,38 @@ static int make_step(int at, const char *step, bool directory)
 		int fd = openat(at, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		return fd >= 0 ? fd : errno == ENOTDIR ? -ELOOP : -errno;
 	}
-	auto_close int fd = openat(at, step, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	auto_close int fd = openat(at, step, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				   0644);
 	if (fd < 0)
 		return errno == EEXIST ? -ELOOP : -errno;
 	int path = openat(at, step, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	return path < 0 ? -errno : path;
 }
 
+/* Most often only the last component is missing. */
+static int make_last(int root, const char *path, bool directory)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	if (!slash || !slash[1] || n >= sizeof(parent) || !strcmp(slash, "/..") ||
+	    !strcmp(slash, "/."))
+		return -ENOENT;
+	memcpy(parent, path, n);
+	parent[n] = 0;
+	auto_close int at = rootfs_open(root, parent, O_PATH | O_DIRECTORY);
+	return at < 0 ? at : make_step(at, slash + 1, directory);
+}
+
 int rootfs_make(int root, const char *path, bool directory)
 {
 	int whole = rootfs_open(root, path, O_PATH);
+	if (whole == -ENOENT)
+		whole = make_last(root, path, directory);
 	if (whole != -ENOENT)
 		return whole;
-	/* Something is missing: find the longest prefix that exists, then make the rest under it. */
+	/* Something is missing: find the longest prefix that exists, then make the rest under it.
+	 */
 	char prefix[PATH_MAX];
 	size_t len = strlen(path), end = 0;
 	if (len >= sizeof(prefix))

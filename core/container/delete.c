@@ -62,6 +62,23 @@ static int undo_mounts(struct container *c, const struct cleanup_report *r, bool
 	return 0;
 }
 
+/* The common end: nothing lives, and the cgroups are where they are by default, with no parents of
+ * ours above. They go by name; whoever still is in one makes it busy. */
+static bool undo_quietly(struct container *c)
+{
+	auto_buf name = { 0 };
+	if (c->pidfd < 0 || !proc_ended(c->pidfd) || c->state.mounts.n)
+		return false;
+	buf_printf(&name, "/coracle-%s", c->id);
+	for (size_t i = 0; name.p && i < c->state.cgroups.n; i++) {
+		const char *slash = strrchr(c->state.cgroups.v[i], '/');
+		if (!slash || strcmp(slash, name.p) != 0 ||
+		    (rmdir(c->state.cgroups.v[i]) < 0 && errno != ENOENT))
+			return false;
+	}
+	return name.p;
+}
+
 static void tell_cgroups(struct container *c, const struct cgroup *cg,
 			 const struct cleanup_report *r)
 {
@@ -70,7 +87,8 @@ static void tell_cgroups(struct container *c, const struct cgroup *cg,
 			tell(r, "cgroup %s of container %s", cg->v[i].path, c->id);
 }
 
-int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e)
+static int undo_all(struct container *c, const struct cleanup_report *r, bool dry_run,
+		    struct err *e)
 {
 	struct cgroup cg = { 0 };
 	int rc = container_cgroup(c, &cg, e);
@@ -83,6 +101,12 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	if (rc == 0 && !dry_run)
 		rc = cgroup_remove(&cg, e);
 	cgroup_close(&cg);
+	return rc;
+}
+
+int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e)
+{
+	int rc = !r && !dry_run && undo_quietly(c) ? 0 : undo_all(c, r, dry_run, e);
 	if (rc < 0)
 		return rc;
 	tell(r, "state %s/%s", c->root, c->id);
