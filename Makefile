@@ -137,6 +137,7 @@ $(out)/system/%: test/system/%.c Makefile
 	$(Q)$(compile) $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 unit: $(units)
+	@third_party/deps unit
 	prove --exec '' $(units)
 
 test: test-deps all $(units) $(tools)
@@ -183,8 +184,7 @@ $(out)/fuzz/libcoracle.a: $(fuzz_core)
 
 sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c test/system/*.c)
 headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h)
-tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w \
-	-isystem $(shell clang-tidy-19 --version >/dev/null 2>&1 && echo /usr/lib/llvm-19/lib/clang/19/include)
+tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w -isystem /usr/lib/llvm-19/lib/clang/19/include
 
 .PHONY: format lint-deps lint-format lint-tidy lint-cppcheck lint-shell lint-layers lint-size
 lint: lint-deps lint-layers lint-size lint-format lint-shell lint-cppcheck lint-tidy
@@ -235,7 +235,7 @@ deps:
 	third_party/deps build
 
 test-deps:
-	@third_party/deps test
+	@third_party/deps unit test
 
 # The applets by their own names; runc's command line is `coracle-runtime`. Pages and completion come
 # from the program's own tables.

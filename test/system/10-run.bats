@@ -260,7 +260,7 @@ value() {
 	exec 7>&-
 	local monitor session
 	monitor=$(field "$(cid f)" owner)
-	! ls -l "/proc/$monitor/fd" | grep -F "$BATS_TEST_TMPDIR/held"
+	[ -z "$(ls -l "/proc/$monitor/fd" | grep -F "$BATS_TEST_TMPDIR/held")" ]
 	session=$(awk '{ print $6 }' "/proc/$monitor/stat")
 	[ "$session" = "$monitor" ]
 	[ "$(readlink "/proc/$monitor/fd/0")" = /dev/null ]
@@ -296,7 +296,7 @@ value() {
 	echo go > "$SYNC/go"
 	read -r line <&8
 	[ "$line" = two ]
-	! read -r line <&8
+	run ! read -r line <&8
 	exec 8<&-
 	wait $pid
 	c rm "$(cid f)"

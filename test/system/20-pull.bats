@@ -379,7 +379,7 @@ hostile() {
 	grep -q "/token?scope=repository:token/elsewhere:pull&service=a%20b -" "$STRANGE_LOG"
 	grep -q "^GET $STRANGE /v2/token/elsewhere/blobs/.* Bearer for-token/elsewhere -" "$STRANGE_LOG"
 	grep -q "^GET localhost:[0-9]* /v2/token/elsewhere/blobs/.* - -" "$STRANGE_LOG"
-	! grep -q "^GET localhost.*Bearer" "$STRANGE_LOG"
+	run ! grep -q "^GET localhost.*Bearer" "$STRANGE_LOG"
 }
 
 @test "a_login_is_taken_from_option_or_file_and_asked_for_without" {
