@@ -47,24 +47,35 @@ int cgroup_get(int dir, const char *file, char *out, size_t size)
 	return (int)n;
 }
 
-/* cpuset of v1 begins empty and takes nobody in until it has cpus and mems. With clone_children,
- * the children of dir begin with its own. */
-static int fill_cpuset(const char *dir, bool parent)
+/* cpuset of v1 begins empty and takes nobody in until it has cpus and mems: its parent's, which may
+ * have to get them in the same way. The root always has some. */
+static int fill_cpuset(int fd)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	char value[4096];
-	auto_close int fd = openat(-1, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_close int up = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (up < 0)
-		return -errno;
 	for (size_t i = 0; i < 2; i++) {
 		int n = cgroup_get(fd, files[i], value, sizeof(value));
-		if (n == 0 && (n = cgroup_get(up, files[i], value, sizeof(value))) > 0)
+		if (n > 0)
+			continue;
+		auto_close int up = n < 0 ? -1
+					  : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		n = up < 0 ? -errno : cgroup_get(up, files[i], value, sizeof(value));
+		if (n == 0 && (n = fill_cpuset(up)) == 0)
+			n = cgroup_get(up, files[i], value, sizeof(value));
+		if (n > 0)
 			n = file_put(fd, files[i], value);
 		if (n < 0)
 			return n;
 	}
-	return parent ? file_put(fd, "cgroup.clone_children", "1") : 0;
+	return 0;
+}
+
+/* With clone_children, the children begin with the same. */
+static int fill_parent(const char *path)
+{
+	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : fill_cpuset(fd);
+	return rc < 0 ? rc : file_put(fd, "cgroup.clone_children", "1");
 }
 
 /* Makes the parent of path, which is cut for the while. */
@@ -80,7 +91,7 @@ static int make_parents(const struct cgroup_dir *d, char *path)
 	if (rc == 0)
 		setxattr(path, MARK, "1", 1, 0);
 	if (rc == 0 && option_has(d->controllers, "cpuset"))
-		rc = fill_cpuset(path, true);
+		rc = fill_parent(path);
 	*slash = '/';
 	return rc == -EEXIST ? 0 : rc; /* somebody else was quicker */
 }
@@ -126,6 +137,15 @@ static bool has_processes(const char *path)
 	return procs >= 0 && read(procs, some, sizeof(some)) > 0;
 }
 
+int cgroup_vacant(const struct cgroup *cg, struct err *e)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (has_processes(cg->v[i].path))
+			return refuse(e, EBUSY, "cgroup %s is in use: it has processes already",
+				      cg->v[i].path);
+	return 0;
+}
+
 static int make_dir(struct cgroup_dir *d, struct err *e)
 {
 	char path[PATH_MAX];
@@ -134,14 +154,14 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 	int rc = mkdir(path, 0755) < 0 ? -errno : 0;
 	if (rc == -ENOENT && (rc = make_parents(d, path)) == 0)
 		rc = mkdir(path, 0755) < 0 ? -errno : 0;
-	if (rc == -EEXIST && has_processes(path))
-		return refuse(e, EBUSY, "cgroup %s is in use: it has processes already", path);
 	if (rc < 0 && rc != -EEXIST)
 		return fail(e, rc, "make cgroup %s", path);
-	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(path, false)) < 0)
-		return fail(e, rc, "give cgroup %s its parent's cpus", path);
 	d->fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return d->fd < 0 ? fail(e, errno, "open cgroup %s", path) : 0;
+	if (d->fd < 0)
+		return fail(e, errno, "open cgroup %s", path);
+	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(d->fd)) < 0)
+		return fail(e, rc, "give cgroup %s its parent's cpus", path);
+	return 0;
 }
 
 int cgroup_make(struct cgroup *cg, struct err *e)

@@ -41,9 +41,13 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 
+/* EBUSY when one of the directories exists and has processes: they are somebody else's. To be asked
+ * before the paths are recorded: whatever is in a recorded cgroup is killed with the container. */
+int cgroup_vacant(const struct cgroup *cg, struct err *e);
+
 /* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on
- * the way, on v1 fills cpuset's. A directory that exists is used when it has no processes, refused
- * (EBUSY) otherwise. After a failure cgroup_remove undoes. */
+ * the way, on v1 fills cpuset's. A directory that exists is used. After a failure cgroup_remove
+ * undoes. */
 int cgroup_make(struct cgroup *cg, struct err *e);
 
 /* Sets limits; NULL sets none. Memory first, so that nothing joins unlimited. Raising and lowering

@@ -153,6 +153,8 @@ static int record(struct making *m, struct err *e)
 		.hooks = m->spec->hooks != NULL,
 	};
 	int rc = cgroup_locate(m->spec->linux_->cgroups_path, m->c->id, m->a, &m->cgroup, e);
+	if (rc == 0)
+		rc = cgroup_vacant(&m->cgroup, e);
 	if (rc < 0)
 		return rc;
 	if (cgroup_paths(&m->cgroup, m->c->arena, &s->cgroups) < 0 ||

@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# 40-cgroup.bats - a container's cgroups: limits, devices, freezing, killing, what is left.
+
+load helper
+
+setup_file() {
+	export ROOT=$BATS_FILE_TMPDIR/state BUNDLE=$BATS_FILE_TMPDIR/bundle V2=
+	make_rootfs "$BUNDLE/rootfs"
+	if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+		V2=1
+	fi
+}
+
+setup() {
+	id=coracle-test-$$-$BATS_TEST_NUMBER
+	mine=
+}
+
+teardown() {
+	runtime delete --force "$id" > /dev/null 2>&1 || true
+	if [ -n "$mine" ]; then
+		kill -KILL "$mine" 2> /dev/null || true
+		wait "$mine" || true
+	fi
+	find /sys/fs/cgroup -mindepth 1 -depth -type d -path "*$id*" -exec rmdir {} + 2> /dev/null || true
+}
+
+runtime() {
+	"$CORACLE" runtime --root "$ROOT" "$@"
+}
+
+# config JQ... - the bundle's configuration: the default without a terminal, changed by the filter.
+config() {
+	rm -f "$BUNDLE/config.json"
+	(cd "$BUNDLE" && runtime spec)
+	jq ".process.terminal = false | $1" "$BUNDLE/config.json" > "$BUNDLE/new"
+	mv "$BUNDLE/new" "$BUNDLE/config.json"
+}
+
+# start JQ - a container that sleeps. Its stdio is nobody's pipe.
+start() {
+	config ".process.args = [\"sleep\", \"1000\"] | $1"
+	runtime create --bundle "$BUNDLE" "$id" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1
+	runtime start "$id"
+}
+
+pid() {
+	runtime state "$id" | jq .pid
+}
+
+# value V1-CONTROLLER V1-FILE V2-FILE - what the kernel says of the container's cgroup.
+value() {
+	if [ -n "$V2" ]; then
+		cat "/sys/fs/cgroup/coracle-$id/$3"
+	else
+		cat "/sys/fs/cgroup/$1/coracle-$id/$2"
+	fi
+}
+
+# left - directories of this test's cgroups.
+left() {
+	find /sys/fs/cgroup -type d -path "*$id*"
+}
+
+@test "limits reach the kernel" {
+	start '.linux.resources.memory = { limit: 33554432, reservation: 16777216 }
+		| .linux.resources.pids = { limit: 17 }
+		| .linux.resources.cpu = { shares: 512, quota: 50000, period: 200000, cpus: "0" }'
+	[ "$(value memory memory.limit_in_bytes memory.max)" = 33554432 ]
+	[ "$(value memory memory.soft_limit_in_bytes memory.low)" = 16777216 ]
+	[ "$(value pids pids.max pids.max)" = 17 ]
+	[ "$(value cpuset cpuset.cpus cpuset.cpus)" = 0 ]
+	if [ -n "$V2" ]; then
+		[ "$(value '' '' cpu.max)" = "50000 200000" ]
+		[ "$(value '' '' cpu.weight)" = 20 ]
+	else
+		[ "$(value cpu cpu.cfs_quota_us '')" = 50000 ]
+		[ "$(value cpu cpu.cfs_period_us '')" = 200000 ]
+		[ "$(value cpu cpu.shares '')" = 512 ]
+	fi
+}
+
+# hierarchies - the mount points of all there are.
+hierarchies() {
+	findmnt -rno TARGET -t cgroup,cgroup2
+}
+
+@test "a process is in the container's cgroup in every hierarchy" {
+	local pid dir
+	start .
+	pid=$(pid)
+	for dir in $(hierarchies); do
+		echo "$dir"
+		grep -qx "$pid" "$dir/coracle-$id/cgroup.procs"
+	done
+	run runtime exec "$id" cat /proc/self/cgroup
+	[ "$output" = "$(cat "/proc/$pid/cgroup")" ]
+}
+
+@test "half a megabyte of memory is enough to start in" {
+	config '.process.args = ["true"] | .linux.resources.memory = { limit: 524288 }'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a process that takes too much memory is killed" {
+	config '.process.args = ["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"]
+		| .linux.resources.memory = { limit: 8388608, swap: 8388608 }'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -eq 137 ]
+}
+
+@test "no more processes than allowed are born" {
+	config '.process.args = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; true"]
+		| .linux.resources.pids = { limit: 4 }'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"can't fork"* ]]
+}
+
+@test "only the devices that are allowed can be opened" {
+	local kmsg='.linux.devices = [{ path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 438 }]'
+	config "$kmsg"' | .process.args = ["sh", "-c", ": > /dev/null && : > /dev/kmsg"]'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"/dev/kmsg: Operation not permitted"* ]]
+	config "$kmsg"' | .process.args = ["sh", "-c", ": > /dev/null && : > /dev/kmsg"]
+		| .linux.resources.devices += [{ allow: true, type: "c", major: 1, minor: 11, access: "w" }]'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a paused container stands still, and can be killed all the same" {
+	start .
+	runtime pause "$id"
+	[ "$(runtime state "$id" | jq -r .status)" = paused ]
+	runtime resume "$id"
+	[ "$(runtime state "$id" | jq -r .status)" = running ]
+	runtime pause "$id"
+	runtime delete --force "$id"
+	[ -z "$(left)" ]
+}
+
+@test "delete --force ends a swarm that keeps forking" {
+	config '.process.args = ["sh", "-c",
+			"swarm() { while :; do (true) & wait; done; }; for i in 1 2 3 4 5; do swarm & done; wait"]
+		| .linux.namespaces -= [{ type: "pid" }]'
+	runtime create --bundle "$BUNDLE" "$id" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1
+	runtime start "$id"
+	runtime delete --force "$id"
+	[ -z "$(left)" ]
+}
+
+@test "nothing is left of a given path, parents included" {
+	start ".linux.cgroupsPath = \"/$id/a/b\""
+	[ -n "$(left)" ]
+	runtime delete --force "$id"
+	[ -z "$(left)" ]
+}
+
+@test "parents of somebody else stay" {
+	local dir
+	for dir in $(hierarchies); do
+		mkdir "$dir/$id"
+	done
+	start ".linux.cgroupsPath = \"/$id/a\""
+	runtime delete --force "$id"
+	[ "$(left | wc -l)" -eq "$(hierarchies | wc -l)" ]
+}
+
+@test "a cgroup that is in use is refused, and its processes live on" {
+	local dir=/sys/fs/cgroup/pids/$id
+	[ -z "$V2" ] || dir=/sys/fs/cgroup/$id
+	mkdir "$dir"
+	sleep 1000 3>&- &
+	mine=$!
+	echo $mine > "$dir/cgroup.procs"
+	config ".process.args = [\"true\"] | .linux.cgroupsPath = \"/$id\""
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"$dir is in use: it has processes already"* ]]
+	kill -0 $mine
+	[ "$(left)" = "$dir" ]
+}
+
+@test "a path that leaves the hierarchy is refused" {
+	config '.process.args = ["true"] | .linux.cgroupsPath = "/a/../../b"'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"linux.cgroupsPath: '/a/../../b' has '..' in it"* ]]
+	[ -z "$(left)" ]
+}
+
+@test "a limit that cannot be set is named, and nothing is left" {
+	config '.process.args = ["true"]
+		| .linux.resources.rdma = { coracle0: { hcaHandles: 1 } }'
+	run runtime run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"linux.resources.rdma"* ]]
+	[ -z "$(left)" ]
+	[ ! -e "$ROOT/$id" ]
+}
