@@ -290,6 +290,10 @@ int child_failure(const struct child_message *m, struct err *e)
 {
 	if (m->op == OP_FIND || m->op == OP_EXEC)
 		return exec_failure(m, e);
+	if (m->op == OP_LIMIT && m->error == EPERM)
+		return refuse(e, EPERM,
+			      "%s: above our own hard limit, which needs CAP_SYS_RESOURCE",
+			      m->what);
 	if (m->op == OP_HOOK && m->error == ECANCELED)
 		return refuse(e, ECANCELED, "%s failed", m->what);
 	if (m->op == OP_CHDIR && m->error == EXDEV)
