@@ -260,7 +260,7 @@ value() {
 	exec 7>&-
 	local monitor session
 	monitor=$(field "$(cid f)" owner)
-	[ -z "$(ls -l "/proc/$monitor/fd" | grep -F "$BATS_TEST_TMPDIR/held")" ]
+	[ -z "$(find "/proc/$monitor/fd" -lname "$BATS_TEST_TMPDIR/held")" ]
 	session=$(awk '{ print $6 }' "/proc/$monitor/stat")
 	[ "$session" = "$monitor" ]
 	[ "$(readlink "/proc/$monitor/fd/0")" = /dev/null ]
