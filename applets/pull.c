@@ -72,9 +72,10 @@ const struct command applet_pull = {
 	.name = "pull",
 	.args = "IMAGE...",
 	.help = "get images into the store",
-	.more = "IMAGE is HOST[:PORT]/NAME[:TAG][@DIGEST], with docker:// before it or not; NAME[:TAG] alone is looked up "
-		"in the first of the unqualified-search-registries of /etc/containers/registries.conf; oci:DIR[:NAME] is an "
-		"OCI layout on disk. The digest of each image is printed. Plain http is spoken only to this machine's own "
+	.more = "IMAGE is HOST[:PORT]/NAME[:TAG][@DIGEST], with docker:// before it or not; "
+		"NAME[:TAG] alone is looked up in the first of the unqualified-search-registries "
+		"of /etc/containers/registries.conf; oci:DIR[:NAME] is an OCI layout on disk. The "
+		"digest of each image is printed. Plain http is spoken only to this machine's own "
 		"loopback addresses.",
 	.opts = options,
 	.opts_size = sizeof(struct pull_options),

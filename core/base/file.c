@@ -133,35 +133,53 @@ int dir_make(int dir, const char *path, mode_t mode, struct err *e)
 	return take_fd(&at);
 }
 
-static int remove_children(int fd, struct err *e, int depth)
+#define REMOVE_DEPTH 64
+
+static int remove_below(DIR *d, int top, int depth, struct err *e);
+
+/* A directory that is too deep for an fd a level goes up to the top, where its turn comes again. */
+static int lift(int dir, const char *name, int top, struct err *e)
 {
-	if (depth > 512)
-		return refuse(e, ELOOP, "directories nested too deeply to remove");
+	char to[32];
+	for (unsigned i = 0;; i++) {
+		snprintf(to, sizeof(to), ".deep-%u", i);
+		if (faccessat(top, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		return renameat(dir, name, top, to) < 0 ? fail(e, errno, "remove %s", name) : 0;
+	}
+}
+
+static int remove_child(int dir, const char *name, int top, int depth, struct err *e)
+{
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	int was = errno;
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
+	auto_close int fd = sys_openat2(dir, name, &how);
+	if (fd < 0)
+		return fail(e, errno == ENOTDIR ? was : errno, "remove %s", name);
+	if (depth == REMOVE_DEPTH && unlinkat(dir, name, AT_REMOVEDIR) < 0)
+		return lift(dir, name, top, e);
+	if (depth == REMOVE_DEPTH)
+		return 0;
 	DIR *d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return fail(e, errno, "read a directory");
-	}
-	int rc = 0;
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
-		const char *name = entry->d_name;
-		if (!strcmp(name, ".") || !strcmp(name, ".."))
-			continue;
-		if (unlinkat(dirfd(d), name, 0) == 0 || errno == ENOENT)
-			continue;
-		int was = errno;
-		struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-					.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
-		int child = sys_openat2(dirfd(d), name, &how);
-		if (child < 0) {
-			rc = fail(e, errno == ENOTDIR ? was : errno, "remove %s", name);
-			break;
-		}
-		rc = remove_children(child, e, depth + 1);
-		if (rc == 0 && unlinkat(dirfd(d), name, AT_REMOVEDIR) < 0)
-			rc = fail(e, errno, "remove %s", name);
-	}
+	if (!d)
+		return fail(e, errno, "read directory %s", name);
+	take_fd(&fd);
+	int rc = remove_below(d, top, depth + 1, e);
 	closedir(d);
+	if (rc == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		rc = fail(e, errno, "remove %s", name);
+	return rc;
+}
+
+static int remove_below(DIR *d, int top, int depth, struct err *e)
+{
+	int rc = 0;
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			rc = remove_child(dirfd(d), entry->d_name, top, depth, e);
 	return rc;
 }
 
@@ -172,11 +190,21 @@ int tree_remove(int dir, const char *name, struct err *e)
 	if (errno != EISDIR && errno != EPERM)
 		return fail(e, errno, "remove %s", name);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : fail(e, errno, "open %s", name);
-	int rc = remove_children(fd, e, 0);
-	if (rc == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		rc = fail(e, errno, "remove %s", name);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		int rc = errno == ENOENT ? 0 : fail(e, errno, "open %s", name);
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	int rc;
+	do { /* again when something deep has been lifted meanwhile */
+		rewinddir(d);
+		rc = remove_below(d, fd, 0, e);
+		if (rc == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			rc = errno == ENOTEMPTY ? 1 : fail(e, errno, "remove %s", name);
+	} while (rc > 0);
+	closedir(d);
 	return rc;
 }
 

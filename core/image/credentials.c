@@ -45,10 +45,12 @@ static size_t covers(const char *key, const char *host, const char *name)
 	if (!*rest || !strcmp(rest, "/") || !strcmp(rest, "/v1/") || !strcmp(rest, "/v2/") ||
 	    !strcmp(rest, "/v1") || !strcmp(rest, "/v2"))
 		return h;
-	size_t n = *rest == '/' ? strlen(rest + 1) : 0;
-	if (!n || strncmp(rest + 1, name, n) || (name[n] && name[n] != '/'))
+	size_t n = 0;
+	if (*rest != '/')
 		return 0;
-	return h + 1 + n;
+	while (rest[1 + n] && rest[1 + n] == name[n])
+		n++;
+	return n && !rest[1 + n] && (!name[n] || name[n] == '/') ? h + 1 + n : 0;
 }
 
 int credentials_find(const char *text, size_t len, const char *host, const char *name,

@@ -2,6 +2,7 @@
 #include "image/image.h"
 #include "base/sha256.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int image_chains(const struct strs *diff_ids, struct arena *a, struct strs *out, struct err *e)
@@ -11,13 +12,10 @@ int image_chains(const struct strs *diff_ids, struct arena *a, struct strs *out,
 		return fail(e, E2BIG, "name an image's layers");
 	for (size_t i = 0; i < diff_ids->n; i++) {
 		char both[2 * SHA256_TEXT], text[SHA256_TEXT];
-		strcpy(text, diff_ids->v[i]);
+		snprintf(text, sizeof(text), "%s", diff_ids->v[i]);
 		if (i) {
-			size_t n = strlen(v[i - 1]);
-			memcpy(both, v[i - 1], n);
-			both[n] = ' ';
-			strcpy(both + n + 1, diff_ids->v[i]);
-			sha256_text(both, strlen(both), text);
+			int n = snprintf(both, sizeof(both), "%s %s", v[i - 1], diff_ids->v[i]);
+			sha256_text(both, (size_t)n, text);
 		}
 		v[i] = arena_str(a, text);
 		if (!v[i])

@@ -106,10 +106,10 @@ static int check_platform(const struct pulling *p, struct err *e)
 	    !strcmp(c->architecture, p->platform.architecture))
 		return 0;
 	const char *os = c->os ? c->os : "?", *arch = c->architecture ? c->architecture : "?";
-	return refuse(
-		e, ENOEXEC,
-		"%.200s is for %.20s/%.20s, not %s/%s; pull it all the same with --platform %.20s/%.20s",
-		p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
+	return refuse(e, ENOEXEC,
+		      "%.200s is for %.20s/%.20s, not %s/%s; "
+		      "pull it all the same with --platform %.20s/%.20s",
+		      p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
 }
 
 /* What the store lacks. */

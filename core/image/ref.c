@@ -183,6 +183,9 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 		return refuse(e, EINVAL,
 			      "%s: %.100s is not the name of an image (lower-case words)", text,
 			      *s ? s : "nothing");
+	if (!r.host && !strcmp(s, "oci"))
+		return refuse(e, EINVAL, "%s: oci is what layouts begin with; write HOST/oci",
+			      text);
 	r.name = s;
 	*out = r;
 	return 0;
@@ -194,7 +197,7 @@ static const char *layout_text(const struct ref *r, struct arena *a)
 	const char *tag = r->tag ? r->tag : "latest";
 	const char *slash = strrchr(r->name, '/');
 	const char *last = slash ? slash + 1 : r->name;
-	if (is_name(last) && is_tag(tag))
+	if (is_name(last) && is_tag(tag) && strcmp(last, "oci"))
 		return arena_printf(a, "%s:%s", last, tag);
 	if (host_first(tag)) /* the layout knows its whole name */
 		return arena_str(a, tag);

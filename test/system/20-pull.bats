@@ -36,6 +36,11 @@ strange() {
 	exec 9<&-
 }
 
+# How many unpacked layers the store has.
+layers() {
+	find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 -printf . | wc -c
+}
+
 pull() {
 	"$CORACLE" pull "$@"
 }
@@ -45,6 +50,7 @@ pull() {
 	push "$L:v1" "$NAME:v1"
 	run -0 --separate-stderr pull "docker://$REGISTRY/$NAME:v1"
 	[ "$output" = "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/$NAME:v1")" ]
+	# shellcheck disable=SC2154 # run sets stderr
 	[[ "$stderr" == "layer 1 of 1, "*": done" ]]
 	[ "$(cat "$(tree_of "$REGISTRY/$NAME:v1")/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
@@ -348,9 +354,9 @@ hostile() {
 	layer "$L" "$L.tar"
 	image_end "$L" v2 > /dev/null
 	run -0 pull -q "oci:$L:v2"
-	[ "$(ls "$CORACLE_STORE/layers/sha256" | wc -l)" = 2 ]
+	[ "$(layers)" = 2 ]
 	run -0 "$CORACLE" rmi layout:v2
-	[ "$(ls "$CORACLE_STORE/layers/sha256" | wc -l)" = 1 ]
+	[ "$(layers)" = 1 ]
 	[ "$(cat "$(tree_of layout:v1)/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
 	run -0 "$CORACLE" rmi layout:v1
 	assert_empty_store

@@ -116,6 +116,18 @@ static void a_tree_is_removed_with_all_it_holds(void)
 	ok(!there("kept"));
 }
 
+static void a_tree_deeper_than_any_path_is_removed(void)
+{
+	auto_close int at = dir_make(dir, "t", 0700, NULL);
+	for (int i = 0; i < 5000; i++) {
+		mkdirat(at, "d", 0700);
+		put_fd(&at, openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	}
+	close(openat(at, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	is_int(tree_remove(dir, "t", NULL), 0);
+	ok(!there("t"));
+}
+
 static void paths_become_absolute(void)
 {
 	auto_arena *a = arena_new(1 << 16);
@@ -162,6 +174,7 @@ int main(void)
 	in_fresh_directory(a_file_is_replaced_whole);
 	in_fresh_directory(directories_are_made_step_by_step);
 	in_fresh_directory(a_tree_is_removed_with_all_it_holds);
+	in_fresh_directory(a_tree_deeper_than_any_path_is_removed);
 	test(paths_become_absolute);
 	test(fds_close_themselves_and_keep_errno);
 	return done_testing();

@@ -150,8 +150,10 @@ static void the_configuration_says_what_to_run(void)
 	struct manifest m = { .layers.n = 1 };
 	struct image_config c;
 	const char *text =
-		"{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"User\":\"app\",\"Env\":[\"A=1\"],"
-		"\"Entrypoint\":null,\"Cmd\":[\"sh\"],\"Labels\":{\"a\":\"b\"},\"Volumes\":{\"/data\":{}}},"
+		"{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"User\":\"app\","
+		"\"Env\":[\"A=1\"],"
+		"\"Entrypoint\":null,\"Cmd\":[\"sh\"],\"Labels\":{\"a\":\"b\"},"
+		"\"Volumes\":{\"/data\":{}}},"
 		"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" D1 "\"]}}";
 	is_int(config_parse(text, strlen(text), &m, arena, &c, &e), 0);
 	is_str(c.config.user, "app");

@@ -87,6 +87,7 @@ static void bad_names_are_refused(void)
 		"oci:d:",   "oci:d:a b",
 		"h.x/../a", "..",
 		"a/../b",   "docker://docker://a",
+		"oci",	    "oci@sha256:" HEX,
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused(bad[i]);
@@ -122,10 +123,10 @@ static void a_short_name_gets_the_machines_registry(void)
 {
 	struct err e = { 0 };
 	struct ref r = parsed("team/app:1");
-	is_int(ref_qualify(
-		       &r,
-		       "# x\n  unqualified-search-registries = [\n # no\n \"reg.example\", \"b\"]\n",
-		       arena, &e),
+	is_int(ref_qualify(&r,
+			   "# x\n  unqualified-search-registries = [\n # no\n"
+			   " \"reg.example\", \"b\"]\n",
+			   arena, &e),
 	       0);
 	is_str(ref_text(&r, arena), "reg.example/team/app:1");
 	r = parsed("app");
