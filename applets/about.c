@@ -1,14 +1,7 @@
 /* about.c - what the program says of itself: its manual pages and its completion for bash. */
 #include "applets.h"
-#include "base/file.h"
 
 #include <string.h>
-
-static int print(const struct buf *out, struct err *e)
-{
-	int rc = out->failed ? -ENOMEM : write_all(STDOUT_FILENO, out->p, out->len);
-	return rc < 0 ? fail(e, rc, "write to stdout") : 0;
-}
 
 static int man(const struct call *c, struct err *e)
 {
@@ -29,14 +22,14 @@ static int man(const struct call *c, struct err *e)
 	if (path.failed)
 		return fail(e, ENOMEM, "manual page");
 	cli_man(about, path.p, &out);
-	return print(&out, e);
+	return cli_print(&out, e);
 }
 
 static int completion(const struct call *c, struct err *e)
 {
 	auto_buf out = { 0 };
 	cli_completion(c->parent->command, &out);
-	return print(&out, e);
+	return cli_print(&out, e);
 }
 
 const struct command applet_man = {

@@ -29,8 +29,8 @@ static int images(const struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = show_images(&s, how, &out, e);
-	if (rc == 0 && out.len)
-		fwrite(out.p, 1, out.len, stdout);
+	if (rc == 0)
+		rc = cli_print(&out, e);
 	store_close(&s);
 	return rc;
 }

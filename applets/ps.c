@@ -27,14 +27,13 @@ static int ps(const struct call *c, struct err *e)
 	struct listing l;
 	auto_buf out = { 0 };
 	if (!json && strcmp(o->format, "table"))
-		return refuse(e, EINVAL, "option --format: '%s' is neither table nor json", o->format);
+		return refuse(e, EINVAL, "option --format: '%s' is neither table nor json",
+			      o->format);
 	int rc = listing_read(o->root, o->all, c->arena, &l, e);
 	if (rc < 0)
 		return rc;
 	(json ? listing_json : o->quiet ? listing_ids : listing_table)(&l, &out);
-	if (out.failed || (out.len && fwrite(out.p, 1, out.len, stdout) != out.len))
-		return fail(e, ENOMEM, "ps");
-	return fflush(stdout) ? fail(e, errno, "write") : 0;
+	return cli_print(&out, e);
 }
 
 const struct command applet_ps = {

@@ -51,8 +51,7 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	if (rc < 0)
 		return rc;
 	show_pulled(&im, how, &out);
-	fwrite(out.p, 1, out.len, stdout);
-	return 0;
+	return cli_print(&out, e);
 }
 
 static int run_pull(const struct call *c, struct err *e)

@@ -116,7 +116,7 @@ int command_state(const struct call *c, struct err *e)
 	state_write_oci(&found->state, status_name(s), 2, &out);
 	buf_char(&out, '\n');
 	container_close(found);
-	return out.failed ? fail(e, ENOMEM, "state") : write_all(STDOUT_FILENO, out.p, out.len);
+	return cli_print(&out, e);
 }
 
 int command_kill(const struct call *c, struct err *e)
@@ -244,7 +244,7 @@ int command_list(const struct call *c, struct err *e)
 		list_json(&l, &out);
 	else
 		list_table(&l, &out);
-	return out.failed ? fail(e, ENOMEM, "list") : write_all(STDOUT_FILENO, out.p, out.len);
+	return cli_print(&out, e);
 }
 
 int command_ps(const struct call *c, struct err *e)
@@ -268,7 +268,7 @@ int command_ps(const struct call *c, struct err *e)
 		buf_printf(&out, json ? "%s%" PRIu32 : "%s%" PRIu32 "\n", json && i ? "," : "",
 			   pids.v[i]);
 	buf_str(&out, json ? "]\n" : "");
-	return out.failed ? fail(e, ENOMEM, "ps") : write_all(STDOUT_FILENO, out.p, out.len);
+	return cli_print(&out, e);
 }
 
 int command_spec(const struct call *c, struct err *e)
@@ -277,26 +277,14 @@ int command_spec(const struct call *c, struct err *e)
 	const struct spec_default_options d = { .rootless = o->rootless,
 						.uid = geteuid(),
 						.gid = getegid() };
-	const char *dir = o->bundle ? o->bundle : ".";
 	struct spec *s;
-	auto_buf out = { 0 };
 	int rc = spec_default(&d, c->arena, &s, e);
-	if (rc < 0)
-		return rc;
-	spec_write(s, 4, &out);
-	buf_char(&out, '\n');
-	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(e, errno, "open bundle %s", dir);
-	if (faccessat(fd, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return refuse(e, EEXIST, "file config.json exists in %s; remove it first", dir);
-	return file_replace(fd, "config.json", out.p, out.len, 0666, e);
+	return rc < 0 ? rc : spec_save(o->bundle ? o->bundle : ".", s, e);
 }
 
 int command_version(const struct call *c, struct err *e)
 {
 	auto_buf out = { 0 };
 	buf_printf(&out, "coracle version %s\nspec: %s\n", CORACLE_VERSION, SPEC_VERSION);
-	return out.failed ? fail(e, ENOMEM, "%s", c->command->name)
-			  : write_all(STDOUT_FILENO, out.p, out.len);
+	return cli_print(&out, e);
 }

@@ -255,6 +255,12 @@ void cli_help(const struct command *c, const char *path, struct buf *out)
 		buf_printf(out, "\n'%s COMMAND --help' tells more about a command.\n", path);
 }
 
+int cli_print(const struct buf *out, struct err *e)
+{
+	int rc = out->failed ? -ENOMEM : write_all(STDOUT_FILENO, out->p, out->len);
+	return rc < 0 ? fail(e, rc, "write to stdout") : 0;
+}
+
 static int print_help(const struct command *c, const char *path)
 {
 	auto_buf out = { 0 };

@@ -76,6 +76,10 @@ void cli_help(const struct command *c, const char *path, struct buf *out);
 void cli_man(const struct command *c, const char *path, struct buf *out); /* man(7) */
 void cli_completion(const struct command *c, struct buf *out);		  /* for bash */
 
+/* Writes what a command has to say to stdout; a buf that has failed, or a full disk, is an error.
+ */
+int cli_print(const struct buf *out, struct err *e);
+
 /* "64m", "1GiB", "4096", "-1" to bytes. 0 or -EINVAL. */
 int size_parse(const char *s, int64_t *out);
 

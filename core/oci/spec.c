@@ -2,6 +2,7 @@
 #include "oci/spec.h"
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,20 @@ static bool one_of(const char *s, const char *const *list)
 		if (!strcmp(s, *list))
 			return true;
 	return false;
+}
+
+int spec_save(const char *bundle, const struct spec *s, struct err *e)
+{
+	auto_buf text = { 0 };
+	auto_close int dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return fail(e, errno, "open bundle %s", bundle);
+	if (faccessat(dir, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return refuse(e, EEXIST, "file config.json exists in %s; remove it first", bundle);
+	spec_write(s, 4, &text);
+	buf_char(&text, '\n');
+	return text.failed ? fail(e, ENOMEM, "write config.json")
+			   : file_replace(dir, "config.json", text.p, text.len, 0666, e);
 }
 
 int spec_check_version(const char *version, struct err *e)

@@ -304,6 +304,10 @@ int spec_default(const struct spec_default_options *o, struct arena *a, struct s
 /* Its JSON: compact for indent 0, JSON_TABS as runc writes it. */
 void spec_write(const struct spec *s, int indent, struct buf *out);
 
+/* Writes it to config.json in the directory bundle, for people to edit. One that exists is refused.
+ */
+int spec_save(const char *bundle, const struct spec *s, struct err *e);
+
 /* The namespace of that type, or NULL. */
 const struct spec_namespace *spec_namespace(const struct spec *s, const char *type);
 
