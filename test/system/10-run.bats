@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # 10-run.bats - the standalone side: run, ps, logs, exec, stop, wait, rm.
 
+# shellcheck disable=SC2016 # what containers' shells expand
+
 load helper
 
 setup() {
@@ -296,8 +298,10 @@ value() {
 	echo go > "$SYNC/go"
 	read -r line <&8
 	[ "$line" = two ]
-	run ! read -r line <&8
+	local ended=0
+	read -r line <&8 || ended=1
 	exec 8<&-
+	[ $ended = 1 ]
 	wait $pid
 	c rm "$(cid f)"
 }
@@ -328,7 +332,7 @@ value() {
 	"$CORACLE" wait --root "$STATE" "$(cid r)" > "$BATS_TEST_TMPDIR/status" &
 	local waiter=$!
 	# The waiter holds the exit file open before the container may end.
-	until ls -l "/proc/$waiter/fd" 2> /dev/null | grep -q /exit; do
+	until [ -n "$(find "/proc/$waiter/fd" -lname '*/exit' 2> /dev/null)" ]; do
 		kill -0 $waiter
 	done
 	echo go > "$SYNC/up"

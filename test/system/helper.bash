@@ -86,7 +86,10 @@ fifo() {
 	mkfifo "$SYNC/$1"
 }
 
-# Waits until a process that is not our child has ended, by pidfd (GNU tail).
+# Waits until a process that is not our child has ended, reaped or not.
 await_end() {
-	tail --pid="$1" -f /dev/null
+	local state
+	while read -r _ _ state _ 2> /dev/null < "/proc/$1/stat" && [ "$state" != Z ] && [ "$state" != X ]; do
+		:
+	done
 }

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# 50-cleanup.bats - whatever is killed at whatever moment: cleanup finds and removes what is left.
+
+export BATS_TEST_TIMEOUT=240
+load helper
+
+setup() {
+	private_setup
+}
+
+teardown() {
+	private_teardown
+}
+
+# All that could be left of a container, as `coracle cleanup` must leave it: nothing. $1: id
+assert_nothing_left() {
+	assert_gone "$1" || return 1
+	[ -z "$(ls -A "$STATE" 2> /dev/null)" ] || { ls -lA "$STATE"; return 1; }
+	assert_no_mount "$BATS_TEST_TMPDIR" || return 1
+	local pid
+	for pid in $(pgrep -f "$2"); do
+		[ "$(awk '{ print $3 }' "/proc/$pid/stat" 2> /dev/null || echo Z)" = Z ] ||
+			{ echo "process $pid is left"; tr '\0' ' ' < "/proc/$pid/cmdline"; return 1; }
+	done
+}
+
+@test "nothing_to_clean_is_no_error_and_no_word" {
+	run -0 c cleanup
+	[ "$output" = "" ]
+	run -0 c cleanup --format json
+	[ "$output" = "[]" ]
+}
+
+@test "a_container_whose_monitor_was_killed_is_found_listed_and_removed" {
+	local id pid monitor
+	id=$(cid k)
+	box -d --name "$id" -- sleep 86401
+	pid=$(field "$id" pid)
+	monitor=$(field "$id" owner)
+	kill -9 "$monitor"
+	await_end "$monitor"
+	# Its container lives on, and is shown.
+	run -0 c ps -q
+	[ "$output" = "$id" ]
+	run -0 c cleanup --dry-run
+	[[ "$output" == *"process $pid of container $id"* ]]
+	[[ "$output" == *"cgroup /sys/fs/cgroup/"*"$id of container $id"* ]]
+	[[ "$output" == *"state $STATE/$id of container $id"* ]]
+	[[ "$output" == *"data $CORACLE_STORE/containers/$id of container $id"* ]]
+	# --dry-run did nothing.
+	[ -d "/proc/$pid" ]
+	c cleanup --dry-run --format json > "$BATS_TEST_TMPDIR/json"
+	[ "$(jq -r '.[] | select(.kind == "process").what' "$BATS_TEST_TMPDIR/json")" = "$pid" ]
+	run -0 c cleanup
+	[[ "$output" == *"process $pid of container $id"* ]]
+	assert_nothing_left "$id" "sleep 86401"
+	run -0 c cleanup
+	[ "$output" = "" ]
+}
+
+@test "wait_says_that_nobody_knows_the_status_when_the_monitor_was_killed" {
+	local id
+	id=$(cid w)
+	box -d --name "$id" -- sleep 86402
+	kill -9 "$(field "$id" owner)"
+	c kill "$id"
+	run -1 c wait "$id"
+	[[ "$output" == *"$id"*monitor* ]]
+	c cleanup
+	assert_nothing_left "$id" "sleep 86402"
+}
+
+@test "a_container_whose_run_was_killed_is_removed" {
+	fifo up
+	"$CORACLE" run --root "$STATE" --rm --name "$(cid f)" -v "$SYNC:/sync" --rootfs "$ROOTFS" \
+		sh -c 'echo up > /sync/up; exec sleep 86403' &
+	local pid=$! status=0
+	read -r _ < "$SYNC/up"
+	kill -9 $pid
+	wait $pid || status=$?
+	[ $status = 137 ]
+	c cleanup
+	assert_nothing_left "$(cid f)" "sleep 86403"
+}
+
+@test "what_lives_with_a_living_owner_is_not_touched" {
+	local id
+	id=$(cid l)
+	box -d --name "$id" -- sleep 86404
+	box --name "$(cid s)" -- true
+	run -0 c cleanup
+	[ "$output" = "" ]
+	run -0 "$CORACLE" cleanup --dry-run
+	[[ "$output" != *"$id"* || "$output" == *"left alone"* ]]
+	run -0 c exec "$id" true
+	run -0 c ps -aq
+	[ "${#lines[@]}" = 2 ]
+	c rm -f "$id" "$(cid s)"
+	assert_nothing_left "$id" "sleep 86404"
+}
+
+@test "a_container_named_is_removed_whatever_its_state" {
+	local id
+	id=$(cid n)
+	box -d --name "$id" -- sleep 86405
+	c cleanup "$id"
+	await_end "$(pgrep -f "coracle.*$id" || echo 1000000)"
+	assert_nothing_left "$id" "sleep 86405"
+	run -0 c cleanup no-such-container
+	run -1 c cleanup ../x
+}
+
+@test "a_recycled_pid_is_not_taken_for_the_container" {
+	local id
+	id=$(cid p)
+	box -d --name "$id" -- sleep 86406
+	local monitor
+	monitor=$(field "$id" owner)
+	kill -9 "$monitor"
+	c kill "$id"
+	await_end "$(field "$id" pid)"
+	# The record now names a process of ours that has nothing to do with it, but not its start time.
+	sleep 86407 &
+	local bystander=$!
+	jq -c ".pid = $bystander" "$STATE/$id/state.json" > "$BATS_TEST_TMPDIR/json"
+	cp "$BATS_TEST_TMPDIR/json" "$STATE/$id/state.json"
+	c cleanup
+	kill -0 $bystander
+	kill $bystander
+	assert_nothing_left "$id" "sleep 86406"
+}
+
+@test "a_record_cut_short_or_from_the_future_is_cleaned_up" {
+	local id
+	id=$(cid c)
+	mkdir -p "$STATE/$id"
+	c cleanup
+	[ ! -e "$STATE/$id" ]
+	mkdir -p "$STATE/$id"
+	echo '{"version":1,"id":' > "$STATE/$id/state.json"
+	c cleanup
+	[ ! -e "$STATE/$id" ]
+}
+
+# Runs coracle with each of its processes killed at its Nth call of a kind. strace is a grandchild (-D), so that what we
+# wait for is `coracle run` itself, not what its killed parts leave behind.
+run_killed_at() {
+	local n=$1 call=$2 status=0
+	shift 2
+	strace -D -f -qq -o "$BATS_TEST_TMPDIR/trace" -e "trace=$call" \
+		-e "inject=$call:signal=SIGKILL:when=$n" "$@" > /dev/null 2> "$BATS_TEST_TMPDIR/err" < /dev/null || status=$?
+	return $status
+}
+
+# Waits until the owner of a container has either got it running or died.
+settle() {
+	local owner letter
+	while owner=$(field "$1" owner 2> /dev/null) && [ "${owner:-null}" != null ] &&
+		[ "$(field "$1" status)" != running ]; do
+		read -r _ _ letter _ 2> /dev/null < "/proc/$owner/stat" && [ "$letter" != Z ] || return 0
+	done
+}
+
+# Kills at the Nth call, sees what cleanup makes of it. 1: all went well, it has not that many; 2: something is left.
+torture_once() {
+	local n=$1 call=$2 id=$3 status=0 owner
+	shift 3
+	run_killed_at "$n" "$call" "$CORACLE" run --root "$STATE" "$@" --name "$id" --rootfs "$ROOTFS" \
+		sleep 86408 2> /dev/null || status=$?
+	settle "$id"
+	# Where it has been started, its end goes on under the same threat.
+	owner=$(field "$id" owner 2> /dev/null || true)
+	c kill "$id" 2> /dev/null || true
+	[ -z "$owner" ] || await_end "$owner"
+	if ! "$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/cleaned" 2>&1 ||
+		! assert_nothing_left "$id" "sleep 86408"; then
+		echo "killed at $call number $n, run said $status; cleanup:"
+		cat "$BATS_TEST_TMPDIR/cleaned"
+		return 2
+	fi
+	[ $status != 0 ] || [ -s "$BATS_TEST_TMPDIR/cleaned" ]
+}
+
+# torture CALL:STEP... with the options in mode: every STEP-th call of each kind, until none is left.
+torture() {
+	local each call step n rc
+	for each in "$@"; do
+		call=${each%:*} step=${TORTURE_STEP:-${each#*:}} rc=0
+		for ((n = 1; rc == 0; n += step)); do
+			[ -z "${TORTURE_TRACE:-}" ] || echo "# $call $n" >&3
+			torture_once $n "$call" "$(cid "$call$n")" "${mode[@]}" || rc=$?
+		done
+		[ $rc = 1 ]
+		[ $n -gt $((1 + step)) ] || { echo "$call is never called"; return 1; }
+	done
+}
+
+@test "a_detached_run_killed_at_any_call_leaves_nothing_after_cleanup" {
+	mode=(-d --rm)
+	torture fork:1 clone3:1 mkdirat:5 mkdir:4 renameat:1 fsync:1 openat:41 openat2:37 write:9 unlinkat:3 rmdir:4 \
+		fsmount:3 move_mount:14 sendmsg:1 connect:1
+}
