@@ -91,7 +91,7 @@ units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) 
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
 tools := $(patsubst test/system/%.c,$(out)/system/%,$(wildcard test/system/*.c))
 
-.PHONY: all deps test-deps run unit test bench lint fuzz install dist clean
+.PHONY: all deps test-deps run unit test test-guest bench lint fuzz install dist clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 .SECONDARY:
