@@ -1,14 +1,16 @@
 /* exec.c - `coracle exec`: one more process in a running container. */
-#include "applets.h"
 #include "monitor/exec.h"
+#include "applets.h"
 #include "monitor/monitor.h"
 
 static const struct opt options[] = {
 	OPT(OPT_FLAG, exec_options, interactive, 'i', "interactive", NULL, "give it our stdin"),
 	OPT(OPT_FLAG, exec_options, terminal, 't', "tty", NULL, "give it a terminal"),
-	OPT(OPT_LIST, exec_options, env, 'e', "env", "NAME[=VALUE]", "set a variable, or pass ours on"),
+	OPT(OPT_LIST, exec_options, env, 'e', "env", "NAME[=VALUE]",
+	    "set a variable, or pass ours on"),
 	OPT(OPT_STR, exec_options, cwd, 'w', "workdir", "DIR", "working directory"),
-	OPT(OPT_STR, exec_options, user, 'u', "user", "USER[:GROUP]", "names of the image, or numbers"),
+	OPT(OPT_STR, exec_options, user, 'u', "user", "USER[:GROUP]",
+	    "names of the image, or numbers"),
 	OPT(OPT_FLAG, exec_options, privileged, 0, "privileged", NULL, "all capabilities"),
 	OPT(OPT_STR, exec_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },

@@ -119,6 +119,7 @@ static int hello(const struct call *c, struct err *e)
 const struct command applet_hello = {
 	.name = "hello",
 	.help = "look around and print what this process can see",
-	.more = "The program of the embedded image: `coracle run` starts it in a container of its own.",
+	.more = "The program of the embedded image: `coracle run` starts it in a container of its "
+		"own.",
 	.run = hello,
 };

@@ -1,7 +1,7 @@
 /* logs.c - `coracle logs`: what a detached container wrote. */
+#include "monitor/logs.h"
 #include "applets.h"
 #include "container/container.h"
-#include "monitor/logs.h"
 
 #include <string.h>
 
@@ -13,8 +13,10 @@ struct logs_options {
 static const struct opt options[] = {
 	OPT(OPT_FLAG, logs_options, follow, 'f', "follow", NULL, "go on until the container ends"),
 	OPT(OPT_STR, logs_options, tail, 'n', "tail", "NUMBER", "the last so many lines, or all"),
-	OPT(OPT_FLAG, logs_options, timestamps, 't', "timestamps", NULL, "when each line was written"),
-	OPT(OPT_STR, logs_options, since, 0, "since", "TIME", "what is younger: 10m, 1h30m, or a time"),
+	OPT(OPT_FLAG, logs_options, timestamps, 't', "timestamps", NULL,
+	    "when each line was written"),
+	OPT(OPT_STR, logs_options, since, 0, "since", "TIME",
+	    "what is younger: 10m, 1h30m, or a time"),
 	OPT(OPT_STR, logs_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
@@ -26,11 +28,13 @@ static int logs(const struct call *c, struct err *e)
 	struct log_query q = { .tail = -1, .timestamps = o->timestamps, .follow = -1 };
 	int64_t n = 0;
 	if (strcmp(o->tail, "all") && (size_parse(o->tail, &n) < 0 || n < 0))
-		return refuse(e, EINVAL, "option --tail: '%s' is neither a number nor all", o->tail);
+		return refuse(e, EINVAL, "option --tail: '%s' is neither a number nor all",
+			      o->tail);
 	if (strcmp(o->tail, "all"))
 		q.tail = n;
 	if (o->since && log_since_parse(o->since, &q.since) < 0)
-		return refuse(e, EINVAL, "option --since: '%s' is neither a duration such as 10m nor a time",
+		return refuse(e, EINVAL,
+			      "option --since: '%s' is neither a duration such as 10m nor a time",
 			      o->since);
 	return logs_show(o->root, c->args.v[0], &q, o->follow, e);
 }

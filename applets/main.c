@@ -63,8 +63,8 @@ static int about(const struct call *c, struct err *e)
 	return 0;
 }
 
-/* `coracle APPLET ...`: the applets as subcommands, so that help and errors name the whole command.
- */
+/* `coracle APPLET ...`: the applets as subcommands, so that help and errors name the whole
+ * command. */
 static int coracle(int argc, char **argv)
 {
 	struct command sub[APPLETS + 3] = { 0 };

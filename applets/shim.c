@@ -53,7 +53,7 @@ static int shim(const struct call *c, struct err *e)
 {
 	const struct shim_opts *o = c->opts;
 	const char *action = c->args.n ? c->args.v[0] : "";
-	char *argv[] = { (char *)(uintptr_t) "containerd-shim-coracle-v2", NULL };
+	char *argv[] = { (char *)(uintptr_t)"containerd-shim-coracle-v2", NULL };
 	const struct shim_args a = { .namespace_ = o->namespace_,
 				     .id = o->id,
 				     .address = o->address ? o->address : "",
@@ -82,7 +82,8 @@ const struct command applet_shim = {
 	.name = "shim",
 	.args = "[start|delete]",
 	.help = "be containerd's shim (io.containerd.coracle.v2)",
-	.more = "containerd starts this itself, as containerd-shim-coracle-v2 in its PATH. Without an action it is the "
+	.more = "containerd starts this itself, as containerd-shim-coracle-v2 in its PATH. "
+		"Without an action it is the "
 		"server that `start` leaves behind.",
 	.opts = opts,
 	.opts_size = sizeof(struct shim_opts),

@@ -1,7 +1,7 @@
 /* stop.c - `coracle stop`: end containers politely, and after a while not. */
+#include "monitor/stop.h"
 #include "applets.h"
 #include "container/container.h"
-#include "monitor/stop.h"
 
 #include <stdio.h>
 
@@ -12,7 +12,8 @@ struct stop_options {
 
 static const struct opt options[] = {
 	OPT(OPT_INT, stop_options, seconds, 't', "time", "SECONDS", "before KILL (10); -1: never"),
-	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME", "instead of TERM or what it was made with"),
+	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME",
+	    "instead of TERM or what it was made with"),
 	OPT(OPT_STR, stop_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };

@@ -140,11 +140,11 @@ void cli_completion(const struct command *c, struct buf *out)
 		   "\tcase $path in\n",
 		   c->name, c->name, c->name, c->name);
 	completion_cases(c, c->name, out);
-	buf_printf(
-		out,
-		"\tesac\n"
-		"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
-		"}\n"
-		"complete -o default -F _%s %s\n",
-		c->name, c->name);
+	buf_printf(out,
+		   "\tesac\n"
+		   "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+		   "\"${COMP_WORDS[COMP_CWORD]}\")\n"
+		   "}\n"
+		   "complete -o default -F _%s %s\n",
+		   c->name, c->name);
 }

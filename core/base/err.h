@@ -8,8 +8,8 @@
 /* Lives on the caller's stack, starts zeroed, and is filled by the first failure. */
 struct err {
 	int code;   /* positive errno, 0 while nothing failed */
-	int status; /* exit status that fits it best (127: program not found, ...), 0: the usual one
-		     */
+	int status; /* exit status that fits it best (127: program not found, ...), 0: the usual
+		     * one */
 	char msg[1016];
 };
 

@@ -323,8 +323,8 @@ int apply_make_dir(struct self *s, const struct op *o)
 	return fd == -EROFS ? 0 : fd < 0 ? fd : 0; /* chdir will say that it is not there */
 }
 
-/* A pty of the container's own devpts, opened by us and not by a name that the image could replace.
- */
+/* A pty of the container's own devpts, opened by us and not by a name that the image could
+ * replace. */
 static int open_master(struct self *s)
 {
 	struct stat st;

@@ -215,8 +215,8 @@ int apply_personality(struct self *s, const struct op *o)
 	return personality((unsigned long)o->flags) < 0 ? -errno : 0;
 }
 
-/* Through a procfs of our own: the container's could be made to be something else (CVE-2019-16884).
- */
+/* Through a procfs of our own: the container's could be made to be something else
+ * (CVE-2019-16884). */
 int apply_label(struct self *s, const struct op *o)
 {
 	int proc = own_proc(s);
@@ -236,8 +236,8 @@ int apply_chdir(struct self *s, const struct op *o)
 	char cwd[PATH_MAX];
 	if (chdir(o->path) < 0)
 		return -errno;
-	/* Through a leaked fd one may stand outside the root: the kernel then says "(unreachable)".
-	 */
+	/* Through a leaked fd one may stand outside the root: the kernel then says
+	 * "(unreachable)". */
 	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));
 	return n < 0 ? -errno : cwd[0] == '/' ? 0 : -EXDEV;
 }

@@ -18,8 +18,8 @@ static int write_rule(int allow, int deny, const struct dev_rule *r, struct err 
 	return 0;
 }
 
-/* v1 takes "a" as everything, whatever numbers and access follow: what is less is told of b and c.
- */
+/* v1 takes "a" as everything, whatever numbers and access follow: what is less is told of b and
+ * c. */
 static int write_v1(int allow, int deny, struct dev_rule r, struct err *e)
 {
 	if (r.type != 'a')

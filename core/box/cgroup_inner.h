@@ -7,8 +7,8 @@
 /* Below each hierarchy's root, or below the caller's own cgroup. */
 enum { CGROUP_ABSOLUTE, CGROUP_RELATIVE };
 
-/* The path that a cgroupsPath means, cleaned, beginning with a slash. One of the above, or -errno.
- */
+/* The path that a cgroupsPath means, cleaned, beginning with a slash. One of the above, or
+ * -errno. */
 int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out, struct err *e);
 
 /* The v1 directory of a controller, or NULL. */

@@ -1,4 +1,5 @@
-/* child.h - the new process: born by clone3, applies its plan, becomes the workload; and its parent's side of it. */
+/* child.h - the new process: born by clone3, applies its plan, becomes the workload; and its
+ * parent's side of it. */
 #ifndef BOX_CHILD_H
 #define BOX_CHILD_H
 
@@ -24,10 +25,10 @@ struct child_message {
 
 struct child_setup {
 	const struct plan *plan;
-	int stdio[3];	  /* -1: as they are */
-	int preserve_fds; /* 3 .. 3+n-1 stay open */
-	int listener;	  /* for OP_START; -1 */
-	int close_fd;	  /* a lock that must not live on in the child; -1 */
+	int stdio[3];		     /* -1: as they are */
+	int preserve_fds;	     /* 3 .. 3+n-1 stay open */
+	int listener;		     /* for OP_START; -1 */
+	int close_fd;		     /* a lock that must not live on in the child; -1 */
 	const struct cgroup *cgroup; /* NULL: none; its doors are open */
 };
 
@@ -42,8 +43,8 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e);
 /* Lets it go on. */
 int child_go(const struct child *c, struct err *e);
 
-/* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket, which is a
- * successful execve, as 0. Else the kind. console: where CHILD_CONSOLE's fd goes. */
+/* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket,
+ * which is a successful execve, as 0. Else the kind. console: where CHILD_CONSOLE's fd goes. */
 int child_wait(const struct child *c, int *console, struct err *e);
 
 /* Puts a message of CHILD_FAILED into words. */

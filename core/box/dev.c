@@ -1,6 +1,6 @@
 /* dev.c - the devices of a container: the default ones, those of the spec, the links in /dev. */
-#include "box/plan.h"
 #include "base/sys.h"
+#include "box/plan.h"
 
 #include <string.h>
 #include <sys/mount.h>
@@ -18,10 +18,8 @@ static const struct {
 static const struct {
 	const char *path, *source;
 } links[] = {
-	{ "/dev/fd", "/proc/self/fd" },
-	{ "/dev/stdin", "/proc/self/fd/0" },
-	{ "/dev/stdout", "/proc/self/fd/1" },
-	{ "/dev/stderr", "/proc/self/fd/2" },
+	{ "/dev/fd", "/proc/self/fd" },	      { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
 	{ "/dev/ptmx", "pts/ptmx" },
 };
 
@@ -72,7 +70,8 @@ static int spec_devices(struct plan *p, const struct spec *s, bool bind, struct 
 		const struct spec_device *d = &s->linux_->devices.v[i];
 		mode_t type;
 		if (device_type(d->type, &type) < 0)
-			return refuse(e, EINVAL, "device %s: its type is none of c, b, u, p", d->path);
+			return refuse(e, EINVAL, "device %s: its type is none of c, b, u, p",
+				      d->path);
 		struct op_device op = {
 			.mode = type | (d->file_mode.set ? (mode_t)d->file_mode.v & 07777 : 0666),
 			.number = makedev((unsigned)d->major, (unsigned)d->minor),
@@ -110,13 +109,14 @@ int device_plan(struct plan *p, const struct plan_context *c, struct err *e)
 		return 0;
 	for (size_t i = 0; rc == 0 && i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		if (!given(s, defaults[i].path))
-			rc = device_add(p, defaults[i].path,
-					(struct op_device){
-						.mode = S_IFCHR | 0666,
-						.number = makedev(defaults[i].major, defaults[i].minor),
-						.bind = user_ns,
-					},
-					e);
+			rc = device_add(
+				p, defaults[i].path,
+				(struct op_device){
+					.mode = S_IFCHR | 0666,
+					.number = makedev(defaults[i].major, defaults[i].minor),
+					.bind = user_ns,
+				},
+				e);
 	if (rc == 0)
 		rc = spec_devices(p, s, user_ns, e);
 	if (rc == 0)

@@ -289,8 +289,8 @@ static int load_program(const struct bpf_insn *v, size_t n, struct err *e)
 	return fail(e, errno, "load the device filter of the cgroup into the kernel");
 }
 
-/* Those of before: an update's, or of whoever made the cgroup. Ours and theirs both had to agree.
- */
+/* Those of before: an update's, or of whoever made the cgroup. Ours and theirs both had to
+ * agree. */
 static void detach_old(int dir, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {

@@ -27,8 +27,8 @@ struct dev_rules {
 };
 
 /* From the spec's: what a rule for everything makes void is left out, the kernel's usual devices
- * come last. No rules at all deny everything else. -E2BIG, -EINVAL (a number that no device has).
- */
+ * come last. No rules at all deny everything else. -E2BIG, -EINVAL (a number that no device
+ * has). */
 int devfilter_rules(const struct spec_resources *r, struct arena *a, struct dev_rules *out,
 		    struct err *e);
 

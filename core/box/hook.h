@@ -1,12 +1,13 @@
-/* hook.h - programs that the spec wants run at points of a container's life, with its state on their stdin. */
+/* hook.h - programs that the spec wants run at points of a container's life, with its state on
+ * their stdin. */
 #ifndef BOX_HOOK_H
 #define BOX_HOOK_H
 
 #include "base/err.h"
 #include "box/plan.h"
 
-/* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED when it did not
- * exit with 0, or -errno. */
+/* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED
+ * when it did not exit with 0, or -errno. */
 int hook_run(const struct op_exec *x);
 
 /* Runs a list here, in the runtime's namespaces; the first failure ends it. state is JSON. */

@@ -99,8 +99,8 @@ static int read_interfaces(struct inside *s, struct arena *a)
 	return s->interfaces.v ? 0 : -ENOMEM;
 }
 
-/* Where our cgroup of a v1 controller, or of v2 (controller ""), is visible; false when it is not.
- */
+/* Where our cgroup of a v1 controller, or of v2 (controller ""), is visible; false when it is
+ * not. */
 static bool cgroup_path(const char *controller, char *out, size_t size)
 {
 	auto_buf b = { 0 };

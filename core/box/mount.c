@@ -1,6 +1,6 @@
 /* mount.c - the mounts of a spec: options understood, operations planned. */
-#include "box/plan.h"
 #include "base/sys.h"
+#include "box/plan.h"
 
 #include <string.h>
 #include <sys/mount.h>
@@ -69,7 +69,8 @@ static const struct word *word_find(const char *name)
 	return NULL;
 }
 
-/* "rro": "ro" for the mount and all below it. "relatime" and "remount" are words of their own and found before. */
+/* "rro": "ro" for the mount and all below it. "relatime" and "remount" are words of their own and
+ * found before. */
 static const struct word *word_recursive(const char *name)
 {
 	const struct word *w = name[0] == 'r' ? word_find(name + 1) : NULL;
@@ -165,7 +166,8 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	if (bind && !m->source)
 		return refuse(e, EINVAL, "%s: a bind mount needs a source", o->what);
 	if (bind && !shares(c->spec)) {
-		/* What is cloned from a shared mount is its peer: cut that first, then do as the spec says. */
+		/* What is cloned from a shared mount is its peer: cut that first, then do as the
+		 * spec says. */
 		o->mount.propagation[1] = o->mount.propagation[0];
 		o->mount.propagation[0] = MS_SLAVE | MS_REC;
 	}
@@ -175,11 +177,13 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	return 0;
 }
 
-/* The directory names that a v1 controller set is found under: "cpu,cpuacct" and links cpu, cpuacct to it. */
+/* The directory names that a v1 controller set is found under: "cpu,cpuacct" and links cpu, cpuacct
+ * to it. */
 static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struct cgroup_dir *d,
 			 uint64_t set, struct err *e)
 {
-	const char *name = !strncmp(d->controllers, "name=", 5) ? d->controllers + 5 : d->controllers;
+	const char *name = !strncmp(d->controllers, "name=", 5) ? d->controllers + 5
+								: d->controllers;
 	if (!*name)
 		name = "unified";
 	char *path = arena_printf(p->arena, "%s/%s", m->destination, name);
@@ -215,8 +219,8 @@ static uint64_t attributes(const struct spec_mount *m)
 	return set;
 }
 
-/* A container sees its own cgroup and nothing above it: binds of the very directories, with or without a cgroup
- * namespace. */
+/* A container sees its own cgroup and nothing above it: binds of the very directories, with or
+ * without a cgroup namespace. */
 static int mount_cgroup(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 			struct err *e)
 {
@@ -255,7 +259,8 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	for (size_t i = 0; i < c->spec->mounts.n; i++) {
 		const struct spec_mount *m = &c->spec->mounts.v[i];
-		bool cgroup = m->type && (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+		bool cgroup = m->type &&
+			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 		int rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
 		if (rc < 0)
 			return rc;

@@ -15,9 +15,9 @@ static const struct {
 	const char *file; /* in /proc/PID/ns */
 	uint64_t flag;
 } kinds[] = {
-	{ "user", "user", CLONE_NEWUSER }, { "mount", "mnt", CLONE_NEWNS },
-	{ "pid", "pid", CLONE_NEWPID },	   { "network", "net", CLONE_NEWNET },
-	{ "ipc", "ipc", CLONE_NEWIPC },	   { "uts", "uts", CLONE_NEWUTS },
+	{ "user", "user", CLONE_NEWUSER },	 { "mount", "mnt", CLONE_NEWNS },
+	{ "pid", "pid", CLONE_NEWPID },		 { "network", "net", CLONE_NEWNET },
+	{ "ipc", "ipc", CLONE_NEWIPC },		 { "uts", "uts", CLONE_NEWUTS },
 	{ "cgroup", "cgroup", CLONE_NEWCGROUP }, { "time", "time", CLONE_NEWTIME },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -52,7 +52,8 @@ static int write_map(int proc, const char *name, const struct spec_id_mappings *
 		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", m->v[i].container_id,
 			   m->v[i].host_id, m->v[i].size);
 	if (!m->n)
-		return refuse(e, EINVAL, "a user namespace needs linux.uidMappings and gidMappings");
+		return refuse(e, EINVAL,
+			      "a user namespace needs linux.uidMappings and gidMappings");
 	int rc = text.failed ? -ENOMEM : file_put(proc, name, text.p);
 	return rc < 0 ? fail(e, rc, "write %s", name) : 0;
 }

@@ -11,7 +11,7 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-#define CLONE_NEWANY                                                                            \
+#define CLONE_NEWANY                                                                               \
 	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWUSER | \
 	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 

@@ -1,7 +1,8 @@
-/* planio.c - a plan's ties to the host: what must be open before the child is born; and a plan as text. */
-#include "box/plan.h"
+/* planio.c - a plan's ties to the host: what must be open before the child is born; and a plan as
+ * text. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/plan.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,7 +10,8 @@
 /* A detached clone of the source: made here, where its path means what the caller meant. */
 static int open_bind(struct op *o, int bundle_dir, struct err *e)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (o->mount.recursive ? AT_RECURSIVE : 0);
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			 (o->mount.recursive ? AT_RECURSIVE : 0);
 	o->fd = sys_open_tree(bundle_dir, o->mount.source, flags);
 	return o->fd < 0 ? fail(e, errno, "%s: %s", o->what, o->mount.source) : 0;
 }
@@ -18,7 +20,8 @@ static int open_root(struct op *o, int bundle_dir, struct err *e)
 {
 	if (!o->source) /* brought by the caller */
 		return 0;
-	o->fd = sys_open_tree(bundle_dir, o->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	o->fd = sys_open_tree(bundle_dir, o->source,
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	return o->fd < 0 ? fail(e, errno, "root file system %s", o->source) : 0;
 }
 
@@ -53,8 +56,8 @@ void plan_close(struct plan *p)
 	put_fd(&p->pid_ns, -1);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		bool ours = (o->kind == OP_MOUNT && !o->mount.type) || (o->kind == OP_ROOT && o->source) ||
-			    (o->kind == OP_JOIN && o->path);
+		bool ours = (o->kind == OP_MOUNT && !o->mount.type) ||
+			    (o->kind == OP_ROOT && o->source) || (o->kind == OP_JOIN && o->path);
 		if (ours)
 			put_fd(&o->fd, -1);
 	}
@@ -84,8 +87,8 @@ void plan_print(const struct plan *p, struct buf *out)
 		if (o->kind == OP_MOUNT)
 			print_mount(&o->mount, out);
 		else if (o->kind == OP_BOUND || o->kind == OP_CAPS)
-			buf_printf(out, " %#" PRIx64 " %#" PRIx64 " %#" PRIx64 " %#" PRIx64
-				   " %#" PRIx64,
+			buf_printf(out,
+				   " %#" PRIx64 " %#" PRIx64 " %#" PRIx64 " %#" PRIx64 " %#" PRIx64,
 				   o->caps.bounding, o->caps.effective, o->caps.permitted,
 				   o->caps.inheritable, o->caps.ambient);
 		else if (o->flags)

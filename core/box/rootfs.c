@@ -1,5 +1,5 @@
-/* rootfs.c - paths inside a root file system, resolved by the kernel so that they cannot leave it.
- */
+/* rootfs.c - paths inside a root file system, resolved by the kernel so that they cannot leave
+ * it. */
 #include "box/rootfs.h"
 #include "base/file.h"
 #include "base/sys.h"
@@ -73,8 +73,8 @@ int rootfs_make(int root, const char *path, bool directory)
 		whole = make_last(root, path, directory);
 	if (whole != -ENOENT)
 		return whole;
-	/* Something is missing: find the longest prefix that exists, then make the rest under it.
-	 */
+	/* Something is missing: find the longest prefix that exists, then make the rest under
+	 * it. */
 	char prefix[PATH_MAX];
 	size_t len = strlen(path), end = 0;
 	if (len >= sizeof(prefix))

@@ -12,11 +12,13 @@ int rootfs_open(int root, const char *path, int flags);
 /* The same, but no component may be a symbolic link. */
 int rootfs_open_real(int root, const char *path, int flags);
 
-/* Opens (O_PATH) the place to mount on, making missing directories (mode 0755) and, unless directory, an empty last
- * file. Each step is held by fd. A dangling symbolic link in the way is ELOOP. */
+/* Opens (O_PATH) the place to mount on, making missing directories (mode 0755) and, unless
+ * directory, an empty last file. Each step is held by fd. A dangling symbolic link in the way is
+ * ELOOP. */
 int rootfs_make(int root, const char *path, bool directory);
 
-/* Opens the directory that path's last component is in, made as needed, and tells that component. */
+/* Opens the directory that path's last component is in, made as needed, and tells that
+ * component. */
 int rootfs_parent(int root, const char *path, const char **last);
 
 #endif

@@ -233,7 +233,8 @@ int rootmount_new(const struct root_mount *m, size_t n, const char *place, struc
 	int rc = is_bind(m) ? mount_bind(m, e) : mount_fs(m, a, e);
 	if (rc >= 0)
 		return rc;
-	/* Before 5.2 the calls do not exist; a few file systems and options are known to the old one alone. */
+	/* Before 5.2 the calls do not exist; a few file systems and options are known to the old
+	 * one alone. */
 	struct err second = { 0 };
 	int fd = mount_in_place(m, n, place, &second);
 	return fd >= 0 ? fd : rc;

@@ -6,16 +6,18 @@
 #include "base/err.h"
 #include "base/list.h"
 
-/* As containerd's snapshotters describe it: {"overlay", "overlay", {"lowerdir=..:..", "upperdir=..", ...}},
+/* As containerd's snapshotters describe it: {"overlay", "overlay", {"lowerdir=..:..",
+ * "upperdir=..", ...}},
  * {"bind", "/path", {"rbind", "rw"}}, {"ext4", "/dev/dm-3", {...}}. */
 struct root_mount {
 	const char *type, *source;
 	struct strs options;
 };
 
-/* Mounts m[0..n) one over the other and returns the result, attached nowhere: closing the fd, or the end of the
- * process, unmounts it. Where the kernel or the list permits no detached mount (several mounts; before 5.2) it is
- * mounted at the directory `place` for a moment, and taken off again before this returns. */
+/* Mounts m[0..n) one over the other and returns the result, attached nowhere: closing the fd, or
+ * the end of the process, unmounts it. Where the kernel or the list permits no detached mount
+ * (several mounts; before 5.2) it is mounted at the directory `place` for a moment, and taken off
+ * again before this returns. */
 int rootmount_new(const struct root_mount *m, size_t n, const char *place, struct arena *a,
 		  struct err *e);
 

@@ -1,4 +1,5 @@
-/* seccomp.c - the filter of system calls: from the spec to a BPF program. The one user of libseccomp. */
+/* seccomp.c - the filter of system calls: from the spec to a BPF program. The one user of
+ * libseccomp. */
 #include "box/plan.h"
 
 #include <ctype.h>
@@ -39,9 +40,12 @@ static int compare_find(const char *name, enum scmp_compare *out)
 		const char *name;
 		enum scmp_compare op;
 	} ops[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT },
-		{ "SCMP_CMP_LE", SCMP_CMP_LE }, { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-		{ "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ "SCMP_CMP_NE", SCMP_CMP_NE },
+		{ "SCMP_CMP_LT", SCMP_CMP_LT },
+		{ "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+		{ "SCMP_CMP_GE", SCMP_CMP_GE },
+		{ "SCMP_CMP_GT", SCMP_CMP_GT },
 		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 	};
 	for (size_t i = 0; name && i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -101,7 +105,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct spec_seccomp_rule *r, uint
 		const struct spec_seccomp_arg *a = &r->args.v[i];
 		enum scmp_compare op;
 		if (a->index >= ARGS_MAX || compare_find(a->op, &op) < 0)
-			return refuse(e, EINVAL, "linux.seccomp: bad argument rule (index %u, op '%s')",
+			return refuse(e, EINVAL,
+				      "linux.seccomp: bad argument rule (index %u, op '%s')",
 				      a->index, a->op ? a->op : "");
 		any = any || (seen & (1u << a->index));
 		seen |= 1u << a->index;
@@ -123,7 +128,8 @@ static int flags_find(const struct strs *names, unsigned *out, struct err *e)
 			*out |= SECCOMP_FILTER_FLAG_LOG;
 		else if (!strcmp(names->v[i], "SECCOMP_FILTER_FLAG_SPEC_ALLOW"))
 			*out |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-		else if (strcmp(names->v[i], "SECCOMP_FILTER_FLAG_TSYNC") != 0) /* one thread: moot */
+		else if (strcmp(names->v[i], "SECCOMP_FILTER_FLAG_TSYNC") !=
+			 0) /* one thread: moot */
 			return refuse(e, ENOTSUP, "linux.seccomp.flags: '%s' is not supported",
 				      names->v[i]);
 	}

@@ -2,9 +2,10 @@
 #ifndef BOX_SELFEXE_H
 #define BOX_SELFEXE_H
 
-/* Executes this program again from a read-only detached clone of its mount (or, where the kernel cannot, from a
- * sealed memory file), so that /proc/PID/exe of what becomes a container's process cannot be written through.
- * Returns when that is already so, or cannot be done. Call it first thing in main. */
+/* Executes this program again from a read-only detached clone of its mount (or, where the kernel
+ * cannot, from a sealed memory file), so that /proc/PID/exe of what becomes a container's process
+ * cannot be written through. Returns when that is already so, or cannot be done. Call it first
+ * thing in main. */
 void selfexe_protect(char **argv);
 
 #endif

@@ -7,7 +7,8 @@
 #include "oci/spec.h"
 
 /* The user of a process, from "NAME|UID[:GROUP|GID]" and the files of the root file system (a
- * directory fd); home (may be NULL) gets the home directory, "/" when unknown. NULL or "" is root. */
+ * directory fd); home (may be NULL) gets the home directory, "/" when unknown. NULL or "" is
+ * root. */
 int user_find(int root, const char *text, struct arena *a, struct spec_user *out, const char **home,
 	      struct err *e);
 

@@ -1,4 +1,5 @@
-/* container.h - the verbs of a container's life. All take the container's lock while they change it. */
+/* container.h - the verbs of a container's life. All take the container's lock while they change
+ * it. */
 #ifndef CONTAINER_CONTAINER_H
 #define CONTAINER_CONTAINER_H
 
@@ -12,11 +13,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define RUN_ROOT "/run/coracle"		       /* every state root is a directory in it, unless --root says else */
-#define DEFAULT_ROOT RUN_ROOT "/default"      /* of runtime, run, ps */
-#define ID_MAX 255
+#define RUN_ROOT                                                                         \
+	"/run/coracle" /* every state root is a directory in it, unless --root says else \
+			* \ */
+#define DEFAULT_ROOT RUN_ROOT "/default" /* of runtime, run, ps */
+#define ID_MAX	     255
 
-/* An opened container: its state directory, its record as last read, and the arena that the record lives in. */
+/* An opened container: its state directory, its record as last read, and the arena that the record
+ * lives in. */
 struct container {
 	struct arena *arena;
 	const char *root, *id;
@@ -25,28 +29,29 @@ struct container {
 	struct state state;
 };
 
-/* Detached mount made by the caller that becomes the root file system (an overlay of layers, the rootfs mounts of
- * containerd); -1: root.path of the spec. */
+/* Detached mount made by the caller that becomes the root file system (an overlay of layers, the
+ * rootfs mounts of containerd); -1: root.path of the spec. */
 struct create_request {
 	const char *root, *id;
-	const char *bundle;	  /* directory with config.json; absolute */
-	const struct spec *spec;  /* NULL: read bundle/config.json */
-	int rootfs_fd;		  /* -1, see above; stays the caller's */
-	int stdio[3];		  /* -1: the caller's own. They stay the caller's. */
+	const char *bundle;	    /* directory with config.json; absolute */
+	const struct spec *spec;    /* NULL: read bundle/config.json */
+	int rootfs_fd;		    /* -1, see above; stays the caller's */
+	int stdio[3];		    /* -1: the caller's own. They stay the caller's. */
 	const char *console_socket; /* terminal: send the pty master there; NULL: see console_fd */
-	int *console_fd;	  /* terminal: put the pty master here */
-	const char *pid_file;	  /* NULL: none; absolute */
-	int preserve_fds;	  /* pass fds 3 .. 3+n-1 on */
+	int *console_fd;	    /* terminal: put the pty master here */
+	const char *pid_file;	    /* NULL: none; absolute */
+	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
 	bool no_pivot, no_new_keyring;
-	const char *owner_kind;	  /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
-	const char *engine;	  /* NULL: native */
-	const char *image, *log;  /* for the record; may be NULL */
+	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
+	const char *engine;	 /* NULL: native */
+	const char *image, *log; /* for the record; may be NULL */
 	bool auto_remove;
 	bool start; /* at once: container_start() is not needed, and its cost is saved */
 };
 
-/* Makes the container and leaves its init waiting for start. On failure nothing is left and the id is free again.
- * -EEXIST for a taken id; -ENOENT / -EACCES when the program does not exist / cannot be executed (e->code too). */
+/* Makes the container and leaves its init waiting for start. On failure nothing is left and the id
+ * is free again. -EEXIST for a taken id; -ENOENT / -EACCES when the program does not exist / cannot
+ * be executed (e->code too). */
 int container_create(const struct create_request *r, struct container **out, struct err *e);
 
 /* Opens an existing one. -ENOENT: "container ID does not exist". */
@@ -71,8 +76,8 @@ int container_kill(struct container *c, int sig, bool all, struct err *e);
 int container_pause(struct container *c, struct err *e);
 int container_resume(struct container *c, struct err *e);
 
-/* Removes a stopped container (force: kills it first): processes, cgroups, mounts, state; poststop hooks run.
- * Idempotent; what is gone already is success. The container is still to be closed. */
+/* Removes a stopped container (force: kills it first): processes, cgroups, mounts, state; poststop
+ * hooks run. Idempotent; what is gone already is success. The container is still to be closed. */
 int container_delete(struct container *c, bool force, struct err *e);
 
 /* One process more in a running container. */
@@ -115,8 +120,8 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 /* 1-ID_MAX of [A-Za-z0-9_+.-], not starting with "." nor "-". */
 int container_id_check(const char *id, struct err *e);
 
-/* Stops and removes whatever a crash left of one id, complete or not: the one path of undo. dry_run only reports.
- * report gets a line for each thing. */
+/* Stops and removes whatever a crash left of one id, complete or not: the one path of undo. dry_run
+ * only reports. report gets a line for each thing. */
 struct cleanup_report {
 	void (*line)(void *arg, const char *text);
 	void *arg;
@@ -124,7 +129,8 @@ struct cleanup_report {
 int container_cleanup(const char *root, const char *id, bool dry_run,
 		      const struct cleanup_report *r, struct err *e);
 
-/* Whether a crash left this one: its creator died half way, or its owner (monitor, shim) is gone. */
+/* Whether a crash left this one: its creator died half way, or its owner (monitor, shim) is
+ * gone. */
 bool container_orphaned(const char *root, const char *id);
 
 #endif

@@ -6,8 +6,8 @@
 #include "box/cgroup.h"
 #include "container/container.h"
 
-#define START_SOCKET "start"	 /* init listens on it until it is started */
-#define SPEC_COPY "config.json" /* the spec as it was at create */
+#define START_SOCKET "start"	   /* init listens on it until it is started */
+#define SPEC_COPY    "config.json" /* the spec as it was at create */
 
 /* An empty container in an arena of its own; NULL with e said. */
 struct container *container_new(const char *root, const char *id, struct err *e);
@@ -15,7 +15,8 @@ struct container *container_new(const char *root, const char *id, struct err *e)
 /* Its state directory; -ENOENT: "container ID does not exist". */
 int container_dir(const char *root, const char *id, struct err *e);
 
-/* Holds the container against all other verbs while the returned fd is open. flags: LOCK_NB or 0. */
+/* Holds the container against all other verbs while the returned fd is open. flags: LOCK_NB or
+ * 0. */
 int container_lock(struct container *c, int flags, struct err *e);
 
 int container_save(struct container *c, struct err *e);
@@ -42,8 +43,9 @@ int container_hooks(struct container *c, const struct spec_hook_list *l, const c
 /* The poststart hooks. */
 int container_poststart(struct container *c, struct err *e);
 
-/* The one undo: processes, cgroups, mounts, then the record itself. Called with the lock held. What could not be
- * undone stays recorded. */
-int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e);
+/* The one undo: processes, cgroups, mounts, then the record itself. Called with the lock held. What
+ * could not be undone stays recorded. */
+int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run,
+		   struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* signal.c - kill, pause and resume: what is done to all of a container's processes from outside.
- */
+/* signal.c - kill, pause and resume: what is done to all of a container's processes from
+ * outside. */
 #include "base/file.h"
 #include "base/sys.h"
 #include "container/inside.h"

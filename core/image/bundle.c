@@ -109,8 +109,8 @@ static int make_cwd(const struct image *im, const struct run_overrides *o, struc
 	return *out ? 0 : no_room(e);
 }
 
-/* What root in a container may usually do; whoever is not root there may nothing: no ambient ones.
- */
+/* What root in a container may usually do; whoever is not root there may nothing: no ambient
+ * ones. */
 static int make_capabilities(struct arena *a, struct spec_capabilities **out, struct err *e)
 {
 	static const char *const usual[] = {

@@ -30,8 +30,8 @@ struct fetch {
 	int work; /* of store_work_begin */
 	const struct manifest *manifest;
 	const struct strs *diff_ids;
-	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the store
-				*/
+	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the
+				* store */
 	bool tree[LAYERS_MAX]; /* which layers must be unpacked; a blob that comes always is */
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
 	void *arg;

@@ -100,8 +100,8 @@ static void source_close(struct source *s)
 	logfile_end(s->parent->a->log, &s->stream);
 }
 
-/* Logs what the source holds, once. False: nothing there now, or ever. A log that cannot be written loses its
- * lines; the container is not stopped for it. */
+/* Logs what the source holds, once. False: nothing there now, or ever. A log that cannot be written
+ * loses its lines; the container is not stopped for it. */
 static bool source_read(struct source *s)
 {
 	char text[LOGFILE_LINE_MAX];
@@ -144,7 +144,8 @@ static int nonblocking(int fd)
 	return fd < 0 || (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
 }
 
-/* out: our stdout. keys: another fd for the console, since one can be watched only once in a loop. */
+/* out: our stdout. keys: another fd for the console, since one can be watched only once in a
+ * loop. */
 static int open_all(struct attendance *t, int out, int keys, struct err *e)
 {
 	const struct attend *a = t->a;

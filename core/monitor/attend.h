@@ -1,4 +1,5 @@
-/* attend.h - being the parent of a process: its output, its terminal, our signals for it, until it ends. */
+/* attend.h - being the parent of a process: its output, its terminal, our signals for it, until it
+ * ends. */
 #ifndef MONITOR_ATTEND_H
 #define MONITOR_ATTEND_H
 
@@ -17,17 +18,17 @@ struct attend {
 	bool input;  /* our stdin goes to the console */
 	struct logfile *
 		log; /* where the console, or the pipes, go; NULL: the console goes to our stdout */
-	int pipes
-		[2]; /* ends for reading of its stdout and stderr; -1: none. They are made nonblocking. */
+	int pipes[2]; /* ends for reading of its stdout and stderr; -1: none. They are made
+			 nonblocking. */
 };
 
-/* Blocks the signals that attend() takes care of. To be called before the process is made, so that none is lost.
- * A signalfd, or -errno. */
+/* Blocks the signals that attend() takes care of. To be called before the process is made, so that
+ * none is lost. A signalfd, or -errno. */
 int attend_signals(struct err *e);
 
-/* Carries stdio and passes on signals (TERM, INT, HUP, QUIT, USR1, USR2; WINCH as a new size) until the process ends;
- * then drains what it wrote, reaps it and says how it ended. Other children that end meanwhile are reaped too.
- * Our terminal is as it was afterwards, whatever happens. */
+/* Carries stdio and passes on signals (TERM, INT, HUP, QUIT, USR1, USR2; WINCH as a new size) until
+ * the process ends; then drains what it wrote, reaps it and says how it ended. Other children that
+ * end meanwhile are reaped too. Our terminal is as it was afterwards, whatever happens. */
 int attend(const struct attend *a, struct exit_status *out, struct err *e);
 
 #endif

@@ -12,8 +12,8 @@
 /* container_delete(), then its directory in the image store: written layer and log. Idempotent. */
 int discard(struct container *c, bool force, struct err *e);
 
-/* The same for each id; removed() is told of each. Goes on after an error; the first one is reported. With force, one that
- * does not exist is none. */
+/* The same for each id; removed() is told of each. Goes on after an error; the first one is
+ * reported. With force, one that does not exist is none. */
 int discard_all(const char *root, const struct strs *ids, bool force,
 		void (*removed)(void *arg, const char *id), struct err *e);
 

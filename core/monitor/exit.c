@@ -49,7 +49,8 @@ static bool read_file(int fd, struct exit_status *out)
 	return n > 0 && strchr(text, '\n') && sscanf(text, "%d %d", &out->code, &out->signal) == 2;
 }
 
-/* 1: known now; 0: not yet; -ENODATA: nobody will record it. Looks at who lives before it looks at the record. */
+/* 1: known now; 0: not yet; -ENODATA: nobody will record it. Looks at who lives before it looks at
+ * the record. */
 static int look(struct waiting *w, struct exit_status *out, struct err *e)
 {
 	bool owner = w->owner >= 0 && !proc_ended(w->owner);

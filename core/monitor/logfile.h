@@ -25,8 +25,8 @@ struct log_stream {
 	bool partial;	  /* its last record was a P */
 };
 
-/* Opens or makes NAME in dir, to go on at its end; a record that a crash cut short is ended there.
- */
+/* Opens or makes NAME in dir, to go on at its end; a record that a crash cut short is ended
+ * there. */
 int logfile_open(struct logfile *f, int dir, const char *name, struct err *e);
 
 /* Appends n bytes of a stream as records. On failure (a full disk) nothing of them stays. 0 or

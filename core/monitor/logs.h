@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* Writes what query q asks for to our stdout and stderr; with follow until the container's monitor ends (q->follow is
- * not looked at). */
+/* Writes what query q asks for to our stdout and stderr; with follow until the container's monitor
+ * ends (q->follow is not looked at). */
 int logs_show(const char *root, const char *id, const struct log_query *q, bool follow,
 	      struct err *e);
 

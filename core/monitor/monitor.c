@@ -213,8 +213,8 @@ _Noreturn static void monitor_main(const struct monitor_request *r, int report)
 	_exit(rc < 0 ? 1 : 0);
 }
 
-/* Reads the report; a monitor that dies without one is an error, too. Its death is watched beside the pipe, of which
- * a half-made container may still hold the other end. */
+/* Reads the report; a monitor that dies without one is an error, too. Its death is watched beside
+ * the pipe, of which a half-made container may still hold the other end. */
 static int await(int pipe, pid_t pid, struct err *out, struct err *e)
 {
 	auto_close int pidfd = sys_pidfd_open(pid);

@@ -14,17 +14,19 @@ struct monitor_request {
 	struct create_request create; /* stdio, console and owner are the monitor's to fill in */
 	bool interactive;	      /* our stdin is the container's; else it has /dev/null */
 	bool terminal;
-	const char *data; /* directory for the log, absolute; NULL: no log */
-	bool remove;	  /* at the end: the container and all it wrote */
-	void (*created)(
-		void *arg); /* when the container exists: nothing else is needed for it; NULL: none */
+	const char *data;	    /* directory for the log, absolute; NULL: no log */
+	bool remove;		    /* at the end: the container and all it wrote */
+	void (*created)(void *arg); /* when the container exists: nothing else is needed for it;
+				       NULL: none */
 	void *arg;
 };
 
-/* Makes and starts the container as our child, on our stdio, and waits for its end: its exit status, or -errno. */
+/* Makes and starts the container as our child, on our stdio, and waits for its end: its exit
+ * status, or -errno. */
 int monitor_run(const struct monitor_request *r, struct err *e);
 
-/* The same in a process of its own, which needs nobody any more: returns when the container has been started. */
+/* The same in a process of its own, which needs nobody any more: returns when the container has
+ * been started. */
 int monitor_detach(const struct monitor_request *r, struct err *e);
 
 #endif

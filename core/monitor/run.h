@@ -1,4 +1,5 @@
-/* run.h - a container out of an image, a directory, or nothing at all, run to its end or left to a monitor. */
+/* run.h - a container out of an image, a directory, or nothing at all, run to its end or left to a
+ * monitor. */
 #ifndef MONITOR_RUN_H
 #define MONITOR_RUN_H
 
@@ -12,7 +13,8 @@ struct run_request {
 	uint64_t started; /* clock_monotonic_ns() when the program began */
 };
 
-/* Foreground: the container's exit status. Detached: 0 once it has been started. id gets its id. -errno. */
+/* Foreground: the container's exit status. Detached: 0 once it has been started. id gets its id.
+ * -errno. */
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e);
 
 #endif

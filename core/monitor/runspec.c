@@ -13,7 +13,8 @@
 
 #define PERIOD 100000 /* microseconds: the kernel's own default */
 
-/* What a container's root may do: enough for package managers and servers, nothing that is the whole machine's. */
+/* What a container's root may do: enough for package managers and servers, nothing that is the
+ * whole machine's. */
 static const char *const usual_caps[] = {
 	"CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",	 "CAP_FSETID",
 	"CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",	 "CAP_SETGID",
@@ -146,7 +147,8 @@ static int caps_change(struct strs *l, const struct strs *words, bool add, struc
 	return 0;
 }
 
-/* Drops first, so that `--cap-drop ALL --cap-add X` leaves X. A user who is not root has what was asked for by name. */
+/* Drops first, so that `--cap-drop ALL --cap-add X` leaves X. A user who is not root has what was
+ * asked for by name. */
 static int apply_caps(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const char *everything[] = { "ALL" };

@@ -24,8 +24,9 @@ struct run_options {
 	const char *network, *cgroup_parent;
 };
 
-/* Limits, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup. Everything that is mounted
- * from the host is looked at here: what does not exist is refused by name. */
+/* Limits, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup.
+ * Everything that is mounted from the host is looked at here: what does not exist is refused by
+ * name. */
 int runspec_apply(struct spec *s, const struct run_options *o, const char *id, struct arena *a,
 		  struct err *e);
 
@@ -33,10 +34,12 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 int runspec_note(struct spec *s, const char *key, const char *value, struct arena *a,
 		 struct err *e);
 
-/* The variables of --env-file, each line NAME=VALUE or NAME or a # comment, and then those of --env. */
+/* The variables of --env-file, each line NAME=VALUE or NAME or a # comment, and then those of
+ * --env. */
 int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e);
 
-/* "/a:/b:ro" and "type=bind,source=/a,target=/b,readonly" as a mount; nothing of the host is looked at. */
+/* "/a:/b:ro" and "type=bind,source=/a,target=/b,readonly" as a mount; nothing of the host is looked
+ * at. */
 int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
 int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
 

@@ -25,8 +25,8 @@ void terminal_copy_size(int to);
 /* That size; false when none of them is a terminal. */
 bool terminal_size(unsigned *rows, unsigned *columns);
 
-/* Bytes from one fd to another, at the pace of the slower. Fds that cannot be polled (files) are always ready.
- * When `to` is closed at the other end, what still comes is dropped. */
+/* Bytes from one fd to another, at the pace of the slower. Fds that cannot be polled (files) are
+ * always ready. When `to` is closed at the other end, what still comes is dropped. */
 struct relay {
 	struct loop *loop;
 	struct watch from, to;
@@ -40,13 +40,15 @@ struct relay {
 
 int relay_start(struct relay *r, struct loop *l, int from, int to, struct err *e);
 
-/* Carries over what `from` holds now, waiting for `to`; then stops. For when the writer has ended; from must not block. */
+/* Carries over what `from` holds now, waiting for `to`; then stops. For when the writer has ended;
+ * from must not block. */
 void relay_finish(struct relay *r);
 
 /* Forgets both fds; nothing is closed. */
 void relay_stop(struct relay *r);
 
-/* A file description of our own for fd, that does not block, where one can be had (terminals, pipes); else -1. */
+/* A file description of our own for fd, that does not block, where one can be had (terminals,
+ * pipes); else -1. */
 int stdio_reopen(int fd, int flags);
 
 #endif

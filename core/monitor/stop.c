@@ -17,7 +17,8 @@ static int choose_signal(const struct stop_request *r, const struct container *c
 	return sig < 0 ? refuse(e, EINVAL, "unknown signal '%s'", name) : sig;
 }
 
-/* A container that was never started has nobody to hear a polite signal; one that is frozen must be thawed. */
+/* A container that was never started has nobody to hear a polite signal; one that is frozen must be
+ * thawed. */
 static int ask(const struct stop_request *r, struct container *c, struct err *e)
 {
 	enum status status = container_status(c);
@@ -33,7 +34,8 @@ static int ask(const struct stop_request *r, struct container *c, struct err *e)
 	return rc == -ESRCH ? 0 : rc;
 }
 
-/* Its end, and the record of it; how it ended does not matter here, nor whether anybody is left to record it. */
+/* Its end, and the record of it; how it ended does not matter here, nor whether anybody is left to
+ * record it. */
 static int await(struct container *c, uint64_t deadline, bool kill, struct err *e)
 {
 	struct exit_status st;

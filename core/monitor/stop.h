@@ -17,8 +17,8 @@ struct stop_request {
 	void *arg;
 };
 
-/* Signals all of them, then waits for each. One that does not run is stopped already. The first error is reported, after
- * the others have been dealt with. */
+/* Signals all of them, then waits for each. One that does not run is stopped already. The first
+ * error is reported, after the others have been dealt with. */
 int stop(const struct stop_request *r, struct arena *a, struct err *e);
 
 #endif

@@ -39,7 +39,8 @@ static void say(struct sweeping *s, const char *kind, const char *what, const ch
 	s->r->found(s->r->arg, &f);
 }
 
-/* The names of the directories in dir, sorted by nothing. A directory that is not there is empty. */
+/* The names of the directories in dir, sorted by nothing. A directory that is not there is
+ * empty. */
 static int directories(int at, const char *path, struct arena *a, struct strs *out, struct err *e)
 {
 	*out = (struct strs){ 0 };
@@ -184,8 +185,8 @@ static void say_cgroup(struct sweeping *s, const struct cgroup *cg, const char *
 	}
 }
 
-/* The cgroup of an id whose container is nowhere: removed when it is empty. Processes in it may belong to a state root
- * that we do not know of; they are left alone, unless the id was given. */
+/* The cgroup of an id whose container is nowhere: removed when it is empty. Processes in it may
+ * belong to a state root that we do not know of; they are left alone, unless the id was given. */
 static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 {
 	struct err one = { 0 };
@@ -211,7 +212,8 @@ static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 	note_error(s, rc, &one);
 }
 
-/* The ids of the cgroups that there are beside where `like` (of id "x") would be, in one hierarchy. */
+/* The ids of the cgroups that there are beside where `like` (of id "x") would be, in one
+ * hierarchy. */
 static int cgroup_ids(struct sweeping *s, const char *like, struct strs *out, struct err *e)
 {
 	struct strs names;
@@ -253,8 +255,8 @@ static void sweep_cgroups(struct sweeping *s)
 	note_error(s, rc, &one);
 }
 
-/* Whether nothing is left of the container that a directory of the store was made for, as far as it is our business:
- * when we were given a state root, it must be of that one, or of none. */
+/* Whether nothing is left of the container that a directory of the store was made for, as far as it
+ * is our business: when we were given a state root, it must be of that one, or of none. */
 static bool data_stale(const struct sweeping *s, const struct store *store, const char *id)
 {
 	auto_buf b = { .max = 8192 };
@@ -271,7 +273,8 @@ static bool data_stale(const struct sweeping *s, const struct store *store, cons
 	return lstat(b.p, &st) < 0 && errno == ENOENT;
 }
 
-/* Looks first, and only when there is something waits until no `run` is between its data and its state. */
+/* Looks first, and only when there is something waits until no `run` is between its data and its
+ * state. */
 static void sweep_data(struct sweeping *s)
 {
 	struct store store;

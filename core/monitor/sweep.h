@@ -1,4 +1,5 @@
-/* sweep.h - finding and removing all that a crash left: containers without owner, cgroups, files. */
+/* sweep.h - finding and removing all that a crash left: containers without owner, cgroups,
+ * files. */
 #ifndef MONITOR_SWEEP_H
 #define MONITOR_SWEEP_H
 
@@ -23,7 +24,8 @@ struct sweep_request {
 	void *arg;
 };
 
-/* What lives and has a living owner is not touched. Goes on after an error; the first one is reported. */
+/* What lives and has a living owner is not touched. Goes on after an error; the first one is
+ * reported. */
 int sweep(const struct sweep_request *r, struct arena *a, struct err *e);
 
 #endif

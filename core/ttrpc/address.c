@@ -85,7 +85,8 @@ static bool is_alive(int dir, const char *name)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
-/* The directory is locked meanwhile: between a bind and a listen another would take the socket for a dead one. */
+/* The directory is locked meanwhile: between a bind and a listen another would take the socket for
+ * a dead one. */
 int address_listen(const struct shim_address *ad, struct err *e)
 {
 	const char *name;

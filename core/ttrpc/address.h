@@ -11,13 +11,13 @@ struct shim_address {
 	const char *path, *uri; /* /run/containerd/s/HEX, unix:///run/containerd/s/HEX */
 };
 
-/* dir/HEX, where HEX is the SHA-256 of containerd's address, the namespace and the group, joined as a path: what
- * containerd's own shims use. */
+/* dir/HEX, where HEX is the SHA-256 of containerd's address, the namespace and the group, joined as
+ * a path: what containerd's own shims use. */
 int address_of(const char *dir, const char *grpc, const char *namespace_, const char *group,
 	       struct arena *a, struct shim_address *out, struct err *e);
 
-/* Listens on it, and makes its directory. The fd, or -EADDRINUSE when a living shim serves there. One that died
- * left a socket that is replaced. */
+/* Listens on it, and makes its directory. The fd, or -EADDRINUSE when a living shim serves there.
+ * One that died left a socket that is replaced. */
 int address_listen(const struct shim_address *ad, struct err *e);
 
 /* Removes the socket unless a living shim serves there. */

@@ -1,4 +1,5 @@
-/* bootstrap.h - the commands of a shim's binary: start, delete, -info, and the server that start leaves behind. */
+/* bootstrap.h - the commands of a shim's binary: start, delete, -info, and the server that start
+ * leaves behind. */
 #ifndef TTRPC_BOOTSTRAP_H
 #define TTRPC_BOOTSTRAP_H
 
@@ -17,8 +18,9 @@ struct shim_args {
 	char *const *argv; /* of this process: [0] names the server */
 };
 
-/* Makes sure that a shim serves for the container's group and writes where, in the words that the containerd that asks
- * understands: its input (in), or the lack of it, tells which one it is. The server is this program again. */
+/* Makes sure that a shim serves for the container's group and writes where, in the words that the
+ * containerd that asks understands: its input (in), or the lack of it, tells which one it is. The
+ * server is this program again. */
 int shim_start(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e);
 
 /* Being that server, on fd 3. Returns when it is done. */

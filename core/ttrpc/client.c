@@ -215,7 +215,7 @@ int client_call(struct client *c, const void *payload, size_t n, unsigned flags)
 	r.payload.data = (uint8_t *)(uintptr_t)payload;
 	r.payload.len = n;
 	if (c->o.namespace_) {
-		namespace_.key = (char *)(uintptr_t) "containerd-namespace-ttrpc";
+		namespace_.key = (char *)(uintptr_t)"containerd-namespace-ttrpc";
 		namespace_.value = (char *)(uintptr_t)c->o.namespace_;
 		r.metadata = metadata;
 		r.n_metadata = 1;

@@ -9,13 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One call is under way at a time; the next is sent when it has been answered, so the order holds. While the server
- * is away the calls wait, and it is looked for again after 50 ms, then twice as long each time, up to 3 s. A call
- * whose answer was lost with the connection is sent again: at least once, not exactly once.
+/* One call is under way at a time; the next is sent when it has been answered, so the order holds.
+ * While the server is away the calls wait, and it is looked for again after 50 ms, then twice as
+ * long each time, up to 3 s. A call whose answer was lost with the connection is sent again: at
+ * least once, not exactly once.
  *
- * At most CLIENT_QUEUE calls wait. One more drops the oldest that is not marked as CALL_KEEP; those that are marked
- * are never dropped, so that the queue may grow past its bound by them alone. What the server itself refuses is
- * dropped, with a line in the log; what it puts off (unavailable, deadline exceeded) is sent again. */
+ * At most CLIENT_QUEUE calls wait. One more drops the oldest that is not marked as CALL_KEEP; those
+ * that are marked are never dropped, so that the queue may grow past its bound by them alone. What
+ * the server itself refuses is dropped, with a line in the log; what it puts off (unavailable,
+ * deadline exceeded) is sent again. */
 #define CLIENT_QUEUE 2048u
 
 enum { CALL_KEEP = 1 };

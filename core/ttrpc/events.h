@@ -5,8 +5,9 @@
 #include "base/loop.h"
 struct events;
 
-/* To containerd's ttrpc socket (its TTRPC_ADDRESS), for one namespace; the strings must stay. A NULL or empty address
- * makes a publisher that has nobody to tell. idle is called whenever all has been told. NULL: errno. */
+/* To containerd's ttrpc socket (its TTRPC_ADDRESS), for one namespace; the strings must stay. A
+ * NULL or empty address makes a publisher that has nobody to tell. idle is called whenever all has
+ * been told. NULL: errno. */
 struct events_options {
 	const char *address, *namespace_;
 	void (*idle)(void *arg);
@@ -28,8 +29,8 @@ enum event {
 	EVENT_RESUMED,
 };
 
-/* Queues the event's message (containerd.events.TaskExit, ...) with the time of now. Exit, OOM and delete arrive
- * however long containerd is away. */
+/* Queues the event's message (containerd.events.TaskExit, ...) with the time of now. Exit, OOM and
+ * delete arrive however long containerd is away. */
 void events_publish(struct events *v, enum event which, const void *message);
 
 /* How many are not yet told. */

@@ -21,7 +21,7 @@ int shim_info(const struct buf *in, struct buf *out, struct err *e)
 	if (rc < 0)
 		return rc;
 	version.version = (char *)(uintptr_t)CORACLE_VERSION;
-	info.name = (char *)(uintptr_t) "io.containerd.coracle.v2";
+	info.name = (char *)(uintptr_t)"io.containerd.coracle.v2";
 	info.version = &version;
 	info.options = *options->type_url ? options : NULL;
 	size_t n;

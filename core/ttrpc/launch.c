@@ -47,7 +47,8 @@ static int new_task(struct shim *s, const V2(CreateTaskRequest) * in, struct tas
 	return 0;
 }
 
-/* The request's mounts as one detached mount; -1 when there are none: then the bundle has its root itself. */
+/* The request's mounts as one detached mount; -1 when there are none: then the bundle has its root
+ * itself. */
 static int mount_root(const V2(CreateTaskRequest) * in, struct arena *a, int *out, struct err *e)
 {
 	struct root_mount *m = arena_array(a, in->n_rootfs + 1, sizeof(*m));

@@ -12,9 +12,10 @@ struct logger {
 	int hold_out, hold_err; /* the other ends, so that a logger that died kills nobody */
 };
 
-/* Starts it with the container's id and namespace in its environment (CONTAINER_ID, CONTAINER_NAMESPACE), stdout and
- * stderr as its fds 3 and 4, and fd 5, on which it says that it is ready by a byte or by closing it. Waits for that,
- * ten seconds at most. The logger is a child of ours that sees the end of its input when all ends are closed. */
+/* Starts it with the container's id and namespace in its environment (CONTAINER_ID,
+ * CONTAINER_NAMESPACE), stdout and stderr as its fds 3 and 4, and fd 5, on which it says that it is
+ * ready by a byte or by closing it. Waits for that, ten seconds at most. The logger is a child of
+ * ours that sees the end of its input when all ends are closed. */
 int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
 		 struct err *e);
 

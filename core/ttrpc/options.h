@@ -16,13 +16,15 @@ struct runtime_options {
 	uint32_t io_uid, io_gid;
 };
 
-/* any may be NULL: all defaults. Understood are containerd.runc.v1.Options, the older containerd.linux.runc.CreateOptions
- * that 1.7 and before send to names that are not runc's, and runtimeoptions.v1.Options; each with and without
- * type.googleapis.com/. Others are refused by name. */
+/* any may be NULL: all defaults. Understood are containerd.runc.v1.Options, the older
+ * containerd.linux.runc.CreateOptions that 1.7 and before send to names that are not runc's, and
+ * runtimeoptions.v1.Options; each with and without type.googleapis.com/. Others are refused by
+ * name. */
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
 		 struct err *e);
 
-/* The state root of a namespace: what options say, else the directory that `coracle cleanup` looks in. NULL: no memory. */
+/* The state root of a namespace: what options say, else the directory that `coracle cleanup` looks
+ * in. NULL: no memory. */
 const char *options_root(const struct runtime_options *o, const char *namespace_, struct arena *a);
 
 #endif

@@ -13,8 +13,8 @@
 
 #define SERVER_FD 3
 
-/* containerd reads the FIFO "log" of the bundle, which is where we were started: it becomes our stderr, opened for
- * both so that writing neither waits nor kills when nobody reads. */
+/* containerd reads the FIFO "log" of the bundle, which is where we were started: it becomes our
+ * stderr, opened for both so that writing neither waits nor kills when nobody reads. */
 static void log_to_bundle(bool debug)
 {
 	struct log_options o = { .level = debug ? LOG_DEBUG : LOG_WARN };

@@ -35,8 +35,8 @@ struct rpc {
 	void *out;	/* initialised; what it is to point at goes to the arena */
 };
 
-/* 0: out is the answer. RPC_LATER: request_reply or request_fail follows. Else -errno with e said, or what
- * rpc_fail returned. */
+/* 0: out is the answer. RPC_LATER: request_reply or request_fail follows. Else -errno with e said,
+ * or what rpc_fail returned. */
 #define RPC_LATER 1
 
 struct method {
@@ -50,7 +50,8 @@ struct service {
 	const struct method *methods;
 };
 
-/* Says FMT with the code's own words after it ("container c1: not found"); returns what a handler returns. */
+/* Says FMT with the code's own words after it ("container c1: not found"); returns what a handler
+ * returns. */
 int rpc_fail(struct err *e, enum rpc_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -69,7 +70,8 @@ struct server_options {
 	unsigned max_connections;
 };
 
-/* Serves on the listening socket, which becomes the server's, whoever connects with our own uid. NULL: errno. */
+/* Serves on the listening socket, which becomes the server's, whoever connects with our own uid.
+ * NULL: errno. */
 struct server *server_new(struct loop *l, int listener, const struct server_options *o);
 
 /* Drops every connection and its waiting calls. Not from within a handler. */

@@ -19,7 +19,8 @@ void shim_stop(struct shim *s)
 {
 	if (!s->stopping) {
 		s->stopping = true;
-		/* At once, so that the next shim of this name does not find a socket that goes away. */
+		/* At once, so that the next shim of this name does not find a socket that goes
+		 * away. */
 		unlink(s->socket);
 		timer_set(s->lease.fd, LAST_WORDS_MS, 0);
 	}

@@ -1,4 +1,5 @@
-/* start.c - `shim start`: a server for the container's group, and its address in the caller's words. */
+/* start.c - `shim start`: a server for the container's group, and its address in the caller's
+ * words. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sys.h"
@@ -92,18 +93,18 @@ static void raise_oom_score(void)
 	file_put(-1, "/proc/self/oom_score_adj", next.p);
 }
 
-/* In the forked child: the listener becomes fd 3, all else goes, and the program starts anew. Only a failure comes
- * back, as errno on the pipe. */
+/* In the forked child: the listener becomes fd 3, all else goes, and the program starts anew. Only
+ * a failure comes back, as errno on the pipe. */
 static _Noreturn void become_server(const struct starting *s, int exe, int listener, int report)
 {
 	char *argv[] = { s->args->argv[0],
-			 (char *)(uintptr_t) "-namespace",
+			 (char *)(uintptr_t)"-namespace",
 			 (char *)(uintptr_t)s->args->namespace_,
-			 (char *)(uintptr_t) "-id",
+			 (char *)(uintptr_t)"-id",
 			 (char *)(uintptr_t)s->args->id,
-			 (char *)(uintptr_t) "-address",
+			 (char *)(uintptr_t)"-address",
 			 (char *)(uintptr_t)s->args->address,
-			 s->args->debug ? (char *)(uintptr_t) "-debug" : NULL,
+			 s->args->debug ? (char *)(uintptr_t)"-debug" : NULL,
 			 NULL };
 	int null = open("/dev/null", O_RDWR);
 	int kept_exe = fcntl(exe, F_DUPFD_CLOEXEC, 10);
@@ -147,7 +148,7 @@ static void write_result(const struct starting *s, struct buf *out)
 			CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
 		r.version = 3;
 		r.address = (char *)(uintptr_t)s->address.uri;
-		r.protocol = (char *)(uintptr_t) "ttrpc";
+		r.protocol = (char *)(uintptr_t)"ttrpc";
 		size_t n;
 		const void *p = pb_encode(&r, s->arena, &n);
 		buf_add(out, p, p ? n : 0);

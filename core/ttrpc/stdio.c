@@ -13,7 +13,8 @@
 struct stdio {
 	struct loop *loop;
 	int child[3]; /* the process's own ends, until it runs */
-	/* Read ends of its output FIFOs: they keep what was written, and the process alive, while nobody else reads. */
+	/* Read ends of its output FIFOs: they keep what was written, and the process alive, while
+	 * nobody else reads. */
 	int hold[2];
 	int feed; /* write end of its input FIFO, so that it sees no end before it is told */
 	char *feed_path;
@@ -129,7 +130,8 @@ static int open_streams(struct stdio *s, const struct stdio_request *r, struct e
 	return rc < 0 ? rc : open_output(s, r, 2, e);
 }
 
-/* Where the terminal's copies go: opened now, so that a missing FIFO fails before anything is made. */
+/* Where the terminal's copies go: opened now, so that a missing FIFO fails before anything is
+ * made. */
 static int open_for_terminal(struct stdio *s, const struct stdio_request *r, struct err *e)
 {
 	if (*r->in) {
@@ -184,8 +186,8 @@ int stdio_terminal(struct stdio *s, int master, struct err *e)
 	return s->terminal ? 0 : fail(e, errno, "terminal");
 }
 
-/* Whether somebody has the FIFO open for writing, or waits in open for its reader. POLLHUP tells, once the pipe has
- * seen a writer: so it is shown one. */
+/* Whether somebody has the FIFO open for writing, or waits in open for its reader. POLLHUP tells,
+ * once the pipe has seen a writer: so it is shown one. */
 static bool has_writer(const struct stdio *s)
 {
 	struct pollfd p = { .fd = s->child[0] };

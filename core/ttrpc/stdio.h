@@ -19,17 +19,18 @@ struct stdio_request {
 
 struct stdio;
 
-/* Opens everything. fds[0..2] are for the process (-1 with a terminal) and stay the stdio's. Without a terminal the
- * process gets the FIFOs themselves: no byte passes through here. */
+/* Opens everything. fds[0..2] are for the process (-1 with a terminal) and stay the stdio's.
+ * Without a terminal the process gets the FIFOs themselves: no byte passes through here. */
 int stdio_open(struct loop *l, const struct stdio_request *r, struct stdio **out, int fds[3],
 	       struct err *e);
 
 /* The pty's master; from now on it is copied to and from the FIFOs. Takes the fd. */
 int stdio_terminal(struct stdio *s, int master, struct err *e);
 
-/* The process is about to run: from here on its stdin stays open until stdio_close_stdin, whoever else comes and goes.
- * Unless nobody has it open for writing now: a client with nothing to say has closed it by then, and with some clients
- * (ctr before 2.0 forgets CloseIO when it is early) that is all it says. */
+/* The process is about to run: from here on its stdin stays open until stdio_close_stdin, whoever
+ * else comes and goes. Unless nobody has it open for writing now: a client with nothing to say has
+ * closed it by then, and with some clients (ctr before 2.0 forgets CloseIO when it is early) that
+ * is all it says. */
 void stdio_hold(struct stdio *s);
 
 /* It runs, with ends of its own: ours are closed. */
@@ -41,8 +42,8 @@ void stdio_close_stdin(struct stdio *s);
 /* -ENOTTY when there is no terminal. */
 int stdio_resize(struct stdio *s, uint32_t width, uint32_t height);
 
-/* The process has ended: done is called when all its output is where it belongs, maybe at once. Output that nobody
- * takes is waited for during a second, and kept on being offered after it. */
+/* The process has ended: done is called when all its output is where it belongs, maybe at once.
+ * Output that nobody takes is waited for during a second, and kept on being offered after it. */
 void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg);
 
 /* Closes everything; stdio_end's callback is not called any more. Accepts NULL. */

@@ -8,16 +8,16 @@
 
 struct terminal;
 
-/* Copies from in (nonblocking, -1: none) to the master and from it to out (nonblocking, -1: thrown away). Takes all
- * three fds, also on failure. NULL: errno. */
+/* Copies from in (nonblocking, -1: none) to the master and from it to out (nonblocking, -1: thrown
+ * away). Takes all three fds, also on failure. NULL: errno. */
 struct terminal *terminal_new(struct loop *l, int master, int in, int out);
 
 int terminal_resize(struct terminal *t, uint32_t width, uint32_t height);
 
 void terminal_close_input(struct terminal *t);
 
-/* Its process has ended: drained is called, once, when nobody has the terminal open any more and all that was written
- * to it has been taken, or after a second. */
+/* Its process has ended: drained is called, once, when nobody has the terminal open any more and
+ * all that was written to it has been taken, or after a second. */
 void terminal_end(struct terminal *t, void (*drained)(void *arg), void *arg);
 
 void terminal_free(struct terminal *t);

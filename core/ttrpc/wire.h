@@ -24,15 +24,16 @@ struct frame {
 	const uint8_t *p; /* valid until the next wire_read or wire_next */
 };
 
-/* What came in and is not yet a whole frame. Zeroed is empty. Never holds more than one frame's bytes and a little,
- * and no memory at all between frames. */
+/* What came in and is not yet a whole frame. Zeroed is empty. Never holds more than one frame's
+ * bytes and a little, and no memory at all between frames. */
 struct wire_in {
 	struct buf bytes;
 	size_t used; /* of bytes: handed out by wire_next, dropped by the next call */
 	size_t skip; /* still to be thrown away of a frame that is too long */
 };
 
-/* Takes what the nonblocking fd has, at most one read. The number of bytes, 0 at the end, -EAGAIN, -errno. */
+/* Takes what the nonblocking fd has, at most one read. The number of bytes, 0 at the end, -EAGAIN,
+ * -errno. */
 int wire_read(struct wire_in *in, int fd);
 
 /* The same from memory, for whoever has the bytes already. n or -ENOMEM. */
@@ -49,8 +50,8 @@ struct wire_out {
 	size_t sent;
 };
 
-/* Appends one frame; its len bytes are then written to what is returned. NULL: no memory, or more than
- * WIRE_OUT_MAX bytes are waiting already, which a peer that reads does not cause. */
+/* Appends one frame; its len bytes are then written to what is returned. NULL: no memory, or more
+ * than WIRE_OUT_MAX bytes are waiting already, which a peer that reads does not cause. */
 #define WIRE_OUT_MAX ((size_t)16 << 20)
 void *wire_add(struct wire_out *out, const struct frame *f);
 

@@ -1,5 +1,5 @@
-/* ref_fuzz.c - foreign bytes as an image's name and as registries.conf: what is accepted is stable.
- */
+/* ref_fuzz.c - foreign bytes as an image's name and as registries.conf: what is accepted is
+ * stable. */
 #include "image/ref.h"
 
 #include <stdint.h>
