@@ -133,6 +133,8 @@ static void record_end(struct member *m)
 		return;
 	if (container_record_exit(t->container, m->status, oom, &e) < 0)
 		log_error("container %s: %s", t->id, e.msg);
+	else if (t->container->state.has_exit)
+		m->exited = t->container->state.finished; /* what `delete` would answer */
 	kill_stragglers(t);
 }
 

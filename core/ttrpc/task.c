@@ -6,6 +6,7 @@
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
+#include "ttrpc/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,14 @@ static int on_wait(void *arg, const struct rpc *r, struct err *e)
 	return m ? member_wait(m, r->request, e) : -e->code;
 }
 
+static int on_stats(void *arg, const struct rpc *r, struct err *e)
+{
+	const V2(StatsRequest) *in = r->in;
+	V2(StatsResponse) *out = r->out;
+	const struct task *t = task_find(arg, in->id, e);
+	return t ? metrics_read(t->container, r->arena, &out->stats, e) : -e->code;
+}
+
 static int on_connect(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(ConnectRequest) *in = r->in;
@@ -267,6 +276,7 @@ static const struct method methods[] = {
 	{ "Resume", IN(resume), EMPTY, on_resume },
 	{ "ResizePty", IN(resize_pty), EMPTY, on_resize },
 	{ "CloseIO", &containerd__task__v2__close_iorequest__descriptor, EMPTY, on_close_io },
+	{ "Stats", IN(stats), OUT(stats), on_stats },
 	{ "Update", IN(update_task), EMPTY, on_update },
 	{ "Checkpoint", IN(checkpoint_task), EMPTY, on_checkpoint },
 	{ "Connect", IN(connect), OUT(connect), on_connect },

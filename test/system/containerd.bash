@@ -1,0 +1,124 @@
+# containerd.bash - a containerd of the tests' own, its image, its clients and its events.
+# shellcheck shell=bash
+
+RUNTIME=io.containerd.coracle.v2
+IMAGE=test.invalid/busybox:latest
+NS=bats
+CONTAINERD=$BATS_FILE_TMPDIR/cd/c.sock
+
+ctr_() {
+	ctr -a "$CONTAINERD" --connect-timeout 30s -n "$NS" "$@"
+}
+
+# ctr_run ID COMMAND...: in the foreground, gone afterwards.
+ctr_run() {
+	ctr_ run --rm --runtime "$RUNTIME" "$IMAGE" "$@"
+}
+
+# ctr waits for the socket to appear.
+containerd_start() {
+	PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
+		>> "$BATS_FILE_TMPDIR/containerd.log" 2>&1 < /dev/null 3>&- &
+	echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
+	ctr_ version > /dev/null
+}
+
+containerd_kill() {
+	local pid
+	pid=$(cat "$BATS_FILE_TMPDIR/containerd.pid")
+	kill -9 "$pid"
+	await_end "$pid"
+	rm -f "$CONTAINERD" "$CONTAINERD.ttrpc"
+}
+
+containerd_setup() {
+	[ "$(id -u)" = 0 ] || return 0
+	local dir=$BATS_FILE_TMPDIR
+	mkdir -p "$dir/bin" "$dir/cd"
+	ln -s "$(readlink -f "$CORACLE")" "$dir/bin/containerd-shim-coracle-v2"
+	cat > "$dir/config.toml" <<-END
+		version = 2
+		root = "$dir/cd/root"
+		state = "$dir/cd/state"
+		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+		[grpc]
+		  address = "$CONTAINERD"
+	END
+	containerd_start
+	make_rootfs "$dir/rootfs"
+	umoci init --layout "$dir/oci"
+	umoci new --image "$dir/oci:busybox"
+	umoci insert --image "$dir/oci:busybox" "$dir/rootfs" /
+	skopeo copy -q "oci:$dir/oci:busybox" "oci-archive:$dir/image.tar:$IMAGE"
+	ctr_ images import "$dir/image.tar" > /dev/null
+}
+
+containerd_teardown() {
+	[ -e "$BATS_FILE_TMPDIR/containerd.pid" ] || return 0
+	containerd_kill
+}
+
+# The pid of the shim that was started for ID.
+shim_pid() {
+	pgrep -f -- "^containerd-shim-coracle-v2 -namespace $NS -id $1 "
+}
+
+# Once its shim has gone: no state, socket, cgroup, mount or bundle.
+assert_no_shim() {
+	local pid left
+	pid=$(shim_pid "$1") && await_end "$pid"
+	left=$(
+		ls -d "/run/coracle/containerd-$NS/$1" "$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS/$1" \
+			"/run/containerd/s/$(printf %s "$CONTAINERD/$NS/$1" | sha256sum | cut -d' ' -f1)" 2> /dev/null
+		find /sys/fs/cgroup -maxdepth 3 -type d -name "*$1*"
+		grep -F "$1" /proc/self/mountinfo
+	) || true
+	[ -z "$left" ] || { echo "left: $left"; return 1; }
+}
+
+# Collects containerd's events from now on: a line of JSON each, {topic, event}, in the file events.
+events_start() {
+	EVENTS=$BATS_TEST_TMPDIR/events
+	mkfifo "$EVENTS.fifo"
+	: > "$EVENTS"
+	ctr_ events > "$EVENTS.fifo" 2> /dev/null 3>&- &
+	EVENTS_PID=$!
+	exec 9< "$EVENTS.fifo"
+	# The subscription is there when an event comes through.
+	local n=0
+	until read -r -t 1 _ <&9; do
+		ctr_ namespaces label "$NS" "mark=$((n++))"
+	done
+}
+
+events_stop() {
+	[ -n "${EVENTS_PID:-}" ] || return 0
+	exec 9<&-
+	kill "$EVENTS_PID" 2> /dev/null
+	wait "$EVENTS_PID" 2> /dev/null || true
+	EVENTS_PID=
+}
+
+# await_event TOPIC FILTER: reads on until one of that topic passes jq's filter.
+await_event() {
+	local line
+	while read -r line <&9; do
+		[[ "$line" =~ ^[^{]*\ (/[a-z/-]+)\ (\{.*\})$ ]] || continue
+		jq -c --arg topic "${BASH_REMATCH[1]}" '{ topic: $topic, event: . }' <<< "${BASH_REMATCH[2]}" >> "$EVENTS"
+		if [ "${BASH_REMATCH[1]}" = "$1" ] && jq -e "$2" <<< "${BASH_REMATCH[2]}" > /dev/null; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# The topics of a container's task, in order.
+events_topics() {
+	jq -r --arg id "$1" 'select(.topic | startswith("/tasks/")) | select(.event.container_id == $id) | .topic' \
+		"$EVENTS" | paste -sd' '
+}
+
+# event_field TOPIC FILTER FIELD
+event_field() {
+	jq -r --arg topic "$1" "select(.topic == \$topic) | .event | select($2) | $3" "$EVENTS"
+}
