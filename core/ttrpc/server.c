@@ -13,9 +13,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define RPC_BASE       20000		  /* err codes above it are RPC codes, not errnos */
-#define REQUEST_MEMORY ((size_t)32 << 20) /* address space for one decoded request and its answer \
-					   */
+#define RPC_BASE 20000 /* err codes above it are RPC codes, not errnos */
+#define REQUEST_MEMORY                                                             \
+	((size_t)32 << 20) /* address space for one decoded request and its answer \
+			    */
 
 struct connection {
 	struct server *server;

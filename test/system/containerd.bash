@@ -20,6 +20,7 @@ containerd_start() {
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
 		>> "$BATS_FILE_TMPDIR/containerd.log" 2>&1 < /dev/null 3>&- &
 	echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
+	disown
 	ctr_ version > /dev/null
 }
 
