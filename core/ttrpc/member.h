@@ -19,8 +19,8 @@ int member_open_stdio(struct member *m, int fds[3], struct err *e);
 /* Watches for its end. pidfd is copied. */
 int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e);
 
-/* Reaps it, waiting for its end; records the end and tells it. Nothing for who has ended already.
- */
+/* Reaps it, waiting for its end; records the end and tells it. Nothing for who has ended
+ * already. */
 void member_ended(struct member *m);
 
 /* Answers r when it has ended: now or later. 0 or RPC_LATER or -ENOMEM. */

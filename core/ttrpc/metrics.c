@@ -37,10 +37,7 @@ static void fill(void *m, const struct line *lines, const struct counters *c)
 		*(uint64_t *)(void *)((char *)m + lines->offset) = counters_get(c, lines->key);
 }
 
-#define L1(key_, member_)                               \
-	{                                               \
-		key_, offsetof(V1(MemoryStat), member_) \
-	}
+#define L1(key_, member_) { key_, offsetof(V1(MemoryStat), member_) }
 static const struct line memory1[] = {
 	L1("cache", cache),
 	L1("rss", rss),
@@ -185,10 +182,7 @@ static void *metrics_v1(const struct stats *s, struct arena *a, size_t *n)
 	return pb_encode(m, a, n);
 }
 
-#define L2(key_, member_)                               \
-	{                                               \
-		key_, offsetof(V2(MemoryStat), member_) \
-	}
+#define L2(key_, member_) { key_, offsetof(V2(MemoryStat), member_) }
 static const struct line memory2[] = {
 	L2("anon", anon),
 	L2("file", file),

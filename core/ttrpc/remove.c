@@ -1,5 +1,5 @@
-/* remove.c - `shim delete`: what a dead shim left goes away, and how its container ended is told.
- */
+/* remove.c - `shim delete`: what a dead shim left goes away, and how its container ended is
+ * told. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

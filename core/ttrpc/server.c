@@ -13,10 +13,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define RPC_BASE 20000 /* err codes above it are RPC codes, not errnos */
-#define REQUEST_MEMORY                                                             \
-	((size_t)32 << 20) /* address space for one decoded request and its answer \
-			    */
+/* err codes above it are RPC codes, not errnos. */
+#define RPC_BASE 20000
+/* Address space for one decoded request and its answer. */
+#define REQUEST_MEMORY ((size_t)32 << 20)
 
 struct connection {
 	struct server *server;
@@ -189,8 +189,8 @@ static void fail_with(struct request *r, enum rpc_code code, const char *what)
 	request_fail(r, &e);
 }
 
-/* In one buffer with its frame: the message is packed in place behind the response's own few bytes.
- */
+/* In one buffer with its frame: the message is packed in place behind the response's own few
+ * bytes. */
 void request_reply(struct request *r, const void *message)
 {
 	size_t n = protobuf_c_message_get_packed_size(message);

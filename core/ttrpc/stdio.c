@@ -130,8 +130,8 @@ static int open_streams(struct stdio *s, const struct stdio_request *r, struct e
 	return rc < 0 ? rc : open_output(s, r, 2, e);
 }
 
-/* Where the terminal's copies go: opened now, so that a missing FIFO fails before anything is made.
- */
+/* Where the terminal's copies go: opened now, so that a missing FIFO fails before anything is
+ * made. */
 static int open_for_terminal(struct stdio *s, const struct stdio_request *r, struct err *e)
 {
 	if (*r->in) {
