@@ -248,7 +248,7 @@ static void recognize(struct search *s, struct cgroup_dir *d)
 	size_t n = strlen(ROOT);
 	struct mount_line m;
 	if (!strncmp(d->path, ROOT "/", n + 1)) {
-		if (is_type(ROOT, CGROUP2_SUPER_MAGIC)) {
+		if (s->out->v2) {
 			d->mount = n;
 			return;
 		}
@@ -282,9 +282,10 @@ static void recognize(struct search *s, struct cgroup_dir *d)
 int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e)
 {
 	struct cgroup found = { .v = arena_array(a, paths->n, sizeof(struct cgroup_dir)) };
-	struct search s = { .a = a };
+	struct search s = { .a = a, .out = &found };
 	if (!found.v)
 		return fail(e, ENOMEM, "open the cgroups");
+	found.v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC);
 	int rc = 0;
 	for (size_t i = 0; i < paths->n; i++) {
 		struct cgroup_dir *d = &found.v[i];
