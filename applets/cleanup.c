@@ -67,8 +67,7 @@ const struct command applet_cleanup = {
 	.args = "[ID...]",
 	.help = "remove what a crash left: processes, cgroups, mounts, state",
 	.more = "Without ID: everything whose owner died, and what belongs to no container any "
-		"more. With ID:\n"
-		"that container, whatever its state.",
+		"more. With ID: that container, whatever its state.",
 	.opts = options,
 	.opts_size = sizeof(struct cleanup_options),
 	.defaults = &defaults,

@@ -74,11 +74,10 @@ const struct command applet_run = {
 	.args = "[IMAGE [COMMAND [ARG...]]]",
 	.help = "run a command in a new container",
 	.more = "Without IMAGE it is the embedded one: this program alone, which says hello and "
-		"tells what it\n"
-		"finds around it.\n\n"
+		"tells what it finds around it.\n\n"
 		"The exit status is the container's: 128 and the signal's number when one ended "
-		"it, 127 when the\n"
-		"command is not there, 126 when it cannot be executed, 125 when Coracle failed.",
+		"it, 127 when the command is not there, 126 when it cannot be executed, 125 when "
+		"Coracle failed.",
 	.opts = options,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

@@ -144,8 +144,8 @@ static int nonblocking(int fd)
 	return fd < 0 || (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
 }
 
-/* out: our stdout. keys: another fd for the console, since one can be watched only once in a
- * loop. */
+/* out: our stdout. keys: another fd for the console, since one can be watched only once in a loop.
+ */
 static int open_all(struct attendance *t, int out, int keys, struct err *e)
 {
 	const struct attend *a = t->a;

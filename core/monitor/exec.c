@@ -37,8 +37,8 @@ static int make_env(const struct strs *base, const struct exec_options *o, struc
 	return 0;
 }
 
-/* The user, looked up in the container's own files: through its root, which the living init
- * holds. */
+/* The user, looked up in the container's own files: through its root, which the living init holds.
+ */
 static int find_user(const struct container *c, const char *user, struct arena *a,
 		     struct spec_user *out, struct err *e)
 {

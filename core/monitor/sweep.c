@@ -39,8 +39,8 @@ static void say(struct sweeping *s, const char *kind, const char *what, const ch
 	s->r->found(s->r->arg, &f);
 }
 
-/* The names of the directories in dir, sorted by nothing. A directory that is not there is
- * empty. */
+/* The names of the directories in dir, sorted by nothing. A directory that is not there is empty.
+ */
 static int directories(int at, const char *path, struct arena *a, struct strs *out, struct err *e)
 {
 	*out = (struct strs){ 0 };
@@ -212,8 +212,8 @@ static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 	note_error(s, rc, &one);
 }
 
-/* The ids of the cgroups that there are beside where `like` (of id "x") would be, in one
- * hierarchy. */
+/* The ids of the cgroups that there are beside where `like` (of id "x") would be, in one hierarchy.
+ */
 static int cgroup_ids(struct sweeping *s, const char *like, struct strs *out, struct err *e)
 {
 	struct strs names;

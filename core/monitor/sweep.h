@@ -1,5 +1,5 @@
-/* sweep.h - finding and removing all that a crash left: containers without owner, cgroups,
- * files. */
+/* sweep.h - finding and removing all that a crash left: containers without owner, cgroups, files.
+ */
 #ifndef MONITOR_SWEEP_H
 #define MONITOR_SWEEP_H
 
