@@ -46,7 +46,7 @@ static const struct opt options[] = {
 	    "where its cgroup goes"),
 	OPT(OPT_STR, run_options, stop_signal, 0, "stop-signal", "NAME",
 	    "what `coracle stop` sends"),
-	OPT(OPT_STR, run_options, pull, 0, "pull", "missing|never",
+	OPT(OPT_STR, run_options, pull, 0, "pull", "missing|always|never",
 	    "get an image that is not there (default)"),
 	OPT(OPT_FLAG, run_options, quiet, 'q', "quiet", NULL, "do not show how a pull goes on"),
 	OPT(OPT_FLAG, run_options, rootfs, 0, "rootfs", NULL,

@@ -5,6 +5,8 @@
 #include "image/embedded.h"
 #include "image/image.h"
 #include "image/mountset.h"
+#include "image/progress.h"
+#include "image/pull.h"
 #include "image/store.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
@@ -130,13 +132,41 @@ static int use_directory(struct making *m, struct err *e)
 	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
 }
 
+/* Gets the image into the store; how that goes on is shown on stderr. */
+static int fetch(struct making *m, struct err *e)
+{
+	struct image im;
+	struct progress progress = { .fd = m->options.quiet ? -1 : STDERR_FILENO };
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	const struct pull_request q = { .text = m->image_name,
+					.progress = progress_layer,
+					.arg = &progress };
+	return a ? pull(&m->store, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", m->image_name);
+}
+
+/* From the store, or as --pull says from where it comes from. */
+static int find_image(struct making *m, struct err *e)
+{
+	const char *when = m->options.pull ? m->options.pull : "missing";
+	bool always = !strcmp(when, "always");
+	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
+		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
+			      when);
+	int rc = always ? -ENOENT : image_open(&m->store, m->image_name, m->a, &m->image, e);
+	if (rc != -ENOENT || !strcmp(when, "never"))
+		return rc;
+	*e = (struct err){ 0 };
+	rc = fetch(m, e);
+	return rc < 0 ? rc : image_open(&m->store, m->image_name, m->a, &m->image, e);
+}
+
 static int use_image(struct making *m, struct err *e)
 {
 	m->image_name = m->r->args.v[0];
 	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
 	int rc = open_store(m, e);
 	if (rc == 0)
-		rc = image_open(&m->store, m->image_name, m->a, &m->image, e);
+		rc = find_image(m, e);
 	if (rc < 0)
 		return rc;
 	if (!m->options.stop_signal)

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016 # what containers' shells expand
 
 load helper
+load images
 
 setup() {
 	private_setup
@@ -431,6 +432,57 @@ value() {
 	[[ "$output" == *"no/such/image"* ]]
 	[[ "$output" == *"coracle pull"* ]]
 	[ "${#lines[@]}" = 1 ]
+}
+
+# An OCI layout with the busybox root file system: $1 its directory, $2 its configuration.
+busybox_layout() {
+	tar -C "$ROOTFS" -cf "$1.tar" .
+	layer "$1" "$1.tar"
+	image_end "$1" v1 "$2" > "$1.out"
+}
+
+@test "an_image_runs_its_own_command_on_a_layer_of_its_own" {
+	local layout=$BATS_TEST_TMPDIR/app
+	busybox_layout "$layout" '{"Entrypoint":["sh","-c"],"Cmd":["echo $X; pwd; echo mine > /new"],
+		"Env":["X=from the image"],"WorkingDir":"/tmp"}'
+	run -125 c run --pull never "oci:$layout:v1"
+	[[ "$output" == *"coracle pull"* ]]
+	# Missing, it is fetched.
+	run -0 --separate-stderr c run -q --rm "oci:$layout:v1"
+	[ "$output" = $'from the image\n/tmp' ]
+	# What the first one wrote went with it.
+	run -0 --separate-stderr c run --rm app:v1 'cat /new 2> /dev/null || echo as it was'
+	[ "$output" = "as it was" ]
+	run -0 c run --rm -e X=ours -w /root app:v1
+	[ "$output" = $'ours\n/root' ]
+	run -0 c run --rm --entrypoint '' app:v1 echo without
+	[ "$output" = without ]
+	run -127 c run --rm --name "$(cid g)" --entrypoint nosuch app:v1
+	assert_gone "$(cid g)"
+	# Without --rm it stays, with the image's name and what was written, until rm.
+	run -0 c run --name "$(cid h)" app:v1
+	[ -f "$CORACLE_STORE/containers/$(cid h)/upper/new" ]
+	run -0 c ps -a
+	[[ "${lines[1]}" == "$(cid h)"*"app:v1"*"exited (0)"* ]]
+	run -0 c rm "$(cid h)"
+	assert_gone "$(cid h)"
+	run -125 c run --pull sometimes app:v1
+	[[ "$output" == *sometimes* ]]
+}
+
+@test "stop_sends_the_signal_of_the_image" {
+	local layout=$BATS_TEST_TMPDIR/app id
+	id=$(cid i)
+	busybox_layout "$layout" '{"StopSignal":"SIGUSR2"}'
+	"$CORACLE" pull -q "oci:$layout:v1"
+	fifo up
+	c run -d --name "$id" -v "$SYNC:/sync" app:v1 sh -c \
+		'trap "exit 12" USR2; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	c stop -t 60 "$id"
+	[ "$(c wait "$id")" = 12 ]
+	c rm "$id"
+	assert_gone "$id"
 }
 
 @test "a_state_directory_that_cannot_be_written_is_named" {
