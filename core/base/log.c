@@ -55,6 +55,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
+	/* One line, and nothing that a terminal would obey, whatever names are in it. */
+	for (char *c = msg; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	if (file >= 0)
 		log_file(names[level], msg);
 	if (options.quiet)

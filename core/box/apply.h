@@ -16,6 +16,7 @@ struct self {
 	int proc;	     /* a procfs of our own, attached nowhere; -1 */
 	int place;	     /* where the root file system goes, opened before we may not; -1 */
 	const char *program; /* what OP_FIND found */
+	char words[160];     /* the kernel's own, about a mount that it refused; "" */
 };
 
 typedef int apply_function(struct self *s, const struct op *o);

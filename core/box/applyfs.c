@@ -98,14 +98,27 @@ static int configure(int fs, const struct op_mount *m)
 	return sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 }
 
-static int new_file_system(const struct op_mount *m)
+/* "e tmpfs: Unknown parameter 'x'": the last of them. */
+static void hear_kernel(struct self *s, int fs)
+{
+	ssize_t n;
+	while ((n = read(fs, s->words, sizeof(s->words) - 1)) > 0)
+		s->words[n] = 0;
+	s->words[strcspn(s->words, "\n")] = 0;
+	if (s->words[0] && s->words[1] == ' ')
+		memmove(s->words, s->words + 2, strlen(s->words + 2) + 1);
+}
+
+static int new_file_system(struct self *s, const struct op_mount *m)
 {
 	auto_close int fs = sys_fsopen(m->type, FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
 	int rc = configure(fs, m);
-	if (rc < 0)
+	if (rc < 0) {
+		hear_kernel(s, fs);
 		return rc;
+	}
 	int fd = sys_fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)m->set);
 	return fd < 0 ? -errno : fd;
 }
@@ -127,7 +140,7 @@ static int mount_target(const struct self *s, const struct op *o, bool directory
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
-	auto_close int made = m->type ? new_file_system(m) : -1;
+	auto_close int made = m->type ? new_file_system(s, m) : -1;
 	if (m->type && made < 0)
 		return made;
 	int fd = m->type ? made : o->fd;
@@ -213,7 +226,7 @@ static int empty_mount(struct self *s)
 			      .options = { options, 2 },
 			      .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				     MOUNT_ATTR_NOEXEC };
-	int fd = new_file_system(&m);
+	int fd = new_file_system(s, &m);
 	if (fd >= 0)
 		s->empty = fd; /* stays open: it is what the others are cloned from */
 	return fd;
@@ -263,7 +276,7 @@ int own_proc(struct self *s)
 {
 	struct op_mount m = { .type = "proc", .source = "proc" };
 	if (s->proc < 0)
-		s->proc = new_file_system(&m);
+		s->proc = new_file_system(s, &m);
 	return s->proc;
 }
 

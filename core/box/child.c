@@ -126,8 +126,7 @@ static apply_function *const apply[OP_KINDS] = {
 static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 {
 	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
-	size_t n = strlen(o->what);
-	memcpy(m.what, o->what, n < sizeof(m.what) ? n : sizeof(m.what) - 1);
+	snprintf(m.what, sizeof(m.what), "%s%s%s", o->what, *s->words ? ": " : "", s->words);
 	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
 	_exit(127);
 }

@@ -19,7 +19,7 @@ teardown() { runtime_teardown; }
 	runc spec --rootless -b "$d/theirs"
 	(cd "$d/ours" && rt spec --rootless)
 	diff <(jq -S . "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
-	run --separate-stderr rt spec -b "$d/ours"
+	attempt rt spec -b "$d/ours"
 	refused 1 "config.json exists"
 }
 
@@ -41,7 +41,7 @@ teardown() { runtime_teardown; }
 	[ "$(state pid)" = 0 ]
 	rt delete "$ID"
 	nothing_left
-	run --separate-stderr rt state "$ID"
+	attempt rt state "$ID"
 	refused 1 "$ID does not exist"
 }
 
@@ -197,14 +197,14 @@ teardown() { runtime_teardown; }
 	rt pause "$ID"
 	[ "$(state status)" = paused ]
 	[ "$(cat "/sys/fs/cgroup/freezer/coracle-$ID/freezer.state" "/sys/fs/cgroup/unified/coracle-$ID/cgroup.freeze" | grep -cE '^(FROZEN|1)$')" -ge 1 ]
-	run --separate-stderr rt exec "$ID" true
+	attempt rt exec "$ID" true
 	refused 255 "paused" "--ignore-paused"
-	run --separate-stderr rt pause "$ID"
+	attempt rt pause "$ID"
 	refused 1 "already paused"
 	rt resume "$ID"
 	[ "$(state status)" = running ]
 	rt exec "$ID" true
-	run --separate-stderr rt resume "$ID"
+	attempt rt resume "$ID"
 	refused 1 "not paused"
 	end
 	nothing_left
@@ -257,7 +257,7 @@ teardown() { runtime_teardown; }
 	run -42 rt exec "$ID" sh -c 'exit 42'
 	run -137 rt exec "$ID" sh -c 'kill -9 $$'
 	[ "$(rt exec "$ID" cat <<< "through a pipe")" = "through a pipe" ]
-	run -127 --separate-stderr rt exec "$ID" nope
+	attempt rt exec "$ID" nope
 	refused 127 '"nope"' "not found" '$PATH'
 	end
 }
@@ -321,10 +321,10 @@ teardown() { runtime_teardown; }
 
 @test "a_terminal_needs_a_console_socket_when_nobody_waits" {
 	spec '.process.terminal = true'
-	run --separate-stderr rt create -b "$B" "$ID"
+	attempt rt create -b "$B" "$ID"
 	refused 1 "console socket"
 	spec '.process.terminal = false'
-	run --separate-stderr rt create -b "$B" --console-socket "$BATS_TEST_TMPDIR/s" "$ID"
+	attempt rt create -b "$B" --console-socket "$BATS_TEST_TMPDIR/s" "$ID"
 	refused 1 "--console-socket" "process.terminal is false"
 	nothing_left
 }
@@ -744,15 +744,15 @@ add_hooks() {
 	for h in prestart createRuntime createContainer startContainer; do
 		spec --arg h $h '.hooks = {($h): [{path: "/bin/false"}], poststop: [{path: "/bin/sh", args: ["sh", "-c", "echo poststop >> '"$d"'/out"]}]}
 			| .process.args = ["echo", "ran"]'
-		run --separate-stderr rt run -b "$B" "$ID"
+		attempt rt run -b "$B" "$ID"
 		refused 1 "hook /bin/false"
 		nothing_left
 	done
 	spec '.hooks = {prestart: [{path: "/not/there"}]}'
-	run --separate-stderr rt run -b "$B" "$ID"
+	attempt rt run -b "$B" "$ID"
 	refused 1 "hook /not/there"
 	spec '.hooks = {createRuntime: [{path: "/bin/sleep", args: ["sleep", "100"], timeout: 1}]}'
-	run --separate-stderr rt run -b "$B" "$ID"
+	attempt rt run -b "$B" "$ID"
 	refused 1 "hook /bin/sleep" "imed out"
 	nothing_left
 }

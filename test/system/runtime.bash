@@ -88,23 +88,29 @@ await() {
 nothing_left() {
 	local left
 	[ ! -e "$STATE/$ID" ] || { echo "state is left: $(ls -A "$STATE/$ID")"; return 1; }
-	left=$(find /sys/fs/cgroup -maxdepth 4 -type d -name "*$ID*")
+	left=$(compgen -G "/sys/fs/cgroup/*/*$ID*") || true
 	[ -z "$left" ] || { echo "cgroups are left: $left"; return 1; }
-	left=$(grep -F "$BATS_TEST_TMPDIR" /proc/self/mountinfo) || true
-	[ -z "$left" ] || { echo "mounts are left: $left"; return 1; }
+	left=$(< /proc/self/mountinfo)
+	[[ $left != *"$BATS_TEST_TMPDIR"* ]] || { echo "mounts are left: $left"; return 1; }
 	left=$(grep -lasF "$STATE" /proc/[0-9]*/cmdline) || true
 	[ -z "$left" ] || { echo "processes are left: $left"; return 1; }
 }
 
-# refused STATUS WORD...: what `run --separate-stderr` ran ended so, said one line on stderr with these words, and
-# nothing else.
+# Runs a command, and waits for it alone: not for what it left behind that holds its stdout.
+attempt() {
+	status=0
+	"$@" < /dev/null > "$BATS_TEST_TMPDIR/attempt.out" 2> "$BATS_TEST_TMPDIR/attempt.err" 3>&- || status=$?
+	output=$(tr -d '\0' < "$BATS_TEST_TMPDIR/attempt.out")
+	stderr=$(tr -d '\0' < "$BATS_TEST_TMPDIR/attempt.err")
+	mapfile -t stderr_lines < "$BATS_TEST_TMPDIR/attempt.err"
+}
+
+# refused STATUS WORD...: what was attempted ended so, said one line on stderr with these words, and nothing else.
 refused() {
 	local want=$1 word
 	shift
-	# shellcheck disable=SC2154 # set by run
 	[ "$status" = "$want" ] || { echo "status $status, not $want: $stderr"; return 1; }
 	[ -z "$output" ] || { echo "said on stdout: $output"; return 1; }
-	# shellcheck disable=SC2154
 	[ "${#stderr_lines[@]}" = 1 ] || { echo "not one line: $stderr"; return 1; }
 	for word in "$@"; do
 		[[ $stderr == *"$word"* ]] || { echo "no '$word' in: $stderr"; return 1; }

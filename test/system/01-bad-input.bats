@@ -1,0 +1,289 @@
+#!/usr/bin/env bats
+# 01-bad-input.bats - what cannot work: one clear line that names it, the right exit status, and nothing left.
+# shellcheck disable=SC2016,SC2030,SC2031 # jq's variables; each test is a shell
+
+load runtime
+
+setup() { runtime_setup; }
+teardown() { runtime_teardown; }
+
+# bad STATUS WORD... -- COMMAND...: it is refused so, and leaves nothing.
+bad() {
+	local want=$1 words=()
+	shift
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	attempt "$@"
+	refused "$want" "${words[@]}"
+	nothing_left
+}
+
+# bad_spec WORD... -- FILTER: config.json with this change is refused by create.
+bad_spec() {
+	local words=()
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	cp "$B/config.json" "$B/whole"
+	spec "$2"
+	bad 1 "${words[@]}" -- rt create -b "$B" "$ID"
+	mv "$B/whole" "$B/config.json"
+}
+
+@test "a_config_that_is_no_json_is_refused_with_line_and_column" {
+	printf '{\n "ociVersion": "1.0.2",\n "process": {,}\n}\n' > "$B/config.json"
+	bad 1 config.json "line 3" "column 15" -- rt create -b "$B" "$ID"
+	printf '{\n "ociVersion": "1.0.2"' > "$B/config.json"
+	bad 1 config.json "line 2" -- rt create -b "$B" "$ID"
+	: > "$B/config.json"
+	bad 1 config.json -- rt run -b "$B" "$ID"
+	echo '[]' > "$B/config.json"
+	bad 1 config.json object -- rt run -b "$B" "$ID"
+	head -c 100000 /dev/zero | tr '\0' '[' > "$B/config.json"
+	bad 1 config.json -- rt run -b "$B" "$ID"
+	head -c 1000 /dev/urandom > "$B/config.json"
+	bad 1 config.json -- rt run -b "$B" "$ID"
+}
+
+@test "a_wrong_type_names_the_field" {
+	bad_spec process.args list -- '.process.args = "sh"'
+	bad_spec 'process.args[1]' string -- '.process.args = ["sh", 1]'
+	bad_spec process.terminal -- '.process.terminal = "yes"'
+	bad_spec process.user.uid -- '.process.user.uid = -1'
+	bad_spec process.user.uid -- '.process.user.uid = 4294967296'
+	bad_spec 'mounts[0]' -- '.mounts = ["/proc"]'
+	bad_spec 'mounts[1].options' -- '.mounts[1].options = "ro"'
+	bad_spec linux.resources.memory.limit -- '.linux.resources.memory = {limit: "64M"}'
+	bad_spec linux.namespaces -- '.linux.namespaces = {}'
+	bad_spec root.readonly -- '.root.readonly = 1'
+	bad_spec 'hooks.prestart[0].path' -- '.hooks = {prestart: [{path: 3}]}'
+}
+
+@test "what_is_missing_is_named" {
+	bad_spec process missing -- 'del(.process)'
+	bad_spec process.args -- 'del(.process.args)'
+	bad_spec process.args -- '.process.args = []'
+	bad_spec process.cwd -- 'del(.process.cwd)'
+	bad_spec process.cwd absolute -- '.process.cwd = "tmp"'
+	bad_spec root missing -- 'del(.root)'
+	bad_spec root.path -- 'del(.root.path)'
+	bad_spec ociVersion 9.0.0 -- '.ociVersion = "9.0.0"'
+	bad_spec 'mounts[0].destination' -- 'del(.mounts[0].destination)'
+	bad_spec "mount namespace" -- '.linux.namespaces |= map(select(.type != "mount")) | del(.linux.maskedPaths, .linux.readonlyPaths)'
+	bad_spec hostname uts -- '.linux.namespaces |= map(select(.type != "uts"))'
+	rm "$B/config.json"
+	bad 1 config.json "No such file" -- rt create -b "$B" "$ID"
+	bad 1 "$B/not" "No such file" -- rt create -b "$B/not" "$ID"
+}
+
+@test "unknown_words_are_named" {
+	bad_spec namespaces nonsense -- '.linux.namespaces += [{type: "nonsense"}]'
+	bad_spec bounding CAP_NONSENSE -- '.process.capabilities.bounding += ["CAP_NONSENSE"]'
+	bad_spec RLIMIT_NONSENSE -- '.process.rlimits = [{type: "RLIMIT_NONSENSE", soft: 1, hard: 1}]'
+	bad_spec "mount x" nonsensefs /m -- '.mounts += [{destination: "/m", type: "nonsensefs", source: "x"}]'
+	bad_spec "mount tmpfs" /m nonsense -- '.mounts += [{destination: "/m", type: "tmpfs", source: "tmpfs", options: ["nonsense"]}]'
+	bad_spec rootfsPropagation nonsense -- '.linux.rootfsPropagation = "nonsense"'
+	bad_spec seccomp SCMP_ACT_NONSENSE -- '.linux.seccomp = {defaultAction: "SCMP_ACT_NONSENSE"}'
+	bad_spec seccomp SCMP_ARCH_NONSENSE -- '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_NONSENSE"]}'
+	bad_spec 'devices[0].type' "'q'" -- '.linux.devices = [{path: "/dev/x", type: "q", major: 1, minor: 1}]'
+	bad_spec sysctl kernel.panic -- '.linux.sysctl = {"kernel.panic": "1"}'
+	bad_spec sysctl net.ipv4.nonsense -- '.linux.sysctl = {"net.ipv4.nonsense": "1"}'
+	bad_spec sysctl net network -- '.linux.namespaces |= map(select(.type != "network")) | .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .mounts |= map(select(.type != "sysfs"))'
+}
+
+@test "sources_and_targets_that_are_not_there_are_named" {
+	bad_spec /m /not/there "No such file" -- '.mounts += [{destination: "/m", source: "/not/there", options: ["bind"]}]'
+	bad_spec /m source -- '.mounts += [{destination: "/m", options: ["bind"]}]'
+	bad_spec "root file system" /not/there "No such file" -- '.root.path = "/not/there"'
+	bad_spec "root file system" -- '.root.path = "/dev/null"'
+	bad_spec network /not/there -- '.linux.namespaces |= map(if .type == "network" then .path = "/not/there" else . end)'
+	bad_spec network /dev/null -- '.linux.namespaces |= map(if .type == "network" then .path = "/dev/null" else . end)'
+	bad_spec "/bin/sh/m" "directory" -- '.mounts += [{destination: "/bin/sh/m", type: "tmpfs", source: "x"}]'
+}
+
+@test "limits_that_the_kernel_refuses_are_named" {
+	bad_spec cpus -- '.linux.resources.cpu = {cpus: "4096-5000"}'
+	bad_spec cpus -- '.linux.resources.cpu = {cpus: "nonsense"}'
+	bad_spec quota -- '.linux.resources.cpu = {quota: 1, period: 100000}'
+	bad_spec cgroupsPath -- '.linux.cgroupsPath = "/a/../../b"'
+	bad_spec 'rlimits[0]' soft hard -- '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 5, hard: 4}]'
+	bad_spec oomScoreAdj -- '.process.oomScoreAdj = 5000'
+}
+
+@test "a_missing_command_is_127_and_one_that_cannot_be_executed_126" {
+	own_rootfs
+	echo text > "$ROOTFS/text"
+	printf 'no program' > "$ROOTFS/bad" && chmod 755 "$ROOTFS/bad"
+	printf '#!/not/there\n' > "$ROOTFS/script" && chmod 755 "$ROOTFS/script"
+	local status
+	for verb in create run; do
+		spec '.process.args = ["nope"]'
+		bad 127 '"nope"' 'not found in $PATH' -- rt $verb -b "$B" "$ID"
+		spec '.process.args = ["/not/there"]'
+		bad 127 '"/not/there"' "o such file" -- rt $verb -b "$B" "$ID"
+		spec '.process.args = ["/text"]'
+		bad 126 '"/text"' "ermission denied" -- rt $verb -b "$B" "$ID"
+		spec '.process.args = ["/etc"]'
+		bad 126 '"/etc"' -- rt $verb -b "$B" "$ID"
+	done
+	spec '.process.args = ["/bad"]'
+	bad 126 '"/bad"' "xec format error" -- rt run -b "$B" "$ID"
+	spec '.process.args = ["/script"]'
+	bad 127 '"/script"' -- rt run -b "$B" "$ID"
+	spec '.process.args = ["true"] | .process.env = ["PATH=/nowhere"]'
+	bad 127 '"true"' -- rt run -b "$B" "$ID"
+}
+
+@test "a_program_that_start_cannot_execute_is_told_by_start" {
+	own_rootfs
+	printf 'no program' > "$ROOTFS/bad" && chmod 755 "$ROOTFS/bad"
+	spec '.process.args = ["/bad"]'
+	create
+	attempt rt start "$ID"
+	refused 126 '"/bad"' "xec format error"
+	end
+	nothing_left
+}
+
+@test "a_taken_id_is_refused_and_its_owner_unharmed" {
+	create_sleeper
+	local pid
+	pid=$(state pid)
+	attempt rt create -b "$B" "$ID"
+	refused 1 "already exists" "$ID"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "already exists" "$ID"
+	[ "$(state pid)/$(state status)" = "$pid/created" ]
+	rt start "$ID"
+	end
+	nothing_left
+}
+
+@test "ids_that_are_none_are_refused" {
+	local id
+	for id in "" . .. a/b ../x "a b" -x $'a\nb' "$(printf 'x%.0s' {1..300})" 'ä'; do
+		bad 1 "" -- rt create -b "$B" -- "$id"
+		bad 1 "" -- rt state -- "$id"
+		bad 1 "" -- rt delete --force -- "$id"
+	done
+	[ -z "$(ls -A "$STATE" 2> /dev/null)" ]
+}
+
+@test "an_unwritable_state_directory_is_named_with_the_way_out" {
+	echo file > "$BATS_TEST_TMPDIR/file"
+	bad 1 "$BATS_TEST_TMPDIR/file" "--root" -- "$CORACLE" runtime --root "$BATS_TEST_TMPDIR/file" create -b "$B" "$ID"
+	bad 1 "/proc/nope" "--root" -- "$CORACLE" runtime --root /proc/nope/state create -b "$B" "$ID"
+	mkdir "$BATS_TEST_TMPDIR/full"
+	mount -t tmpfs -o ro none "$BATS_TEST_TMPDIR/full"
+	attempt "$CORACLE" runtime --root "$BATS_TEST_TMPDIR/full/x" create -b "$B" "$ID"
+	umount "$BATS_TEST_TMPDIR/full"
+	refused 1 "$BATS_TEST_TMPDIR/full" "Read-only file system" "--root"
+	mount -t tmpfs -o size=4k,nr_inodes=4 none "$BATS_TEST_TMPDIR/full"
+	attempt "$CORACLE" runtime --root "$BATS_TEST_TMPDIR/full" create -b "$B" "$ID"
+	[ -z "$(ls -A "$BATS_TEST_TMPDIR/full")" ]
+	umount "$BATS_TEST_TMPDIR/full"
+	refused 1 "No space left"
+	nothing_left
+}
+
+@test "unknown_containers_commands_options_and_signals_are_named" {
+	local verb
+	for verb in state start delete pause resume ps kill exec; do
+		attempt rt "$verb" "$ID"
+		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "$ID does not exist"
+		attempt rt "$verb"
+		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "argument"
+	done
+	bad 1 nonsense "runtime --help" -- rt nonsense
+	bad 1 --nonsense "runtime --help" -- rt --nonsense list
+	bad 1 --nonsense "create --help" -- rt create --nonsense "$ID"
+	bad 1 -q "create --help" -- rt create -q "$ID"
+	bad 1 bundle -- rt create --bundle
+	bad 1 two -- rt create -b "$B" "$ID" two
+	bad 1 format nonsense -- rt list -f nonsense
+	bad 1 log-format nonsense -- rt --log-format nonsense list
+	bad 1 preserve-fds x -- rt create --preserve-fds x -b "$B" "$ID"
+	create_sleeper
+	attempt rt kill "$ID" NONSENSE
+	refused 1 NONSENSE
+	attempt rt kill "$ID" 99
+	refused 1 99
+	attempt rt kill "$ID" -- -1
+	refused 1 -1
+	end
+	nothing_left
+}
+
+@test "verbs_at_the_wrong_time_say_so" {
+	create_sleeper
+	attempt rt resume "$ID"
+	refused 1 "not paused" "$ID"
+	rt start "$ID"
+	attempt rt start "$ID"
+	refused 1 "already running" "$ID"
+	attempt rt delete "$ID"
+	refused 1 "not stopped" "running" "$ID"
+	[ "$(state status)" = running ]
+	local pid
+	pid=$(state pid)
+	rt kill "$ID" KILL
+	await "$pid"
+	attempt rt start "$ID"
+	refused 1 "stopped" "$ID"
+	attempt rt kill "$ID" TERM
+	refused 1 "not running" "$ID"
+	attempt rt pause "$ID"
+	refused 1 "not running" "$ID"
+	attempt rt exec "$ID" true
+	refused 255 "stopped" "$ID"
+	rt kill --all "$ID" KILL
+	rt delete "$ID"
+	nothing_left
+}
+
+@test "exec_refuses_what_it_cannot_do" {
+	create_sleeper
+	rt start "$ID"
+	attempt rt exec "$ID"
+	refused 255 "command"
+	attempt rt exec -u nonsense "$ID" true
+	refused 255 nonsense
+	attempt rt exec --cap CAP_NONSENSE "$ID" true
+	refused 255 CAP_NONSENSE
+	attempt rt exec --cwd /not/there "$ID" true
+	refused 255 /not/there "No such file"
+	attempt rt exec --process /not/there "$ID"
+	refused 255 /not/there
+	echo '{"args": 1}' > "$BATS_TEST_TMPDIR/p"
+	attempt rt exec --process "$BATS_TEST_TMPDIR/p" "$ID"
+	refused 255 args
+	attempt rt exec -t -d "$ID" true
+	refused 255 console-socket
+	attempt rt exec "$ID" /etc/passwd
+	refused 126 /etc/passwd
+	[ "$(rt ps -f json "$ID" | jq length)" = 1 ]
+	end
+	nothing_left
+}
+
+@test "a_console_or_pid_file_that_cannot_be_is_named" {
+	spec '.process.terminal = true'
+	bad 1 "console socket" "$BATS_TEST_TMPDIR/none" -- rt create -b "$B" --console-socket "$BATS_TEST_TMPDIR/none" "$ID"
+	local long
+	long=$BATS_TEST_TMPDIR/$(printf 'x%.0s' {1..120})
+	bad 1 "console socket" -- rt create -b "$B" --console-socket "$long" "$ID"
+	spec '.process.terminal = false'
+	bad 1 "pid file" /not/there -- rt create -b "$B" --pid-file /not/there/pid "$ID"
+	bad 1 "pid file" /not/there -- rt run -b "$B" --pid-file /not/there/pid "$ID"
+}
+
+@test "errors_are_in_the_log_as_json_too" {
+	attempt rt --log "$BATS_TEST_TMPDIR/log" --log-format json create -b /not/there "$ID"
+	refused 1 /not/there
+	[ "$(wc -l < "$BATS_TEST_TMPDIR/log")" = 1 ]
+	jq -e '.level == "error" and (.msg | contains("/not/there")) and (.time | test("^20"))' "$BATS_TEST_TMPDIR/log"
+}
