@@ -313,7 +313,9 @@ static int transfer_failed(const struct http *h, struct err *e)
 				   h->result == CURLE_SSL_CACERT_BADFILE
 			   ? EPROTO
 			   : EIO;
-	return refuse(e, code, "%.200s: %s", h->at, why);
+	bool distrust = h->result == CURLE_PEER_FAILED_VERIFICATION;
+	return refuse(e, code, "%.200s: %s%s", h->at, why,
+		      distrust ? "; name its CA in SSL_CERT_FILE, or give --tls-verify=false" : "");
 }
 
 /* A redirect's target, for the next hop. 1: there is one. */

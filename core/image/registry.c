@@ -305,18 +305,19 @@ static int ping(struct registry *r, const char *base, struct err *e)
  * https fails. */
 static int reach(struct registry *r, struct err *e)
 {
-	struct err first = { 0 };
 	const char *host = r->ref.host;
 	bool local = host_is_loopback(host);
 	const char *plain = arena_printf(r->arena, "http://%s", host);
 	const char *safe = arena_printf(r->arena, "https://%s", host);
 	if (!plain || !safe)
 		return no_room(e);
-	int rc = ping(r, local ? plain : safe, &first);
-	if (rc < 0 && rc != -ECONNREFUSED && (local || r->http_options.insecure))
-		rc = ping(r, local ? safe : plain, e);
-	if (rc < 0 && first.code)
-		*e = first;
+	int rc = ping(r, local ? plain : safe, e);
+	if (rc < 0 && rc != -ECONNREFUSED && (local || r->http_options.insecure)) {
+		struct err second = { 0 };
+		rc = ping(r, local ? safe : plain, &second);
+		if (rc < 0 && local) /* it answers, so it is https that has something to say */
+			*e = second;
+	}
 	return rc < 0 ? within(e, "reach the registry %s", host) : 0;
 }
 

@@ -444,3 +444,70 @@ hostile() {
 	[[ "$output" == "coracle: the store /proc/coracle: "* ]]
 	[ "${#lines[@]}" = 1 ]
 }
+
+@test "an_https_registry_needs_a_certificate_that_is_trusted" {
+	local dir=$BATS_TEST_TMPDIR/tls
+	mkdir "$dir"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key" -out "$dir/cert" -days 1 \
+		-subj /CN=registry -addext "subjectAltName = IP:127.0.0.1" 2> /dev/null
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	registry_serve "$dir" "$BATS_FILE_TMPDIR/registry" \
+		"{addr: \"127.0.0.1:0\", tls: {certificate: $dir/cert, key: $dir/key}}"
+	run -1 pull "$SERVED/$NAME:v1"
+	[[ "$output" == "coracle: reach the registry $SERVED: https://$SERVED/v2/: "*ertificate* ]]
+	[ "${#lines[@]}" = 1 ]
+	SSL_CERT_FILE=$dir/cert run -0 pull -q "$SERVED/$NAME:v1"
+	run -0 pull -q --tls-verify=false "$SERVED/$NAME:v1"
+	kill "$SERVED_PID"
+}
+
+@test "the_layers_of_a_running_container_survive_rmi" {
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.tar" .
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	mkfifo "$BATS_TEST_TMPDIR/go" "$BATS_TEST_TMPDIR/ready"
+	"$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm -v "$BATS_TEST_TMPDIR:/sync" layout:v1 \
+		sh -c 'echo > /sync/ready; cat /sync/go; cat /etc/passwd' > "$L.out" 3>&- &
+	local container=$!
+	cat "$BATS_TEST_TMPDIR/ready"
+	run -0 "$CORACLE" rmi layout:v1
+	[ "$(layers)" = 1 ]
+	echo > "$BATS_TEST_TMPDIR/go"
+	wait "$container"
+	grep -q "^worker:" "$L.out"
+	run -0 pull -q "oci:$L:v1"
+	run -0 "$CORACLE" rmi layout:v1
+	assert_empty_store
+}
+
+@test "an_older_kernel_that_knows_layers_by_name_only_runs_images_too" {
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.1" .
+	tar_of "$L.2" <<< "f etc/.wh.group 644"
+	layer "$L" "$L.1"
+	layer "$L" "$L.2"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	# The second fsconfig is the first that gives a layer by its fd.
+	run -0 strace -qq -o /dev/null -e trace=fsconfig -e inject=fsconfig:error=EINVAL:when=2 \
+		"$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 ls /etc
+	[ "$output" = passwd ]
+}
+
+@test "a_pull_killed_anywhere_leaves_a_store_that_the_next_one_completes" {
+	local call
+	simple "$L" v1
+	for call in mkdirat:3 mkdirat:7 syncfs:1 renameat:1 renameat:2 renameat:3 fsync:1 fsync:2 fsync:3; do
+		rm -rf "$CORACLE_STORE"
+		run strace -qq -f -o /dev/null -e "trace=${call%:*}" \
+			-e "inject=${call%:*}:signal=KILL:when=${call#*:}" "$CORACLE" pull -q "oci:$L:v1"
+		[ "$status" = 137 ] || [ "$status" = 1 ] # 1: it was a layer's process that was killed
+		jq -e '.manifests | length <= 1' "$CORACLE_STORE/index.json" || [ ! -e "$CORACLE_STORE/index.json" ]
+		run -0 pull -q "oci:$L:v1"
+		[ "$(cat "$(tree_of layout:v1)/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+		[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	done
+}

@@ -77,27 +77,33 @@ simple() {
 	image_end "$1" "$2" > "$1.out"
 }
 
-# registry_start [YAML] - a registry of Debian's package on a port of its own: $REGISTRY, its files in $REGISTRY_DIR.
-registry_start() {
-	local line dir=$BATS_FILE_TMPDIR
-	REGISTRY_DIR=$dir/registry/docker/registry/v2
+# registry_serve DIR FILES HTTP - a registry of Debian's package; sets SERVED (HOST:PORT) and SERVED_PID. DIR gets its
+# configuration, FILES are its images, HTTP is that part of its configuration, with port 0.
+registry_serve() {
+	local line
+	SERVED=
 	printf '%s\n' 'version: 0.1' 'log: {level: info, formatter: text}' \
-		"storage: {filesystem: {rootdirectory: $dir/registry}}" \
-		'http: {addr: "127.0.0.1:0"}' "${1:-}" > "$dir/registry.yml"
-	mkfifo "$dir/registry.log"
-	docker-registry serve "$dir/registry.yml" > "$dir/registry.log" 2>&1 3>&- &
-	REGISTRY_PID=$!
-	exec 9< "$dir/registry.log"
+		"storage: {filesystem: {rootdirectory: $2}}" "http: $3" > "$1/registry.yml"
+	mkfifo "$1/registry.log"
+	docker-registry serve "$1/registry.yml" > "$1/registry.log" 2>&1 3>&- &
+	SERVED_PID=$!
+	exec 9< "$1/registry.log"
 	while read -r line <&9; do
 		if [[ $line =~ listening\ on\ (127\.0\.0\.1:[0-9]+) ]]; then
-			REGISTRY=${BASH_REMATCH[1]}
+			SERVED=${BASH_REMATCH[1]}
 			break
 		fi
 	done
 	cat <&9 > /dev/null 3>&- & # ends with the registry
 	exec 9<&-
-	export REGISTRY REGISTRY_PID REGISTRY_DIR
-	[ -n "${REGISTRY:-}" ]
+	[ -n "$SERVED" ]
+}
+
+# registry_start - one for all tests of a file: $REGISTRY, its files in $REGISTRY_DIR.
+registry_start() {
+	registry_serve "$BATS_FILE_TMPDIR" "$BATS_FILE_TMPDIR/registry" '{addr: "127.0.0.1:0"}'
+	export REGISTRY=$SERVED REGISTRY_PID=$SERVED_PID
+	export REGISTRY_DIR=$BATS_FILE_TMPDIR/registry/docker/registry/v2
 }
 
 registry_stop() {
