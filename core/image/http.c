@@ -305,6 +305,7 @@ static bool temporary(const struct http *h)
 static int transfer_failed(const struct http *h, struct err *e)
 {
 	const char *why = h->why[0] ? h->why : curl_easy_strerror(h->result);
+	int line = (int)strcspn(why, "\r\n"); /* mbedTLS ends its words with one */
 	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH
 		   : h->result == CURLE_COULDNT_CONNECT	   ? ECONNREFUSED
 		   : h->result == CURLE_OPERATION_TIMEDOUT ? ETIMEDOUT
@@ -314,7 +315,7 @@ static int transfer_failed(const struct http *h, struct err *e)
 			   ? EPROTO
 			   : EIO;
 	bool distrust = h->result == CURLE_PEER_FAILED_VERIFICATION;
-	return refuse(e, code, "%.200s: %s%s", h->at, why,
+	return refuse(e, code, "%.200s: %.*s%s", h->at, line, why,
 		      distrust ? "; name its CA in SSL_CERT_FILE, or give --tls-verify=false" : "");
 }
 
