@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 static void tell(const struct cleanup_report *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -139,9 +140,11 @@ int container_delete(struct container *c, bool force, struct err *e)
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
 	int rc = container_reload(c, e);
-	if (rc == -ENOENT) { /* gone while we waited for the lock, or never finished */
+	struct stat st;
+	if (rc == -ENOENT && fstat(c->dir, &st) == 0 && st.st_nlink == 0)
+		return 0;  /* gone while we waited; who has the id now is somebody else */
+	if (rc == -ENOENT) /* never finished */
 		return container_undo(c, NULL, false, e);
-	}
 	if (rc == 0 && !force)
 		rc = lifecycle_check(container_status(c), EV_DELETE, c->id, e);
 	if (rc < 0)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "image/store.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 int data_mark(int dir, const char *root, const char *id, struct err *e)
@@ -28,11 +29,32 @@ int data_remove(const char *path, const char *id, struct err *e)
 	return rc;
 }
 
+/* Ends it, if it has not ended and can be. */
+static void end(struct container *c)
+{
+	if (container_status(c) == STATUS_STOPPED)
+		return;
+	if (container_kill(c, SIGKILL, false, NULL) == 0 && c->pidfd >= 0)
+		proc_wait_end(c->pidfd, -1);
+}
+
+/* What it wrote goes first: as long as the state is there the id is taken, and nobody's data but
+ * its own is meant. */
 int discard(struct container *c, bool force, struct err *e)
 {
 	const char *store = pairs_get(&c->state.annotations, NOTE_STORE);
-	int rc = container_delete(c, force, e);
-	return rc < 0 || !store ? rc : data_remove(store, c->id, e);
+	struct stat st;
+	int rc = 0;
+	if (force)
+		end(c);
+	bool ended = container_status(c) == STATUS_STOPPED;
+	if (fstat(c->dir, &st) == 0 && st.st_nlink == 0)
+		return 0; /* somebody was faster */
+	if (store && ended)
+		rc = data_remove(store, c->id, e);
+	if (rc == 0)
+		rc = container_delete(c, force, e);
+	return rc == 0 && store && !ended ? data_remove(store, c->id, e) : rc;
 }
 
 int discard_all(const char *root, const struct strs *ids, bool force,

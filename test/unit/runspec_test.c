@@ -1,0 +1,242 @@
+/* runspec_test.c - the options of run, as the runtime spec has them. */
+#include "tap.h"
+
+#include "image/profile.h"
+#include "monitor/runspec.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct arena *a;
+static struct err e;
+
+/* A default spec with the options applied; NULL when they are refused. */
+static struct spec *applied(const struct run_options *o)
+{
+	struct spec *s;
+	e = (struct err){ 0 };
+	arena_free(a);
+	a = arena_new(8 << 20);
+	ok(spec_default(&(struct spec_default_options){ 0 }, a, &s, &e) == 0);
+	return runspec_apply(s, o, "c1", a, &e) == 0 ? s : NULL;
+}
+
+#define STRS(...)                                                                \
+	{                                                                        \
+		(const char *[]){ __VA_ARGS__ },                                 \
+			sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *) \
+	}
+
+static const struct spec_mount *mount_on(const struct spec *s, const char *destination)
+{
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (!strcmp(s->mounts.v[i].destination, destination))
+			return &s->mounts.v[i];
+	return NULL;
+}
+
+static void limits_go_into_resources(void)
+{
+	struct run_options o = { .memory = 1 << 20, .pids_limit = 7, .cpus = "1.5" };
+	struct spec *s = applied(&o);
+	ok(s != NULL);
+	is_int(s->linux_->resources->memory->limit.v, 1 << 20);
+	is_int(s->linux_->resources->pids_limit.v, 7);
+	is_int(s->linux_->resources->cpu->quota.v, 150000);
+	is_int(s->linux_->resources->cpu->period.v, 100000);
+}
+
+static void no_limit_sets_none(void)
+{
+	struct run_options o = { 0 };
+	struct spec *s = applied(&o);
+	ok(!s->linux_->resources->memory && !s->linux_->resources->cpu);
+	ok(!s->linux_->resources->pids_limit.set);
+}
+
+static void cpus_are_numbers_above_zero(void)
+{
+	is_int(runspec_quota("0.5"), 50000);
+	is_int(runspec_quota("16"), 1600000);
+	is_int(runspec_quota("0"), -EINVAL);
+	is_int(runspec_quota("-1"), -EINVAL);
+	is_int(runspec_quota("nan"), -EINVAL);
+	is_int(runspec_quota("1x"), -EINVAL);
+	is_int(runspec_quota(""), -EINVAL);
+}
+
+static void capabilities_are_dropped_before_they_are_added(void)
+{
+	struct run_options o = { .cap_drop = STRS("all"),
+				 .cap_add = STRS("net_raw", "CAP_NET_RAW") };
+	struct spec *s = applied(&o);
+	is_int(s->process->capabilities->bounding.n, 1);
+	is_str(s->process->capabilities->bounding.v[0], "CAP_NET_RAW");
+	is_int(s->process->capabilities->ambient.n, 0);
+	struct run_options bad = { .cap_drop = STRS("nonsense") };
+	ok(applied(&bad) == NULL);
+	has_str(e.msg, "nonsense");
+}
+
+static void all_capabilities_are_all_of_them_once(void)
+{
+	struct run_options o = { .cap_add = STRS("ALL", "kill") };
+	struct spec *s = applied(&o);
+	is_int(s->process->capabilities->bounding.n, 41);
+}
+
+static void a_privileged_container_is_masked_and_filtered_nowhere(void)
+{
+	struct run_options o = { .privileged = true };
+	struct spec *s = applied(&o);
+	is_int(s->process->capabilities->effective.n, 41);
+	ok(!s->linux_->seccomp);
+	is_int(s->linux_->masked_paths.n, 0);
+	is_int(s->linux_->readonly_paths.n, 0);
+	ok(s->linux_->resources->devices.n == 1 && s->linux_->resources->devices.v[0].allow);
+	ok(!strs_has(&mount_on(s, "/sys")->options, "ro"));
+}
+
+static bool denies(const struct spec_seccomp *s, const char *name)
+{
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		if (!s->syscalls.v[i].args.n && strs_has(&s->syscalls.v[i].names, name))
+			return true;
+	return false;
+}
+
+static void a_capability_takes_its_calls_off_the_filter(void)
+{
+	struct run_options o = { 0 }, admin = { .cap_add = STRS("SYS_ADMIN") };
+	struct spec *s = applied(&o);
+	ok(denies(s->linux_->seccomp, "mount") && denies(s->linux_->seccomp, "clone3") &&
+	   denies(s->linux_->seccomp, "keyctl"));
+	ok(!denies(s->linux_->seccomp, "read"));
+	s = applied(&admin);
+	ok(!denies(s->linux_->seccomp, "mount") && !denies(s->linux_->seccomp, "clone3") &&
+	   denies(s->linux_->seccomp, "keyctl"));
+}
+
+static void security_options_are_known_or_refused(void)
+{
+	struct run_options o = { .security = STRS("no-new-privileges", "seccomp=unconfined") };
+	struct spec *s = applied(&o);
+	ok(s->process->no_new_privileges && !s->linux_->seccomp);
+	struct run_options bad = { .security = STRS("whatever") };
+	ok(applied(&bad) == NULL);
+	has_str(e.msg, "whatever");
+}
+
+static void a_volume_has_source_target_and_options(void)
+{
+	struct spec_mount m;
+	a = a ? a : arena_new(1 << 20);
+	is_int(runspec_volume("/a:/b", a, &m, &e), 0);
+	is_str(m.source, "/a");
+	is_str(m.destination, "/b");
+	is_str(m.type, "bind");
+	ok(strs_has(&m.options, "rbind") && !strs_has(&m.options, "ro"));
+	is_int(runspec_volume("/a:/b:ro,noexec,rslave", a, &m, &e), 0);
+	ok(strs_has(&m.options, "ro") && strs_has(&m.options, "rro") &&
+	   strs_has(&m.options, "noexec") && strs_has(&m.options, "rslave"));
+	static const char *const bad[] = { "/a", "a:/b", "/a:b", "/a:/b:what", "/a:/b:ro:x", "" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		is_int(runspec_volume(bad[i], a, &m, &e), -EINVAL);
+}
+
+static void a_mount_is_bind_or_tmpfs(void)
+{
+	struct spec_mount m;
+	a = a ? a : arena_new(1 << 20);
+	is_int(runspec_mount("type=bind,src=/a,dst=/b,readonly", a, &m, &e), 0);
+	is_str(m.source, "/a");
+	ok(strs_has(&m.options, "rro"));
+	is_int(runspec_mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", a, &m, &e), 0);
+	is_str(m.type, "tmpfs");
+	ok(strs_has(&m.options, "size=1m") && strs_has(&m.options, "mode=700") &&
+	   !strs_has(&m.options, "rbind"));
+	static const char *const bad[] = { "type=bind,src=/a",	   "type=bind,dst=/b",
+					   "type=volume,dst=/b",   "type=bind,src=a,dst=/b",
+					   "dst=/b,src=/a,what=1", "" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		is_int(runspec_mount(bad[i], a, &m, &e), -EINVAL);
+}
+
+static void a_tmpfs_takes_options(void)
+{
+	struct run_options o = { .tmpfs = STRS("/run", "/t:size=1m,noexec") };
+	struct spec *s = applied(&o);
+	ok(s != NULL);
+	ok(mount_on(s, "/run") && mount_on(s, "/t"));
+	ok(strs_has(&mount_on(s, "/t")->options, "size=1m") &&
+	   strs_has(&mount_on(s, "/t")->options, "noexec"));
+}
+
+static void what_is_not_on_the_host_is_refused_by_name(void)
+{
+	struct run_options o = { .volumes = STRS("/no/such/dir:/x") };
+	ok(applied(&o) == NULL);
+	has_str(e.msg, "/no/such/dir");
+}
+
+static void the_network_is_none_or_the_hosts(void)
+{
+	struct run_options none = { 0 }, host = { .network = "host" }, bad = { .network = "x" };
+	ok(spec_namespace(applied(&none), "network") != NULL);
+	ok(spec_namespace(applied(&host), "network") == NULL);
+	ok(applied(&bad) == NULL);
+}
+
+static void a_cgroup_has_a_namespace_and_maybe_a_parent(void)
+{
+	struct run_options none = { 0 }, path = { .cgroup_parent = "/p" },
+			   slice = { .cgroup_parent = "s.slice" }, bad = { .cgroup_parent = "p" };
+	struct spec *s = applied(&none);
+	ok(spec_namespace(s, "cgroup") != NULL);
+	is_str(s->linux_->cgroups_path, NULL);
+	is_str(applied(&path)->linux_->cgroups_path, "/p/c1");
+	is_str(applied(&slice)->linux_->cgroups_path, "s.slice:coracle:c1");
+	ok(applied(&bad) == NULL);
+}
+
+static void env_files_come_first_and_comments_do_not(void)
+{
+	char name[] = "/tmp/runspec_test.XXXXXX";
+	static const char text[] = "# no\nA=1\n\n  B=two words\r\nC";
+	int fd = mkstemp(name);
+	ok(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	struct run_options o = { .env_files = STRS(name), .env = STRS("A=9") };
+	struct strs out;
+	a = a ? a : arena_new(1 << 20);
+	is_int(runspec_env(&o, a, &out, &e), 0);
+	is_int(out.n, 4);
+	is_str(out.v[0], "A=1");
+	is_str(out.v[1], "B=two words");
+	is_str(out.v[2], "C");
+	is_str(out.v[3], "A=9");
+	unlink(name);
+	is_int(runspec_env(&o, a, &out, &e), -ENOENT);
+}
+
+int main(void)
+{
+	test(limits_go_into_resources);
+	test(no_limit_sets_none);
+	test(cpus_are_numbers_above_zero);
+	test(capabilities_are_dropped_before_they_are_added);
+	test(all_capabilities_are_all_of_them_once);
+	test(a_privileged_container_is_masked_and_filtered_nowhere);
+	test(a_capability_takes_its_calls_off_the_filter);
+	test(security_options_are_known_or_refused);
+	test(a_volume_has_source_target_and_options);
+	test(a_mount_is_bind_or_tmpfs);
+	test(a_tmpfs_takes_options);
+	test(what_is_not_on_the_host_is_refused_by_name);
+	test(the_network_is_none_or_the_hosts);
+	test(a_cgroup_has_a_namespace_and_maybe_a_parent);
+	test(env_files_come_first_and_comments_do_not);
+	arena_free(a);
+	return done_testing();
+}
