@@ -89,7 +89,7 @@ core := $(patsubst %.c,$(out)/obj/%.o,$(wildcard core/*/*.c))
 applets := $(patsubst %.c,$(out)/obj/%.o,$(wildcard applets/*.c))
 units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) \
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
-tools := $(patsubst test/system/%.c,$(out)/system/%,$(wildcard test/system/*.c))
+tools := $(patsubst test/%.c,$(out)/%,$(wildcard test/system/*.c test/bench/*.c))
 
 .PHONY: all deps test-deps run unit test test-guest bench lint fuzz install dist clean
 .DELETE_ON_ERROR:
@@ -130,8 +130,8 @@ $(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(out)/libcoracle.a 
 	$(Q)$(compile) $(CPPFLAGS) -Itest/unit -DCORPUS='"test/fuzz/corpus/$*"' $(warnings) $(CFLAGS) \
 		$(LDFLAGS) -o $@ $< test/fuzz/replay.c $(out)/libcoracle.a $(libraries)
 
-# Small programs that system tests need beside the shell.
-$(out)/system/%: test/system/%.c Makefile
+# Small programs that system tests and the bench need beside the shell.
+$(tools): $(out)/%: test/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $<
@@ -182,7 +182,7 @@ $(out)/fuzz/libcoracle.a: $(fuzz_core)
 
 # --- lint --------------------------------------------------------------------------------------
 
-sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c test/system/*.c)
+sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c test/system/*.c test/bench/*.c)
 headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h)
 tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w -isystem /usr/lib/llvm-19/lib/clang/19/include
 
