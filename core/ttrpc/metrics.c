@@ -33,8 +33,10 @@ struct line {
 
 static void fill(void *m, const struct line *lines, const struct counters *c)
 {
-	for (; lines->key; lines++)
-		*(uint64_t *)(void *)((char *)m + lines->offset) = counters_get(c, lines->key);
+	for (; lines->key; lines++) {
+		uint64_t value = counters_get(c, lines->key);
+		memcpy((char *)m + lines->offset, &value, sizeof(value));
+	}
 }
 
 #define L1(key_, member_) { key_, offsetof(V1(MemoryStat), member_) }
