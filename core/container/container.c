@@ -32,16 +32,19 @@ int container_id_check(const char *id, struct err *e)
 
 struct container *container_new(const char *root, const char *id, struct err *e)
 {
-	struct arena *a = arena_new(RECORD_MEMORY);
-	struct container *c = a ? arena_alloc(a, sizeof(*c)) : NULL;
-	if (!c) {
-		arena_free(a);
+	size_t root_size = strlen(root) + 1, id_size = strlen(id) + 1;
+	struct container *c = calloc(1, sizeof(*c) + root_size + id_size);
+	struct arena *a = c ? arena_new(RECORD_MEMORY) : NULL;
+	if (!a) {
+		free(c);
 		fail(e, ENOMEM, "container %s", id);
 		return NULL;
 	}
-	*c = (struct container){ .arena = a, .dir = -1, .pidfd = -1 };
-	c->root = arena_str(a, root);
-	c->id = arena_str(a, id);
+	char *text = (char *)(c + 1);
+	c->arena = a;
+	c->root = memcpy(text, root, root_size);
+	c->id = memcpy(text + root_size, id, id_size);
+	c->dir = c->pidfd = -1;
 	return c;
 }
 
@@ -52,6 +55,7 @@ void container_close(struct container *c)
 	put_fd(&c->dir, -1);
 	put_fd(&c->pidfd, -1);
 	arena_free(c->arena);
+	free(c);
 }
 
 int container_lock(struct container *c, int flags, struct err *e)
@@ -73,10 +77,16 @@ int container_lock(struct container *c, int flags, struct err *e)
 int container_reload(struct container *c, struct err *e)
 {
 	struct state s;
-	int rc = state_read(c->dir, c->arena, &s, e);
-	if (rc < 0)
+	/* In the place of the one before: who keeps a container open for long reads it often. */
+	struct arena *a = arena_new(RECORD_MEMORY);
+	int rc = a ? state_read(c->dir, a, &s, e) : fail(e, ENOMEM, "read the record");
+	if (rc < 0) {
+		arena_free(a);
 		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
 				     : within(e, "container %s", c->id);
+	}
+	arena_free(c->arena);
+	c->arena = a;
 	c->state = s;
 	if (c->pidfd < 0 && s.pid > 0) {
 		int fd = proc_open(s.pid, s.start_time);
@@ -160,7 +170,7 @@ int container_cgroup(struct container *c, struct cgroup *out, struct err *e)
 int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e)
 {
 	struct cgroup cg;
-	int rc = container_cgroup(c, &cg, e);
+	int rc = cgroup_open(&c->state.cgroups, a, &cg, e);
 	if (rc < 0)
 		return rc;
 	rc = cgroup_pids(&cg, a, out, e);

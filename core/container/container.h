@@ -57,7 +57,8 @@ int container_create(const struct create_request *r, struct container **out, str
 /* Opens an existing one. -ENOENT: "container ID does not exist". */
 int container_open(const char *root, const char *id, struct container **out, struct err *e);
 
-/* Reads the record again, after somebody else may have changed it. */
+/* Reads the record again, after somebody else may have changed it; what of the earlier one was
+ * pointed at is gone. All verbs that change something begin with it. */
 int container_reload(struct container *c, struct err *e);
 
 /* Frees; changes nothing. Accepts NULL. */

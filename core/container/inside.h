@@ -9,7 +9,7 @@
 #define START_SOCKET "start"	   /* init listens on it until it is started */
 #define SPEC_COPY    "config.json" /* the spec as it was at create */
 
-/* An empty container in an arena of its own; NULL with e said. */
+/* An empty container, with an arena for its record; NULL with e said. */
 struct container *container_new(const char *root, const char *id, struct err *e);
 
 /* Its state directory; -ENOENT: "container ID does not exist". */

@@ -42,19 +42,24 @@ static void end(struct container *c)
  * its own is meant. */
 int discard(struct container *c, bool force, struct err *e)
 {
-	const char *store = pairs_get(&c->state.annotations, NOTE_STORE);
+	const char *note = pairs_get(&c->state.annotations, NOTE_STORE);
+	auto_buf store = { 0 }; /* a copy: the record is read again meanwhile */
 	struct stat st;
 	int rc = 0;
+	if (note)
+		buf_str(&store, note);
+	if (store.failed)
+		return fail(e, ENOMEM, "remove container %s", c->id);
 	if (force)
 		end(c);
 	bool ended = container_status(c) == STATUS_STOPPED;
 	if (fstat(c->dir, &st) == 0 && st.st_nlink == 0)
 		return 0; /* somebody was faster */
-	if (store && ended)
-		rc = data_remove(store, c->id, e);
+	if (note && ended)
+		rc = data_remove(store.p, c->id, e);
 	if (rc == 0)
 		rc = container_delete(c, force, e);
-	return rc == 0 && store && !ended ? data_remove(store, c->id, e) : rc;
+	return rc == 0 && note && !ended ? data_remove(store.p, c->id, e) : rc;
 }
 
 int discard_all(const char *root, const struct strs *ids, bool force,
