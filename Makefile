@@ -120,7 +120,7 @@ export CORACLE := $(CURDIR)/$(out)/coracle
 $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(compile) $(CPPFLAGS) -Itest/unit $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $< \
+	$(Q)$(compile) $(CPPFLAGS) -Itest/unit $(warnings) $(CFLAGS) -MF $@.d $(LDFLAGS) -o $@ $< \
 		$(out)/libcoracle.a $(libraries)
 
 # A fuzzer's corpus, replayed.
@@ -128,17 +128,17 @@ $(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(out)/libcoracle.a 
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) $(CPPFLAGS) -Itest/unit -DCORPUS='"test/fuzz/corpus/$*"' $(warnings) $(CFLAGS) \
-		$(LDFLAGS) -o $@ $< test/fuzz/replay.c $(out)/libcoracle.a $(libraries)
+		-MF $@.d $(LDFLAGS) -o $@ $< test/fuzz/replay.c $(out)/libcoracle.a $(libraries)
 
 # Small programs that system tests and the bench need beside the shell.
 $(tools): $(out)/%: test/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(compile) $(warnings) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(Q)$(compile) $(warnings) $(CFLAGS) -MF $@.d $(LDFLAGS) -o $@ $<
 
 unit: $(units)
 	@third_party/deps unit
-	prove --exec '' $(units)
+	$(Q)prove --exec '' $(units)
 
 test: test-deps all $(units) $(tools)
 	test/run $(out)
@@ -196,10 +196,10 @@ lint-deps:
 # Comments are reflowed here and only measured by lint: what fits is left as it was written.
 format: lint-deps
 	@sed 's/^ReflowComments: .*/ReflowComments: true/' .clang-format > $(out)/clang-format
-	clang-format-19 -i --style=file:$(out)/clang-format $(sources) $(headers)
+	$(Q)clang-format-19 -i --style=file:$(out)/clang-format $(sources) $(headers)
 
 lint-format: lint-deps
-	clang-format-19 --dry-run -Werror $(sources) $(headers)
+	$(Q)clang-format-19 --dry-run -Werror $(sources) $(headers)
 
 # A file that was clean stays so until it, a header or the configuration changes.
 lint-tidy: lint-deps $(patsubst %.c,$(out)/tidy/%,$(wildcard core/*/*.c applets/*.c))
@@ -211,20 +211,20 @@ $(out)/tidy/%: %.c $(headers) .clang-tidy test/lint/analyzer.h $(pb_headers) | l
 	@touch $@
 
 lint-cppcheck: lint-deps
-	cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr \
+	$(Q)cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
 		--suppressions-list=test/lint/cppcheck -D_GNU_SOURCE -D__linux__ -D__x86_64__ -Icore core applets
 
 lint-shell: lint-deps
-	shellcheck $$(find . -path ./build -prune -o -path ./.git -prune -o -type f -print | while read -r f; do \
+	$(Q)shellcheck $$(find . -path ./build -prune -o -path ./.git -prune -o -type f -print | while read -r f; do \
 		case $$f in *.sh|*.bats|*.bash) echo "$$f";; \
 		*) head -n 1 "$$f" | grep -qaE '^#!.*[/ ](ba|da)?sh' && echo "$$f";; esac; done)
 
 lint-layers:
-	test/lint/layers
+	$(Q)test/lint/layers
 
 lint-size:
-	test/lint/size $(sources) $(headers)
+	$(Q)test/lint/size $(sources) $(headers)
 
 # --- everything else ---------------------------------------------------------------------------
 
@@ -258,4 +258,4 @@ dist:
 clean:
 	rm -rf build
 
--include $(core:.o=.d) $(applets:.o=.d) $(units:=.d) $(pb_objects:.o=.d)
+-include $(core:.o=.d) $(applets:.o=.d) $(units:=.d) $(pb_objects:.o=.d) $(fuzz_core:.o=.d)
