@@ -57,10 +57,10 @@ budget() {
 }
 
 bundle() {
-	make_rootfs "$T/rootfs"
+	make_rootfs "$T/root"
 	mkdir "$B"
 	runc spec -b "$B"
-	jq --arg r "$T/rootfs" --argjson a "$1" '.process.terminal = false | .root.path = $r | .process.args = $a' \
+	jq --arg r "$T/root" --argjson a "$1" '.process.terminal = false | .root.path = $r | .process.args = $a' \
 		"$B/config.json" > "$B/new"
 	mv "$B/new" "$B/config.json"
 }
@@ -176,7 +176,7 @@ pull_part() {
 	echo
 	echo "| | coracle pull | beside |"
 	echo "|---|---|---|"
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2048,SC2086
 	set -- ${lines[*]}
 	row time "$1" "skopeo + umoci" "$4"
 	echo "| greatest RSS | $3 KiB | $6 KiB |"
