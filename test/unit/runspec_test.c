@@ -22,11 +22,8 @@ static struct spec *applied(const struct run_options *o)
 	return runspec_apply(s, o, "c1", a, &e) == 0 ? s : NULL;
 }
 
-#define STRS(...)                                                                \
-	{                                                                        \
-		(const char *[]){ __VA_ARGS__ },                                 \
-			sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *) \
-	}
+#define WORDS(...) ((const char *[]){ __VA_ARGS__ })
+#define STRS(...)  { WORDS(__VA_ARGS__), sizeof(WORDS(__VA_ARGS__)) / sizeof(char *) }
 
 static const struct spec_mount *mount_on(const struct spec *s, const char *destination)
 {
