@@ -60,6 +60,9 @@ static int check_process(const struct spec_process *p, const char *at, struct er
 		return refuse(e, EINVAL, "%scwd: missing", at);
 	if (*p->cwd != '/')
 		return refuse(e, EINVAL, "%scwd: '%.200s' is not an absolute path", at, p->cwd);
+	/* To the kernel, the last number is no id: one would stay who one is, which is root. */
+	if (p->user.uid == UINT32_MAX || p->user.gid == UINT32_MAX)
+		return refuse(e, EINVAL, "%suser: %u is no id", at, UINT32_MAX);
 	for (size_t i = 0; i < p->rlimits.n; i++) {
 		const struct spec_rlimit *r = &p->rlimits.v[i];
 		if (r->soft > r->hard)

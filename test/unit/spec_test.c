@@ -91,6 +91,10 @@ static void ids_beyond_the_last_are_refused(void)
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'user'}],"
 		       "'gidMappings':[{'containerID':0,'hostID':1,'size':0}]}}"),
 	       "linux.gidMappings[0].size: must not be 0");
+	is_str(refusal("{'process':{'args':['x'],'cwd':'/','user':{'uid':4294967295}}," ROOT "}"),
+	       "process.user: 4294967295 is no id");
+	is_str(refusal("{'process':{'args':['x'],'cwd':'/','user':{'gid':4294967295}}," ROOT "}"),
+	       "process.user: 4294967295 is no id");
 }
 
 static void a_sysctl_of_the_whole_machine_is_refused(void)
