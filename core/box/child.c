@@ -19,9 +19,6 @@
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ull
 #endif
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND 0x100000000ull
-#endif
 
 int self_tell(struct self *s, int kind, int fd)
 {
@@ -41,10 +38,13 @@ static int await_go(int sync)
 	return m.kind == CHILD_GO ? 0 : -EPROTO;
 }
 
+/* Our ids are mapped: from now on nobody in a container may look into us, whoever we are. */
 static int apply_go(struct self *s, const struct op *o)
 {
 	(void)o;
-	return await_go(s->sync);
+	int rc = await_go(s->sync);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return rc;
 }
 
 static int apply_parent_hooks(struct self *s, const struct op *o)

@@ -30,7 +30,7 @@ uint64_t ns_flag(const char *type)
 	return 0;
 }
 
-uint64_t ns_different(pid_t pid)
+int ns_different(pid_t pid, uint64_t *out)
 {
 	uint64_t flags = 0;
 	for (size_t i = 0; i < KINDS; i++) {
@@ -38,11 +38,15 @@ uint64_t ns_different(pid_t pid)
 		struct stat a, b;
 		snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)pid, kinds[i].file);
 		snprintf(ours, sizeof(ours), "/proc/self/ns/%s", kinds[i].file);
-		if (stat(theirs, &a) == 0 && stat(ours, &b) == 0 &&
-		    (a.st_ino != b.st_ino || a.st_dev != b.st_dev))
+		if (stat(ours, &b) < 0) /* this kernel has no such kind */
+			continue;
+		if (stat(theirs, &a) < 0)
+			return -errno;
+		if (a.st_ino != b.st_ino || a.st_dev != b.st_dev)
 			flags |= kinds[i].flag;
 	}
-	return flags;
+	*out = flags;
+	return 0;
 }
 
 static int write_map(int proc, const char *name, const struct spec_id_mappings *m, struct err *e)

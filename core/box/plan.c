@@ -251,6 +251,13 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	return rc;
 }
 
+/* With the container's own keyring, not the caller's; id NULL: with the caller's. */
+static int plan_session(struct plan *p, const char *id, struct err *e)
+{
+	char *key = id ? arena_printf(p->arena, "_ses.%s", id) : NULL;
+	return id && !key ? fail(e, E2BIG, "session") : add(p, OP_SESSION, "start a session", key, e);
+}
+
 static int plan_begin(struct plan *p, struct arena *a, struct err *e)
 {
 	*p = (struct plan){ .arena = a, .pid_ns = -1 };
@@ -274,9 +281,8 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = add(p, OP_PLACE, "open", c->mount_point, e);
 	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
 		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
-	char *key = c->no_new_keyring ? NULL : arena_printf(a, "_ses.%s", c->id);
 	if (rc == 0)
-		rc = add(p, OP_SESSION, "start a session", key, e);
+		rc = plan_session(p, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0 && (p->clone_flags & CLONE_NEWNET))
@@ -315,26 +321,25 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 	return rc;
 }
 
-int plan_exec(const struct spec_process *process, const struct spec *s, int init_pidfd,
-	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e)
+int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e)
 {
 	struct plan plan, *p = &plan;
 	int rc = plan_begin(p, a, e);
 	if (rc == 0)
-		rc = add_flags(p, OP_JOIN, "join the container's namespaces", namespaces, e);
+		rc = add_flags(p, OP_JOIN, "join the container's namespaces", j->namespaces, e);
 	if (rc < 0)
 		return rc;
-	p->v[p->n - 1].fd = init_pidfd;
-	if (namespaces & CLONE_NEWUSER)
+	p->v[p->n - 1].fd = j->init_pidfd;
+	if (j->namespaces & CLONE_NEWUSER)
 		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
 	if (rc == 0)
-		rc = add(p, OP_SESSION, "start a session", NULL, e);
+		rc = plan_session(p, j->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0)
-		rc = plan_console(p, process, e);
+		rc = plan_console(p, j->process, e);
 	if (rc == 0)
-		rc = plan_become(p, process, s, NULL, e);
+		rc = plan_become(p, j->process, j->spec, NULL, e);
 	if (rc < 0)
 		return rc;
 	*out = plan;

@@ -96,7 +96,6 @@ struct op_ids {
 	gid_t gid;
 	const gid_t *groups;
 	size_t ngroups;
-	bool keep_groups; /* setgroups is not allowed in this user namespace */
 };
 
 struct op_seccomp {
@@ -169,10 +168,17 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
  * else. */
 int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e);
 
-/* The plan of one more process in the namespaces of the process that init_pidfd holds; namespaces:
- * CLONE_NEW* to join. */
-int plan_exec(const struct spec_process *p, const struct spec *s, int init_pidfd,
-	      uint64_t namespaces, struct arena *a, struct plan *out, struct err *e);
+/* One more process in a container. */
+struct plan_joining {
+	const struct spec_process *process;
+	const struct spec *spec; /* of the container */
+	const char *id;
+	int init_pidfd;	     /* holds the process whose namespaces are joined */
+	uint64_t namespaces; /* CLONE_NEW* to join */
+};
+
+/* Its plan. */
+int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e);
 
 /* Opens what the operations need from the host (bind sources, namespaces), and closes it. */
 int plan_open(struct plan *p, int bundle_dir, struct err *e);

@@ -67,8 +67,7 @@ static int plan_user(struct plan *p, const struct spec_process *s, struct err *e
 		return fail(e, E2BIG, "process.user");
 	for (size_t i = 0; i < s->user.additional_gids.n; i++)
 		groups[i] = s->user.additional_gids.v[i];
-	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n,
-				  false };
+	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n };
 	return 0;
 }
 
@@ -238,6 +237,22 @@ static const char *const *copied(struct arena *a, const struct strs *l)
 	return v;
 }
 
+/* The last of several values of a name counts; a program would take the first that it finds. */
+static const char *const *environment(struct arena *a, const struct strs *l)
+{
+	const char **v = arena_array(a, l->n + 1, sizeof(*v));
+	size_t n = 0;
+	for (size_t i = 0; v && i < l->n; i++) {
+		size_t name = strcspn(l->v[i], "="), later = i + 1;
+		while (later < l->n && (strncmp(l->v[later], l->v[i], name) != 0 ||
+					l->v[later][name] != '='))
+			later++;
+		if (later == l->n)
+			v[n++] = l->v[i];
+	}
+	return v;
+}
+
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out, struct err *e)
 {
 	const char *name = s->args.v[0], *path = env_find(&s->env, "PATH");
@@ -248,6 +263,6 @@ int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *o
 	*out = (struct op_exec){ .name = name,
 				 .paths = where,
 				 .argv = copied(p->arena, &s->args),
-				 .envp = copied(p->arena, &s->env) };
+				 .envp = environment(p->arena, &s->env) };
 	return where && out->argv && out->envp ? 0 : fail(e, E2BIG, "process.args");
 }

@@ -268,30 +268,13 @@ static int launch(struct making *m, struct err *e)
 	return 0;
 }
 
-static int set_oom_score(struct making *m, struct err *e)
-{
-	const struct opt_i64 *adj = &m->spec->process->oom_score_adj;
-	char path[48], text[16];
-	if (!adj->set)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)m->child.pid);
-	snprintf(text, sizeof(text), "%lld", (long long)adj->v);
-	int rc = file_put(AT_FDCWD, path, text);
-	if (rc == -EACCES || rc == -EPERM)
-		return refuse(e, EPERM,
-			      "process.oomScoreAdj: %s is below what this machine allows here; "
-			      "lowering it needs CAP_SYS_RESOURCE",
-			      text);
-	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
-}
-
 static int release(struct making *m, struct err *e)
 {
 	int rc = 0;
 	if (m->plan.maps)
 		rc = ns_map_ids(m->child.pid, m->plan.maps, e);
 	if (rc == 0)
-		rc = set_oom_score(m, e);
+		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
 	return rc == 0 ? child_go(&m->child, e) : rc;
 }
 

@@ -18,30 +18,69 @@ struct joining {
 	struct container *c;
 	const struct exec_request *r;
 	struct arena *a;
+	const struct spec_process *process; /* complete */
 	struct plan plan;
 	struct cgroup cgroup;
 	struct child child;
 	int console;
 };
 
+/* What is in /proc under init's number is init's only if init lives still afterwards. */
+static int look_at_init(struct joining *j, uint64_t *namespaces, int *root, struct err *e)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
+	*root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int rc = *root < 0 ? -errno : ns_different(j->c->state.pid, namespaces);
+	if (proc_ended(j->c->pidfd))
+		return lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
+	return rc < 0 ? fail(e, rc, "look at the init of container %s", j->c->id) : 0;
+}
+
+/* What a process does not say for itself is as it is for init, as with runc. */
+static int complete(const struct spec_process *p, const struct spec_process *init, struct arena *a,
+		    const struct spec_process **out, struct err *e)
+{
+	struct spec_process *q = arena_alloc(a, sizeof(*q));
+	if (!q)
+		return fail(e, E2BIG, "process");
+	*q = *p;
+	if (!q->capabilities)
+		q->capabilities = init->capabilities;
+	if (!q->rlimits.n)
+		q->rlimits = init->rlimits;
+	if (!q->apparmor_profile || !*q->apparmor_profile)
+		q->apparmor_profile = init->apparmor_profile;
+	if (!q->selinux_label || !*q->selinux_label)
+		q->selinux_label = init->selinux_label;
+	if (!q->oom_score_adj.set)
+		q->oom_score_adj = init->oom_score_adj;
+	*out = q;
+	return 0;
+}
+
 static int make_plan(struct joining *j, struct err *e)
 {
+	auto_close int root = -1;
+	uint64_t namespaces = 0;
 	const struct spec *spec;
-	const struct spec_process *process;
-	char path[32];
-	uint64_t namespaces = ns_different(j->c->state.pid);
-	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
-	auto_close int root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return fail(e, errno, "root of container %s", j->c->id);
-	int rc = container_spec(j->c, j->a, &spec, e);
+	int rc = look_at_init(j, &namespaces, &root, e);
 	if (rc == 0)
-		rc = process_with_home(j->r->process, root, j->a, &process, e);
+		rc = container_spec(j->c, j->a, &spec, e);
+	if (rc == 0)
+		rc = complete(j->r->process, spec->process, j->a, &j->process, e);
+	if (rc == 0)
+		rc = process_with_home(j->process, root, j->a, &j->process, e);
 	if (rc == 0 && j->r->console_fd)
-		rc = process_with_size(process, j->a, &process, e);
-	if (rc == 0)
-		rc = plan_exec(process, spec, j->c->pidfd, namespaces & ~(uint64_t)CLONE_NEWPID,
-			       j->a, &j->plan, e);
+		rc = process_with_size(j->process, j->a, &j->process, e);
+	if (rc < 0)
+		return rc;
+	const struct plan_joining joining = { .process = j->process,
+					      .spec = spec,
+					      .id = j->c->id,
+					      .init_pidfd = j->c->pidfd,
+					      .namespaces = namespaces & ~(uint64_t)CLONE_NEWPID };
+	rc = plan_exec(&joining, j->a, &j->plan, e);
 	if (rc == 0 && namespaces & CLONE_NEWPID)
 		j->plan.pid_ns = j->c->pidfd; /* setns takes the pidfd itself (Linux 5.8) */
 	return rc;
@@ -63,6 +102,8 @@ static int launch(struct joining *j, struct err *e)
 		.cgroup = &j->cgroup,
 	};
 	rc = child_clone(&setup, &j->child, e);
+	if (rc == 0)
+		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
 	return rc == 0 ? child_go(&j->child, e) : rc;
 }
 

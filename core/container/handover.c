@@ -1,5 +1,5 @@
 /* handover.c - what a new process is given and what others are told of it: terminal, pid file,
- * HOME, hooks. */
+ * HOME, OOM score, hooks. */
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "box/hook.h"
@@ -104,6 +104,22 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 	copy->env = (struct strs){ env, p->env.n + 1 };
 	*out = copy;
 	return 0;
+}
+
+int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e)
+{
+	char path[48], text[24];
+	if (!adj->set)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	snprintf(text, sizeof(text), "%" PRId64, adj->v);
+	int rc = file_put(AT_FDCWD, path, text);
+	if (rc == -EACCES || rc == -EPERM)
+		return refuse(e, EPERM,
+			      "process.oomScoreAdj: %s is below what this machine allows here; "
+			      "lowering it needs CAP_SYS_RESOURCE",
+			      text);
+	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
 }
 
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,

@@ -36,6 +36,9 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 int process_with_size(const struct spec_process *p, struct arena *a,
 		      const struct spec_process **out, struct err *e);
 
+/* A process's oom_score_adj, unless it is not to be set. */
+int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e);
+
 /* Hooks of a stage, run here, with the container's state on their stdin. */
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
 		    struct err *e);

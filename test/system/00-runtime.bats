@@ -290,6 +290,21 @@ teardown() { runtime_teardown; }
 	end
 }
 
+@test "exec_has_of_the_container_what_its_process_does_not_say" {
+	spec '.process += {oomScoreAdj: 321, rlimits: [{type: "RLIMIT_NOFILE", soft: 55, hard: 66}]}'
+	create_sleeper
+	rt start "$ID"
+	echo '{"args": ["sh", "-c", "cat /proc/self/oom_score_adj; ulimit -n; grep CapEff /proc/self/status"], "cwd": "/"
+		, "user": {"uid": 0, "gid": 0}, "env": ["PATH=/bin"]}' > "$BATS_TEST_TMPDIR/p"
+	run -0 rt exec --process "$BATS_TEST_TMPDIR/p" "$ID"
+	[ "$(echo "$output" | tr '\n\t' '  ')" = "321 55 CapEff: 0000000020000420 " ]
+	jq '. + {oomScoreAdj: 400, capabilities: {}}' "$BATS_TEST_TMPDIR/p" > "$BATS_TEST_TMPDIR/q"
+	run -0 rt exec --process "$BATS_TEST_TMPDIR/q" "$ID"
+	[ "$(echo "$output" | tr '\n\t' '  ')" = "400 55 CapEff: 0000000000000000 " ]
+	[ "$(rt exec -e TERM=given "$ID" env | grep ^TERM)" = TERM=given ]
+	end
+}
+
 @test "exec_gives_a_terminal" {
 	create_sleeper
 	rt start "$ID"

@@ -218,6 +218,32 @@ static void recursive_options_reach_all_below_a_mount(void)
 	ok(!m->type);
 }
 
+static void the_last_value_of_a_name_is_the_one_that_a_program_gets(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND(",'env':['A=1','AB=2','A=','A=3','C=4']", LINUX("")), a, &p, &e),
+	       0);
+	const char *const *env = p.v[index_of(&p, OP_EXEC)].exec.envp;
+	is_str(env[0], "AB=2");
+	is_str(env[1], "A=3");
+	is_str(env[2], "C=4");
+	is_str(env[3], NULL);
+}
+
+static void an_exec_has_the_containers_keyring_and_not_the_callers(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	const struct spec *s = read_spec("runc-spec.json", a);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_exec(&(struct plan_joining){ .process = s->process, .spec = s, .id = "c1" }, a,
+			 &p, &e),
+	       0);
+	is_str(p.v[index_of(&p, OP_SESSION)].path, "_ses.c1");
+}
+
 int main(void)
 {
 	test(the_plan_of_a_spec_of_runc_is_as_it_was_found_right);
@@ -228,5 +254,7 @@ int main(void)
 	test(a_program_is_looked_for_along_the_containers_own_path);
 	test(a_sysctl_name_becomes_a_path_with_its_slashes_as_dots);
 	test(recursive_options_reach_all_below_a_mount);
+	test(the_last_value_of_a_name_is_the_one_that_a_program_gets);
+	test(an_exec_has_the_containers_keyring_and_not_the_callers);
 	return done_testing();
 }
