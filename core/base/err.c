@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names come from archives, registries, configurations: none of them may speak to a terminal. */
+static void one_line(struct err *e)
+{
+	for (char *p = e->msg; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
 int fail(struct err *e, int errnum, const char *fmt, ...)
 {
 	int code = errnum < 0 ? -errnum : errnum;
@@ -17,6 +25,7 @@ int fail(struct err *e, int errnum, const char *fmt, ...)
 	e->code = code;
 	if (n >= 0 && (size_t)n < sizeof(e->msg))
 		snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", strerror(code));
+	one_line(e);
 	return -code;
 }
 
@@ -30,6 +39,7 @@ int refuse(struct err *e, int errnum, const char *fmt, ...)
 	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
 	e->code = code;
+	one_line(e);
 	return -code;
 }
 
@@ -45,6 +55,7 @@ int within(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(e->msg))
 		snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", inner);
+	one_line(e);
 	if (!e->code)
 		e->code = EIO;
 	return -e->code;

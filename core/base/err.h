@@ -13,6 +13,8 @@ struct err {
 	char msg[1016];
 };
 
+/* A message is one line: control characters in names become "?". */
+
 /* Records "FMT: strerror(errnum)" and returns -errnum. errnum may be negative; e may be NULL. */
 int fail(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

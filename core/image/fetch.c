@@ -3,6 +3,7 @@
 #include "image/fetch.h"
 #include "base/file.h"
 #include "base/loop.h"
+#include "image/confine.h"
 #include "image/layer.h"
 
 #include <fcntl.h>
@@ -130,6 +131,10 @@ static void worker_main(const struct crew *c, size_t i)
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
 	int rc = c->f->origin->forked(c->f->origin, &e);
 	if (rc == 0)
+		rc = confine_writes(c->f->work, &e);
+	if (rc > 0)
+		rc = 0;
+	if (rc == 0)
 		rc = work_on(c->f, i, &r, &e);
 	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
 	n.bytes = c->f->manifest->layers.v[i].size;
@@ -234,11 +239,15 @@ static int look_for_dead(struct crew *c, struct err *e)
 		siginfo_t info = { 0 };
 		if (!w->pid ||
 		    waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    !info.si_pid || info.si_code == CLD_EXITED)
-			continue;
+		    !info.si_pid || (info.si_code == CLD_EXITED && !info.si_status))
+			continue; /* at its end every worker has sent its last note, and exits with
+				     0 */
 		let_go(w, NULL);
-		return refuse(e, EIO, "the process that unpacked layer %s was killed by signal %d",
-			      c->f->manifest->layers.v[w->layer].digest, info.si_status);
+		return refuse(e, EIO, "the process that unpacked layer %s %s %d",
+			      c->f->manifest->layers.v[w->layer].digest,
+			      info.si_code == CLD_EXITED ? "ended with status"
+							 : "was killed by signal",
+			      info.si_status);
 	}
 	return 0;
 }

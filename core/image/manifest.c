@@ -137,9 +137,8 @@ int document_kind(const char *text, size_t len, const char *media_type, struct e
 		return kind;
 	const char *types[] = { media_type, p.media_type };
 	for (int i = 0; i < 2; i++) {
-		if (!types[i] || !*types[i] || (i == 0 && !kind_of_type(types[i]) && p.media_type))
-			continue; /* some registries send any JSON type: then the document's own
-				     counts */
+		if (!types[i] || !*types[i] || (i == 0 && !kind_of_type(types[i])))
+			continue; /* some registries send any type: then the content counts */
 		if (kind_of_type(types[i]) != kind)
 			return refuse(e, EINVAL, "its media type %.100s does not fit its content",
 				      types[i]);

@@ -50,6 +50,15 @@ static void a_long_message_is_cut_not_overrun(void)
 	is_int(strlen(e.msg), sizeof(e.msg) - 1);
 }
 
+static void names_cannot_speak_to_a_terminal(void)
+{
+	struct err e = { 0 };
+	refuse(&e, EINVAL, "entry %s", "a\n\033[2Jb\x7f\xc3\xa9");
+	is_str(e.msg, "entry a??[2Jb?\xc3\xa9");
+	within(&e, "in\r");
+	is_str(e.msg, "in?: entry a??[2Jb?\xc3\xa9");
+}
+
 int main(void)
 {
 	test(a_failure_says_what_and_why);
@@ -57,5 +66,6 @@ int main(void)
 	test(context_goes_before_and_keeps_the_code);
 	test(nobody_to_tell_is_fine);
 	test(a_long_message_is_cut_not_overrun);
+	test(names_cannot_speak_to_a_terminal);
 	return done_testing();
 }
