@@ -105,10 +105,12 @@ static void publish_exit(const struct member *m)
 	events_publish(t->shim->events, EVENT_EXIT, &exit);
 }
 
-/* Its output is where it belongs: now the world may know. */
+/* Its output is where it belongs: now the world may know, once. */
 static void tell_end(void *arg)
 {
 	struct member *m = arg;
+	if (m->state == MEMBER_STOPPED)
+		return;
 	m->state = MEMBER_STOPPED;
 	publish_exit(m);
 	stop_waiting(m);
@@ -131,7 +133,8 @@ static void record_end(struct member *m)
 	t->oom = oom;
 	if (*m->exec_id)
 		return;
-	if (container_record_exit(t->container, m->status, oom, &e) < 0)
+	int rc = container_record_exit(t->container, m->status, oom, &e);
+	if (rc < 0 && rc != -ENOENT) /* one that is being deleted has no record any more */
 		log_error("container %s: %s", t->id, e.msg);
 	else if (t->container->state.has_exit)
 		m->exited = t->container->state.finished; /* what `delete` would answer */
@@ -158,6 +161,13 @@ void member_ended(struct member *m)
 	if (m->stdio)
 		stdio_end(m->stdio, tell_end, m);
 	else
+		tell_end(m);
+}
+
+void member_finish(struct member *m)
+{
+	member_ended(m);
+	if (m->pid)
 		tell_end(m);
 }
 

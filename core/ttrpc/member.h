@@ -23,7 +23,11 @@ int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e);
  * already. */
 void member_ended(struct member *m);
 
-/* Answers r when it has ended: now or later. 0 or RPC_LATER or -ENOMEM. */
+/* The same for one that has ended or is about to, and tells it now, whatever of its output still
+ * waits for a reader. */
+void member_finish(struct member *m);
+
+/* Answers r when it has ended: now or later. RPC_LATER or -ENOMEM. */
 int member_wait(struct member *m, struct request *r, struct err *e);
 
 /* For answers: NULL until it has ended. */

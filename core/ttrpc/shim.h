@@ -27,7 +27,7 @@ struct member {
 	pid_t pid;	  /* 0: not started */
 	struct watch end; /* on its pidfd */
 	struct exit_status status;
-	struct timespec exited; /* zero: its exit has not been told yet */
+	struct timespec exited; /* when it was reaped; told once its output is taken */
 	bool oom;
 	bool terminal;
 	const char *in, *out, *err; /* as requested, for State */

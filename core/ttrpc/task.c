@@ -60,7 +60,11 @@ static int delete_task(struct task *t, struct err *e)
 	int rc = container_delete(t->container, t->init.state == MEMBER_CREATED, e);
 	if (rc < 0)
 		return rc;
-	member_ended(&t->init); /* one that was never started ends by its deletion */
+	/* Nothing of it lives now: who was never started has ended by this, and an exec may still
+	 * have waited for a reader. */
+	for (struct member *m = t->execs; m; m = m->next)
+		member_finish(m);
+	member_finish(&t->init);
 	Google__Protobuf__Timestamp when = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Containerd__Events__TaskDelete event = CONTAINERD__EVENTS__TASK_DELETE__INIT;
 	when.seconds = t->init.exited.tv_sec;

@@ -186,6 +186,22 @@ teardown() {
 	[ "$(event_field /tasks/exit '.id == "e1"' .exit_status)" = 4 ]
 }
 
+@test "an_exec_whose_output_nobody_reads_has_ended_before_its_task_is_deleted" {
+	mkfifo "$BATS_TEST_TMPDIR/full"
+	events_start
+	ctr_ run -d --null-io --runtime "$RUNTIME" --mount "type=bind,src=$BATS_TEST_TMPDIR,dst=/sync,options=rbind:rw" \
+		"$IMAGE" "$ID" sleep 1000
+	# More than the FIFO takes, less than it, the shim and the terminal take together.
+	script -qec "ctr -a $CONTAINERD -n $NS task exec -d -t --exec-id e1 $ID \
+		sh -c 'head -c 69000 /dev/zero; echo > /sync/full; sleep 1000'" /dev/null
+	read -r _ < "$BATS_TEST_TMPDIR/full"
+	ctr_ task kill -s KILL "$ID"
+	await_event /tasks/exit ".id == \"$ID\""
+	ctr_ task rm "$ID" || true
+	await_event /tasks/delete ".container_id == \"$ID\""
+	[ "$(event_field /tasks/exit '.id == "e1"' .exit_status)" = 137 ]
+}
+
 @test "a_container_out_of_memory_says_so_before_its_exit" {
 	events_start
 	ctr_ run -d --null-io --memory-limit 16777216 --runtime "$RUNTIME" "$IMAGE" "$ID" \
