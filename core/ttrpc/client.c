@@ -87,7 +87,7 @@ static void remove_first(struct client *c)
 /* What came back for the first message decides about it. */
 static void settle(struct client *c, const struct frame *f)
 {
-	Ttrpc__Response *r = ttrpc__response__unpack(NULL, f->len, f->p);
+	Ttrpc__Response *r = f->too_long ? NULL : ttrpc__response__unpack(NULL, f->len, f->p);
 	int code = !r ? RPC_INTERNAL : r->status ? r->status->code : RPC_OK;
 	c->sent = false;
 	if (code == RPC_UNAVAILABLE || code == RPC_DEADLINE_EXCEEDED) {
@@ -95,7 +95,7 @@ static void settle(struct client *c, const struct frame *f)
 	} else {
 		if (code)
 			log_warn("%s refused a call: %s", c->o.service,
-				 r && r->status ? r->status->message : "no status");
+				 r && r->status ? r->status->message : "its answer cannot be read");
 		c->backoff = 0;
 		remove_first(c);
 	}

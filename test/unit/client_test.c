@@ -1,5 +1,6 @@
 /* client_test.c - queued calls to a server that comes, goes and refuses. */
 #include "base/fdpass.h"
+#include "base/file.h"
 #include "pb/empty.pb-c.h"
 #include "pb/events.pb-c.h"
 #include "tap.h"
@@ -8,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -191,12 +193,39 @@ static void a_full_queue_never_drops_what_must_be_kept(void)
 	tear_down();
 }
 
+static struct watch strange;
+
+/* Answers the first call with the head of a message that is longer than any may be. */
+static void on_strange(void *arg, uint32_t events)
+{
+	static const char head[] = { 0x7f, 0, 0, 0, 0, 0, 0, 1, 2, 0 };
+	char request[4096];
+	auto_close int fd = accept(*(int *)arg, NULL, NULL);
+	ok(read(fd, request, sizeof(request)) > 0);
+	is_int(write(fd, head, sizeof(head)), sizeof(head));
+	loop_remove(t.loop, &strange);
+}
+
+static void an_answer_without_end_is_a_refusal(void)
+{
+	set_up();
+	int listener = unix_listen(t.dir, "s", SOCK_STREAM, NULL);
+	strange = (struct watch){ listener, on_strange, &listener };
+	is_int(loop_add(t.loop, &strange, EPOLLIN), 0);
+	publish(1, CALL_KEEP);
+	run_until_idle();
+	is_int(client_waiting(t.client), 0);
+	close(listener);
+	tear_down();
+}
+
 int main(void)
 {
 	test(calls_arrive_in_order);
 	test(calls_wait_for_a_server_that_is_not_there_yet);
 	test(calls_outlive_a_restart_of_the_server);
 	test(what_is_put_off_is_sent_again_and_what_is_refused_is_not);
+	test(an_answer_without_end_is_a_refusal);
 	test(a_full_queue_never_drops_what_must_be_kept);
 	return done_testing();
 }
