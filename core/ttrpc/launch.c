@@ -1,6 +1,7 @@
 /* launch.c - the Task services' Create, Exec and Start. */
 #include "ttrpc/launch.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "box/rootmount.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
@@ -271,6 +272,8 @@ static int start_exec(struct member *m, struct err *e)
 	int rc = a ? run_exec(m, a, &p, e) : fail(e, ENOMEM, "exec %s", m->exec_id);
 	if (rc >= 0)
 		rc = member_watch(m, p.pid, p.pidfd, e);
+	if (rc < 0 && p.pidfd >= 0) /* it runs, but nobody will ever know of it */
+		sys_pidfd_send_signal(p.pidfd, SIGKILL);
 	close_fdp(&p.pidfd);
 	if (rc < 0) {
 		stdio_free(m->stdio);

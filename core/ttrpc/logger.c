@@ -87,21 +87,27 @@ static int arguments(struct arena *a, char *uri, struct strs *out)
 	return 0;
 }
 
-/* In the child: system calls only. The three fds are moved out of the way of 3, 4 and 5 first. */
-static _Noreturn void become(const char *const *argv, const char *const *envp, const int from[3])
+/* In the child: system calls only. The three fds are moved out of the way of 3, 4 and 5 first. Only
+ * a failure comes back, as errno on the pipe. */
+static _Noreturn void become(const char *const *argv, const char *const *envp, const int from[3],
+			     int report)
 {
 	sigset_t none;
 	int fds[3];
 	int null = open("/dev/null", O_RDWR);
+	int kept_report = fcntl(report, F_DUPFD, 10);
+	bool good = null >= 0 && kept_report >= 0;
 	for (int i = 0; i < 3; i++)
 		fds[i] = fcntl(from[i], F_DUPFD, 10);
-	for (int i = 0; i < 3; i++)
-		if (dup2(null, i) < 0 || dup2(fds[i], 3 + i) < 0)
-			_exit(127);
-	sys_close_range(6, ~0U, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+	for (int i = 0; good && i < 3; i++)
+		good = dup2(null, i) >= 0 && dup2(fds[i], 3 + i) >= 0;
+	if (good && sys_close_range(6, ~0U, CLOSE_RANGE_CLOEXEC) >= 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+	}
+	int rc = errno;
+	(void)!write(kept_report, &rc, sizeof(rc));
 	_exit(127);
 }
 
@@ -126,10 +132,14 @@ static int launch(struct arena *a, const struct strs *args, const char *id, cons
 			       path ? arena_printf(a, "PATH=%s", path) : NULL, NULL };
 	if (!envp[0] || !envp[1])
 		return -ENOMEM;
-	*pid = fork();
+	auto_pipe report = { -1, -1 };
+	int error = 0;
+	if (new_pipe(&report) < 0 || (*pid = fork()) < 0)
+		return -errno;
 	if (*pid == 0)
-		become(args->v, envp, fds);
-	return *pid < 0 ? -errno : 0;
+		become(args->v, envp, fds, report.w);
+	put_fd(&report.w, -1);
+	return read(report.r, &error, sizeof(error)) > 0 ? -error : 0;
 }
 
 int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
@@ -147,7 +157,7 @@ int logger_start(const char *uri, const char *id, const char *namespace_, struct
 		return fail(e, errno, "logger %s", program);
 	if (new_pipe(&o) < 0 || new_pipe(&s) < 0 || new_pipe(&ready) < 0)
 		return fail(e, errno, "pipes for logger %s", program);
-	pid_t pid;
+	pid_t pid = 0;
 	int rc = launch(a, &args, id, namespace_, (int[]){ o.r, s.r, ready.w }, &pid);
 	if (rc < 0)
 		return fail(e, rc, "start logger %s", program);
@@ -157,8 +167,7 @@ int logger_start(const char *uri, const char *id, const char *namespace_, struct
 		kill(pid, SIGKILL);
 		return rc;
 	}
-	*out = (struct logger){ .pid = pid,
-				.out = take_fd(&o.w),
+	*out = (struct logger){ .out = take_fd(&o.w),
 				.err = take_fd(&s.w),
 				.hold_out = take_fd(&o.r),
 				.hold_err = take_fd(&s.r) };

@@ -4,10 +4,7 @@
 
 #include "base/err.h"
 
-#include <sys/types.h>
-
 struct logger {
-	pid_t pid;
 	int out, err;		/* what the container writes to */
 	int hold_out, hold_err; /* the other ends, so that a logger that died kills nobody */
 };

@@ -45,7 +45,6 @@ int shim_server(const struct shim_args *a, struct err *e)
 	if (chdir("/") < 0)
 		return fail(e, errno, "go to /");
 	const struct shim_options o = { .namespace_ = a->namespace_,
-					.id = a->id,
 					.socket = socket ? socket : "",
 					.events = events ? events : "",
 					.listener = SERVER_FD };

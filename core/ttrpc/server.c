@@ -88,6 +88,8 @@ enum rpc_code rpc_code_of(const struct err *e)
 	case ENOMEM:
 	case E2BIG:
 		return RPC_RESOURCE_EXHAUSTED;
+	case EEXIST:
+		return RPC_ALREADY_EXISTS;
 	case ENOSYS:
 		return RPC_UNIMPLEMENTED;
 	default:
@@ -385,12 +387,4 @@ void server_free(struct server *s)
 unsigned server_peers(const struct server *s)
 {
 	return s->count;
-}
-
-bool server_busy(const struct server *s)
-{
-	for (const struct connection *c = s->connections; c; c = c->next)
-		if (c->out.bytes.len)
-			return true;
-	return false;
 }

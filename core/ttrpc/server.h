@@ -79,7 +79,4 @@ void server_free(struct server *s);
 
 unsigned server_peers(const struct server *s);
 
-/* Whether answers still wait to be sent. */
-bool server_busy(const struct server *s);
-
 #endif

@@ -63,7 +63,7 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(s->signals.fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap_strangers(s);
-		else if (!s->tasks)
+		else if (info.ssi_signo != SIGPIPE && !s->tasks)
 			shim_stop(s);
 	}
 }

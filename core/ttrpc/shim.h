@@ -65,7 +65,7 @@ struct shim {
 
 /* Serves on a listening socket until there is nothing left to do. */
 struct shim_options {
-	const char *namespace_, *id;
+	const char *namespace_;
 	const char *socket; /* path of the listener's socket */
 	const char *events; /* TTRPC_ADDRESS */
 	int listener;	    /* becomes the shim's */

@@ -183,6 +183,8 @@ static int start(struct starting *s, const struct buf *in, struct buf *out, stru
 	if (listener < 0 && listener != -EADDRINUSE)
 		return listener;
 	rc = listener < 0 ? 0 : launch(s, listener, e);
+	if (rc < 0)
+		unlink(s->address.path); /* ours, and nobody will ever serve there */
 	if (rc == 0)
 		rc = file_replace(s->bundle, "address", s->address.uri, strlen(s->address.uri),
 				  0600, e);

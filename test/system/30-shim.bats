@@ -286,6 +286,14 @@ teardown() {
 	[ "$(cat "$BATS_TEST_TMPDIR/logged")" = "$NS $ID key a value"$'\nout\nerr' ]
 }
 
+@test "a_logger_that_cannot_be_executed_is_named_and_nothing_is_started" {
+	echo no program > "$BATS_TEST_TMPDIR/logger"
+	chmod +x "$BATS_TEST_TMPDIR/logger"
+	run -1 ctr_ run --rm --log-uri "binary://$BATS_TEST_TMPDIR/logger" --runtime "$RUNTIME" "$IMAGE" "$ID" true
+	[[ "$output" == *"start logger $BATS_TEST_TMPDIR/logger: Exec format error"* ]]
+	assert_no_shim "$ID"
+}
+
 @test "nothing_is_mounted_on_the_host" {
 	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
 	assert_no_mount "$ID"

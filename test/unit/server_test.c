@@ -217,8 +217,19 @@ static void an_answer_to_a_client_that_left_is_dropped(void)
 	tear_down();
 }
 
+static void an_errno_has_the_code_that_containerd_looks_for(void)
+{
+	struct err e = { 0 };
+	fail(&e, EEXIST, "container c1");
+	is_int(rpc_code_of(&e), RPC_ALREADY_EXISTS);
+	e = (struct err){ 0 };
+	fail(&e, EIO, "disk");
+	is_int(rpc_code_of(&e), RPC_UNKNOWN);
+}
+
 int main(void)
 {
+	test(an_errno_has_the_code_that_containerd_looks_for);
 	test(a_call_is_answered_with_its_message);
 	test(errors_have_grpc_codes_and_words);
 	test(bytes_that_are_no_request_are_refused);
