@@ -149,14 +149,20 @@ static int lift(int dir, const char *name, int top, struct err *e)
 	}
 }
 
+/* A directory that is no mount point. */
+static int open_below(int dir, const char *name)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
+	return sys_openat2(dir, name, &how);
+}
+
 static int remove_child(int dir, const char *name, int top, int depth, struct err *e)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	int was = errno;
-	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
-	auto_close int fd = sys_openat2(dir, name, &how);
+	auto_close int fd = open_below(dir, name);
 	if (fd < 0)
 		return fail(e, errno == ENOTDIR ? was : errno, "remove %s", name);
 	if (depth == REMOVE_DEPTH && unlinkat(dir, name, AT_REMOVEDIR) < 0)
@@ -189,7 +195,8 @@ int tree_remove(int dir, const char *name, struct err *e)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return fail(e, errno, "remove %s", name);
-	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = strchr(name, '/') ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+				   : open_below(dir, name);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
 		int rc = errno == ENOENT ? 0 : fail(e, errno, "open %s", name);
