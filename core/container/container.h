@@ -1,5 +1,4 @@
-/* container.h - the verbs of a container's life. All take the container's lock while they change
- * it. */
+/* container.h - the verbs of a container's life. Those that change its record hold its lock. */
 #ifndef CONTAINER_CONTAINER_H
 #define CONTAINER_CONTAINER_H
 
@@ -64,7 +63,7 @@ int container_reload(struct container *c, struct err *e);
 /* Frees; changes nothing. Accepts NULL. */
 void container_close(struct container *c);
 
-/* What is true now: looks at the process, the freezer and the record. */
+/* What is true now: looks at the process and the record. */
 enum status container_status(struct container *c);
 
 /* Releases init. Returns once execve has succeeded, or says why it failed. */

@@ -15,6 +15,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#define END_MS 10000
+
 static void tell(const struct cleanup_report *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -43,8 +45,13 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 	if (c->pidfd >= 0 && !proc_ended(c->pidfd)) {
 		sys_pidfd_send_signal(c->pidfd, SIGKILL);
 		cgroup_freeze(cg, false, NULL); /* v1: the frozen do not die */
-		rc = proc_wait_end(c->pidfd, -1);
+		rc = proc_wait_end(c->pidfd, END_MS);
 	}
+	if (rc == -ETIMEDOUT)
+		return refuse(e, ETIMEDOUT,
+			      "process %d was killed but does not end within %d seconds; it may wait "
+			      "for a device",
+			      c->state.pid, END_MS / 1000);
 	if (rc < 0)
 		return fail(e, rc, "wait for the end of process %d", c->state.pid);
 	return cgroup_kill(cg, e);
@@ -134,9 +141,23 @@ static void poststop(struct container *c)
 	}
 }
 
+/* Whoever holds the lock may hang, as in a hook that does not end. What it waits for is killed. */
+static int lock_by_force(struct container *c, struct err *e)
+{
+	struct cgroup cg;
+	int lock = container_lock(c, LOCK_NB, e);
+	if (lock != -EBUSY)
+		return lock;
+	if (container_reload(c, NULL) == 0 && container_cgroup(c, &cg, NULL) == 0) {
+		cgroup_kill(&cg, NULL);
+		cgroup_close(&cg);
+	}
+	return container_lock(c, 0, e);
+}
+
 int container_delete(struct container *c, bool force, struct err *e)
 {
-	auto_close int lock = container_lock(c, 0, e);
+	auto_close int lock = force ? lock_by_force(c, e) : container_lock(c, 0, e);
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
 	int rc = container_reload(c, e);

@@ -38,9 +38,7 @@ static int thaw_for_kill(struct container *c, struct err *e)
 
 int container_kill(struct container *c, int sig, bool all, struct err *e)
 {
-	auto_close int lock = container_lock(c, 0, e);
-	if (lock < 0)
-		return lock;
+	/* Without the lock, since nothing is written: a start that hangs holds it. */
 	int rc = container_reload(c, e);
 	enum status s = rc == 0 ? container_status(c) : STATUS_STOPPED;
 	if (rc == 0 && !(all && s == STATUS_STOPPED))
@@ -57,6 +55,12 @@ int container_kill(struct container *c, int sig, bool all, struct err *e)
 	return s == STATUS_PAUSED && sig == SIGKILL ? thaw_for_kill(c, e) : 0;
 }
 
+static int save_status(struct container *c, enum status s, struct err *e)
+{
+	c->state.status = status_name(s);
+	return container_save(c, e);
+}
+
 static int freeze(struct container *c, bool frozen, struct err *e)
 {
 	struct cgroup cg;
@@ -64,23 +68,24 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 	if (lock < 0)
 		return lock;
 	int rc = container_reload(c, e);
+	enum status before = rc == 0 ? container_status(c) : STATUS_STOPPED;
 	if (rc == 0)
 		rc = engine_allows(c->state.engine, ENGINE_PAUSE, frozen ? "pause" : "resume", e);
 	if (rc == 0)
-		rc = lifecycle_check(container_status(c), frozen ? EV_PAUSE : EV_RESUME, c->id, e);
+		rc = lifecycle_check(before, frozen ? EV_PAUSE : EV_RESUME, c->id, e);
 	if (rc == 0)
 		rc = container_cgroup(c, &cg, e);
 	if (rc < 0)
 		return rc;
-	rc = cgroup_freeze(&cg, frozen, e);
+	/* What is frozen is recorded as paused before and after: whatever dies here, resume helps. */
+	rc = frozen ? save_status(c, STATUS_PAUSED, e) : 0;
+	if (rc == 0)
+		rc = cgroup_freeze(&cg, frozen, e);
 	cgroup_close(&cg);
-	if (rc < 0)
-		return rc;
+	if (rc < 0 && frozen)
+		save_status(c, before, NULL);
 	bool waits = faccessat(c->dir, START_SOCKET, F_OK, 0) == 0; /* for its start, still */
-	c->state.status = status_name(frozen  ? STATUS_PAUSED
-				      : waits ? STATUS_CREATED
-					      : STATUS_RUNNING);
-	return container_save(c, e);
+	return rc < 0 || frozen ? rc : save_status(c, waits ? STATUS_CREATED : STATUS_RUNNING, e);
 }
 
 int container_pause(struct container *c, struct err *e)
