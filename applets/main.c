@@ -1,6 +1,7 @@
 /* main.c - argv[0] or the first argument chooses the applet. */
 #include "applets.h"
 #include "base/cli.h"
+#include "base/proc.h"
 #include "box/selfexe.h"
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ static int coracle(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	proc_begin();
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const struct applet *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct applet *named = !own && argc > 1 ? find(argv[1]) : own;

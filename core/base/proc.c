@@ -82,6 +82,28 @@ int proc_reap(int pidfd, struct exit_status *out)
 	return 0;
 }
 
+void proc_begin(void)
+{
+	int fd;
+	do {
+		fd = openat(-1, "/dev/null", O_RDWR);
+	} while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+void signals_reset(void)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	for (int i = 1; i < 32; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			sigaction(i, &usual, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static const struct {
 	const char *name;
 	int number;

@@ -4,6 +4,7 @@
 #define BOX_APPLY_H
 
 #include "box/child.h"
+#include "box/hook.h"
 
 /* The child's own state. */
 struct self {
@@ -16,7 +17,7 @@ struct self {
 	int proc;	     /* a procfs of our own, attached nowhere; -1 */
 	int place;	     /* where the root file system goes, opened before we may not; -1 */
 	const char *program; /* what OP_FIND found */
-	char words[160];     /* the kernel's own, about a mount that it refused; "" */
+	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };
 
 typedef int apply_function(struct self *s, const struct op *o);

@@ -270,8 +270,10 @@ int apply_find(struct self *s, const struct op *o)
 
 int apply_hook(struct self *s, const struct op *o)
 {
-	(void)s;
-	return hook_run(&o->exec);
+	int rc = hook_run(&o->exec, s->words);
+	if (rc == 0) /* the words are of failures */
+		s->words[0] = 0;
+	return rc;
 }
 
 int apply_exec(struct self *s, const struct op *o)

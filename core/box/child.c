@@ -3,8 +3,10 @@
 #include "box/child.h"
 #include "base/fdpass.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/sys.h"
 #include "box/apply.h"
+#include "box/hook.h"
 #include "box/ns.h"
 
 #include <fcntl.h>
@@ -63,6 +65,24 @@ static int apply_ready(struct self *s, const struct op *o)
 	return rc;
 }
 
+/* All but stdio, what is to be passed on, and our way to the parent and to the starter. */
+static int apply_close(struct self *s, const struct op *o)
+{
+	(void)o;
+	int one = s->sync, other = s->setup->listener;
+	const int keep[] = { one < other ? one : other, one < other ? other : one };
+	int from = 3 + s->setup->preserve_fds;
+	for (size_t i = 0; i < 2; i++) {
+		if (keep[i] < from)
+			continue;
+		if (keep[i] > from)
+			sys_close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	s->root = s->empty = s->proc = -1;
+	return sys_close_range((unsigned)from, ~0u, 0) < 0 ? -errno : 0;
+}
+
 /* A starter says one byte; whoever comes and goes without it only looked whether we still wait. */
 static int apply_start(struct self *s, const struct op *o)
 {
@@ -106,6 +126,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_ROOT_PROPAGATION] = apply_root_propagation,
 	[OP_ROOT_READONLY] = apply_root_readonly,
 	[OP_MAKE_DIR] = apply_make_dir,
+	[OP_CLOSE] = apply_close,
 	[OP_LIMIT] = apply_limit,
 	[OP_SCHEDULE] = apply_schedule,
 	[OP_UMASK] = apply_umask,
@@ -126,20 +147,10 @@ static apply_function *const apply[OP_KINDS] = {
 static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 {
 	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
-	snprintf(m.what, sizeof(m.what), "%s%s%s", o->what, *s->words ? ": " : "", s->words);
+	snprintf(m.what, sizeof(m.what), "%s", o->what);
+	memcpy(m.words, s->words, sizeof(m.words));
 	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
 	_exit(127);
-}
-
-static void reset_signals(void)
-{
-	struct sigaction usual = { .sa_handler = SIG_DFL };
-	sigset_t none;
-	for (int i = 1; i < 32; i++)
-		if (i != SIGKILL && i != SIGSTOP)
-			sigaction(i, &usual, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 _Noreturn void child_main(const struct child_setup *setup, int sync)
@@ -155,12 +166,14 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 	const struct plan *p = setup->plan;
 	if (setup->close_fd >= 0)
 		close(setup->close_fd);
-	reset_signals();
+	signals_reset();
 	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;
 	if (rc < 0)
 		give_up(&s, &(struct op){ .kind = OP_GO, .what = "join the cgroup" }, rc);
 	/* Everything that we or whoever called us left open ends at execve. */
-	sys_close_range((unsigned)(3 + setup->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC);
+	if (sys_close_range((unsigned)(3 + setup->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		give_up(&s, &(struct op){ .kind = OP_CLOSE, .what = "close inherited files" },
+			-errno);
 	umask(0);
 	for (size_t i = 0; i < p->n; i++) {
 		rc = apply[p->v[i].kind](&s, &p->v[i]);
@@ -294,10 +307,10 @@ int child_failure(const struct child_message *m, struct err *e)
 			      "%s: above our own hard limit, which needs CAP_SYS_RESOURCE",
 			      m->what);
 	if (m->op == OP_HOOK && m->error == ECANCELED)
-		return refuse(e, ECANCELED, "%s failed", m->what);
+		return hook_failed(e, m->what + strlen("hook "), m->words);
 	if (m->op == OP_CHDIR && m->error == EXDEV)
 		return refuse(e, EPERM, "%s: it is outside the container's root", m->what);
-	return fail(e, m->error, "%s", m->what);
+	return fail(e, m->error, "%s%s%s", m->what, *m->words ? ": " : "", m->words);
 }
 
 int child_wait(const struct child *c, int *console, struct err *e)
@@ -311,7 +324,7 @@ int child_wait(const struct child *c, int *console, struct err *e)
 		return 0;
 	if (n != (int)sizeof(m))
 		return refuse(e, EPROTO, "the new process said something strange");
-	m.what[sizeof(m.what) - 1] = 0;
+	m.what[sizeof(m.what) - 1] = m.words[sizeof(m.words) - 1] = 0;
 	if (m.kind == CHILD_FAILED)
 		return child_failure(&m, e);
 	if (m.kind == CHILD_CONSOLE && console)

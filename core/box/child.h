@@ -21,6 +21,7 @@ struct child_message {
 	int error; /* errno */
 	int op;	   /* enum op_kind */
 	char what[400];
+	char words[256]; /* the kernel's or the hook's own; "" */
 };
 
 struct child_setup {

@@ -1,18 +1,37 @@
 /* hook.c - programs that the spec wants run at points of a container's life. */
 #include "box/hook.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/sys.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static _Noreturn void hook_main(const struct op_exec *x, int input)
+static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 {
-	if (dup2(input, 0) >= 0)
+	signals_reset(); /* our caller may have blocked some for its own loop */
+	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
+		const char *why = strerror(errno);
+		write_all(2, why, strlen(why));
+	}
 	_exit(127);
+}
+
+/* The end of what is in the file, blanks for line ends and other control characters. */
+static void read_end(int fd, char said[HOOK_SAID])
+{
+	off_t size = lseek(fd, 0, SEEK_END), from = size > HOOK_SAID - 1 ? size - HOOK_SAID + 1 : 0;
+	ssize_t n = size > 0 ? pread(fd, said, HOOK_SAID - 1, from) : 0;
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)said[i] < ' ')
+			said[i] = ' ';
+	while (n > 0 && said[n - 1] == ' ')
+		n--;
+	said[n > 0 ? n : 0] = 0;
 }
 
 static int hook_wait(pid_t pid, int timeout_ms)
@@ -33,10 +52,12 @@ static int hook_wait(pid_t pid, int timeout_ms)
 	return rc < 0 ? rc : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
 }
 
-int hook_run(const struct op_exec *x)
+int hook_run(const struct op_exec *x, char said[HOOK_SAID])
 {
 	auto_close int input = memfd_create("state", MFD_CLOEXEC);
-	if (input < 0)
+	auto_close int output = memfd_create("output", MFD_CLOEXEC);
+	said[0] = 0;
+	if (input < 0 || output < 0)
 		return -errno;
 	int rc = write_all(input, x->input, x->input_size);
 	if (rc < 0 || lseek(input, 0, SEEK_SET) < 0)
@@ -44,8 +65,18 @@ int hook_run(const struct op_exec *x)
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0)
-		hook_main(x, input);
-	return pid < 0 ? -errno : hook_wait(pid, x->timeout_ms);
+		hook_main(x, input, output);
+	rc = pid < 0 ? -errno : hook_wait(pid, x->timeout_ms);
+	read_end(output, said);
+	return rc;
+}
+
+/* In milliseconds; 0: none. */
+static int timeout_of(const struct spec_hook *h)
+{
+	if (!h->timeout.set || h->timeout.v <= 0)
+		return 0;
+	return h->timeout.v > INT_MAX / 1000 ? INT_MAX : (int)h->timeout.v * 1000;
 }
 
 const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, struct arena *a)
@@ -68,18 +99,24 @@ const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, st
 		.envp = envp,
 		.input = state,
 		.input_size = strlen(state),
-		.timeout_ms = h->timeout.set ? (int)h->timeout.v * 1000 : 0,
+		.timeout_ms = timeout_of(h),
 	};
 	return x;
+}
+
+int hook_failed(struct err *e, const char *path, const char *said)
+{
+	return refuse(e, ECANCELED, "hook %s failed%s%s", path, *said ? ": " : "", said);
 }
 
 int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		const struct op_exec *x = hook_exec(&l->v[i], state, a);
-		int rc = x ? hook_run(x) : -E2BIG;
+		char said[HOOK_SAID] = "";
+		int rc = x ? hook_run(x, said) : -E2BIG;
 		if (rc == -ECANCELED)
-			return refuse(e, ECANCELED, "hook %s failed", l->v[i].path);
+			return hook_failed(e, l->v[i].path, said);
 		if (rc < 0)
 			return fail(e, rc, "hook %s", l->v[i].path);
 	}

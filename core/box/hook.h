@@ -6,9 +6,15 @@
 #include "base/err.h"
 #include "box/plan.h"
 
+#define HOOK_SAID 256
+
 /* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED
- * when it did not exit with 0, or -errno. */
-int hook_run(const struct op_exec *x);
+ * when it did not exit with 0, or -errno. What it wrote to its stdout and stderr is nobody's output:
+ * the end of it goes to said, as one line. */
+int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
+
+/* The words for one that did not exit with 0. -ECANCELED. */
+int hook_failed(struct err *e, const char *path, const char *said);
 
 /* Runs a list here, in the runtime's namespaces; the first failure ends it. state is JSON. */
 int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e);

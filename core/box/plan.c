@@ -121,10 +121,9 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 	uint64_t wanted = propagation(name);
 	if (name && *name && !wanted)
 		return refuse(e, EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
-	/* Never private at once: what the host unmounts must go away here too. */
-	bool shared = (wanted & MS_SHARED) != 0;
-	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts",
-			   MS_REC | (shared ? MS_SHARED : MS_SLAVE), e);
+	/* Not private: what the host unmounts must go away here too. Not shared, whatever the spec
+	 * wants for later: what is mounted here would show up on the host. */
+	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts", MS_REC | MS_SLAVE, e);
 	if (rc < 0)
 		return rc;
 	struct op *o = plan_add(p, OP_ROOT, "mount the root file system %s",
@@ -225,7 +224,10 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 {
 	const struct spec_seccomp *seccomp = spec->linux_->seccomp;
 	struct op_exec exec;
-	int rc = process_plan(p, s, spec, e);
+	/* Init may wait for its start for long; and a filter may forbid it later. */
+	int rc = init ? add(p, OP_CLOSE, "close what is not the container's", NULL, e) : 0;
+	if (rc == 0)
+		rc = process_plan(p, s, spec, e);
 	if (rc == 0)
 		rc = exec_prepare(p, s, &exec, e);
 	if (rc < 0)

@@ -41,6 +41,7 @@ enum op_kind {
 	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
 	OP_ROOT_READONLY,
 	OP_MAKE_DIR, /* path, for a cwd that does not exist */
+	OP_CLOSE,    /* let go of all that our parent had open */
 	OP_LIMIT,    /* rlimit: resource, soft, hard */
 	OP_SCHEDULE, /* scheduler, io priority */
 	OP_UMASK,    /* flags: the mask */

@@ -31,7 +31,7 @@ static int release(struct container *c, struct err *e)
 	}
 	if (got == 0)
 		return 0;
-	m.what[sizeof(m.what) - 1] = 0;
+	m.what[sizeof(m.what) - 1] = m.words[sizeof(m.words) - 1] = 0;
 	return got == sizeof(m) ? child_failure(&m, e)
 				: refuse(e, EPROTO, "start container %s: half an answer", c->id);
 }

@@ -352,6 +352,24 @@ teardown() { runtime_teardown; }
 	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
 }
 
+@test "a_created_container_holds_nothing_of_who_created_it" {
+	create_sleeper 7< /etc/passwd
+	run -0 readlink "/proc/$(state pid)/fd/"*
+	[ "${#lines[@]}" = 4 ] # stdio, and the socket that it is to be started by
+	[[ ${lines[*]} =~ ^/dev/null\ $BATS_TEST_TMPDIR/out\ $BATS_TEST_TMPDIR/out\ socket: ]]
+	rt start "$ID"
+	end
+}
+
+@test "odd_callers_without_stdio_or_with_ignored_signals_are_served" {
+	spec '.process.args = ["ls", "-l", "/proc/self/fd"]'
+	run --separate-stderr -0 rt run -b "$B" "$ID" <&-
+	[[ ${lines[1]} == *"0 -> /dev/null" ]]
+	spec '.process.args = ["sh", "-c", "exit 3"]'
+	run -3 env --ignore-signal=CHLD,PIPE,TERM "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	nothing_left
+}
+
 # --- namespaces -----------------------------------------------------------------------------------
 
 @test "namespaces_are_those_of_the_spec" {
@@ -490,6 +508,16 @@ teardown() { runtime_teardown; }
 	[[ ${lines[2]} == "/m/shared shared:"* ]]
 	[ "${lines[3]}" = "/m/unbindable unbindable" ]
 	nothing_left
+}
+
+@test "a_shared_root_shows_nothing_of_the_container_on_the_host" {
+	own_rootfs
+	spec '.linux.rootfsPropagation = "rshared" | .process.args = ["awk", "$5 == \"/\" {print $7}", "/proc/self/mountinfo"]'
+	export STATE B ID CORACLE ROOTFS
+	# A mount of its own below, so that the place of the root is in a shared mount.
+	run -0 unshare -m --propagation shared sh -c 'mount --bind "$ROOTFS/.." "$ROOTFS/.." && "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" &&
+		! grep -F "$ROOTFS" /proc/self/mountinfo'
+	[[ $output == "shared:"* ]]
 }
 
 @test "a_mount_in_the_container_does_not_reach_the_host" {
@@ -752,6 +780,48 @@ add_hooks() {
 	# poststart and the program run side by side; and the mounts are where the root file system is.
 	diff <(sort "$BATS_TEST_TMPDIR/theirs/order") <(sort "$BATS_TEST_TMPDIR/ours/order")
 	grep -qx 'mounts seen' "$BATS_TEST_TMPDIR/ours/order"
+}
+
+@test "a_hook_s_words_are_in_the_error_and_its_chatter_in_no_output" {
+	local h
+	for h in prestart createContainer startContainer; do
+		spec --arg h $h '.hooks = {($h): [{path: "/bin/sh", args: ["sh", "-c", "echo chatter; echo more >&2"], env: ["PATH=/bin"]}]}
+			| .process.args = ["echo", "ran"]'
+		run --separate-stderr -0 rt run -b "$B" "$ID"
+		[ "$output/$stderr" = "ran/" ]
+		spec --arg h $h '.hooks[$h][0].args[2] = "echo chatter; echo no such thing >&2; exit 1"'
+		run --separate-stderr rt run -b "$B" "$ID"
+		refused 1 "hook /bin/sh failed: chatter no such thing"
+	done
+	spec '.hooks = {prestart: [{path: "/not/there"}]}'
+	run --separate-stderr rt run -b "$B" "$ID"
+	refused 1 "hook /not/there failed: No such file or directory"
+	nothing_left
+}
+
+@test "a_hook_has_no_signals_blocked" {
+	spec --arg d "$BATS_TEST_TMPDIR" '.hooks = {prestart: [{path: "/bin/sh", args: ["sh", "-c", "grep -E ^Sig.*[Bb]lk /proc/self/status > \($d)/mask"]}]}
+		| .process.args = ["true"]'
+	rt run -b "$B" "$ID"
+	[ "$(cat "$BATS_TEST_TMPDIR/mask")" = $'SigBlk:\t0000000000000000' ]
+}
+
+@test "a_start_that_hangs_in_a_hook_is_ended_by_kill_and_by_delete" {
+	mkfifo "$SYNC/ready"
+	local how starter
+	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]
+		| .hooks = {startContainer: [{path: "/bin/sh", args: ["sh", "-c", "echo > /sync/ready; exec sleep 1000"], env: ["PATH=/bin"]}]}'
+	for how in "kill $ID KILL" "delete --force $ID"; do
+		create_sleeper
+		"$CORACLE" runtime --root "$STATE" start "$ID" 3>&- &
+		starter=$!
+		read -r < "$SYNC/ready"
+		# shellcheck disable=SC2086
+		rt $how
+		wait "$starter" || true
+		end
+		nothing_left
+	done
 }
 
 @test "a_failing_hook_fails_the_container_and_undoes_it" {
