@@ -363,7 +363,8 @@ teardown() { runtime_teardown; }
 
 @test "odd_callers_without_stdio_or_with_ignored_signals_are_served" {
 	spec '.process.args = ["ls", "-l", "/proc/self/fd"]'
-	run --separate-stderr -0 rt run -b "$B" "$ID" <&-
+	export CORACLE STATE B ID
+	run --separate-stderr -0 sh -c 'exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" <&-'
 	[[ ${lines[1]} == *"0 -> /dev/null" ]]
 	spec '.process.args = ["sh", "-c", "exit 3"]'
 	run -3 env --ignore-signal=CHLD,PIPE,TERM "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
