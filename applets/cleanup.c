@@ -13,7 +13,7 @@ struct cleanup_options {
 
 static const struct opt options[] = {
 	OPT(OPT_FLAG, cleanup_options, dry_run, 'n', "dry-run", NULL, "only list it"),
-	OPT(OPT_STR, cleanup_options, root, 0, "root", "DIR", "look in these states only"),
+	OPT(OPT_PATH, cleanup_options, root, 0, "root", "DIR", "look in these states only"),
 	OPT(OPT_STR, cleanup_options, format, 'f', "format", "text|json",
 	    "text (default), or JSON"),
 	{ 0 },

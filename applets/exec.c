@@ -12,7 +12,7 @@ static const struct opt options[] = {
 	OPT(OPT_STR, exec_options, user, 'u', "user", "USER[:GROUP]",
 	    "names of the image, or numbers"),
 	OPT(OPT_FLAG, exec_options, privileged, 0, "privileged", NULL, "all capabilities"),
-	OPT(OPT_STR, exec_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, exec_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 

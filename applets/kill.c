@@ -12,7 +12,7 @@ struct kill_options {
 static const struct opt options[] = {
 	OPT(OPT_STR, kill_options, signal, 's', "signal", "NAME", "KILL otherwise"),
 	OPT(OPT_FLAG, kill_options, all, 'a', "all", NULL, "to all its processes"),
-	OPT(OPT_STR, kill_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, kill_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct kill_options defaults = { .signal = "KILL", .root = DEFAULT_ROOT };

@@ -17,7 +17,7 @@ static const struct opt options[] = {
 	    "when each line was written"),
 	OPT(OPT_STR, logs_options, since, 0, "since", "TIME",
 	    "what is younger: 10m, 1h30m, or a time"),
-	OPT(OPT_STR, logs_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, logs_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct logs_options defaults = { .tail = "all", .root = DEFAULT_ROOT };

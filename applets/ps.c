@@ -15,7 +15,7 @@ static const struct opt options[] = {
 	OPT(OPT_FLAG, ps_options, all, 'a', "all", NULL, "also those that do not run"),
 	OPT(OPT_FLAG, ps_options, quiet, 'q', "quiet", NULL, "ids alone"),
 	OPT(OPT_STR, ps_options, format, 'f', "format", "table|json", "a table (default), or JSON"),
-	OPT(OPT_STR, ps_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, ps_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct ps_options defaults = { .format = "table", .root = DEFAULT_ROOT };

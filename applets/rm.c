@@ -13,7 +13,7 @@ struct rm_options {
 static const struct opt options[] = {
 	OPT(OPT_FLAG, rm_options, force, 'f', "force", NULL,
 	    "kill it first; one that is not there is no error"),
-	OPT(OPT_STR, rm_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, rm_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct rm_options defaults = { .root = DEFAULT_ROOT };

@@ -51,7 +51,7 @@ static const struct opt options[] = {
 	OPT(OPT_FLAG, run_options, quiet, 'q', "quiet", NULL, "do not show how a pull goes on"),
 	OPT(OPT_FLAG, run_options, rootfs, 0, "rootfs", NULL,
 	    "IMAGE is a directory: a root file system"),
-	OPT(OPT_STR, run_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, run_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 

@@ -9,7 +9,7 @@ static const struct runtime_options global_defaults = { .root = DEFAULT_ROOT,
 							.log_format = "text" };
 
 static const struct opt global_options[] = {
-	OPT(OPT_STR, runtime_options, root, 0, "root", "DIR",
+	OPT(OPT_PATH, runtime_options, root, 0, "root", "DIR",
 	    "where the state of containers is kept"),
 	OPT(OPT_STR, runtime_options, log, 0, "log", "FILE",
 	    "append errors and warnings to this file too"),

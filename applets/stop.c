@@ -14,7 +14,7 @@ static const struct opt options[] = {
 	OPT(OPT_INT, stop_options, seconds, 't', "time", "SECONDS", "before KILL (10); -1: never"),
 	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME",
 	    "instead of TERM or what it was made with"),
-	OPT(OPT_STR, stop_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, stop_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct stop_options defaults = { .seconds = 10, .root = DEFAULT_ROOT };

@@ -10,7 +10,7 @@ struct wait_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, wait_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT(OPT_PATH, wait_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
 static const struct wait_options defaults = { .root = DEFAULT_ROOT };

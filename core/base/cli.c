@@ -115,6 +115,9 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 				      o->name, value);
 		*(bool *)to = !value || !strcmp(value, "true") || !strcmp(value, "1");
 		return 0;
+	case OPT_PATH:
+		*(const char **)to = path_absolute(p->a, value);
+		return *(const char **)to ? 0 : fail(p->e, ENOMEM, "option --%s", o->name);
 	case OPT_STR:
 		*(const char **)to = value;
 		return 0;

@@ -495,6 +495,15 @@ busybox_layout() {
 	[ "${#lines[@]}" = 1 ]
 }
 
+@test "a_state_root_may_be_relative" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 "$CORACLE" run --root state -d --name "$(cid r)" --rootfs "$ROOTFS" sleep 1000
+	run -0 "$CORACLE" ps --root state -q
+	[ "$output" = "$(cid r)" ]
+	run -0 "$CORACLE" rm --root "$STATE" -f "$(cid r)"
+	assert_gone "$(cid r)"
+}
+
 @test "bad_options_are_named" {
 	run -125 box --memory lots -- true
 	[[ "$output" == *lots* ]]
