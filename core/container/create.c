@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -41,6 +42,9 @@ static int claim(struct making *m, struct err *e)
 	auto_close int root = dir_make(AT_FDCWD, m->r->root, 0700, e);
 	if (root < 0)
 		return within(e, "state directory %s (choose another with --root)", m->r->root);
+	/* Whoever looks for orphans must not see a directory that its maker has not locked yet. */
+	if (flock(root, LOCK_SH) < 0)
+		return fail(e, errno, "lock %s", m->r->root);
 	struct container *c = container_new(m->r->root, id, e);
 	if (!c)
 		return -ENOMEM;

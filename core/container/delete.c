@@ -208,8 +208,12 @@ static bool owner_gone(const struct state *s)
 	return fd == -ESRCH;
 }
 
+/* Under the lock of the root, which who makes a container holds until its own lock is held. */
 bool container_orphaned(const char *root, const char *id)
 {
+	auto_close int all = openat(-1, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (all < 0 || flock(all, LOCK_EX) < 0)
+		return false;
 	int dir = container_dir(root, id, NULL);
 	if (dir < 0)
 		return false;
@@ -221,7 +225,8 @@ bool container_orphaned(const char *root, const char *id)
 	c->dir = dir;
 	auto_close int lock = container_lock(c, LOCK_NB, NULL);
 	bool orphaned = false;
-	if (lock >= 0) {
+	struct stat st;
+	if (lock >= 0 && fstat(dir, &st) == 0 && st.st_nlink > 0) {
 		bool read = container_reload(c, NULL) == 0;
 		orphaned = !read || status_parse(c->state.status) == STATUS_CREATING ||
 			   (owner_gone(&c->state) && (!c->state.has_exit || c->state.auto_remove));

@@ -142,6 +142,23 @@ assert_nothing_left() {
 	[ ! -e "$STATE/$id" ]
 }
 
+@test "cleanup_beside_runs_that_come_and_go_disturbs_none" {
+	local jobs=() n i
+	for n in 1 2 3; do
+		for ((i = 0; i < 15; i++)); do
+			box --rm --name "$(cid "$n-$i")" -- sh -c "exit $n" || [ $? = "$n" ] || exit 1
+		done &
+		jobs+=($!)
+	done
+	for n in "${jobs[@]}"; do
+		while kill -0 "$n" 2> /dev/null; do
+			c cleanup >> "$BATS_TEST_TMPDIR/cleaned"
+		done
+		wait "$n"
+	done
+	[ ! -s "$BATS_TEST_TMPDIR/cleaned" ]
+}
+
 # Runs coracle with each of its processes killed at its Nth call of a kind. strace is a grandchild (-D), so that what we
 # wait for is `coracle run` itself, not what its killed parts leave behind.
 run_killed_at() {
