@@ -72,7 +72,7 @@ assert_gone() {
 	[ ! -e "$STATE/$1" ] || { echo "state of $1 is left"; return 1; }
 	[ ! -e "$CORACLE_STORE/containers/$1" ] || { echo "data of $1 is left"; return 1; }
 	local left
-	left=$(find /sys/fs/cgroup -maxdepth 3 -type d -name "*$1*")
+	left=$(find /sys/fs/cgroup -maxdepth 3 -type d -name "*$1*" 2> /dev/null) || true
 	[ -z "$left" ] || { echo "cgroups are left: $left"; return 1; }
 }
 
