@@ -321,10 +321,11 @@ static int apply_cgroup(struct spec *s, const char *parent, const char *id, stru
 static int apply_terminal(struct spec *s, const struct run_options *o, struct arena *a,
 			  struct err *e)
 {
-	unsigned rows, columns;
+	unsigned rows = 24, columns = 80; /* where we have no terminal ourselves */
 	s->process->terminal = o->terminal;
-	if (!o->terminal || !terminal_size(&rows, &columns))
+	if (!o->terminal)
 		return 0;
+	terminal_size(&rows, &columns);
 	struct spec_size *size = arena_alloc(a, sizeof(*size));
 	if (!size)
 		return fail(e, E2BIG, "terminal");

@@ -141,6 +141,14 @@ value() {
 	cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 }
 
+@test "a_detached_terminal_has_a_size_and_a_log" {
+	run -0 box -dt --name "$(cid t)" -- sh -c 'tty; stty size; exit 2'
+	[ "$(c wait "$(cid t)")" = 2 ]
+	run -0 c logs "$(cid t)"
+	[ "$output" = $'/dev/pts/0\r\n24 80\r' ]
+	c rm "$(cid t)"
+}
+
 @test "a_terminal_without_one_of_ours_ends_with_its_input" {
 	run -0 bash -c "echo hello | '$CORACLE' run --root '$STATE' --rm -it --rootfs '$ROOTFS' cat"
 	[[ "$output" == *hello* ]]
