@@ -16,6 +16,7 @@ setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
 	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 	export HOME=$BATS_TEST_TMPDIR
+	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	L=$BATS_TEST_TMPDIR/layout
 	NAME=t$BATS_TEST_NUMBER/app
 }
@@ -491,7 +492,6 @@ hostile() {
 	layer "$L" "$L.2"
 	image_end "$L" v1 > /dev/null
 	run -0 pull -q "oci:$L:v1"
-	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	# The second fsconfig is the first that gives a layer by its fd.
 	run -0 strace -qq -o /dev/null -e trace=fsconfig -e inject=fsconfig:error=EINVAL:when=2 \
 		"$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 ls /etc
@@ -501,7 +501,6 @@ hostile() {
 @test "a_pull_killed_anywhere_leaves_a_store_that_the_next_one_completes" {
 	local call
 	simple "$L" v1
-	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	for call in mkdirat:3 mkdirat:7 syncfs:1 renameat:1 renameat:2 renameat:3 fsync:1 fsync:2 fsync:3; do
 		rm -rf "$CORACLE_STORE"
 		run strace -qq -f -o /dev/null -e "trace=${call%:*}" \
