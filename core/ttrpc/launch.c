@@ -6,6 +6,7 @@
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/member.h"
+#include "ttrpc/oom.h"
 #include "ttrpc/options.h"
 
 #include <fcntl.h>
@@ -36,6 +37,7 @@ static int new_task(struct shim *s, const V2(CreateTaskRequest) * in, struct tas
 	if (!t)
 		return fail(e, ENOMEM, "container %s", in->id);
 	t->shim = s;
+	t->oom.fd = -1;
 	t->init =
 		(struct member){ .task = t, .exec_id = "", .terminal = in->terminal, .end.fd = -1 };
 	t->id = strdup(in->id);
@@ -165,6 +167,7 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 		rc = member_watch(&t->init, t->container->state.pid, t->container->pidfd, e);
 	if (rc < 0)
 		return create_failed(t, rc);
+	oom_watch(t);
 	t->next = s->tasks;
 	s->tasks = t;
 	publish_create(t, in);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
+#include "ttrpc/oom.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -90,12 +91,7 @@ static void publish_exit(const struct member *m)
 	struct task *t = m->task;
 	Google__Protobuf__Timestamp when;
 	Containerd__Events__TaskExit exit = CONTAINERD__EVENTS__TASK_EXIT__INIT;
-	Containerd__Events__TaskOOM oom = CONTAINERD__EVENTS__TASK_OOM__INIT;
 	char *id = (char *)(uintptr_t)t->id;
-	if (m->oom) {
-		oom.container_id = id;
-		events_publish(t->shim->events, EVENT_OOM, &oom);
-	}
 	fill_timestamp(m->exited, &when);
 	exit.container_id = id;
 	exit.id = *m->exec_id ? (char *)(uintptr_t)m->exec_id : id;
@@ -128,11 +124,10 @@ static void record_end(struct member *m)
 {
 	struct err e = { 0 };
 	struct task *t = m->task;
-	bool oom = container_oom(t->container);
-	m->oom = oom && !t->oom;
-	t->oom = oom;
+	bool oom = oom_look(t);
 	if (*m->exec_id)
 		return;
+	oom_unwatch(t);
 	int rc = container_record_exit(t->container, m->status, oom, &e);
 	if (rc < 0 && rc != -ENOENT) /* one that is being deleted has no record any more */
 		log_error("container %s: %s", t->id, e.msg);
@@ -242,6 +237,7 @@ void task_free(struct task *t)
 	while (t->execs)
 		member_free(t->execs);
 	member_clear(&t->init);
+	oom_unwatch(t);
 	container_close(t->container);
 	free((char *)(uintptr_t)t->id);
 	free((char *)(uintptr_t)t->bundle);

@@ -28,7 +28,6 @@ struct member {
 	struct watch end; /* on its pidfd */
 	struct exit_status status;
 	struct timespec exited; /* when it was reaped; told once its output is taken */
-	bool oom;
 	bool terminal;
 	const char *in, *out, *err; /* as requested, for State */
 	struct stdio *stdio;
@@ -48,7 +47,8 @@ struct task {
 	struct member init;
 	struct member *execs;
 	bool paused;
-	bool oom; /* told already */
+	struct watch oom;   /* on its cgroup */
+	uint64_t oom_kills; /* told already */
 	uint32_t io_uid, io_gid;
 };
 

@@ -210,6 +210,39 @@ teardown() {
 	[ "$(events_topics "$ID")" = "/tasks/create /tasks/start /tasks/oom /tasks/exit" ]
 }
 
+@test "a_process_killed_for_memory_is_told_while_the_container_lives" {
+	events_start
+	ctr_ run -d --null-io --memory-limit 16777216 --runtime "$RUNTIME" "$IMAGE" "$ID" \
+		sh -c 'sh -c "x=x; while :; do x=\$x\$x; done"; sleep 1000'
+	await_event /tasks/oom ".container_id == \"$ID\""
+	[[ "$(ctr_ task ls)" == *"$ID"*RUNNING* ]]
+}
+
+@test "containers_of_a_group_share_a_shim_that_goes_with_the_last" {
+	local shim
+	ctr_ run -d --null-io --annotation "io.containerd.runc.v2.group=$ID" --runtime "$RUNTIME" "$IMAGE" "$ID-a" sleep 1000
+	ctr_ run -d --null-io --annotation "io.containerd.runc.v2.group=$ID" --runtime "$RUNTIME" "$IMAGE" "$ID-b" sleep 1000
+	shim=$(shim_pid "$ID-a")
+	run -1 shim_pid "$ID-b"
+	[ "$(pgrep -c -P "$shim")" = 2 ]
+	ctr_ task rm -f "$ID-a" || true
+	ctr_ containers rm "$ID-a"
+	run -0 ctr_ task exec --exec-id e1 "$ID-b" echo alive
+	[ "$output" = alive ]
+	ctr_ task rm -f "$ID-b" || true
+	ctr_ containers rm "$ID-b"
+	await_end "$shim"
+	assert_no_shim "$ID-a"
+	assert_no_shim "$ID-b"
+}
+
+@test "it_serves_in_the_place_of_runcs_shim_with_its_options" {
+	run -0 ctr_ run --rm --runtime io.containerd.runc.v2 --runc-root "$BATS_TEST_TMPDIR/state" "$IMAGE" "$ID" echo in place
+	[ "$output" = "in place" ]
+	[ -d "$BATS_TEST_TMPDIR/state/$NS" ]
+	assert_no_shim "$ID"
+}
+
 @test "kill_9_of_the_shim_ends_its_container_and_leaves_nothing" {
 	events_start
 	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000

@@ -37,6 +37,7 @@ containerd_setup() {
 	local dir=$BATS_FILE_TMPDIR
 	mkdir -p "$dir/bin" "$dir/cd"
 	ln -s "$(readlink -f "$CORACLE")" "$dir/bin/containerd-shim-coracle-v2"
+	ln -s containerd-shim-coracle-v2 "$dir/bin/containerd-shim-runc-v2"
 	cat > "$dir/config.toml" <<-END
 		version = 2
 		root = "$dir/cd/root"

@@ -1,0 +1,50 @@
+/* oom.c - hearing that the kernel killed in a cgroup for lack of memory. */
+#include "box/oom.h"
+#include "base/file.h"
+#include "box/cgroup_inner.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+
+/* v1: an eventfd, registered by a write. */
+static int open_v1(int dir)
+{
+	char text[32];
+	auto_close int control = openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);
+	auto_close int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control < 0 || fd < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%d %d", fd, control);
+	int rc = file_put(dir, "cgroup.event_control", text);
+	return rc < 0 ? rc : take_fd(&fd);
+}
+
+static int open_v2(int dir)
+{
+	char path[64];
+	auto_close int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/memory.events", dir);
+	if (inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int oom_open(const struct cgroup *cg)
+{
+	const struct cgroup_dir *d = cgroup_v1_dir(cg, "memory");
+	if (d)
+		return d->fd < 0 ? -ENOENT : open_v1(d->fd);
+	d = cgroup_unified(cg);
+	return !d || d->fd < 0 ? -ENOENT : open_v2(d->fd);
+}
+
+void oom_clear(int fd)
+{
+	char text[sizeof(struct inotify_event) * 8];
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+}

@@ -1,0 +1,77 @@
+/* oom.c - telling that a task was out of memory, when it happens and before its exit. */
+#include "ttrpc/oom.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "box/oom.h"
+#include "pb/task_events.pb-c.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#define OOM_MEMORY ((size_t)64 << 10)
+
+static uint64_t count(const struct task *t)
+{
+	struct cgroup cg = { 0 };
+	auto_arena *a = arena_new(OOM_MEMORY);
+	if (!a || cgroup_open(&t->container->state.cgroups, a, &cg, NULL) < 0)
+		return t->oom_kills;
+	uint64_t n = cgroup_oom_kills(&cg);
+	cgroup_close(&cg);
+	return n;
+}
+
+bool oom_look(struct task *t)
+{
+	uint64_t n = count(t);
+	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
+	event.container_id = (char *)(uintptr_t)t->id;
+	if (n > t->oom_kills) {
+		t->oom_kills = n;
+		events_publish(t->shim->events, EVENT_OOM, &event);
+	}
+	return t->oom_kills > 0;
+}
+
+static void on_oom(void *arg, uint32_t events)
+{
+	struct task *t = arg;
+	(void)events;
+	oom_clear(t->oom.fd);
+	oom_look(t);
+}
+
+static int open_watch(const struct task *t, struct err *e)
+{
+	struct cgroup cg = { 0 };
+	auto_arena *a = arena_new(OOM_MEMORY);
+	int rc = a ? cgroup_open(&t->container->state.cgroups, a, &cg, e) : -ENOMEM;
+	if (rc < 0)
+		return rc;
+	rc = oom_open(&cg);
+	cgroup_close(&cg);
+	return rc;
+}
+
+void oom_watch(struct task *t)
+{
+	struct err e = { 0 };
+	int fd = open_watch(t, &e);
+	t->oom = (struct watch){ .fd = fd < 0 ? -1 : fd, .ready = on_oom, .arg = t };
+	if (fd >= 0) {
+		fd = loop_add(t->shim->loop, &t->oom, EPOLLIN);
+		if (fd < 0)
+			put_fd(&t->oom.fd, -1);
+	}
+	if (fd < 0 && fd != -ENOENT)
+		log_warn("container %s: out of memory is told at its end only: %s", t->id,
+			 strerror(-fd));
+}
+
+void oom_unwatch(struct task *t)
+{
+	if (t->oom.fd < 0)
+		return;
+	loop_remove(t->shim->loop, &t->oom);
+	put_fd(&t->oom.fd, -1);
+}

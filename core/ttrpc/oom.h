@@ -1,0 +1,14 @@
+/* oom.h - telling that a task was out of memory, when it happens and before its exit. */
+#ifndef TTRPC_OOM_H
+#define TTRPC_OOM_H
+
+#include "ttrpc/shim.h"
+
+/* From now on each kill is told. A machine that counts none is no error. */
+void oom_watch(struct task *t);
+void oom_unwatch(struct task *t);
+
+/* Tells what has not been told yet. Whether there was ever any. */
+bool oom_look(struct task *t);
+
+#endif
