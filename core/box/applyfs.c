@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -109,12 +110,14 @@ static void hear_kernel(struct self *s, int fs)
 		memmove(s->words, s->words + 2, strlen(s->words + 2) + 1);
 }
 
-static int new_file_system(struct self *s, const struct op_mount *m)
+/* mode: for a tmpfs that is told none; NULL: the kernel's. */
+static int new_file_system(struct self *s, const struct op_mount *m, const char *mode)
 {
 	auto_close int fs = sys_fsopen(m->type, FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
-	int rc = configure(fs, m);
+	int rc = mode && sys_fsconfig(fs, FSC_STRING, "mode", mode, 0) < 0 ? -errno
+									     : configure(fs, m);
 	if (rc < 0) {
 		hear_kernel(s, fs);
 		return rc;
@@ -137,10 +140,27 @@ static int mount_target(const struct self *s, const struct op *o, bool directory
 	return fd == -ENOENT ? rootfs_make(s->root, o->path, directory) : fd;
 }
 
+/* As with runc, a tmpfs that is told no mode has that of the directory which it covers. */
+static const char *covered_mode(const struct self *s, const struct op *o, char mode[8])
+{
+	struct stat st;
+	if (strcmp(o->mount.type, "tmpfs") != 0)
+		return NULL;
+	for (size_t i = 0; i < o->mount.options.n; i++)
+		if (!strcmp(o->mount.options.v[i].key, "mode"))
+			return NULL;
+	auto_close int fd = rootfs_make(s->root, o->path, true);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return NULL;
+	snprintf(mode, 8, "%o", (unsigned)st.st_mode & 07777);
+	return mode;
+}
+
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
-	auto_close int made = m->type ? new_file_system(s, m) : -1;
+	char mode[8];
+	auto_close int made = m->type ? new_file_system(s, m, covered_mode(s, o, mode)) : -1;
 	if (m->type && made < 0)
 		return made;
 	int fd = m->type ? made : o->fd;
@@ -226,7 +246,7 @@ static int empty_mount(struct self *s)
 			      .options = { options, 2 },
 			      .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				     MOUNT_ATTR_NOEXEC };
-	int fd = new_file_system(s, &m);
+	int fd = new_file_system(s, &m, NULL);
 	if (fd >= 0)
 		s->empty = fd; /* stays open: it is what the others are cloned from */
 	return fd;
@@ -276,7 +296,7 @@ int own_proc(struct self *s)
 {
 	struct op_mount m = { .type = "proc", .source = "proc" };
 	if (s->proc < 0)
-		s->proc = new_file_system(s, &m);
+		s->proc = new_file_system(s, &m, NULL);
 	return s->proc;
 }
 
@@ -360,8 +380,7 @@ static int show_console(struct self *s)
 	if (dir < 0)
 		return dir;
 	auto_close int file = openat(
-		dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | O_NONBLOCK,
-		0600);
+		dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
 	auto_close int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (target < 0)
 		return -errno;
