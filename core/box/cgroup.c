@@ -131,10 +131,9 @@ void cgroup_enable(const struct cgroup_dir *d)
 
 static bool has_processes(const char *path)
 {
-	char some[2];
+	auto_buf pids = { 0 };
 	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_close int procs = fd < 0 ? -1 : openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	return procs >= 0 && read(procs, some, sizeof(some)) > 0;
+	return fd >= 0 && (cgroup_read_pids(fd, &pids) < 0 || pids.len);
 }
 
 int cgroup_vacant(const struct cgroup *cg, struct err *e)

@@ -41,7 +41,8 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 
-/* EBUSY when one of the directories exists and has processes: they are somebody else's. To be asked
+/* EBUSY when one of the directories exists and has processes, in it or below: they are somebody
+ * else's. To be asked
  * before the paths are recorded: whatever is in a recorded cgroup is killed with the container. */
 int cgroup_vacant(const struct cgroup *cg, struct err *e);
 

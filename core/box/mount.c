@@ -203,6 +203,8 @@ static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struc
 			return fail(e, E2BIG, "cgroup mounts");
 		link->path = arena_printf(p->arena, "%s/%.*s", m->destination, (int)n, at);
 		link->source = name;
+		if (!link->path)
+			return fail(e, E2BIG, "cgroup mounts");
 		at += n + (at[n] == ',');
 	}
 	return 0;

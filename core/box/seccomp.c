@@ -3,6 +3,7 @@
 #include "box/plan.h"
 
 #include <ctype.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -145,8 +146,10 @@ static int export(scmp_filter_ctx ctx, struct plan *p, struct op *o, struct err 
 		rc = seccomp_export_bpf_mem(ctx, program, &size);
 	if (rc < 0 || !program)
 		return fail(e, rc < 0 ? rc : E2BIG, "linux.seccomp: compile the filter");
+	if (size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+		return refuse(e, E2BIG, "linux.seccomp: more than %d instructions", BPF_MAXINSNS);
 	o->seccomp.program = program;
-	o->seccomp.length = (unsigned short)(size / 8); /* struct sock_filter */
+	o->seccomp.length = (unsigned short)(size / sizeof(struct sock_filter));
 	return 0;
 }
 

@@ -208,6 +208,13 @@ static int check_devices(const struct spec_linux *l, struct err *e)
 			return refuse(e, EINVAL,
 				      "linux.devices[%zu].path: '%.200s' is not an absolute path",
 				      i, d->path);
+		/* The kernel's numbers: 12 and 20 bits. */
+		if (d->major < 0 || d->major > 0xfff || d->minor < 0 || d->minor > 0xfffff)
+			return refuse(e, EINVAL, "linux.devices[%zu]: no device is %lld:%lld", i,
+				      (long long)d->major, (long long)d->minor);
+		if ((d->uid.set && (d->uid.v < 0 || d->uid.v >= UINT32_MAX)) ||
+		    (d->gid.set && (d->gid.v < 0 || d->gid.v >= UINT32_MAX)))
+			return refuse(e, EINVAL, "linux.devices[%zu]: its owner is no id", i);
 	}
 	for (size_t i = 0; l->resources && i < l->resources->devices.n; i++) {
 		const struct spec_device_rule *d = &l->resources->devices.v[i];

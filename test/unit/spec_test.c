@@ -114,6 +114,19 @@ static void a_sysctl_of_the_whole_machine_is_refused(void)
 	       "linux.sysctl: net/../vm/swappiness is not a name");
 }
 
+static void devices_have_numbers_and_owners_of_the_kernel_s(void)
+{
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'devices':[{'path':'/d','type':'c',"
+		       "'major':4294967297,'minor':3}]}}"),
+	       "linux.devices[0]: no device is 4294967297:3");
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'devices':[{'path':'/d','type':'c',"
+		       "'major':1,'minor':-3}]}}"),
+	       "linux.devices[0]: no device is 1:-3");
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'devices':[{'path':'/d','type':'c',"
+		       "'major':1,'minor':3,'uid':4294967296}]}}"),
+	       "linux.devices[0]: its owner is no id");
+}
+
 static void device_rules_are_checked(void)
 {
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'devices':[{'path':'/dev/x','type':'q'}]}}"),
@@ -210,7 +223,7 @@ static const char everything[] =
 	"'rdma':{'mlx5_1':{'hcaHandles':3,'hcaObjects':10}}},'cgroupsPath':'/c',"
 	"'namespaces':[{'type':'mount'},{'type':'uts'},{'type':'ipc','path':'/p'},"
 	"{'type':'user'},{'type':'time'}],"
-	"'devices':[{'path':'/dev/a','type':'c','major':0,'minor':-1,'fileMode':432,'uid':0,"
+	"'devices':[{'path':'/dev/a','type':'c','major':0,'minor':9,'fileMode':432,'uid':0,"
 	"'gid':1}],'seccomp':{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,"
 	"'architectures':['SCMP_ARCH_X86_64'],'flags':['SECCOMP_FILTER_FLAG_LOG'],"
 	"'listenerPath':'/l','listenerMetadata':'m','syscalls':[{'names':['read'],"
@@ -313,6 +326,7 @@ int main(void)
 	test(namespaces_are_known_and_given_once);
 	test(ids_beyond_the_last_are_refused);
 	test(a_sysctl_of_the_whole_machine_is_refused);
+	test(devices_have_numbers_and_owners_of_the_kernel_s);
 	test(device_rules_are_checked);
 	test(versions_up_to_ours_may_run);
 	test(what_runc_accepts_is_accepted);
