@@ -18,6 +18,7 @@ struct create_options {
 
 struct exec_options {
 	const char *console_socket, *cwd, *user, *process, *pid_file;
+	const char *apparmor, *process_label;
 	struct strs env, gids, caps;
 	bool tty, detach, no_new_privs, ignore_paused;
 	int preserve_fds;

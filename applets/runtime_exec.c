@@ -33,18 +33,21 @@ static int set_user(struct spec_process *p, const char *text, struct err *e)
 		      : 0;
 }
 
-static int set_groups(struct spec_process *p, const struct strs *l, struct arena *a, struct err *e)
+/* Besides those that the container's own process has. */
+static int add_groups(struct spec_process *p, const struct strs *l, struct arena *a, struct err *e)
 {
-	uint32_t *v = arena_array(a, l->n, sizeof(*v));
+	size_t n = p->user.additional_gids.n;
+	uint32_t *v = arena_array(a, n + l->n, sizeof(*v));
 	const char *rest;
-	for (size_t i = 0; v && i < l->n; i++)
-		if (parse_id(l->v[i], 0, &v[i], &rest) < 0)
-			return refuse(e, EINVAL, "option --additional-gids: '%s' is not a number",
-				      l->v[i]);
 	if (!v)
 		return fail(e, E2BIG, "option --additional-gids");
-	if (l->n)
-		p->user.additional_gids = (struct u32s){ v, l->n };
+	for (size_t i = 0; i < n; i++)
+		v[i] = p->user.additional_gids.v[i];
+	for (size_t i = 0; i < l->n; i++)
+		if (parse_id(l->v[i], 0, &v[n + i], &rest) < 0)
+			return refuse(e, EINVAL, "option --additional-gids: '%s' is not a number",
+				      l->v[i]);
+	p->user.additional_gids = (struct u32s){ v, n + l->n };
 	return 0;
 }
 
@@ -91,6 +94,10 @@ static int from_options(const struct call *c, const struct spec_process *own,
 	p->no_new_privileges = own->no_new_privileges || o->no_new_privs;
 	if (o->cwd)
 		p->cwd = o->cwd;
+	if (o->apparmor)
+		p->apparmor_profile = o->apparmor;
+	if (o->process_label)
+		p->selinux_label = o->process_label;
 	int rc = joined(&p->env, &own->env, &o->env, c->arena);
 	if (rc == 0 && o->caps.n)
 		rc = add_caps(p, &o->caps, c->arena);
@@ -99,7 +106,7 @@ static int from_options(const struct call *c, const struct spec_process *own,
 	if (o->user)
 		rc = set_user(p, o->user, e);
 	if (rc == 0)
-		rc = set_groups(p, &o->gids, c->arena, e);
+		rc = add_groups(p, &o->gids, c->arena, e);
 	*out = p;
 	return rc;
 }

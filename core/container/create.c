@@ -102,8 +102,9 @@ static int own_namespaces(struct making *m, struct strs *out)
 	const char **v = arena_array(m->c->arena, m->spec->linux_->namespaces.n + 1, sizeof(*v));
 	size_t n = 0;
 	for (size_t i = 0; v && i < m->spec->linux_->namespaces.n; i++)
-		if (!m->spec->linux_->namespaces.v[i].path)
-			v[n++] = arena_str(m->c->arena, m->spec->linux_->namespaces.v[i].type);
+		if (!m->spec->linux_->namespaces.v[i].path &&
+		    !(v[n++] = arena_str(m->c->arena, m->spec->linux_->namespaces.v[i].type)))
+			return -E2BIG;
 	*out = (struct strs){ v, n };
 	return v ? 0 : -E2BIG;
 }
@@ -338,7 +339,9 @@ static int start(struct making *m, struct err *e)
 
 static int make(struct making *m, struct err *e)
 {
-	int rc = engine_find(m->r->engine, &m->engine, e);
+	int rc = preserved_check(m->r->preserve_fds, e);
+	if (rc == 0)
+		rc = engine_find(m->r->engine, &m->engine, e);
 	if (rc == 0)
 		rc = claim(m, e);
 	if (rc == 0)

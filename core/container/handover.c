@@ -38,7 +38,7 @@ int pid_file_write(const char *path, pid_t pid, struct err *e)
 	if (at < 0)
 		return fail(e, errno, "pid file %s", path);
 	int n = snprintf(text, sizeof(text), "%d", (int)pid);
-	int rc = file_replace(at, basename(name), text, (size_t)n, 0644, e);
+	int rc = file_swap(at, basename(name), text, (size_t)n, 0644, e);
 	return rc < 0 ? within(e, "pid file %s", path) : 0;
 }
 
@@ -103,6 +103,18 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 	*copy = *p;
 	copy->env = (struct strs){ env, p->env.n + 1 };
 	*out = copy;
+	return 0;
+}
+
+int preserved_check(int n, struct err *e)
+{
+	if (n < 0)
+		return refuse(e, EINVAL, "--preserve-fds: %d is no number of files", n);
+	for (int fd = 3; fd < 3 + n; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		if (flags < 0 || flags & FD_CLOEXEC) /* ours, then */
+			return refuse(e, EBADF, "--preserve-fds %d: file %d is not open", n, fd);
+	}
 	return 0;
 }
 

@@ -263,10 +263,11 @@ teardown() { runtime_teardown; }
 }
 
 @test "exec_takes_user_cwd_env_groups_and_capabilities" {
+	spec '.process.user.additionalGids = [5]'
 	create_sleeper
 	rt start "$ID"
 	[ "$(rt exec -u 1000:2000 "$ID" id -u -n)" = worker ]
-	[ "$(rt exec --user 1000:2000 -g 7 --additional-gids 8 "$ID" id -G)" = "2000 7 8" ]
+	[ "$(rt exec --user 1000:2000 -g 7 --additional-gids 8 "$ID" id -G)" = "2000 5 7 8" ]
 	[ "$(rt exec --cwd /tmp -e A=b --env C=d "$ID" sh -c 'echo $PWD $A $C')" = "/tmp b d" ]
 	[ "$(rt exec -u 1000 "$ID" sh -c 'echo $HOME')" = /tmp ]
 	rt exec --cap CAP_SYS_TIME "$ID" grep Cap /proc/self/status | tr -d '\t' > "$BATS_TEST_TMPDIR/caps"
@@ -348,6 +349,10 @@ teardown() { runtime_teardown; }
 	spec '.process.args = ["sh", "-c", "cat <&3; cat <&4; ls /proc/self/fd"]'
 	run -0 rt run --preserve-fds 2 -b "$B" "$ID" 3<<< three 4<<< four 5<<< five 6<<< six
 	[ "$(echo "$output" | tr '\n' ' ')" = "three four 0 1 2 3 4 5 " ] # 5: the directory that ls reads
+	run --separate-stderr rt run --preserve-fds -1 -b "$B" "$ID"
+	refused 1 "--preserve-fds" "-1"
+	run --separate-stderr rt run --preserve-fds 9 -b "$B" "$ID"
+	refused 1 "--preserve-fds 9" "is not open"
 	run -0 inside 'ls /proc/self/fd' 3<<< three 7<<< seven
 	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
 }
@@ -473,6 +478,15 @@ teardown() { runtime_teardown; }
 	[ "${lines[7]}" = "/m/tmp rw,noatime" ]
 	[ "${lines[9]}" = 64 ]
 	nothing_left
+}
+
+@test "a_tmpfs_has_the_mode_of_what_it_covers" {
+	own_rootfs
+	mkdir -m 2750 "$ROOTFS/covered"
+	spec '.mounts += (["/covered", "/new"] | map({destination: ., type: "tmpfs", source: "tmpfs"}))'
+	run -0 inside 'stat -c %a /covered /new'
+	[ "$output" = $'2750\n755' ]
+	rc run -b "$B" "$ID" | diff - <(echo "$output")
 }
 
 @test "recursive_attributes_reach_the_mounts_below" {
