@@ -1,6 +1,7 @@
 /* stdio.c - the standard streams of a container's process, to where containerd wants them. */
 #include "ttrpc/stdio.h"
 #include "base/file.h"
+#include "ttrpc/leftover.h"
 #include "ttrpc/logger.h"
 #include "ttrpc/terminal.h"
 
@@ -22,6 +23,9 @@ struct stdio {
 	int pty_in, pty_out; /* for the terminal to come */
 	struct terminal *terminal;
 	struct logger logger;
+	struct leftover leftover;
+	void (*done)(void *arg);
+	void *arg;
 };
 
 static const char *path_of(const char *uri)
@@ -169,6 +173,7 @@ int stdio_open(struct loop *l, const struct stdio_request *r, struct stdio **out
 			     .feed = -1,
 			     .pty_in = -1,
 			     .pty_out = -1,
+			     .leftover = { .opened.fd = -1, .timer.fd = -1, .fds = { -1, -1 } },
 			     .logger = { .out = -1, .err = -1, .hold_out = -1, .hold_err = -1 } };
 	int rc = r->terminal ? open_for_terminal(s, r, e) : open_streams(s, r, e);
 	if (rc < 0) {
@@ -225,13 +230,22 @@ int stdio_resize(struct stdio *s, uint32_t width, uint32_t height)
 	return s->terminal ? terminal_resize(s->terminal, width, height) : -ENOTTY;
 }
 
+/* All that it wrote is in the FIFOs. */
+static void on_written(void *arg)
+{
+	struct stdio *s = arg;
+	leftover_wait(&s->leftover, s->loop, s->hold, s->done, s->arg);
+}
+
 void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg)
 {
+	s->done = done;
+	s->arg = arg;
 	put_fd(&s->feed, -1);
 	if (s->terminal)
-		terminal_end(s->terminal, done, arg);
+		terminal_end(s->terminal, on_written, s);
 	else
-		done(arg);
+		on_written(s);
 }
 
 void stdio_free(struct stdio *s)
@@ -239,6 +253,7 @@ void stdio_free(struct stdio *s)
 	if (!s)
 		return;
 	terminal_free(s->terminal);
+	leftover_free(&s->leftover);
 	logger_close(&s->logger);
 	for (int i = 0; i < 3; i++)
 		put_fd(&s->child[i], -1);

@@ -43,7 +43,8 @@ void stdio_close_stdin(struct stdio *s);
 int stdio_resize(struct stdio *s, uint32_t width, uint32_t height);
 
 /* The process has ended: done is called when all its output is where it belongs, maybe at once.
- * Output that nobody takes is waited for during a second, and kept on being offered after it. */
+ * Output that nobody takes is waited for during a second, or two with a terminal, and kept on
+ * being offered after it. */
 void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg);
 
 /* Closes everything; stdio_end's callback is not called any more. Accepts NULL. */
