@@ -324,6 +324,9 @@ static int enter_by_move(void)
 
 int apply_pivot(struct self *s, const struct op *o)
 {
+	/* A whole /proc, nothing of it masked: nobody is to find his way through it. */
+	put_fd(&s->proc, -1);
+	put_fd(&s->empty, -1);
 	auto_close int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (old < 0 || fchdir(s->root) < 0)
 		return -errno;

@@ -227,6 +227,7 @@ int apply_label(struct self *s, const struct op *o)
 	auto_close int fd = sys_openat2(proc, o->path, &how);
 	if (fd < 0)
 		return errno == ENOENT || errno == EINVAL ? -ENOTSUP : -errno;
+	put_fd(&s->proc, -1);
 	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "box/apply.h"
 #include "box/hook.h"
+#include "box/keep.h"
 #include "box/ns.h"
 
 #include <fcntl.h>
@@ -153,6 +154,23 @@ static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 	_exit(127);
 }
 
+/* Whatever else we or whoever called us left open goes now, not at execve: until then a path may
+ * lead through it, a cwd or a program such as /proc/self/fd/7/bin/sh. */
+static void close_rest(const struct self *s)
+{
+	const struct child_setup *setup = s->setup;
+	struct keep keep = { .n = 0 };
+	keep_add(&keep, s->sync);
+	keep_add(&keep, setup->listener);
+	for (size_t i = 0; setup->cgroup && i < setup->cgroup->n; i++)
+		keep_add(&keep, setup->cgroup->v[i].door);
+	for (int i = 0; i < 3; i++)
+		keep_add(&keep, setup->stdio[i]);
+	for (size_t i = 0; i < setup->plan->n; i++)
+		keep_add(&keep, setup->plan->v[i].fd);
+	keep_only(&keep, setup->preserve_fds);
+}
+
 _Noreturn void child_main(const struct child_setup *setup, int sync)
 {
 	struct self s = { .setup = setup,
@@ -164,16 +182,11 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .proc = -1,
 			  .place = -1 };
 	const struct plan *p = setup->plan;
-	if (setup->close_fd >= 0)
-		close(setup->close_fd);
+	close_rest(&s);
 	signals_reset();
 	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;
 	if (rc < 0)
 		give_up(&s, &(struct op){ .kind = OP_GO, .what = "join the cgroup" }, rc);
-	/* Everything that we or whoever called us left open ends at execve. */
-	if (sys_close_range((unsigned)(3 + setup->preserve_fds), ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		give_up(&s, &(struct op){ .kind = OP_CLOSE, .what = "close inherited files" },
-			-errno);
 	umask(0);
 	for (size_t i = 0; i < p->n; i++) {
 		rc = apply[p->v[i].kind](&s, &p->v[i]);

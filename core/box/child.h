@@ -29,7 +29,6 @@ struct child_setup {
 	int stdio[3];		     /* -1: as they are */
 	int preserve_fds;	     /* 3 .. 3+n-1 stay open */
 	int listener;		     /* for OP_START; -1 */
-	int close_fd;		     /* a lock that must not live on in the child; -1 */
 	const struct cgroup *cgroup; /* NULL: none; its doors are open */
 };
 

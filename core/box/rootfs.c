@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define LINKS 40 /* as the kernel */
 #define TRIES 16 /* openat2 says EAGAIN when something was renamed meanwhile */
 
 static int open_resolved(int root, const char *path, int flags, uint64_t resolve)
@@ -66,19 +68,32 @@ static int make_last(int root, const char *path, bool directory)
 	return at < 0 ? at : make_step(at, slash + 1, directory);
 }
 
-int rootfs_make(int root, const char *path, bool directory)
+/* A step that is a link to what does not exist: path becomes where it leads, with what comes after
+ * it. 0: it is none. */
+static int follow(int at, char *path, size_t start, size_t end)
 {
-	int whole = rootfs_open(root, path, O_PATH);
-	if (whole == -ENOENT)
-		whole = make_last(root, path, directory);
-	if (whole != -ENOENT)
-		return whole;
-	/* Something is missing: find the longest prefix that exists, then make the rest under
-	 * it. */
+	char target[PATH_MAX], whole[PATH_MAX], step[NAME_MAX + 1];
+	if (end - start > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(step, path + start, end - start);
+	step[end - start] = 0;
+	ssize_t n = readlinkat(at, step, target, sizeof(target) - 1);
+	if (n < 0)
+		return errno == ENOENT || errno == EINVAL ? 0 : -errno;
+	target[n] = 0;
+	int len = snprintf(whole, sizeof(whole), "%.*s/%s%s", *target == '/' ? 0 : (int)start, path,
+			   target, path + end);
+	if (len >= (int)sizeof(whole))
+		return -ENAMETOOLONG;
+	memcpy(path, whole, (size_t)len + 1);
+	return 1;
+}
+
+/* Something is missing: finds the longest prefix that exists, then makes the rest under it. */
+static int make_missing(int root, char *path, bool directory, bool *again)
+{
 	char prefix[PATH_MAX];
 	size_t len = strlen(path), end = 0;
-	if (len >= sizeof(prefix))
-		return -ENAMETOOLONG;
 	auto_close int at = rootfs_open(root, "/", O_PATH | O_DIRECTORY);
 	if (at < 0)
 		return at;
@@ -93,6 +108,11 @@ int rootfs_make(int root, const char *path, bool directory)
 		prefix[end] = 0;
 		int next = making ? -ENOENT : rootfs_open(root, prefix, O_PATH);
 		if (next == -ENOENT) {
+			int followed = making ? 0 : follow(at, path, start, end);
+			if (followed) {
+				*again = followed > 0;
+				return followed;
+			}
 			making = true;
 			if (!strcmp(prefix + start, "..") || !strcmp(prefix + start, "."))
 				return -EINVAL;
@@ -103,6 +123,25 @@ int rootfs_make(int root, const char *path, bool directory)
 		put_fd(&at, next);
 	}
 	return take_fd(&at);
+}
+
+int rootfs_make(int root, const char *path, bool directory)
+{
+	char whole[PATH_MAX];
+	if (strlen(path) >= sizeof(whole))
+		return -ENAMETOOLONG;
+	memcpy(whole, path, strlen(path) + 1);
+	for (int links = 0; links < LINKS; links++) {
+		int fd = rootfs_open(root, whole, O_PATH);
+		bool again = false;
+		if (fd == -ENOENT)
+			fd = make_last(root, whole, directory);
+		if (fd == -ENOENT || fd == -ELOOP)
+			fd = make_missing(root, whole, directory, &again);
+		if (!again)
+			return fd;
+	}
+	return -ELOOP;
 }
 
 int rootfs_parent(int root, const char *path, const char **last)

@@ -261,7 +261,6 @@ static int launch(struct making *m, struct err *e)
 		.stdio = { m->r->stdio[0], m->r->stdio[1], m->r->stdio[2] },
 		.preserve_fds = m->r->preserve_fds,
 		.listener = m->listener,
-		.close_fd = m->lock,
 		.cgroup = &m->cgroup,
 	};
 	int rc = child_clone(&setup, &m->child, e);

@@ -98,7 +98,6 @@ static int launch(struct joining *j, struct err *e)
 		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
 		.preserve_fds = j->r->preserve_fds,
 		.listener = -1,
-		.close_fd = -1,
 		.cgroup = &j->cgroup,
 	};
 	rc = child_clone(&setup, &j->child, e);

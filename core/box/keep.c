@@ -1,0 +1,47 @@
+/* keep.c - the descriptors that a new process keeps. */
+#include "box/keep.h"
+#include "base/sys.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+
+void keep_add(struct keep *k, int fd)
+{
+	if (fd < 0 || k->n > KEEP_MAX)
+		return;
+	if (k->n < KEEP_MAX) {
+		size_t at = k->n;
+		for (; at > 0 && k->v[at - 1] > fd; at--)
+			k->v[at] = k->v[at - 1];
+		k->v[at] = fd;
+	}
+	k->n++;
+}
+
+static bool has(const struct keep *k, int fd)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (k->v[i] == fd)
+			return true;
+	return false;
+}
+
+void keep_only(struct keep *k, int preserved)
+{
+	int from = 3 + preserved;
+	sys_close_range((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (k->n > KEEP_MAX)
+		return;
+	/* What the caller gave to be passed on is not closed by execve; ours are. */
+	for (int fd = 3; fd < from; fd++)
+		if (!has(k, fd) && fcntl(fd, F_GETFD) > 0)
+			close(fd);
+	for (size_t i = 0; i < k->n; i++) {
+		if (k->v[i] < from)
+			continue;
+		if (k->v[i] > from)
+			sys_close_range((unsigned)from, (unsigned)k->v[i] - 1, 0);
+		from = k->v[i] + 1;
+	}
+	sys_close_range((unsigned)from, ~0u, 0);
+}

