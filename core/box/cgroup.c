@@ -175,19 +175,6 @@ int cgroup_make(struct cgroup *cg, struct err *e)
 	return 0;
 }
 
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
-{
-	char text[16];
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	for (size_t i = 0; i < cg->n; i++) {
-		const struct cgroup_dir *d = &cg->v[i];
-		int rc = d->fd < 0 ? -ENOENT : file_put(d->fd, "cgroup.procs", text);
-		if (rc < 0)
-			return fail(e, rc, "move process %s into cgroup %s", text, d->path);
-	}
-	return 0;
-}
-
 int cgroup_doors(struct cgroup *cg, struct err *e)
 {
 	for (size_t i = 0; i < cg->n; i++) {

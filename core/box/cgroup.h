@@ -77,8 +77,9 @@ int cgroup_clone_fd(const struct cgroup *cg);
  * or -errno. */
 int cgroup_join(const struct cgroup *cg);
 
-/* Moves a process in, into every directory: for one that exists already. */
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e);
+/* On v2, when the container has made groups below and moved its init into one, as systemd does: that
+ * one in place of the container's, where nobody may be born any more. -ENOENT when it is not so. */
+int cgroup_follow(struct cgroup *cg, pid_t pid);
 
 /* Pids in it and below it, as seen from here, without repetition. Gone is empty. */
 int cgroup_pids(const struct cgroup *cg, struct arena *a, struct u32s *out, struct err *e);

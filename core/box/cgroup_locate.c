@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -309,6 +310,26 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 	}
 	found.v2 = found.n == 1 && !*found.v[0].controllers;
 	*out = found;
+	return 0;
+}
+
+int cgroup_follow(struct cgroup *cg, pid_t pid)
+{
+	char name[32], path[PATH_LONGEST * 2];
+	auto_buf text = { .max = 1 << 16 };
+	struct cgroup_dir *d = &cg->v[0];
+	size_t n = cg->v2 ? strlen(d->path) : 0;
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
+	if (!n || file_read(-1, name, &text, NULL) < 0 || !text.p || strncmp(text.p, "0::", 3) != 0)
+		return -ENOENT;
+	int len = snprintf(path, sizeof(path), "%.*s%.*s", (int)d->mount, d->path,
+			   (int)strcspn(text.p + 3, "\n"), text.p + 3);
+	if (len >= (int)sizeof(path) || strncmp(path, d->path, n) != 0 || path[n] != '/')
+		return -ENOENT;
+	int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	put_fd(&d->fd, fd);
 	return 0;
 }
 

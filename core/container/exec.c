@@ -101,6 +101,8 @@ static int launch(struct joining *j, struct err *e)
 		.cgroup = &j->cgroup,
 	};
 	rc = child_clone(&setup, &j->child, e);
+	if (rc == -EBUSY && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
+		rc = child_clone(&setup, &j->child, e);
 	if (rc == 0)
 		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
 	return rc == 0 ? child_go(&j->child, e) : rc;
