@@ -336,10 +336,13 @@ int cgroup_follow(struct cgroup *cg, pid_t pid)
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out)
 {
 	const char **v = arena_array(a, cg->n + 1, sizeof(*v));
-	for (size_t i = 0; v && i < cg->n; i++)
-		v[i] = cg->v[i].path;
 	if (!v)
 		return -ENOMEM;
+	for (size_t i = 0; i < cg->n; i++) {
+		v[i] = arena_str(a, cg->v[i].path); /* which may outlive cg's own memory */
+		if (!v[i])
+			return -ENOMEM;
+	}
 	*out = (struct strs){ v, cg->n };
 	return 0;
 }
