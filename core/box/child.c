@@ -15,9 +15,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ull
@@ -248,40 +250,110 @@ static int return_home(struct birthplace *back, struct err *e)
 	return rc;
 }
 
-int child_clone(const struct child_setup *s, struct child *out, struct err *e)
+/* What a helper tells us, in memory that we share. */
+struct birth {
+	pid_t pid;
+	struct err why;
+};
+
+/* Nobody comes back from a user namespace, so a helper enters it, and gives birth to a child of
+ * ours. */
+static _Noreturn void helper_main(const struct child_setup *s, struct clone_args *args,
+				  const int pair[2], struct birth *b)
 {
-	int pair[2], pidfd = -1;
 	struct birthplace back = { -1, -1 };
-	int into = s->cgroup ? cgroup_clone_fd(s->cgroup) : -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return fail(e, errno, "make a socket pair");
-	auto_close int ours = pair[0], theirs = pair[1];
+	if (born_elsewhere(s->plan, &back, &b->why) < 0)
+		_exit(1);
+	if (setns(s->plan->user_ns, CLONE_NEWUSER) < 0) {
+		fail(&b->why, errno, "join the user namespace %s", s->plan->user_ns_path);
+		_exit(1);
+	}
+	pid_t pid = sys_clone3(args);
+	if (pid == 0) {
+		close(pair[0]);
+		child_main(s, pair[1]);
+	}
+	if (pid < 0)
+		fail(&b->why, errno, "clone a process in the user namespace %s",
+		     s->plan->user_ns_path);
+	b->pid = pid;
+	_exit(0);
+}
+
+static int clone_by_helper(const struct child_setup *s, struct clone_args *args, const int pair[2],
+			   struct child *out, struct err *e)
+{
+	struct birth *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b == MAP_FAILED)
+		return fail(e, errno, "clone a process");
+	args->flags = (args->flags & ~(uint64_t)CLONE_PIDFD) | CLONE_PARENT;
+	args->exit_signal = 0; /* it has the helper's */
+	struct clone_args helper = { .exit_signal = SIGCHLD };
+	pid_t pid = sys_clone3(&helper);
+	if (pid == 0)
+		helper_main(s, args, pair, b);
+	int rc = pid < 0 ? fail(e, errno, "clone a process") : 0;
+	while (rc == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (rc == 0 && b->pid <= 0)
+		rc = refuse(e, b->why.code ? b->why.code : ECHILD, "%s", b->why.msg);
+	if (rc == 0) {
+		out->pid = b->pid;
+		out->pidfd = sys_pidfd_open(b->pid); /* nobody but us reaps it: it is that one */
+		rc = out->pidfd < 0 ? fail(e, errno, "open process %d", (int)b->pid) : 0;
+	}
+	munmap(b, sizeof(*b));
+	return rc;
+}
+
+static int clone_here(const struct child_setup *s, struct clone_args *args, const int pair[2],
+		      struct child *out, struct err *e)
+{
+	struct birthplace back = { -1, -1 };
 	int rc = born_elsewhere(s->plan, &back, e);
 	if (rc < 0) {
 		return_home(&back, NULL);
 		return rc;
 	}
-	/* Nobody in the container may look into us, not even for the moment that we are still
-	 * ourselves in it. */
-	if (geteuid() == 0)
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	struct clone_args args = {
-		.flags = CLONE_PIDFD | s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = into >= 0 ? (uint64_t)into : 0,
-	};
-	pid_t pid = sys_clone3(&args);
+	args->pidfd = (uint64_t)(uintptr_t)&out->pidfd;
+	pid_t pid = sys_clone3(args);
 	if (pid == 0) {
-		close(ours);
-		child_main(s, theirs);
+		close(pair[0]);
+		child_main(s, pair[1]);
 	}
 	int saved = errno;
 	rc = return_home(&back, e);
 	if (pid < 0)
 		return fail(e, saved, "clone a process with new namespaces (%#llx)",
 			    (unsigned long long)s->plan->clone_flags);
-	*out = (struct child){ .pid = pid, .pidfd = pidfd, .sync = take_fd(&ours) };
+	out->pid = pid;
+	return rc;
+}
+
+int child_clone(const struct child_setup *s, struct child *out, struct err *e)
+{
+	int pair[2];
+	int into = s->cgroup ? cgroup_clone_fd(s->cgroup) : -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "make a socket pair");
+	auto_close int ours = pair[0], theirs = pair[1];
+	/* Nobody in the container may look into us, not even for the moment that we are still
+	 * ourselves in it. */
+	if (geteuid() == 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
+		.exit_signal = SIGCHLD,
+		.cgroup = into >= 0 ? (uint64_t)into : 0,
+	};
+	struct child c = { .pidfd = -1, .sync = -1 };
+	int rc = s->plan->user_ns >= 0 ? clone_by_helper(s, &args, pair, &c, e)
+				       : clone_here(s, &args, pair, &c, e);
+	if (c.pid > 0) { /* also for whoever has to end it after a failure */
+		c.sync = take_fd(&ours);
+		*out = c;
+	}
 	return rc;
 }
 

@@ -102,7 +102,7 @@ int device_plan(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	const struct spec *s = c->spec;
 	const struct spec_mount *m = dev_mount(s);
-	bool user_ns = p->clone_flags & CLONE_NEWUSER;
+	bool user_ns = p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
 	int rc = 0;
 	/* A /dev of somebody else's is used as it is. */
 	if (m && (strs_has(&m->options, "bind") || strs_has(&m->options, "rbind")))

@@ -73,6 +73,10 @@ static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unsha
 			p->pid_ns_path = n->path;
 			continue;
 		}
+		if (flag == CLONE_NEWUSER) { /* which is to own the new ones: entered first */
+			p->user_ns_path = n->path;
+			continue;
+		}
 		struct op *o = plan_add(p, OP_JOIN, "join the %s namespace %s", n->type, n->path);
 		if (!o)
 			return fail(e, E2BIG, "namespaces");
@@ -84,18 +88,10 @@ static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unsha
 	return 0;
 }
 
-/* A user namespace that is joined comes first: it gives the right to join the others. */
-static void order_joins(struct plan *p)
+/* Where we are root, and nobody outside. */
+static bool in_user_ns(const struct plan *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->v[i].kind == OP_JOIN && p->v[i].flags == CLONE_NEWUSER) {
-			struct op o = p->v[i];
-			size_t first = i;
-			while (first > 0 && p->v[first - 1].kind == OP_JOIN)
-				first--;
-			memmove(&p->v[first + 1], &p->v[first], (i - first) * sizeof(o));
-			p->v[first] = o;
-		}
+	return p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
 }
 
 static uint64_t propagation(const char *name)
@@ -262,7 +258,7 @@ static int plan_session(struct plan *p, const char *id, struct err *e)
 
 static int plan_begin(struct plan *p, struct arena *a, struct err *e)
 {
-	*p = (struct plan){ .arena = a, .pid_ns = -1 };
+	*p = (struct plan){ .arena = a, .pid_ns = -1, .user_ns = -1 };
 	return add(p, OP_GO, "wait for the parent", NULL, e);
 }
 
@@ -276,12 +272,11 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	int rc = plan_begin(p, a, e);
 	if (rc == 0)
 		rc = plan_namespaces(p, s, &unshare, e);
-	order_joins(p);
 	if (rc == 0 && unshare)
 		rc = add_flags(p, OP_UNSHARE, "make namespaces", unshare, e);
-	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
+	if (rc == 0 && in_user_ns(p))
 		rc = add(p, OP_PLACE, "open", c->mount_point, e);
-	if (rc == 0 && (p->clone_flags & CLONE_NEWUSER))
+	if (rc == 0 && in_user_ns(p))
 		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
 	if (rc == 0)
 		rc = plan_session(p, c->no_new_keyring ? NULL : c->id, e);

@@ -144,8 +144,9 @@ struct plan {
 	const struct spec_linux
 		*maps; /* id mappings to write, when there is a new user namespace */
 	const struct spec_linux *clocks; /* offsets of a new time namespace; NULL: none */
-	int pid_ns; /* a pid namespace to be born in, opened by plan_open(); -1 */
-	const char *pid_ns_path;
+	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
+	int pid_ns, user_ns;
+	const char *pid_ns_path, *user_ns_path;
 };
 
 /* What the plan of a whole container needs to know besides its spec. */

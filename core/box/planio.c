@@ -38,6 +38,11 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 		p->pid_ns = open_namespace(p->pid_ns_path, bundle_dir, "join the pid namespace", e);
 		rc = p->pid_ns < 0 ? p->pid_ns : 0;
 	}
+	if (rc == 0 && p->user_ns_path) {
+		p->user_ns = open_namespace(p->user_ns_path, bundle_dir, "join the user namespace",
+					    e);
+		rc = p->user_ns < 0 ? p->user_ns : 0;
+	}
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (o->kind == OP_MOUNT && !o->mount.type)
@@ -54,6 +59,7 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 void plan_close(struct plan *p)
 {
 	put_fd(&p->pid_ns, -1);
+	put_fd(&p->user_ns, -1);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
 		bool ours = (o->kind == OP_MOUNT && !o->mount.type) ||

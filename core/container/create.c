@@ -404,7 +404,7 @@ int container_create(const struct create_request *r, struct container **out, str
 			    .listener = -1,
 			    .lock = -1,
 			    .console = -1,
-			    .plan = { .pid_ns = -1 },
+			    .plan = { .pid_ns = -1, .user_ns = -1 },
 			    .child = { .sync = -1, .pidfd = -1 },
 			    .a = arena_new(WORK_MEMORY) };
 	if (!m.a)

@@ -169,7 +169,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 			     .r = r,
 			     .a = arena_new(WORK_MEMORY),
 			     .console = -1,
-			     .plan = { .pid_ns = -1 },
+			     .plan = { .pid_ns = -1, .user_ns = -1 },
 			     .child = { .sync = -1, .pidfd = -1 } };
 	if (!j.a)
 		return fail(e, ENOMEM, "exec in container %s", c->id);

@@ -446,6 +446,31 @@ teardown() { runtime_teardown; }
 	nothing_left
 }
 
+@test "a_user_namespace_is_joined_by_path" {
+	local pid first=$ID ID
+	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+		| .linux.gidMappings = [{containerID: 0, hostID: 200000, size: 65536}]'
+	ID=$first
+	create_sleeper
+	pid=$(state pid)
+	ID=$first-2
+	# As the containers of a pod: some namespaces are the pod's, the others are new and owned by its user namespace.
+	spec --arg p "/proc/$pid/ns" '.linux.namespaces |= map(if .type == "user" or .type == "ipc" then .path = "\($p)/\(.type)" else . end)'
+	run -0 inside 'id -u; cat /proc/self/uid_map; echo > /dev/null && mount -t tmpfs x /tmp 2>&1; ip -o link show lo; echo $$'
+	[ "$(echo "${lines[*]:0:2}" | tr -s ' ')" = "0 0 100000 65536" ]
+	[[ ${lines[3]} == *"<LOOPBACK,UP"* ]]
+	[ "${lines[4]}" = 1 ]
+	spec --arg p "/proc/$pid/ns" '.linux.namespaces |= map(if .type == "pid" then .path = "\($p)/pid" else . end)'
+	create_sleeper
+	[ "$(readlink "/proc/$(state pid)/ns/pid")" = "$(readlink "/proc/$pid/ns/pid")" ]
+	rt start "$ID"
+	[ "$(rt exec "$ID" id -u)" = 0 ]
+	end
+	ID=$first
+	end
+	nothing_left
+}
+
 # --- file systems ---------------------------------------------------------------------------------
 
 @test "the_root_is_read_only_or_not_as_the_spec_says" {
