@@ -22,7 +22,7 @@
 static const char *text_of(struct buf *b, const char *path)
 {
 	b->len = 0;
-	if (file_read(AT_FDCWD, path, b, NULL) < 0 || !b->p)
+	if (file_read(-1, path, b, NULL) < 0 || !b->p)
 		return "";
 	return b->p;
 }

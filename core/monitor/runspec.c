@@ -178,12 +178,19 @@ static int apply_caps(struct spec *s, const struct run_options *o, struct arena 
 	return 0;
 }
 
+/* A file that the user named. */
+static int read_named(const char *name, struct arena *a, struct buf *out, struct err *e)
+{
+	const char *path = path_absolute(a, name);
+	return path ? file_read(-1, path, out, e) : fail(e, ENOMEM, "%s", name);
+}
+
 /* A filter from a file: the object of linux.seccomp. */
 static int seccomp_read(const char *name, struct arena *a, struct spec_seccomp **out, struct err *e)
 {
 	auto_buf file = { .max = SPEC_MAX }, text = { .max = SPEC_MAX + 64 };
 	struct spec wrap = { 0 };
-	int rc = file_read(AT_FDCWD, name, &file, e);
+	int rc = read_named(name, a, &file, e);
 	if (rc < 0)
 		return rc;
 	buf_str(&text, "{\"linux\":{\"seccomp\":");
@@ -387,7 +394,7 @@ int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, 
 	if (files > 8)
 		return refuse(e, E2BIG, "option --env-file: at most 8 of them");
 	for (size_t i = 0; rc == 0 && i < files; i++) {
-		rc = file_read(AT_FDCWD, o->env_files.v[i], &text[i], e);
+		rc = read_named(o->env_files.v[i], a, &text[i], e);
 		for (const char *p = text[i].p; p && *p; p++)
 			lines += *p == '\n' || !p[1];
 	}

@@ -77,7 +77,7 @@ static int find_roots(struct sweeping *s, struct err *e)
 	const char **v;
 	struct strs names = { 0 };
 	if (!s->r->root) {
-		int rc = directories(AT_FDCWD, RUN_ROOT, s->a, &names, e);
+		int rc = directories(-1, RUN_ROOT, s->a, &names, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -156,7 +156,7 @@ static void sweep_containers(struct sweeping *s, const char *root)
 {
 	struct err one = { 0 };
 	struct strs ids;
-	int rc = directories(AT_FDCWD, root, s->a, &ids, &one);
+	int rc = directories(-1, root, s->a, &ids, &one);
 	note_error(s, rc, &one);
 	for (size_t i = 0; rc == 0 && i < ids.n; i++)
 		if (container_id_check(ids.v[i], NULL) == 0 && container_orphaned(root, ids.v[i]))
@@ -224,7 +224,7 @@ static int cgroup_ids(struct sweeping *s, const char *like, struct strs *out, st
 	*slash = 0;
 	const char *prefix = slash + 1;
 	size_t n = strlen(prefix) - 1; /* without the id */
-	int rc = directories(AT_FDCWD, parent, s->a, &names, e);
+	int rc = directories(-1, parent, s->a, &names, e);
 	const char **v = rc == 0 ? arena_array(s->a, out->n + names.n + 1, sizeof(*v)) : NULL;
 	if (!v)
 		return rc < 0 ? rc : fail(e, ENOMEM, "cleanup");
