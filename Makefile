@@ -91,7 +91,7 @@ units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) 
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
 tools := $(patsubst test/%.c,$(out)/%,$(wildcard test/system/*.c test/bench/*.c))
 
-.PHONY: all deps test-deps run unit test test-guest bench lint fuzz install dist clean
+.PHONY: all deps test-deps run unit test test-guest bench torture lint fuzz install dist clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -142,6 +142,10 @@ unit: $(units)
 
 test: test-deps all $(units) $(tools)
 	test/run $(out)
+
+# The crash tests at every system call, not at a sample of them: it takes an hour.
+torture: test-deps all $(tools)
+	TORTURE=1 bats --tap test/system/03-crash.bats
 
 bench: test-deps all $(tools)
 	test/bench/bench.sh
