@@ -195,8 +195,9 @@ int tree_remove(int dir, const char *name, struct err *e)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return fail(e, errno, "remove %s", name);
-	int fd = strchr(name, '/') ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-				   : open_below(dir, name);
+	int fd = strchr(name, '/')
+			 ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+			 : open_below(dir, name);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
 		int rc = errno == ENOENT ? 0 : fail(e, errno, "open %s", name);

@@ -60,8 +60,8 @@ int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, s
  * returned open. path may be absolute when dir is the root. */
 int dir_make(int dir, const char *path, mode_t mode, struct err *e);
 
-/* Removes name below dir and all it holds; never follows links nor crosses into a mount, which name,
- * unless it is a path, may not be either. Absent is success. */
+/* Removes name below dir and all it holds; never follows links nor crosses into a mount, which
+ * name, unless it is a path, may not be either. Absent is success. */
 int tree_remove(int dir, const char *name, struct err *e);
 
 /* A copy of a path without trailing slashes, made absolute against the working directory. NULL: no

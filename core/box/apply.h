@@ -9,14 +9,14 @@
 /* The child's own state. */
 struct self {
 	const struct child_setup *setup;
-	int sync;	     /* to the parent; -1 once it was told that we are ready */
-	int starter;	     /* who started us, to be told if execve fails; -1 */
-	int root;	     /* the root file system; -1 */
-	int terminal;	     /* slave of our pty; -1 */
-	int empty;	     /* a masked directory, to be cloned for the next; -1 */
-	int proc;	     /* a procfs of our own, attached nowhere; -1 */
-	int place;	     /* where the root file system goes, opened before we may not; -1 */
-	const char *program; /* what OP_FIND found */
+	int sync;	       /* to the parent; -1 once it was told that we are ready */
+	int starter;	       /* who started us, to be told if execve fails; -1 */
+	int root;	       /* the root file system; -1 */
+	int terminal;	       /* slave of our pty; -1 */
+	int empty;	       /* a masked directory, to be cloned for the next; -1 */
+	int proc;	       /* a procfs of our own, attached nowhere; -1 */
+	int place;	       /* where the root file system goes, opened before we may not; -1 */
+	const char *program;   /* what OP_FIND found */
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };
 

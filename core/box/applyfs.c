@@ -117,7 +117,7 @@ static int new_file_system(struct self *s, const struct op_mount *m, const char 
 	if (fs < 0)
 		return -errno;
 	int rc = mode && sys_fsconfig(fs, FSC_STRING, "mode", mode, 0) < 0 ? -errno
-									     : configure(fs, m);
+									   : configure(fs, m);
 	if (rc < 0) {
 		hear_kernel(s, fs);
 		return rc;

@@ -9,8 +9,8 @@
 #define HOOK_SAID 256
 
 /* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED
- * when it did not exit with 0, or -errno. What it wrote to its stdout and stderr is nobody's output:
- * the end of it goes to said, as one line. */
+ * when it did not exit with 0, or -errno. What it wrote to its stdout and stderr is nobody's
+ * output: the end of it goes to said, as one line. */
 int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
 
 /* The words for one that did not exit with 0. -ECANCELED. */

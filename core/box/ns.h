@@ -18,8 +18,8 @@
 /* "pid" to CLONE_NEWPID; 0 for an unknown name. */
 uint64_t ns_flag(const char *type);
 
-/* The CLONE_NEW* of those namespaces that process pid has and we have not. -errno when one cannot be
- * looked at, as of a process that has ended: to join fewer would be to run outside. */
+/* The CLONE_NEW* of those namespaces that process pid has and we have not. -errno when one cannot
+ * be looked at, as of a process that has ended: to join fewer would be to run outside. */
 int ns_different(pid_t pid, uint64_t *out);
 
 /* Writes a child's uid_map and gid_map (and denies setgroups where we are not privileged). */

@@ -119,7 +119,8 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 		return refuse(e, EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
 	/* Not private: what the host unmounts must go away here too. Not shared, whatever the spec
 	 * wants for later: what is mounted here would show up on the host. */
-	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts", MS_REC | MS_SLAVE, e);
+	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts", MS_REC | MS_SLAVE,
+			   e);
 	if (rc < 0)
 		return rc;
 	struct op *o = plan_add(p, OP_ROOT, "mount the root file system %s",
@@ -253,7 +254,8 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 static int plan_session(struct plan *p, const char *id, struct err *e)
 {
 	char *key = id ? arena_printf(p->arena, "_ses.%s", id) : NULL;
-	return id && !key ? fail(e, E2BIG, "session") : add(p, OP_SESSION, "start a session", key, e);
+	return id && !key ? fail(e, E2BIG, "session")
+			  : add(p, OP_SESSION, "start a session", key, e);
 }
 
 static int plan_begin(struct plan *p, struct arena *a, struct err *e)

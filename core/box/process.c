@@ -244,8 +244,8 @@ static const char *const *environment(struct arena *a, const struct strs *l)
 	size_t n = 0;
 	for (size_t i = 0; v && i < l->n; i++) {
 		size_t name = strcspn(l->v[i], "="), later = i + 1;
-		while (later < l->n && (strncmp(l->v[later], l->v[i], name) != 0 ||
-					l->v[later][name] != '='))
+		while (later < l->n &&
+		       (strncmp(l->v[later], l->v[i], name) != 0 || l->v[later][name] != '='))
 			later++;
 		if (later == l->n)
 			v[n++] = l->v[i];

@@ -48,10 +48,11 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 		rc = proc_wait_end(c->pidfd, END_MS);
 	}
 	if (rc == -ETIMEDOUT)
-		return refuse(e, ETIMEDOUT,
-			      "process %d was killed but does not end within %d seconds; it may wait "
-			      "for a device",
-			      c->state.pid, END_MS / 1000);
+		return refuse(
+			e, ETIMEDOUT,
+			"process %d was killed but does not end within %d seconds; it may wait "
+			"for a device",
+			c->state.pid, END_MS / 1000);
 	if (rc < 0)
 		return fail(e, rc, "wait for the end of process %d", c->state.pid);
 	return cgroup_kill(cg, e);

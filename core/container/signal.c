@@ -77,7 +77,8 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 		rc = container_cgroup(c, &cg, e);
 	if (rc < 0)
 		return rc;
-	/* What is frozen is recorded as paused before and after: whatever dies here, resume helps. */
+	/* What is frozen is recorded as paused before and after: whatever dies here, resume helps.
+	 */
 	rc = frozen ? save_status(c, STATUS_PAUSED, e) : 0;
 	if (rc == 0)
 		rc = cgroup_freeze(&cg, frozen, e);

@@ -21,7 +21,8 @@ static void make(void)
 	snprintf(path, sizeof(path), "%s/c1", root);
 	is_int(mkdir(path, 0700), 0);
 	auto_close int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	buf_str(&b, "{\"version\":1,\"id\":\"c1\",\"status\":\"stopped\",\"annotations\":{\"a\":\"");
+	buf_str(&b,
+		"{\"version\":1,\"id\":\"c1\",\"status\":\"stopped\",\"annotations\":{\"a\":\"");
 	for (int i = 0; i < 4096; i++)
 		buf_char(&b, 'x');
 	buf_str(&b, "\"}}");
