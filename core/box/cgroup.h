@@ -77,8 +77,9 @@ int cgroup_clone_fd(const struct cgroup *cg);
  * or -errno. */
 int cgroup_join(const struct cgroup *cg);
 
-/* On v2, when the container has made groups below and moved its init into one, as systemd does: that
- * one in place of the container's, where nobody may be born any more. -ENOENT when it is not so. */
+/* On v2, when the container has made groups below and moved its init into one, as systemd does:
+ * that one in place of the container's, where nobody may be born any more. -ENOENT when it is not
+ * so. */
 int cgroup_follow(struct cgroup *cg, pid_t pid);
 
 /* Pids in it and below it, as seen from here, without repetition. Gone is empty. */

@@ -283,8 +283,8 @@ static _Noreturn void helper_main(const struct child_setup *s, struct clone_args
 static int clone_by_helper(const struct child_setup *s, struct clone_args *args, const int pair[2],
 			   struct child *out, struct err *e)
 {
-	struct birth *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct birth *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			       -1, 0);
 	if (b == MAP_FAILED)
 		return fail(e, errno, "clone a process");
 	args->flags = (args->flags & ~(uint64_t)CLONE_PIDFD) | CLONE_PARENT;
