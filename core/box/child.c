@@ -337,7 +337,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	int into = s->cgroup ? cgroup_clone_fd(s->cgroup) : -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "make a socket pair");
-	auto_close int ours = pair[0], theirs = pair[1];
+	auto_close int ours = pair[0];
 	/* Nobody in the container may look into us, not even for the moment that we are still
 	 * ourselves in it. */
 	if (geteuid() == 0)
@@ -350,6 +350,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	struct child c = { .pidfd = -1, .sync = -1 };
 	int rc = s->plan->user_ns >= 0 ? clone_by_helper(s, &args, pair, &c, e)
 				       : clone_here(s, &args, pair, &c, e);
+	close(pair[1]);	 /* the child has its own */
 	if (c.pid > 0) { /* also for whoever has to end it after a failure */
 		c.sync = take_fd(&ours);
 		*out = c;
