@@ -51,8 +51,9 @@ int cgroup_vacant(const struct cgroup *cg, struct err *e);
  * undoes. */
 int cgroup_make(struct cgroup *cg, struct err *e);
 
-/* Sets limits; NULL sets none. Memory first, so that nothing joins unlimited. Raising and lowering
- * memory and swap go in the order that the kernel accepts. A limit for a controller that this
+/* Sets limits, at first and again: what r does not name stays as it is; NULL names nothing. Memory
+ * first, so that nothing joins unlimited. Raising and lowering memory and swap go in the order that
+ * the kernel accepts. A limit for a controller that this
  * machine lacks is an error that names it, unless it is what is the default anyway. */
 int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e);
 

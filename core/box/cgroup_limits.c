@@ -46,6 +46,12 @@ static int explain(const struct cgroup_dir *d, const struct limit_write *w, cons
 			      "linux.resources.%s: cannot be set, since the controller %s of this "
 			      "machine has no %s",
 			      w->field, controller, w->file);
+	if (rc == -EINVAL && !strcmp(w->field, "memory.limit") &&
+	    cgroup_get(d->fd, "memory.memsw.limit_in_bytes", usage, sizeof(usage)) > 0)
+		return refuse(e, EINVAL,
+			      "linux.resources.memory.limit: %s is more than memory.swap, which "
+			      "limits both together to %s",
+			      w->value, usage);
 	if (rc == -EBUSY && cgroup_get(d->fd, "memory.usage_in_bytes", usage, sizeof(usage)) > 0)
 		return refuse(e, EBUSY, "linux.resources.%s: %s is less than the %s bytes in use",
 			      w->field, w->value, usage);
@@ -99,14 +105,69 @@ static int without_controller(const struct limit_plan *p, const char *controller
 static int check_usage(const struct cgroup_dir *d, const struct spec_memory *m, struct err *e)
 {
 	char text[32];
-	bool asked = m && m->check_before_update.set && m->check_before_update.v && m->limit.set &&
-		     m->limit.v > 0;
-	if (!asked || cgroup_get(d->fd, "memory.current", text, sizeof(text)) <= 0 ||
-	    strtoll(text, NULL, 10) <= m->limit.v)
+	if (!m || !m->check_before_update.v ||
+	    cgroup_get(d->fd, "memory.current", text, sizeof(text)) <= 0)
 		return 0;
-	return refuse(e, EBUSY,
-		      "linux.resources.memory.limit: %lld is less than the %s bytes in use",
-		      (long long)m->limit.v, text);
+	const struct {
+		const struct opt_i64 *limit;
+		const char *name;
+	} all[] = { { &m->swap, "swap" }, { &m->limit, "limit" } };
+	for (size_t i = 0; i < 2; i++)
+		if (all[i].limit->v > 0 && all[i].limit->v <= strtoll(text, NULL, 10))
+			return refuse(
+				e, EBUSY,
+				"linux.resources.memory.%s: %lld is less than the %s bytes in use",
+				all[i].name, (long long)all[i].limit->v, text);
+	return 0;
+}
+
+/* What an update leaves out stays as it is. Only v2 has to be asked, whose files tell more than one
+ * value at once: quota and period; swap alone, where the spec has memory and swap. */
+struct completed {
+	struct spec_resources r;
+	struct spec_cpu cpu;
+	struct spec_memory memory;
+};
+
+static void complete_cpu(const struct cgroup_dir *d, struct spec_cpu *c)
+{
+	char text[64], *period;
+	bool quota = c->quota.set && c->quota.v;
+	if (quota == (c->period.set && c->period.v) ||
+	    cgroup_get(d->fd, "cpu.max", text, sizeof(text)) <= 0 || !(period = strchr(text, ' ')))
+		return;
+	if (quota)
+		c->period = (struct opt_u64){ true, strtoull(period, NULL, 10) };
+	else
+		c->quota = (struct opt_i64){ true, *text == 'm' ? -1 : strtoll(text, NULL, 10) };
+}
+
+static void complete_memory(const struct cgroup_dir *d, struct spec_memory *m)
+{
+	char text[32];
+	if (m->swap.v > 0 && !(m->limit.set && m->limit.v) &&
+	    cgroup_get(d->fd, "memory.max", text, sizeof(text)) > 0 && *text != 'm')
+		m->limit = (struct opt_i64){ true, strtoll(text, NULL, 10) };
+}
+
+static const struct spec_resources *complete(const struct cgroup *cg,
+					     const struct spec_resources *r, struct completed *c)
+{
+	const struct cgroup_dir *d = cgroup_unified(cg);
+	c->r = *r;
+	if (!cg->v2 || !d || d->fd < 0)
+		return r;
+	if (r->cpu) {
+		c->cpu = *r->cpu;
+		c->r.cpu = &c->cpu;
+		complete_cpu(d, &c->cpu);
+	}
+	if (r->memory) {
+		c->memory = *r->memory;
+		c->r.memory = &c->memory;
+		complete_memory(d, &c->memory);
+	}
+	return &c->r;
 }
 
 static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spec_resources *r,
@@ -138,8 +199,15 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 			      "linux.resources.unified: is for cgroup v2, and this machine has v1");
 	for (size_t i = 0; i < u->n; i++) {
 		const char *file = u->v[i].key, *at = u->v[i].value;
-		if (!*file || strchr(file, '/'))
-			return refuse(e, EINVAL, "linux.resources.unified: '%.100s' is not a file",
+		if (strchr(file, '/'))
+			return refuse(e, EINVAL,
+				      "linux.resources.unified: '%.100s' must be a file name (no "
+				      "slashes)",
+				      file);
+		if (!strchr(file, '.') || *file == '.')
+			return refuse(e, EINVAL,
+				      "linux.resources.unified: '%.100s' must be in the form "
+				      "CONTROLLER.PARAMETER",
 				      file);
 		while (*at) { /* the kernel takes one line at a time */
 			char line[512];
@@ -174,7 +242,9 @@ int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *
 	if (!p)
 		return fail(e, ENOMEM, "linux.resources");
 	p->a = a;
+	struct completed whole;
 	int rc = 0;
+	r = complete(cg, r, &whole);
 	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
 		rc = apply(cg, n, r, p, e);
 	return rc < 0 ? rc : limit_unified(cg, &r->unified, e);

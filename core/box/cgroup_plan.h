@@ -53,6 +53,9 @@ void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p);
 void limit_v2_io(const struct spec_resources *r, struct limit_plan *p);
 void limit_v2_hugepages(const struct spec_resources *r, struct limit_plan *p);
 
+/* What cpu.weight of v2 is for that many cpu.shares of v1: as runc has it since 1.3.2. */
+uint64_t cpu_weight(uint64_t shares);
+
 /* The same on both. */
 void limit_cpuset(const struct spec_resources *r, struct limit_plan *p);
 void limit_rdma(const struct spec_resources *r, struct limit_plan *p);

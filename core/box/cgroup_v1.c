@@ -56,6 +56,8 @@ void limit_v1_cpu(const struct spec_resources *r, struct limit_plan *p)
 	const struct spec_cpu *c = r->cpu;
 	if (!c)
 		return;
+	if (c->idle.set && !c->idle.v) /* the idle have no shares */
+		limit_add(p, "cpu.idle", LIMIT_DEFAULT, "cpu.idle", "0");
 	if (given_u(c->shares))
 		limit_add(p, "cpu.shares", c->shares.v == 1024 ? LIMIT_DEFAULT : 0, "cpu.shares",
 			  "%" PRIu64, c->shares.v);
@@ -78,9 +80,8 @@ void limit_v1_cpu(const struct spec_resources *r, struct limit_plan *p)
 	if (given(c->realtime_runtime))
 		limit_add(p, "cpu.realtimeRuntime", 0, "cpu.rt_runtime_us", "%" PRId64,
 			  c->realtime_runtime.v);
-	if (c->idle.set)
-		limit_add(p, "cpu.idle", c->idle.v ? 0 : LIMIT_DEFAULT, "cpu.idle", "%" PRId64,
-			  c->idle.v);
+	if (c->idle.set && c->idle.v)
+		limit_add(p, "cpu.idle", 0, "cpu.idle", "%" PRId64, c->idle.v);
 }
 
 void limit_cpuset(const struct spec_resources *r, struct limit_plan *p)

@@ -27,7 +27,9 @@ static void add_swap(const struct spec_memory *m, struct limit_plan *p)
 {
 	if (m->swap.v < 0) {
 		limit_add(p, "memory.swap", LIMIT_DEFAULT, "memory.swap.max", "max");
-	} else if (!given(m->limit) || m->limit.v < 0) {
+	} else if (m->limit.set && m->limit.v < 0) { /* nothing to take away from it */
+		limit_add(p, "memory.swap", 0, "memory.swap.max", "%" PRId64, m->swap.v);
+	} else if (!given(m->limit)) {
 		p->refused = "memory.swap: it limits memory and swap together, "
 			     "so it needs a memory.limit";
 	} else if (m->swap.v < m->limit.v) {
@@ -45,14 +47,58 @@ void limit_v2_memory(const struct spec_resources *r, struct limit_plan *p)
 	const struct spec_memory *m = r->memory;
 	if (!m)
 		return;
-	if (given(m->limit))
-		add_max(p, "memory.limit", "memory.max", m->limit.v);
+	/* Swap first: a smaller memory may need the room. */
 	if (given(m->swap))
 		add_swap(m, p);
 	else if (m->limit.set && m->limit.v < 0)
 		limit_add(p, "memory.swap", LIMIT_DEFAULT, "memory.swap.max", "max");
+	if (given(m->limit))
+		add_max(p, "memory.limit", "memory.max", m->limit.v);
 	if (given(m->reservation))
 		add_max(p, "memory.reservation", "memory.low", m->reservation.v);
+}
+
+static double log_2(uint64_t n)
+{
+	double x = (double)n, out = 0, bit = 1;
+	for (; x >= 2; x /= 2)
+		out++;
+	for (int i = 0; i < 50; i++) {
+		x *= x;
+		bit /= 2;
+		if (x >= 2) {
+			x /= 2;
+			out += bit;
+		}
+	}
+	return out;
+}
+
+/* 2 to 262144 become 1 to 10000, and the default the default: the power of ten that a parabola
+ * through these three has, rounded up. */
+uint64_t cpu_weight(uint64_t shares)
+{
+	if (shares <= 2)
+		return 1;
+	if (shares >= 262144)
+		return 10000;
+	double l = log_2(shares), power = (l * l + 125 * l) / 612 - 7.0 / 34;
+	uint64_t low = 1, high = 10000;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		if (log_2(middle) / log_2(10) < power - 1e-9)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void add_idle(const struct spec_cpu *c, struct limit_plan *p)
+{
+	if (c->idle.set)
+		limit_add(p, "cpu.idle", c->idle.v ? 0 : LIMIT_DEFAULT, "cpu.idle", "%" PRId64,
+			  c->idle.v);
 }
 
 void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p)
@@ -60,20 +106,17 @@ void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p)
 	const struct spec_cpu *c = r->cpu;
 	if (!c)
 		return;
-	if (given_u(c->shares)) {
-		/* 2 to 262144 become 1 to 10000. */
-		uint64_t s = c->shares.v < 2 ? 2 : c->shares.v > 262144 ? 262144 : c->shares.v;
-		limit_add(p, "cpu.shares", s == 1024 ? LIMIT_DEFAULT : 0, "cpu.weight", "%" PRIu64,
-			  1 + (s - 2) * 9999 / 262142);
-	}
+	if (!c->idle.v) /* the idle have no weight */
+		add_idle(c, p);
+	if (given_u(c->shares))
+		limit_add(p, "cpu.shares", c->shares.v == 1024 ? LIMIT_DEFAULT : 0, "cpu.weight",
+			  "%" PRIu64, cpu_weight(c->shares.v));
 	if (c->burst.set && c->quota.set)
 		limit_add(p, "cpu.burst", LIMIT_DEFAULT, "cpu.max.burst", "0");
 	if (given(c->quota) || given_u(c->period)) {
 		const char *quota = given(c->quota) && c->quota.v > 0
 					    ? arena_printf(p->a, "%" PRId64, c->quota.v)
 					    : "max";
-		/* The period alone: the file takes a quota alone or both, so the quota of an update
-		 * is kept by its caller. */
 		limit_add(p, given(c->quota) ? "cpu.quota" : "cpu.period",
 			  given(c->quota) && c->quota.v > 0 ? 0 : LIMIT_DEFAULT, "cpu.max",
 			  "%s %" PRIu64, quota ? quota : "max",
@@ -82,9 +125,8 @@ void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p)
 	if (c->burst.set)
 		limit_add(p, "cpu.burst", c->burst.v ? 0 : LIMIT_DEFAULT, "cpu.max.burst",
 			  "%" PRIu64, c->burst.v);
-	if (c->idle.set)
-		limit_add(p, "cpu.idle", c->idle.v ? 0 : LIMIT_DEFAULT, "cpu.idle", "%" PRId64,
-			  c->idle.v);
+	if (c->idle.v)
+		add_idle(c, p);
 	if (given(c->realtime_runtime))
 		p->refused = "cpu.realtimeRuntime: cgroup v2 has no such limit";
 }

@@ -289,18 +289,37 @@ static int load_program(const struct bpf_insn *v, size_t n, struct err *e)
 	return fail(e, errno, "load the device filter of the cgroup into the kernel");
 }
 
-/* Those of before: an update's, or of whoever made the cgroup. Ours and theirs both had to
- * agree. */
-static void detach_old(int dir, const uint32_t *ids, uint32_t n)
+/* Those of before, an update's or of whoever made the cgroup: theirs and ours both had to agree.
+ * The last gives its place to ours, so that at no time there is none. */
+static int take_place(int dir, int ours, const uint32_t *ids, uint32_t n)
+{
+	union bpf_attr attach = { .target_fd = (uint32_t)dir,
+				  .attach_bpf_fd = (uint32_t)ours,
+				  .attach_type = BPF_CGROUP_DEVICE,
+				  .attach_flags = BPF_F_ALLOW_MULTI };
+	union bpf_attr get = { .prog_id = n ? ids[n - 1] : 0 };
+	auto_close int last = n ? bpf(BPF_PROG_GET_FD_BY_ID, &get) : -1;
+	if (last >= 0) { /* Linux 5.6 */
+		attach.attach_flags |= BPF_F_REPLACE;
+		attach.replace_bpf_fd = (uint32_t)last;
+		if (bpf(BPF_PROG_ATTACH, &attach) == 0)
+			return (int)n - 1;
+		attach.attach_flags = BPF_F_ALLOW_MULTI;
+		attach.replace_bpf_fd = 0;
+	}
+	return bpf(BPF_PROG_ATTACH, &attach) < 0 ? -errno : (int)n;
+}
+
+static void detach(int dir, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		union bpf_attr get = { .prog_id = ids[i] };
 		auto_close int fd = bpf(BPF_PROG_GET_FD_BY_ID, &get);
-		union bpf_attr detach = { .target_fd = (uint32_t)dir,
-					  .attach_bpf_fd = (uint32_t)fd,
-					  .attach_type = BPF_CGROUP_DEVICE };
+		union bpf_attr old = { .target_fd = (uint32_t)dir,
+				       .attach_bpf_fd = (uint32_t)fd,
+				       .attach_type = BPF_CGROUP_DEVICE };
 		if (fd >= 0)
-			bpf(BPF_PROG_DETACH, &detach);
+			bpf(BPF_PROG_DETACH, &old);
 	}
 }
 
@@ -320,12 +339,9 @@ int devfilter_attach(int dir, const struct dev_rules *r, struct err *e)
 	auto_close int fd = load_program(v, (size_t)n, e);
 	if (fd < 0)
 		return fd;
-	union bpf_attr attach = { .target_fd = (uint32_t)dir,
-				  .attach_bpf_fd = (uint32_t)fd,
-				  .attach_type = BPF_CGROUP_DEVICE,
-				  .attach_flags = BPF_F_ALLOW_MULTI };
-	if (bpf(BPF_PROG_ATTACH, &attach) < 0)
-		return fail(e, errno, "attach the device filter to the cgroup");
-	detach_old(dir, ids, old);
+	int left = take_place(dir, fd, ids, old);
+	if (left < 0)
+		return fail(e, left, "attach the device filter to the cgroup");
+	detach(dir, ids, (uint32_t)left);
 	return 0;
 }

@@ -72,7 +72,7 @@ left() {
 	[ "$(value cpuset cpuset.cpus cpuset.cpus)" = 0 ]
 	if [ -n "$V2" ]; then
 		[ "$(value '' '' cpu.max)" = "50000 200000" ]
-		[ "$(value '' '' cpu.weight)" = 20 ]
+		[ "$(value '' '' cpu.weight)" = 59 ]
 	else
 		[ "$(value cpu cpu.cfs_quota_us '')" = 50000 ]
 		[ "$(value cpu cpu.cfs_period_us '')" = 200000 ]

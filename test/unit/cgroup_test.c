@@ -108,14 +108,16 @@ static void memory_is_told_to_both_kinds(void)
 	struct spec_resources r = { .memory = &m };
 	is_str(plan("memory", false, &r, a), "memory.limit_in_bytes=1048576 (after), "
 					     "memory.memsw.limit_in_bytes=2097152");
-	is_str(plan("memory", true, &r, a), "memory.max=1048576, memory.swap.max=1048576");
+	is_str(plan("memory", true, &r, a), "memory.swap.max=1048576, memory.max=1048576");
 	m.swap.v = m.limit.v;
-	is_str(plan("memory", true, &r, a), "memory.max=1048576, memory.swap.max=0 (default)");
+	is_str(plan("memory", true, &r, a), "memory.swap.max=0 (default), memory.max=1048576");
 	m = (struct spec_memory){ .limit = { true, -1 } };
 	is_str(plan("memory", false, &r, a), "memory.limit_in_bytes=-1 (default) (after), "
 					     "memory.memsw.limit_in_bytes=-1 (default)");
 	is_str(plan("memory", true, &r, a),
-	       "memory.max=max (default), memory.swap.max=max (default)");
+	       "memory.swap.max=max (default), memory.max=max (default)");
+	m.swap = (struct opt_i64){ true, 300 };
+	is_str(plan("memory", true, &r, a), "memory.swap.max=300, memory.max=max (default)");
 	m = (struct spec_memory){ .reservation = { true, 5 }, .swappiness = { true, 0 } };
 	is_str(plan("memory", false, &r, a), "memory.soft_limit_in_bytes=5, memory.swappiness=0");
 	is_str(plan("memory", true, &r, a), "memory.low=5");
@@ -144,12 +146,34 @@ static void cpu_is_told_to_both_kinds(void)
 	struct spec_resources r = { .cpu = &c };
 	is_str(plan("cpu", false, &r, a), "cpu.shares=512, cpu.cfs_period_us=200000 (after), "
 					  "cpu.cfs_quota_us=50000");
-	is_str(plan("cpu", true, &r, a), "cpu.weight=20, cpu.max=50000 200000");
+	is_str(plan("cpu", true, &r, a), "cpu.weight=59, cpu.max=50000 200000");
 	is_str(plan("cpuset", true, &r, a), "cpuset.cpus=0-1, cpuset.mems=0");
 	c = (struct spec_cpu){ .shares = { true, 2 }, .quota = { true, -1 } };
 	is_str(plan("cpu", true, &r, a), "cpu.weight=1, cpu.max=max 100000 (default)");
 	c.shares.v = 262144;
 	is_str(plan("cpu", true, &r, a), "cpu.weight=10000, cpu.max=max 100000 (default)");
+}
+
+static void shares_become_weights(void)
+{
+	static const uint64_t pairs[][2] = { { 1, 1 },		{ 2, 1 },	  { 3, 2 },
+					     { 102, 17 },	{ 512, 59 },	  { 1024, 100 },
+					     { 2048, 174 },	{ 10240, 639 },	  { 262143, 10000 },
+					     { 262144, 10000 }, { 262145, 10000 } };
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		is_int(cpu_weight(pairs[i][0]), pairs[i][1]);
+}
+
+static void the_idle_have_no_weight(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct spec_cpu c = { .shares = { true, 1024 }, .idle = { true, 1 } };
+	struct spec_resources r = { .cpu = &c };
+	is_str(plan("cpu", true, &r, a), "cpu.weight=100 (default), cpu.idle=1");
+	is_str(plan("cpu", false, &r, a), "cpu.shares=1024 (default), cpu.idle=1");
+	c.idle.v = 0;
+	is_str(plan("cpu", true, &r, a), "cpu.idle=0 (default), cpu.weight=100 (default)");
+	is_str(plan("cpu", false, &r, a), "cpu.idle=0 (default), cpu.shares=1024 (default)");
 }
 
 static void pids_and_io_are_told_to_both_kinds(void)
@@ -211,6 +235,8 @@ int main(void)
 	test(memory_is_told_to_both_kinds);
 	test(swap_below_memory_is_refused_on_v2);
 	test(cpu_is_told_to_both_kinds);
+	test(shares_become_weights);
+	test(the_idle_have_no_weight);
 	test(pids_and_io_are_told_to_both_kinds);
 	test(the_rest_is_told_too);
 	test(a_limit_without_its_controller_is_an_error_that_names_it);
