@@ -86,11 +86,11 @@ static int coracle(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	proc_begin();
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const struct applet *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct applet *named = !own && argc > 1 ? find(argv[1]) : own;
 	if (named && named->kind == MAKES_CONTAINERS)
 		selfexe_protect(argv);
+	proc_begin();
 	return own ? cli_main(own->command, argc, argv) : coracle(argc, argv);
 }

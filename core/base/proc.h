@@ -33,7 +33,7 @@ int proc_wait_end(int pidfd, int timeout_ms);
 int proc_reap(int pidfd, struct exit_status *out);
 
 /* Makes what a caller may have left odd as programs expect it: fds 0, 1 and 2 are open, and
- * children that end can be waited for. To be called first. */
+ * children that end can be waited for. To be called before anything is opened to stay so. */
 void proc_begin(void);
 
 /* Every signal back to its default and none blocked: for a new process, before its program. System

@@ -327,16 +327,13 @@ int apply_pivot(struct self *s, const struct op *o)
 	/* A whole /proc, nothing of it masked: nobody is to find his way through it. */
 	put_fd(&s->proc, -1);
 	put_fd(&s->empty, -1);
-	auto_close int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (old < 0 || fchdir(s->root) < 0)
+	if (fchdir(s->root) < 0)
 		return -errno;
 	if (o->flags) /* --no-pivot: an initramfs cannot be pivoted away */
 		return enter_by_move();
-	if (sys_pivot_root(".", ".") < 0 || fchdir(old) < 0)
-		return -errno;
-	/* Slaves, so that taking the old root away here takes nothing away on the host. */
-	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || umount2(".", MNT_DETACH) < 0 ||
-	    chdir("/") < 0)
+	/* The old root lies on the new one, and "." is what lies on top: pivot_root(2). It is a
+	 * slave, so taking it away here takes nothing away on the host. */
+	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }

@@ -81,9 +81,7 @@ int apply_loopback(struct self *s, const struct op *o)
 	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno == EAFNOSUPPORT ? 0 : -errno;
-	if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
-		return -errno;
-	r.ifr_flags |= IFF_UP;
+	r.ifr_flags = IFF_UP;
 	return ioctl(fd, SIOCSIFFLAGS, &r) < 0 ? -errno : 0;
 }
 
@@ -138,12 +136,12 @@ int apply_bound(struct self *s, const struct op *o)
 {
 	(void)s;
 	for (int i = 0; i < 64; i++) {
-		int has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-		if (has < 0)
+		if (o->caps.bounding & (1ull << i) || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
 			break; /* the kernel knows no more */
-		if (has && !(o->caps.bounding & (1ull << i)) &&
-		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-			return -errno;
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
+			return -EPERM;
 	}
 	return 0;
 }
@@ -164,34 +162,51 @@ int apply_user(struct self *s, const struct op *o)
 {
 	const struct op_ids *u = &o->ids;
 	own_stdio(s, u->uid);
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+	if (u->uid && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (syscall(SYS_setgroups, u->ngroups, u->groups) < 0 && (u->ngroups || errno != EPERM))
 		return -errno;
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
 	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;
-	return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ? -errno : 0;
+	return u->uid && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+	for (int i = 0; i < 2; i++) {
+		d[i].effective = (uint32_t)(effective >> (32 * i));
+		d[i].permitted = (uint32_t)(permitted >> (32 * i));
+		d[i].inheritable = (uint32_t)(inheritable >> (32 * i));
+	}
+	return syscall(SYS_capset, &h, d) < 0 ? -errno : 0;
+}
+
+static int own_caps(uint64_t *permitted)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+	if (syscall(SYS_capget, &h, d) < 0)
+		return -errno;
+	*permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	return 0;
 }
 
 int apply_caps(struct self *s, const struct op *o)
 {
 	(void)s;
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2];
-	if (syscall(SYS_capget, &h, d) < 0)
-		return -errno;
-	/* What we have not ourselves we cannot give. */
-	uint64_t have = d[0].permitted | (uint64_t)d[1].permitted << 32;
-	uint64_t permitted = o->caps.permitted & have, inheritable = o->caps.inheritable & have;
-	uint64_t effective = o->caps.effective & permitted;
-	for (int i = 0; i < 2; i++) {
-		d[i].permitted = (uint32_t)(permitted >> (32 * i));
-		d[i].inheritable = (uint32_t)(inheritable >> (32 * i));
-		d[i].effective = (uint32_t)(effective >> (32 * i));
+	uint64_t permitted = o->caps.permitted, inheritable = o->caps.inheritable, have = 0;
+	int rc = set_caps(o->caps.effective & permitted, permitted, inheritable);
+	if (rc == -EPERM && (rc = own_caps(&have)) == 0) {
+		permitted &= have; /* what we have not ourselves we cannot give */
+		inheritable &= have;
+		rc = set_caps(o->caps.effective & permitted, permitted, inheritable);
 	}
-	if (syscall(SYS_capset, &h, d) < 0)
-		return -errno;
+	/* The kernel keeps of the ambient set what is permitted and inheritable. */
+	if (rc < 0 || !(permitted & inheritable))
+		return rc;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -errno;
 	uint64_t ambient = o->caps.ambient & permitted & inheritable;

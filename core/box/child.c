@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -43,12 +44,19 @@ static int await_go(int sync)
 	return m.kind == CHILD_GO ? 0 : -EPROTO;
 }
 
+/* Who is root at its start needs no mapping of ids before it hides, and its children are hidden. */
+static bool hidden(void)
+{
+	return getauxval(AT_EUID) == 0;
+}
+
 /* Our ids are mapped: from now on nobody in a container may look into us, whoever we are. */
 static int apply_go(struct self *s, const struct op *o)
 {
 	(void)o;
 	int rc = await_go(s->sync);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!hidden())
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return rc;
 }
 
@@ -340,7 +348,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	auto_close int ours = pair[0];
 	/* Nobody in the container may look into us, not even for the moment that we are still
 	 * ourselves in it. */
-	if (geteuid() == 0)
+	if (hidden())
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),

@@ -235,8 +235,9 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	p->v[p->n - 1].exec = exec;
 	if (init)
 		rc = add(p, OP_READY, "report to the parent", NULL, e);
-	if (rc == 0 && init)
-		rc = add(p, init->start ? OP_GO : OP_START, "wait for the start", NULL, e);
+	if (rc == 0 && init && init->start != START_AT_ONCE)
+		rc = add(p, init->start == START_BY_PARENT ? OP_GO : OP_START, "wait for the start",
+			 NULL, e);
 	if (rc == 0 && init && spec->hooks)
 		rc = plan_hooks(p, &spec->hooks->start_container, init->created_json, e);
 	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
@@ -258,10 +259,9 @@ static int plan_session(struct plan *p, const char *id, struct err *e)
 			  : add(p, OP_SESSION, "start a session", key, e);
 }
 
-static int plan_begin(struct plan *p, struct arena *a, struct err *e)
+static void plan_begin(struct plan *p, struct arena *a)
 {
 	*p = (struct plan){ .arena = a, .pid_ns = -1, .user_ns = -1 };
-	return add(p, OP_GO, "wait for the parent", NULL, e);
 }
 
 int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e)
@@ -271,7 +271,11 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	struct plan plan, *p = &plan;
 	if (!spec_namespace(s, "mount"))
 		return refuse(e, ENOTSUP, "linux.namespaces: a mount namespace is needed");
-	int rc = plan_begin(p, a, e);
+	const struct spec_namespace *user = spec_namespace(s, "user");
+	int rc = 0;
+	plan_begin(p, a);
+	if (user && (!user->path || !*user->path))
+		rc = add(p, OP_GO, "wait for the mapping of ids", NULL, e);
 	if (rc == 0)
 		rc = plan_namespaces(p, s, &unshare, e);
 	if (rc == 0 && unshare)
@@ -292,7 +296,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = add(p, OP_DOMAINNAME, "set domainname", s->domainname, e);
 	if (rc == 0)
 		rc = plan_place(p, c, e);
-	if (rc == 0 && s->process && s->process->cwd)
+	if (rc == 0 && s->process && s->process->cwd && strcmp(s->process->cwd, "/") != 0)
 		rc = add(p, OP_MAKE_DIR, "make directory", s->process->cwd, e);
 	if (rc == 0)
 		rc = plan_become(p, s->process, s, c, e);
@@ -306,9 +310,8 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 {
 	const struct spec_process *process = c->spec->process;
 	struct plan plan, *p = &plan;
-	int rc = plan_begin(p, a, e);
-	if (rc == 0)
-		rc = add(p, OP_SESSION, "start a session", NULL, e);
+	plan_begin(p, a);
+	int rc = add(p, OP_SESSION, "start a session", NULL, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0)
@@ -323,7 +326,8 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e)
 {
 	struct plan plan, *p = &plan;
-	int rc = plan_begin(p, a, e);
+	plan_begin(p, a);
+	int rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
 		rc = add_flags(p, OP_JOIN, "join the container's namespaces", j->namespaces, e);
 	if (rc < 0)

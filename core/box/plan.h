@@ -158,7 +158,11 @@ struct plan_context {
 	const struct cgroup *cgroup; /* for cgroup mounts */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
-	bool start; /* as soon as the parent says so; else when somebody connects to the listener */
+	enum {
+		START_BY_LISTENER, /* when somebody connects to it */
+		START_BY_PARENT,   /* as soon as the parent says so */
+		START_AT_ONCE,	   /* when it is ready */
+	} start;
 	/* stdin of the createContainer and of the startContainer hooks */
 	const char *creating_json, *created_json;
 };

@@ -210,6 +210,16 @@ static const char *hook_state(struct making *m, const char *status)
 	return text.failed ? NULL : arena_str(m->a, text.p);
 }
 
+/* Who is to know of the container before its program runs has to be told first. */
+static int how_to_start(const struct making *m)
+{
+	const struct spec_process *p = m->spec->process;
+	if (!m->r->start)
+		return START_BY_LISTENER;
+	bool tell = m->r->pid_file || p->terminal || p->oom_score_adj.set || m->spec->hooks;
+	return tell ? START_BY_PARENT : START_AT_ONCE;
+}
+
 static int make_plan(struct making *m, struct err *e)
 {
 	struct spec *spec = arena_alloc(m->a, sizeof(*spec));
@@ -234,7 +244,7 @@ static int make_plan(struct making *m, struct err *e)
 		.cgroup = &m->cgroup,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
-		.start = m->r->start,
+		.start = how_to_start(m),
 		.no_new_keyring = m->r->no_new_keyring,
 		.creating_json = hook_state(m, status_name(STATUS_CREATING)),
 		.created_json = hook_state(m, status_name(STATUS_CREATED)),
@@ -279,7 +289,7 @@ static int release(struct making *m, struct err *e)
 		rc = ns_map_ids(m->child.pid, m->plan.maps, e);
 	if (rc == 0)
 		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
-	return rc == 0 ? child_go(&m->child, e) : rc;
+	return rc == 0 && m->plan.maps ? child_go(&m->child, e) : rc;
 }
 
 static int run_hooks(struct making *m, struct err *e)
@@ -327,10 +337,10 @@ static int hand_over(struct making *m, struct err *e)
 	return rc;
 }
 
-/* Releases init; the end of its socket is a successful execve. */
+/* Releases init, if it waits; the end of its socket is a successful execve. */
 static int start(struct making *m, struct err *e)
 {
-	int rc = child_go(&m->child, e);
+	int rc = how_to_start(m) == START_BY_PARENT ? child_go(&m->child, e) : 0;
 	if (rc == 0)
 		rc = child_wait(&m->child, NULL, e);
 	return rc < 0 ? rc : container_poststart(m->c, e);
