@@ -5,12 +5,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
+
+#define FDS_MOST (1u << 20) /* the kernel's own limit, unless somebody raised it */
 
 int file_read_fd(int fd, const char *name, struct buf *b, struct err *e)
 {
@@ -41,6 +47,49 @@ int file_read(int dir, const char *name, struct buf *b, struct err *e)
 	if (fd < 0)
 		return fail(e, errno, "open %s", name);
 	return file_read_fd(fd, name, b, e);
+}
+
+static void close_or_mark(int fd, unsigned flags)
+{
+	if (flags & CLOSE_RANGE_CLOEXEC)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	else
+		close(fd);
+}
+
+/* One by one: those of /proc, or without one all that there may be. */
+static int close_each(unsigned from, unsigned to, unsigned flags)
+{
+	char list[2048] __attribute__((aligned(__alignof__(struct dirent))));
+	struct statfs fs;
+	struct rlimit limit;
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool seen = dir >= 0 && fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	long n = 0;
+	while (seen && (n = syscall(SYS_getdents64, dir, list, sizeof(list))) > 0)
+		for (long at = 0; at < n;) {
+			const struct dirent *d = (const struct dirent *)(list + at);
+			unsigned fd = (unsigned)strtoul(d->d_name, NULL, 10);
+			if (*d->d_name != '.' && fd >= from && fd <= to && fd != (unsigned)dir)
+				close_or_mark((int)fd, flags);
+			at += d->d_reclen;
+		}
+	if (dir >= 0)
+		close(dir);
+	if (seen && n == 0)
+		return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	for (unsigned fd = from; fd <= to && fd < limit.rlim_cur && fd < FDS_MOST; fd++)
+		close_or_mark((int)fd, flags);
+	return 0;
+}
+
+int fds_close(unsigned from, unsigned to, unsigned flags)
+{
+	if (sys_close_range(from, to, flags) == 0)
+		return 0;
+	return errno == ENOSYS || errno == EINVAL ? close_each(from, to, flags) : -errno;
 }
 
 int write_all(int fd, const void *p, size_t n)

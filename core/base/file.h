@@ -41,6 +41,9 @@ int file_read(int dir, const char *name, struct buf *b, struct err *e);
 /* Reads to the end of an open fd, from where it is. */
 int file_read_fd(int fd, const char *name, struct buf *b, struct err *e);
 
+/* close_range(2), also before Linux 5.9 (or 5.11, with CLOSE_RANGE_CLOEXEC). System calls only. */
+int fds_close(unsigned from, unsigned to, unsigned flags);
+
 /* Writes all of p, going on after short writes and EINTR. 0 or -errno. */
 int write_all(int fd, const void *p, size_t n);
 

@@ -1,30 +1,43 @@
-/* proc.c - a process as this program holds one: pid, start time, pidfd. */
+/* proc.c - a process as this program holds one: pid, start time, and an fd. */
 #include "base/proc.h"
 #include "base/file.h"
 #include "base/sys.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
 
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
+#define OLD_CLONE_ARGS 64 /* their size in Linux 5.3 */
+#define LOOK_MS	       10 /* where nothing tells of an end */
+
+/* The text of a small file of /proc. False: none. */
+static bool small(int dir, const char *name, char *text, size_t size)
+{
+	auto_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
 uint64_t proc_start_time(pid_t pid, char *state)
 {
 	char path[32], text[1024];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	auto_close int fd = openat(-1, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
+	if (!small(-1, path, text, sizeof(text)))
 		return 0;
-	text[n] = 0;
 	char *p = strrchr(text, ')'); /* the name before it may hold anything */
 	char letter;
 	unsigned long long start;
@@ -38,48 +51,194 @@ uint64_t proc_start_time(pid_t pid, char *state)
 	return start;
 }
 
+int proc_hold(pid_t pid)
+{
+	char path[32];
+	int fd = pid > 0 ? sys_pidfd_open(pid) : -1;
+	if (pid <= 0 || fd >= 0 || errno != ENOSYS)
+		return pid <= 0 ? -ESRCH : fd >= 0 ? fd : -errno;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
+}
+
 int proc_open(pid_t pid, uint64_t start_time)
 {
 	char state;
-	if (pid <= 0)
-		return -ESRCH;
-	auto_close int fd = sys_pidfd_open(pid);
+	auto_close int fd = proc_hold(pid);
 	if (fd < 0)
-		return -errno;
+		return take_fd(&fd);
 	if (proc_start_time(pid, &state) != start_time || state == 'Z' || state == 'X')
 		return -ESRCH;
 	return take_fd(&fd);
 }
 
-bool proc_ended(int pidfd)
+/* Kernels before 5.7 move it with a write, and know no more of the arguments. */
+static pid_t clone_old(const struct clone_args *args, bool clone3)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	return poll(&p, 1, 0) > 0;
+	struct clone_args own = *args;
+	own.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+	own.cgroup = 0;
+	if (clone3)
+		return (pid_t)syscall(SYS_clone3, &own, OLD_CLONE_ARGS);
+	unsigned long flags = (unsigned long)((own.flags & ~(uint64_t)CLONE_PIDFD) |
+					      own.exit_signal);
+	return (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
 }
 
-int proc_wait_end(int pidfd, int timeout_ms)
+/* What had to wait until after the birth; the child does not outlive a failure. */
+static int settle(pid_t pid, const struct clone_args *args, int *held)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	char text[16];
+	int rc = 0;
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	if (args->flags & CLONE_INTO_CGROUP)
+		rc = file_put((int)args->cgroup, "cgroup.procs", text);
+	if (rc == 0 && held && *held < 0)
+		rc = *held = proc_hold(pid);
+	if (rc >= 0)
+		return 0;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	return rc;
+}
+
+pid_t proc_clone(const struct clone_args *args, int *held)
+{
+	struct clone_args own = *args;
+	bool into = own.flags & CLONE_INTO_CGROUP;
+	int fd = -1;
+	if (held) {
+		own.flags |= CLONE_PIDFD;
+		own.pidfd = (uint64_t)(uintptr_t)&fd;
+	}
+	pid_t pid = (pid_t)syscall(SYS_clone3, &own, into ? sizeof(own) : OLD_CLONE_ARGS);
+	bool none = pid < 0 && errno == ENOSYS;
+	bool old = none || (pid < 0 && into && (errno == E2BIG || errno == EINVAL));
+	if (old)
+		pid = clone_old(&own, !none);
+	if (pid < 0)
+		return -errno;
+	int rc = pid > 0 && old ? settle(pid, args, held ? &fd : NULL) : 0;
+	if (pid > 0 && rc == 0 && held)
+		*held = fd;
+	return rc < 0 ? rc : pid;
+}
+
+/* -ESRCH when it has been reaped. */
+static pid_t pid_of(int held)
+{
+	char path[40], text[1024];
+	int pid = -1;
+	if (small(held, "stat", text, sizeof(text)))
+		return sscanf(text, "%d", &pid) == 1 ? pid : -ESRCH;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", held);
+	const char *line = small(-1, path, text, sizeof(text)) ? strstr(text, "\nPid:") : NULL;
+	return line && sscanf(line, "\nPid: %d", &pid) == 1 && pid > 0 ? pid : -ESRCH;
+}
+
+int proc_signal(int held, int sig)
+{
+	if (sys_pidfd_send_signal(held, sig) == 0)
+		return 0;
+	if (errno != ENOSYS)
+		return -errno;
+	pid_t pid = pid_of(held);
+	return pid < 0 ? pid : kill(pid, sig) < 0 ? -errno : 0;
+}
+
+/* Of a directory, which poll calls ready for all. */
+static bool ended_by_stat(int held)
+{
+	char text[1024];
+	const char *p = small(held, "stat", text, sizeof(text)) ? strrchr(text, ')') : NULL;
+	return !p || !p[1] || p[2] == 'Z' || p[2] == 'X';
+}
+
+bool proc_ended(int held)
+{
+	struct pollfd p = { .fd = held, .events = PROC_END };
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	return !(p.revents & POLLOUT) || ended_by_stat(held);
+}
+
+/* Takes out those that are processes which have not ended. Their number. */
+static int unready(struct pollfd *p, size_t n)
+{
+	int others = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i].events != PROC_END || !(p[i].revents & POLLOUT) || ended_by_stat(p[i].fd))
+			continue;
+		p[i].revents = 0;
+		others++;
+	}
+	return others;
+}
+
+int proc_poll(struct pollfd *p, size_t n, int timeout_ms)
+{
+	int rc = poll(p, n, timeout_ms), others = rc > 0 ? unready(p, n) : 0;
+	const struct timespec little = { .tv_nsec = LOOK_MS * 1000000L };
+	for (int waited = 0; rc > 0 && rc == others; waited += LOOK_MS) {
+		if (timeout_ms >= 0 && waited >= timeout_ms)
+			return 0;
+		nanosleep(&little, NULL); /* before Linux 5.3 nothing tells of the end */
+		rc = poll(p, n, 0);
+		others = rc > 0 ? unready(p, n) : 0;
+	}
+	return rc > 0 ? rc - others : rc;
+}
+
+int proc_wait_end(int held, int timeout_ms)
+{
+	struct pollfd p = { .fd = held, .events = PROC_END };
 	int n;
 	do {
-		n = poll(&p, 1, timeout_ms);
+		n = proc_poll(&p, 1, timeout_ms);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
 }
 
-int proc_reap(int pidfd, struct exit_status *out)
+static int wait_for(idtype_t type, int id, siginfo_t *info)
 {
-	siginfo_t info = { 0 };
 	int rc;
 	do {
-		rc = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED);
+		rc = waitid(type, (id_t)id, info, WEXITED);
 	} while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+int proc_reap(int held, struct exit_status *out)
+{
+	siginfo_t info = { 0 };
+	int rc = wait_for((idtype_t)P_PIDFD, held, &info);
+	if (rc == -EINVAL || rc == -EBADF) { /* before Linux 5.4, and a directory */
+		pid_t pid = pid_of(held);
+		rc = pid < 0 ? -ECHILD : wait_for(P_PID, pid, &info);
+	}
 	if (rc < 0)
-		return -errno;
+		return rc;
 	bool exited = info.si_code == CLD_EXITED;
 	out->signal = exited ? 0 : info.si_status;
 	out->code = exited ? info.si_status : 128 + info.si_status;
 	return 0;
+}
+
+int proc_dir(int held)
+{
+	char path[32];
+	auto_close int fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOTDIR)
+		return fd >= 0 ? take_fd(&fd) : -errno;
+	pid_t pid = pid_of(held);
+	if (pid < 0)
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Who lives still was not reaped, and so the number was its own. */
+	return fd < 0 || proc_ended(held) ? -ESRCH : take_fd(&fd);
 }
 
 void proc_begin(void)

@@ -1,9 +1,13 @@
-/* proc.h - a process as this program holds one: pid, start time, pidfd. */
+/* proc.h - a process as this program holds one: pid, start time, and an fd: its pidfd or, on a
+ * kernel before 5.3, its directory in /proc, which is its own for ever as well. Callers need not
+ * know which, but that an event loop cannot watch a directory (-EPERM): of one's own child, SIGCHLD
+ * tells as well. */
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
 #include "base/err.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,19 +22,37 @@ struct exit_status {
  * process. *state, when not NULL, gets its letter (Z: it has ended and nobody reaped it yet). */
 uint64_t proc_start_time(pid_t pid, char *state);
 
-/* A pidfd of the process that had this pid and start time; -ESRCH when it is gone (a zombie counts
- * as gone). */
+/* Holds whoever has this pid now: for one's own children, which nobody else reaps. -errno. */
+int proc_hold(pid_t pid);
+
+/* Holds the process that had this pid and start time; -ESRCH when it is gone (a zombie counts as
+ * gone). */
 int proc_open(pid_t pid, uint64_t start_time);
 
-/* Whether the pidfd's process has ended. */
-bool proc_ended(int pidfd);
+/* Makes a process as fork does, by args->flags, args->exit_signal and args->cgroup; 0 in the child,
+ * -errno. What an older kernel cannot do at birth, the parent does right after it: holding it
+ * (*held, unless NULL), putting it into the cgroup. */
+struct clone_args;
+pid_t proc_clone(const struct clone_args *args, int *held);
 
-/* Waits until a pidfd's process ends; -1 waits forever. 0, -ETIMEDOUT or -errno. Not for one's own
- * loop. */
-int proc_wait_end(int pidfd, int timeout_ms);
+/* 0, or -errno: -ESRCH when it is gone. */
+int proc_signal(int held, int sig);
 
-/* Reaps a child by pidfd, waiting for its end. -ECHILD when it is not ours. */
-int proc_reap(int pidfd, struct exit_status *out);
+/* Whether it has ended. */
+bool proc_ended(int held);
+
+/* poll(), in which the end of a process is an event of PROC_END. */
+#define PROC_END (POLLIN | POLLOUT)
+int proc_poll(struct pollfd *p, size_t n, int timeout_ms);
+
+/* Waits until it ends; -1 waits forever. 0, -ETIMEDOUT or -errno. Not for one's own loop. */
+int proc_wait_end(int held, int timeout_ms);
+
+/* Reaps a child, waiting for its end. -ECHILD when it is not ours. */
+int proc_reap(int held, struct exit_status *out);
+
+/* Its directory in /proc, as an fd of its own; -errno. */
+int proc_dir(int held);
 
 /* Makes what a caller may have left odd as programs expect it: fds 0, 1 and 2 are open, and
  * children that end can be waited for. To be called before anything is opened to stay so. */

@@ -68,11 +68,6 @@ static inline int sys_openat2(int dir, const char *path, const struct open_how *
 	return (int)syscall(SYS_openat2, dir, path, how, sizeof(*how));
 }
 
-static inline pid_t sys_clone3(struct clone_args *args)
-{
-	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
-}
-
 static inline int sys_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);

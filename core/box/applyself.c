@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "box/apply.h"
 #include "box/hook.h"
+#include "box/ns.h"
 #include "oci/capability.h"
 
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 int apply_join(struct self *s, const struct op *o)
 {
 	(void)s;
-	return o->flags && setns(o->fd, (int)o->flags) < 0 ? -errno : 0;
+	return o->flags ? ns_join(o->fd, o->flags) : 0;
 }
 
 int apply_unshare(struct self *s, const struct op *o)

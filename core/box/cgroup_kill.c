@@ -169,11 +169,11 @@ static int hold(const struct cgroup *cg, const char **list, struct held *h)
 	h->n = 0;
 	for (pid_t pid; h->n < AT_A_TIME && (pid = next_pid(list));) {
 		h->pid[h->n] = pid;
-		h->fd[h->n] = sys_pidfd_open(pid);
+		h->fd[h->n] = proc_hold(pid);
 		if (h->fd[h->n] >= 0)
 			h->n++;
-		else if (errno != ESRCH && errno != EINVAL && !h->n)
-			return -errno;
+		else if (h->fd[h->n] != -ESRCH && h->fd[h->n] != -EINVAL && !h->n)
+			return h->fd[h->n];
 	}
 	int rc = h->n ? all_pids(cg, &again) : 0;
 	for (size_t i = 0; i < h->n;) {
@@ -196,9 +196,10 @@ static int signal_list(const struct cgroup *cg, const char *list, int sig)
 	const struct cgroup_dir *freezer = cgroup_v1_dir(cg, "freezer");
 	while (list && *list) {
 		int rc = hold(cg, &list, &h);
-		for (size_t i = 0; rc == 0 && i < h.n; i++)
-			if (sys_pidfd_send_signal(h.fd[i], sig) < 0 && errno != ESRCH)
-				rc = -errno;
+		for (size_t i = 0; rc == 0 && i < h.n; i++) {
+			rc = proc_signal(h.fd[i], sig);
+			rc = rc == -ESRCH ? 0 : rc;
+		}
 		if (sig == SIGKILL && freezer && freezer->fd >= 0)
 			file_put(freezer->fd, "freezer.state",
 				 "THAWED"); /* v1's frozen do not die */

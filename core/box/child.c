@@ -1,4 +1,4 @@
-/* child.c - the new process: born by clone3, applies its plan, becomes the workload; and its
+/* child.c - the new process: born by clone, applies its plan, becomes the workload; and its
  * parent's side of it. */
 #include "box/child.h"
 #include "base/fdpass.h"
@@ -87,11 +87,11 @@ static int apply_close(struct self *s, const struct op *o)
 		if (keep[i] < from)
 			continue;
 		if (keep[i] > from)
-			sys_close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+			fds_close((unsigned)from, (unsigned)keep[i] - 1, 0);
 		from = keep[i] + 1;
 	}
 	s->root = s->empty = s->proc = -1;
-	return sys_close_range((unsigned)from, ~0u, 0) < 0 ? -errno : 0;
+	return fds_close((unsigned)from, ~0u, 0);
 }
 
 /* A starter says one byte; whoever comes and goes without it only looked whether we still wait. */
@@ -217,8 +217,8 @@ static int leave(const char *path, int ns, int flag, int *back, struct err *e)
 	*back = openat(-1, path, O_RDONLY | O_CLOEXEC);
 	if (*back < 0)
 		return fail(e, errno, "open %s", path);
-	int rc = ns < 0 ? unshare(flag) : setns(ns, flag);
-	return rc < 0 ? fail(e, errno, "enter a namespace instead of %s", path) : 0;
+	int rc = ns < 0 ? (unshare(flag) < 0 ? -errno : 0) : ns_join(ns, (uint64_t)flag);
+	return rc < 0 ? fail(e, rc, "enter a namespace instead of %s", path) : 0;
 }
 
 static int set_clocks(const struct spec_linux *l, struct err *e)
@@ -276,13 +276,13 @@ static _Noreturn void helper_main(const struct child_setup *s, struct clone_args
 		fail(&b->why, errno, "join the user namespace %s", s->plan->user_ns_path);
 		_exit(1);
 	}
-	pid_t pid = sys_clone3(args);
+	pid_t pid = proc_clone(args, NULL);
 	if (pid == 0) {
 		close(pair[0]);
 		child_main(s, pair[1]);
 	}
 	if (pid < 0)
-		fail(&b->why, errno, "clone a process in the user namespace %s",
+		fail(&b->why, pid, "clone a process in the user namespace %s",
 		     s->plan->user_ns_path);
 	b->pid = pid;
 	_exit(0);
@@ -295,21 +295,21 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 			       -1, 0);
 	if (b == MAP_FAILED)
 		return fail(e, errno, "clone a process");
-	args->flags = (args->flags & ~(uint64_t)CLONE_PIDFD) | CLONE_PARENT;
+	args->flags |= CLONE_PARENT;
 	args->exit_signal = 0; /* it has the helper's */
 	struct clone_args helper = { .exit_signal = SIGCHLD };
-	pid_t pid = sys_clone3(&helper);
+	pid_t pid = proc_clone(&helper, NULL);
 	if (pid == 0)
 		helper_main(s, args, pair, b);
-	int rc = pid < 0 ? fail(e, errno, "clone a process") : 0;
+	int rc = pid < 0 ? fail(e, pid, "clone a process") : 0;
 	while (rc == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (rc == 0 && b->pid <= 0)
 		rc = refuse(e, b->why.code ? b->why.code : ECHILD, "%s", b->why.msg);
 	if (rc == 0) {
 		out->pid = b->pid;
-		out->pidfd = sys_pidfd_open(b->pid); /* nobody but us reaps it: it is that one */
-		rc = out->pidfd < 0 ? fail(e, errno, "open process %d", (int)b->pid) : 0;
+		out->pidfd = proc_hold(b->pid); /* nobody but us reaps it: it is that one */
+		rc = out->pidfd < 0 ? fail(e, out->pidfd, "open process %d", (int)b->pid) : 0;
 	}
 	munmap(b, sizeof(*b));
 	return rc;
@@ -324,16 +324,14 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 		return_home(&back, NULL);
 		return rc;
 	}
-	args->pidfd = (uint64_t)(uintptr_t)&out->pidfd;
-	pid_t pid = sys_clone3(args);
+	pid_t pid = proc_clone(args, &out->pidfd);
 	if (pid == 0) {
 		close(pair[0]);
 		child_main(s, pair[1]);
 	}
-	int saved = errno;
 	rc = return_home(&back, e);
 	if (pid < 0)
-		return fail(e, saved, "clone a process with new namespaces (%#llx)",
+		return fail(e, pid, "clone a process with new namespaces (%#llx)",
 			    (unsigned long long)s->plan->clone_flags);
 	out->pid = pid;
 	return rc;
@@ -351,7 +349,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	if (hidden())
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
+		.flags = s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
 		.exit_signal = SIGCHLD,
 		.cgroup = into >= 0 ? (uint64_t)into : 0,
 	};

@@ -5,13 +5,14 @@
 #include "base/sys.h"
 
 #include <limits.h>
-#include <poll.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 {
+	setpgid(0, 0);
 	signals_reset(); /* our caller may have blocked some for its own loop */
 	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
@@ -34,22 +35,16 @@ static void read_end(int fd, char said[HOOK_SAID])
 	said[n > 0 ? n : 0] = 0;
 }
 
-static int hook_wait(pid_t pid, int timeout_ms)
+static int hook_wait(pid_t pid, int held, int timeout_ms)
 {
-	auto_close int pidfd = sys_pidfd_open(pid);
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int status, rc = 0, n;
-	do {
-		n = pidfd < 0 ? 1 : poll(&p, 1, timeout_ms > 0 ? timeout_ms : -1);
-	} while (n < 0 && errno == EINTR);
-	if (n == 0) {
-		sys_pidfd_send_signal(pidfd, SIGKILL);
-		rc = -ETIMEDOUT;
+	struct exit_status st = { 0 };
+	int late = timeout_ms > 0 ? proc_wait_end(held, timeout_ms) : 0;
+	if (late == -ETIMEDOUT) { /* with all that it has started in its group */
+		kill(-pid, SIGKILL);
+		proc_signal(held, SIGKILL);
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return rc < 0 ? rc : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
+	int rc = proc_reap(held, &st);
+	return late < 0 ? late : rc < 0 ? rc : st.code ? -ECANCELED : 0;
 }
 
 int hook_run(const struct op_exec *x, char said[HOOK_SAID])
@@ -63,10 +58,11 @@ int hook_run(const struct op_exec *x, char said[HOOK_SAID])
 	if (rc < 0 || lseek(input, 0, SEEK_SET) < 0)
 		return rc < 0 ? rc : -errno;
 	struct clone_args args = { .exit_signal = SIGCHLD };
-	pid_t pid = sys_clone3(&args);
+	auto_close int held = -1;
+	pid_t pid = proc_clone(&args, &held);
 	if (pid == 0)
 		hook_main(x, input, output);
-	rc = pid < 0 ? -errno : hook_wait(pid, x->timeout_ms);
+	rc = pid < 0 ? pid : hook_wait(pid, held, x->timeout_ms);
 	read_end(output, said);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* keep.c - the descriptors that a new process keeps. */
 #include "box/keep.h"
+#include "base/file.h"
 #include "base/sys.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static bool has(const struct keep *k, int fd)
 void keep_only(struct keep *k, int preserved)
 {
 	int from = 3 + preserved;
-	sys_close_range((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
+	fds_close((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (k->n > KEEP_MAX)
 		return;
 	/* What the caller gave to be passed on is not closed by execve; ours are. */
@@ -40,8 +41,8 @@ void keep_only(struct keep *k, int preserved)
 		if (k->v[i] < from)
 			continue;
 		if (k->v[i] > from)
-			sys_close_range((unsigned)from, (unsigned)k->v[i] - 1, 0);
+			fds_close((unsigned)from, (unsigned)k->v[i] - 1, 0);
 		from = k->v[i] + 1;
 	}
-	sys_close_range((unsigned)from, ~0u, 0);
+	fds_close((unsigned)from, ~0u, 0);
 }

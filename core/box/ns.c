@@ -2,6 +2,7 @@
 #include "box/ns.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/proc.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -47,6 +48,37 @@ int ns_different(pid_t pid, uint64_t *out)
 	}
 	*out = flags;
 	return 0;
+}
+
+/* Before Linux 5.8 one by one, as files. All are opened before the first is entered, where it may
+ * not be allowed any more. */
+static int join_each(int process, uint64_t flags)
+{
+	int fds[KINDS], rc = 0;
+	char path[16];
+	auto_close int dir = proc_dir(process);
+	if (dir < 0) /* no process, then */
+		return -EINVAL;
+	for (size_t i = 0; i < KINDS; i++) {
+		snprintf(path, sizeof(path), "ns/%s", kinds[i].file);
+		fds[i] = flags & kinds[i].flag ? openat(dir, path, O_RDONLY | O_CLOEXEC) : -1;
+		if (flags & kinds[i].flag && fds[i] < 0)
+			rc = rc < 0 ? rc : -errno;
+	}
+	for (size_t i = 0; i < KINDS; i++) {
+		if (rc == 0 && fds[i] >= 0 && setns(fds[i], (int)kinds[i].flag) < 0)
+			rc = -errno;
+		put_fd(&fds[i], -1);
+	}
+	return rc;
+}
+
+int ns_join(int fd, uint64_t flags)
+{
+	if (setns(fd, (int)flags) == 0)
+		return 0;
+	int rc = -errno;
+	return rc == -EINVAL ? join_each(fd, flags) : rc;
 }
 
 static int write_map(int proc, const char *name, const struct spec_id_mappings *m, struct err *e)

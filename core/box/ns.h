@@ -22,6 +22,10 @@ uint64_t ns_flag(const char *type);
  * be looked at, as of a process that has ended: to join fewer would be to run outside. */
 int ns_different(pid_t pid, uint64_t *out);
 
+/* Joins a namespace by its own fd, or those of `flags` of a process that is held. System calls
+ * only. 0 or -errno. */
+int ns_join(int fd, uint64_t flags);
+
 /* Writes a child's uid_map and gid_map (and denies setgroups where we are not privileged). */
 int ns_map_ids(pid_t pid, const struct spec_linux *l, struct err *e);
 

@@ -387,7 +387,7 @@ static void undo(struct making *m)
 		return;
 	if (m->child.pid > 0) {
 		put_fd(&m->child.sync, -1);
-		sys_pidfd_send_signal(m->child.pidfd, SIGKILL);
+		proc_signal(m->child.pidfd, SIGKILL);
 		proc_reap(m->child.pidfd, &st);
 	}
 	if (container_undo(m->c, NULL, false, &why) < 0)

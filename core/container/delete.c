@@ -43,7 +43,7 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 	if (dry_run)
 		return 0;
 	if (c->pidfd >= 0 && !proc_ended(c->pidfd)) {
-		sys_pidfd_send_signal(c->pidfd, SIGKILL);
+		proc_signal(c->pidfd, SIGKILL);
 		cgroup_freeze(cg, false, NULL); /* v1: the frozen do not die */
 		rc = proc_wait_end(c->pidfd, END_MS);
 	}

@@ -82,7 +82,7 @@ static int make_plan(struct joining *j, struct err *e)
 					      .namespaces = namespaces & ~(uint64_t)CLONE_NEWPID };
 	rc = plan_exec(&joining, j->a, &j->plan, e);
 	if (rc == 0 && namespaces & CLONE_NEWPID)
-		j->plan.pid_ns = j->c->pidfd; /* setns takes the pidfd itself (Linux 5.8) */
+		j->plan.pid_ns = j->c->pidfd;
 	return rc;
 }
 
@@ -136,7 +136,7 @@ static void undo(struct joining *j)
 	if (j->child.pid <= 0)
 		return;
 	put_fd(&j->child.sync, -1);
-	sys_pidfd_send_signal(j->child.pidfd, SIGKILL);
+	proc_signal(j->child.pidfd, SIGKILL);
 	proc_reap(j->child.pidfd, &st);
 	put_fd(&j->child.pidfd, -1);
 }

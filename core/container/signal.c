@@ -48,10 +48,11 @@ int container_kill(struct container *c, int sig, bool all, struct err *e)
 	/* Without a pid namespace of its own, init's death takes nobody with it. */
 	if (all || (sig == SIGKILL && !has_own(c, "pid")))
 		return signal_all(c, sig, e);
-	if (sys_pidfd_send_signal(c->pidfd, sig) < 0)
-		return errno == ESRCH
+	rc = proc_signal(c->pidfd, sig);
+	if (rc < 0)
+		return rc == -ESRCH
 			       ? refuse(e, ESRCH, "container not running: %s", c->id)
-			       : fail(e, errno, "send %s to container %s", signal_name(sig), c->id);
+			       : fail(e, rc, "send %s to container %s", signal_name(sig), c->id);
 	return s == STATUS_PAUSED && sig == SIGKILL ? thaw_for_kill(c, e) : 0;
 }
 

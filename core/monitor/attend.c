@@ -87,7 +87,7 @@ static void on_signal(void *arg, uint32_t events)
 			terminal_copy_size(t->a->console);
 		for (const int *f = forwarded; *f && !t->reaped; f++)
 			if (*f == sig)
-				sys_pidfd_send_signal(t->a->pidfd, sig);
+				proc_signal(t->a->pidfd, sig);
 	}
 }
 
@@ -152,7 +152,7 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 	t->ended = (struct watch){ a->pidfd, on_ended, t };
 	t->signals = (struct watch){ a->signals, on_signal, t };
 	int rc = loop_add(t->loop, &t->ended, EPOLLIN);
-	if (rc == 0)
+	if (rc == 0 || rc == -EPERM) /* no pidfd: SIGCHLD tells */
 		rc = loop_add(t->loop, &t->signals, EPOLLIN);
 	if (rc == 0)
 		rc = nonblocking(a->console);

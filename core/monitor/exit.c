@@ -36,8 +36,8 @@ struct waiting {
 	struct container *c;
 	int events;	/* inotify: of the exit file and of the state directory */
 	int file;	/* the exit file, or -1 */
-	int owner;	/* pidfd of who will record the end, or -1 */
-	int init;	/* pidfd, or -1 */
+	int owner;	/* holds who will record the end, or -1 */
+	int init;	/* holds it, or -1 */
 	int timeout_ms; /* -1: none */
 	uint64_t deadline;
 };
@@ -84,10 +84,10 @@ static int rest(struct waiting *w, struct err *e)
 	bool owner = w->owner >= 0 && !proc_ended(w->owner);
 	struct pollfd p[] = {
 		{ .fd = w->events, .events = POLLIN },
-		{ .fd = owner ? w->owner : -1, .events = POLLIN },
-		{ .fd = owner ? -1 : w->init, .events = POLLIN },
+		{ .fd = owner ? w->owner : -1, .events = PROC_END },
+		{ .fd = owner ? -1 : w->init, .events = PROC_END },
 	};
-	int n = poll(p, 3, remaining(w));
+	int n = proc_poll(p, 3, remaining(w));
 	if (n == 0)
 		return -ETIMEDOUT;
 	if (n < 0 && errno != EINTR)

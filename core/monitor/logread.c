@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/proc.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -178,12 +179,12 @@ static int follow(struct reader *r, int events)
 	for (;;) {
 		struct pollfd p[] = {
 			{ .fd = events, .events = POLLIN },
-			{ .fd = r->q->follow, .events = POLLIN },
+			{ .fd = r->q->follow, .events = PROC_END },
 			{ .fd = r->to[0] }, /* nobody reads us any more */
 		};
 		char text[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 		bool closed = false;
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
+		if (proc_poll(p, 3, -1) < 0 && errno != EINTR)
 			return -errno;
 		ssize_t n = p[0].revents ? read(events, text, sizeof(text)) : 0;
 		for (ssize_t at = 0; at < n;) {

@@ -173,15 +173,15 @@ static int let_go(int keep, int also)
 	unsigned from = 3;
 	if (low >= 3) {
 		if (low > 3)
-			sys_close_range(3, (unsigned)low - 1, 0);
+			fds_close(3, (unsigned)low - 1, 0);
 		from = (unsigned)low + 1;
 	}
 	if (high >= 3) {
 		if ((unsigned)high > from)
-			sys_close_range(from, (unsigned)high - 1, 0);
+			fds_close(from, (unsigned)high - 1, 0);
 		from = (unsigned)high + 1;
 	}
-	return sys_close_range(from, ~0u, 0) < 0 ? -errno : 0;
+	return fds_close(from, ~0u, 0);
 }
 
 static void close_rootfs(void *arg)
@@ -217,14 +217,14 @@ _Noreturn static void monitor_main(const struct monitor_request *r, int report)
  * the pipe, of which a half-made container may still hold the other end. */
 static int await(int pipe, pid_t pid, struct err *out, struct err *e)
 {
-	auto_close int pidfd = sys_pidfd_open(pid);
+	auto_close int pidfd = proc_hold(pid);
 	size_t at = 0;
 	if (pidfd < 0)
-		return fail(e, errno, "watch the monitor");
+		return fail(e, pidfd, "watch the monitor");
 	while (at < sizeof(*out)) {
 		struct pollfd p[] = { { .fd = pipe, .events = POLLIN },
-				      { .fd = pidfd, .events = POLLIN } };
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+				      { .fd = pidfd, .events = PROC_END } };
+		if (proc_poll(p, 2, -1) < 0 && errno != EINTR)
 			return fail(e, errno, "wait for the monitor");
 		if (!p[0].revents && !p[1].revents)
 			continue;

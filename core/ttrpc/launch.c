@@ -276,7 +276,7 @@ static int start_exec(struct member *m, struct err *e)
 	if (rc >= 0)
 		rc = member_watch(m, p.pid, p.pidfd, e);
 	if (rc < 0 && p.pidfd >= 0) /* it runs, but nobody will ever know of it */
-		sys_pidfd_send_signal(p.pidfd, SIGKILL);
+		proc_signal(p.pidfd, SIGKILL);
 	close_fdp(&p.pidfd);
 	if (rc < 0) {
 		stdio_free(m->stdio);

@@ -101,7 +101,7 @@ static _Noreturn void become(const char *const *argv, const char *const *envp, c
 		fds[i] = fcntl(from[i], F_DUPFD, 10);
 	for (int i = 0; good && i < 3; i++)
 		good = dup2(null, i) >= 0 && dup2(fds[i], 3 + i) >= 0;
-	if (good && sys_close_range(6, ~0U, CLOSE_RANGE_CLOEXEC) >= 0) {
+	if (good && fds_close(6, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);

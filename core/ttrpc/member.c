@@ -179,7 +179,7 @@ int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e)
 		return fail(e, errno, "watch process %d", (int)pid);
 	m->end = (struct watch){ .fd = fd, .ready = on_end, .arg = m };
 	int rc = loop_add(m->task->shim->loop, &m->end, EPOLLIN);
-	if (rc < 0) {
+	if (rc < 0 && rc != -EPERM) { /* without a pidfd, SIGCHLD tells alone */
 		m->end.fd = -1;
 		return fail(e, rc, "watch process %d", (int)pid);
 	}

@@ -114,7 +114,7 @@ static _Noreturn void become_server(const struct starting *s, int exe, int liste
 	if (null >= 0 && kept_exe >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 &&
 	    dup2(null, 2) >= 0 && (listener == SERVER_FD || dup2(listener, SERVER_FD) >= 0) &&
 	    fcntl(SERVER_FD, F_SETFD, 0) >= 0 &&
-	    sys_close_range(SERVER_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0)
+	    fds_close(SERVER_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		syscall(SYS_execveat, kept_exe, "", argv, environ, AT_EMPTY_PATH);
 	int rc = errno;
 	(void)!write(kept_report, &rc, sizeof(rc));

@@ -182,8 +182,8 @@ static int on_kill(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_NOT_FOUND, "process already finished");
 	if (!*m->exec_id)
 		rc = container_kill(m->task->container, (int)in->signal, in->all, e);
-	else if (sys_pidfd_send_signal(m->end.fd, (int)in->signal) < 0)
-		rc = fail(e, errno, "signal process %s", m->exec_id);
+	else if ((rc = proc_signal(m->end.fd, (int)in->signal)) < 0)
+		rc = fail(e, rc, "signal process %s", m->exec_id);
 	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished") : rc;
 }
 

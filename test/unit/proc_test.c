@@ -5,7 +5,9 @@
 #include "base/proc.h"
 #include "base/sys.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 
 static pid_t child_that_waits(void)
@@ -41,12 +43,47 @@ static void pid_and_start_time_are_an_identity(void)
 	is_int(proc_start_time(pid, NULL), 0);
 }
 
+/* As proc_hold gives before Linux 5.3. */
+static void a_directory_of_proc_holds_a_process_too(void)
+{
+	char path[32];
+	struct exit_status st = { 0 };
+	pid_t pid = child_that_waits();
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int dir = proc_dir(fd);
+	ok(fd >= 0 && dir >= 0);
+	ok(!proc_ended(fd));
+	is_int(proc_wait_end(fd, 20), -ETIMEDOUT);
+	is_int(proc_signal(fd, SIGKILL), 0);
+	is_int(proc_wait_end(fd, -1), 0);
+	ok(proc_ended(fd));
+	is_int(proc_reap(fd, &st), 0);
+	is_int(st.signal, SIGKILL);
+	ok(proc_ended(fd));
+	is_int(proc_signal(fd, SIGKILL), -ESRCH);
+	is_int(proc_reap(fd, &st), -ECHILD);
+}
+
+static void a_held_process_has_its_directory(void)
+{
+	pid_t pid = child_that_waits();
+	auto_close int fd = proc_hold(pid);
+	auto_close int dir = proc_dir(fd);
+	struct exit_status st = { 0 };
+	ok(fd >= 0 && dir >= 0 && faccessat(dir, "ns/pid", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+	proc_signal(fd, SIGKILL);
+	is_int(proc_reap(fd, &st), 0);
+	is_int(proc_dir(fd), -ESRCH);
+	is_int(proc_signal(fd, 0), -ESRCH);
+}
+
 static void an_exit_code_is_told(void)
 {
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(42);
-	auto_close int fd = sys_pidfd_open(pid);
+	auto_close int fd = proc_hold(pid);
 	struct exit_status st = { 0 };
 	is_int(proc_reap(fd, &st), 0);
 	is_int(st.code, 42);
@@ -77,6 +114,8 @@ static void signals_have_names_and_numbers(void)
 int main(void)
 {
 	test(pid_and_start_time_are_an_identity);
+	test(a_directory_of_proc_holds_a_process_too);
+	test(a_held_process_has_its_directory);
 	test(an_exit_code_is_told);
 	test(signals_have_names_and_numbers);
 	return done_testing();
