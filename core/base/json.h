@@ -60,11 +60,11 @@ struct json_field {
 	  .sub = (sub_),                                      \
 	  .size = sizeof(struct elem_) }
 
-/* Numbers beyond 2^53 are read to the nearest that a double holds; multiples of a page are exact.
- * Parses text[0..len) and fills the zeroed obj by the table. Strings and lists go to the arena.
- * Unknown names are ignored; a wrong type, a number out of range, a name given twice, text after
- * the value or more than 64 levels are refused with where they are ("process.args[1]: expected a
- * string"). -EINVAL for those, -E2BIG over the arena's cap. */
+/* Parses text[0..len) and fills the zeroed obj by the table; 64-bit numbers are exact. Strings and
+ * lists go to the arena. Unknown names are ignored; of a name given twice the last counts. A wrong
+ * type, a number out of range, text after the value or more than 64 levels are refused with where
+ * they are ("process.args[1]: expected a string"). -EINVAL for those, -E2BIG over the arena's
+ * cap. */
 int json_read(const char *text, size_t len, const struct json_field *table, void *obj,
 	      struct arena *a, struct err *e);
 

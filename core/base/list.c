@@ -5,7 +5,7 @@
 
 const char *pairs_get(const struct pairs *p, const char *key)
 {
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = p->n; i-- > 0;) /* of a key given twice the last counts */
 		if (!strcmp(p->v[i].key, key))
 			return p->v[i].value;
 	return NULL;

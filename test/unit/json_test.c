@@ -124,11 +124,19 @@ static void the_ends_of_the_numbers_hold(void)
 	ok(t.big == INT64_MAX && t.huge == UINT64_MAX);
 	is_int(read_thing("{'big':-9223372036854775808,'huge':0}", a, &t), 0);
 	ok(t.big == INT64_MIN);
-	is_int(read_thing("{'big':9223372036854775808}", a, &t), 0);
-	ok(t.big == INT64_MAX);
-	is_int(read_thing("{'big':9223372036854771712,'huge':9007199254740991}", a, &t), 0);
+	is_int(read_thing("{'big':9223372036854771712,'huge':18446744073709551614}", a, &t), 0);
 	is_int(t.big, INT64_C(9223372036854771712));
-	is_int(t.huge, INT64_C(9007199254740991));
+	ok(t.huge == UINT64_MAX - 1);
+	is_int(read_thing("{'big':-9007199254740993,'huge':9007199254740993}", a, &t), 0);
+	is_int(t.big, INT64_C(-9007199254740993));
+	is_int(t.huge, INT64_C(9007199254740993));
+	is_int(read_thing("{'big':-1.5e1,'huge':-0,'id':4.0}", a, &t), 0);
+	is_int(t.big, -15);
+	is_int(t.id, 4);
+	is_str(refusal("{'big':9223372036854775808}"), "big: out of range");
+	is_str(refusal("{'big':-9223372036854775809}"), "big: out of range");
+	is_str(refusal("{'huge':18446744073709551616}"), "huge: out of range");
+	is_str(refusal("{'huge':1e20}"), "huge: out of range");
 	is_str(refusal("{'huge':-1}"), "huge: out of range");
 	is_str(refusal("{'small':2147483648}"), "small: out of range");
 	is_str(refusal("{'id':4294967296}"), "id: out of range");
@@ -144,6 +152,67 @@ static void null_is_absent_and_unknown_names_are_ignored(void)
 	ok(!t.name && !t.list.n && !t.inner);
 }
 
+static void of_a_name_given_twice_the_last_counts(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct thing t;
+	is_int(read_thing("{'id':1,'id':2,'list':['a','b'],'list':['c'],'map':{'k':'1','k':'2'},"
+			  "'inner':{'id':3,'small':4},'inner':{'id':5}}",
+			  a, &t),
+	       0);
+	is_int(t.id, 2);
+	is_int(t.list.n, 1);
+	is_str(t.list.v[0], "c");
+	is_str(pairs_get(&t.map, "k"), "2");
+	is_int(t.inner->id, 5);
+	is_int(t.inner->small, 4);
+}
+
+static void strings_are_decoded(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct thing t;
+	is_int(read_thing(
+		       "{'name':'\\\\\\/\\b\\f\\r\\t\\u0041\\u20ac\\ud83d\\ude00 \\ud83d \\ude00'}",
+		       a, &t),
+	       0);
+	is_str(t.name, "\\/\b\f\r\tA\xe2\x82\xac\xf0\x9f\x98\x80 \xef\xbf\xbd \xef\xbf\xbd");
+	is_str(refusal("{'name':'\\ud83d\\u0041'}"), "(accepted)");
+}
+
+static void what_is_nearly_json_is_refused(void)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"{'a'}",
+		"{'a':1,}",
+		"{a:1}",
+		"{'a':01}",
+		"{'a':+1}",
+		"{'a':.5}",
+		"{'a':1.}",
+		"{'a':1e}",
+		"{'a':tru}",
+		"{'a':[1,]}",
+		"{'a':[1 2]}",
+		"{'a':'\\x'}",
+		"{'a':'\\u12g4'}",
+		"{'a':'\n",
+		"{'a':'\\u12",
+		"[1}",
+		"{'a':'\x01'}",
+		"{'a':--1}",
+		"{'a':NaN}",
+		"{'a':nulll}",
+		"\xef\xbb\xbf{}",
+		"{}{}",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		has_str(refusal(texts[i]), "not valid JSON at line 1, column ");
+	is_str(refusal("{'a':'tab\there'}"), "not valid JSON at line 1, column 10");
+}
+
 static void refusals_say_where(void)
 {
 	is_str(refusal("{'name':1}"), "name: expected a string");
@@ -155,7 +224,6 @@ static void refusals_say_where(void)
 	is_str(refusal("{'inner':{'things':[{},{'id':'x'}]}}"),
 	       "inner.things[1].id: expected a number");
 	is_str(refusal("{'when':'soon'}"), "when: expected a time (RFC 3339)");
-	is_str(refusal("{'id':1,'id':2}"), "id: given twice");
 	is_str(refusal("{} x"), "not valid JSON at line 1, column 4");
 	is_str(refusal("{}\n\n }"), "not valid JSON at line 3, column 2");
 	is_str(refusal("{'a':}"), "not valid JSON at line 1, column 6");
@@ -233,6 +301,9 @@ int main(void)
 	test(every_type_is_read_and_written);
 	test(the_ends_of_the_numbers_hold);
 	test(null_is_absent_and_unknown_names_are_ignored);
+	test(of_a_name_given_twice_the_last_counts);
+	test(strings_are_decoded);
+	test(what_is_nearly_json_is_refused);
 	test(refusals_say_where);
 	test(required_names_and_dicts);
 	test(depth_and_size_are_bounded);
