@@ -15,7 +15,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, kill_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct kill_options defaults = { .signal = "KILL", .root = DEFAULT_ROOT };
+static const struct kill_options defaults = { .signal = "KILL" };
 
 static int kill_one(const struct kill_options *o, const char *id, int sig, struct err *e)
 {
@@ -29,12 +29,14 @@ static int kill_one(const struct kill_options *o, const char *id, int sig, struc
 
 static int kill_applet(const struct call *c, struct err *e)
 {
-	const struct kill_options *o = c->opts;
-	int sig = signal_parse(o->signal), rc = 0;
+	struct kill_options o = *(const struct kill_options *)c->opts;
+	int sig = signal_parse(o.signal);
+	o.root = container_root(o.root, c->arena, e);
+	int rc = o.root ? 0 : -e->code;
 	if (sig < 0)
-		return refuse(e, EINVAL, "unknown signal '%s'", o->signal);
+		return refuse(e, EINVAL, "unknown signal '%s'", o.signal);
 	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = kill_one(o, c->args.v[i], sig, e);
+		rc = kill_one(&o, c->args.v[i], sig, e);
 	return rc;
 }
 

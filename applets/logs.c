@@ -20,7 +20,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, logs_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct logs_options defaults = { .tail = "all", .root = DEFAULT_ROOT };
+static const struct logs_options defaults = { .tail = "all" };
 
 static int logs(const struct call *c, struct err *e)
 {
@@ -36,7 +36,8 @@ static int logs(const struct call *c, struct err *e)
 		return refuse(e, EINVAL,
 			      "option --since: '%s' is neither a duration such as 10m nor a time",
 			      o->since);
-	return logs_show(o->root, c->args.v[0], &q, o->follow, e);
+	const char *root = container_root(o->root, c->arena, e);
+	return !root ? -e->code : logs_show(root, c->args.v[0], &q, o->follow, e);
 }
 
 const struct command applet_logs = {

@@ -18,7 +18,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, ps_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct ps_options defaults = { .format = "table", .root = DEFAULT_ROOT };
+static const struct ps_options defaults = { .format = "table" };
 
 static int ps(const struct call *c, struct err *e)
 {
@@ -29,7 +29,8 @@ static int ps(const struct call *c, struct err *e)
 	if (!json && strcmp(o->format, "table"))
 		return refuse(e, EINVAL, "option --format: '%s' is neither table nor json",
 			      o->format);
-	int rc = listing_read(o->root, o->all, c->arena, &l, e);
+	const char *root = container_root(o->root, c->arena, e);
+	int rc = !root ? -e->code : listing_read(root, o->all, c->arena, &l, e);
 	if (rc < 0)
 		return rc;
 	(json ? listing_json : o->quiet ? listing_ids : listing_table)(&l, &out);

@@ -16,7 +16,6 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, rm_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct rm_options defaults = { .root = DEFAULT_ROOT };
 
 static void print_id(void *arg, const char *id)
 {
@@ -27,7 +26,8 @@ static void print_id(void *arg, const char *id)
 static int rm(const struct call *c, struct err *e)
 {
 	const struct rm_options *o = c->opts;
-	return discard_all(o->root, &c->args, o->force, print_id, e);
+	const char *root = container_root(o->root, c->arena, e);
+	return !root ? -e->code : discard_all(root, &c->args, o->force, print_id, e);
 }
 
 const struct command applet_rm = {
@@ -36,7 +36,6 @@ const struct command applet_rm = {
 	.help = "remove containers with all that they wrote",
 	.opts = options,
 	.opts_size = sizeof(struct rm_options),
-	.defaults = &defaults,
 	.min_args = 1,
 	.max_args = 4096,
 	.run = rm,

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-static const struct runtime_options global_defaults = { .root = DEFAULT_ROOT,
-							.log_format = "text" };
+static const struct runtime_options global_defaults = { .log_format = "text" };
 
 static const struct opt global_options[] = {
 	OPT(OPT_PATH, runtime_options, root, 0, "root", "DIR",

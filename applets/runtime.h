@@ -48,4 +48,7 @@ command_function command_create, command_start, command_run, command_exec, comma
 	command_kill, command_delete, command_list, command_ps, command_pause, command_resume,
 	command_spec, command_version;
 
+/* Where the states are: --root, or that of who we are. NULL with e said. */
+const char *runtime_root(const struct call *c, struct err *e);
+
 #endif

@@ -166,8 +166,8 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 int command_exec(const struct call *c, struct err *e)
 {
 	struct container *in;
-	const char *root = ((const struct runtime_options *)c->parent->opts)->root;
-	int rc = container_open(root, c->args.v[0], &in, e);
+	const char *root = runtime_root(c, e);
+	int rc = !root ? -e->code : container_open(root, c->args.v[0], &in, e);
 	if (rc < 0)
 		return rc;
 	rc = execute(c, in, e);

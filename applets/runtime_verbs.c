@@ -11,22 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *root_of(const struct call *c)
+const char *runtime_root(const struct call *c, struct err *e)
 {
-	return ((const struct runtime_options *)c->parent->opts)->root;
+	const struct runtime_options *o = c->parent->opts;
+	return container_root(o->root, c->arena, e);
 }
 
 static int open_named(const struct call *c, struct container **out, struct err *e)
 {
-	return container_open(root_of(c), c->args.v[0], out, e);
+	const char *root = runtime_root(c, e);
+	return !root ? -e->code : container_open(root, c->args.v[0], out, e);
 }
 
 static int create(const struct call *c, const char *owner, int *console, struct container **out,
 		  struct err *e)
 {
 	const struct create_options *o = c->opts;
+	const char *root = runtime_root(c, e);
+	if (!root)
+		return -e->code;
 	struct create_request r = {
-		.root = path_absolute(c->arena, root_of(c)),
+		.root = path_absolute(c->arena, root),
 		.id = c->args.v[0],
 		.bundle = path_absolute(c->arena, o->bundle ? o->bundle : "."),
 		.rootfs_fd = -1,
@@ -139,12 +144,13 @@ int command_delete(const struct call *c, struct err *e)
 {
 	const struct delete_options *o = c->opts;
 	struct container *found;
-	int rc = container_id_check(c->args.v[0], e);
+	const char *root = runtime_root(c, e);
+	int rc = !root ? -e->code : container_id_check(c->args.v[0], e);
 	if (rc < 0)
 		return rc;
 	rc = open_named(c, &found, e);
 	if (rc < 0 && o->force) /* half made, or gone: force leaves nothing either way */
-		return container_cleanup(root_of(c), c->args.v[0], false, NULL, e);
+		return container_cleanup(root, c->args.v[0], false, NULL, e);
 	if (rc < 0)
 		return rc;
 	rc = container_delete(found, o->force, e);
@@ -233,8 +239,9 @@ int command_list(const struct call *c, struct err *e)
 	struct container_list l;
 	auto_buf out = { 0 };
 	int rc = check_format(o->format, e);
+	const char *root = rc == 0 ? runtime_root(c, e) : NULL;
 	if (rc == 0)
-		rc = container_list(root_of(c), c->arena, &l, e);
+		rc = !root ? -e->code : container_list(root, c->arena, &l, e);
 	if (rc < 0)
 		return rc;
 	if (o->quiet)

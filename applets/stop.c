@@ -17,7 +17,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, stop_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct stop_options defaults = { .seconds = 10, .root = DEFAULT_ROOT };
+static const struct stop_options defaults = { .seconds = 10 };
 
 static void print_id(void *arg, const char *id)
 {
@@ -29,13 +29,13 @@ static int stop_applet(const struct call *c, struct err *e)
 {
 	const struct stop_options *o = c->opts;
 	const struct stop_request r = {
-		.root = o->root,
+		.root = container_root(o->root, c->arena, e),
 		.ids = c->args,
 		.signal = o->signal,
 		.seconds = o->seconds,
 		.stopped = print_id,
 	};
-	return stop(&r, c->arena, e);
+	return !r.root ? -e->code : stop(&r, c->arena, e);
 }
 
 const struct command applet_stop = {

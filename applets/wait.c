@@ -13,7 +13,6 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, wait_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct wait_options defaults = { .root = DEFAULT_ROOT };
 
 static int wait_one(const char *root, const char *id, struct err *e)
 {
@@ -31,9 +30,10 @@ static int wait_one(const char *root, const char *id, struct err *e)
 static int wait_applet(const struct call *c, struct err *e)
 {
 	const struct wait_options *o = c->opts;
-	int rc = 0;
+	const char *root = container_root(o->root, c->arena, e);
+	int rc = !root ? -e->code : 0;
 	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = wait_one(o->root, c->args.v[i], e);
+		rc = wait_one(root, c->args.v[i], e);
 	return rc;
 }
 
@@ -43,7 +43,6 @@ const struct command applet_wait = {
 	.help = "wait until containers have ended and print their exit statuses",
 	.opts = options,
 	.opts_size = sizeof(struct wait_options),
-	.defaults = &defaults,
 	.min_args = 1,
 	.max_args = 4096,
 	.run = wait_applet,

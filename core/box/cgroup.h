@@ -35,6 +35,11 @@ struct cgroup {
 int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
 		  struct err *e);
 
+/* The same for somebody without privileges who names no path: beside his own cgroup or below it,
+ * where that was delegated to him; else none, which has n 0 and to which all of the following does
+ * nothing, but for limits, which are refused. */
+int cgroup_delegated(const char *id, struct arena *a, struct cgroup *out, struct err *e);
+
 /* The same from recorded absolute paths; directories that are gone have fd -1. */
 int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e);
 

@@ -89,16 +89,23 @@ static int write_all_of(const struct cgroup_dir *d, const struct limit_plan *p,
 }
 
 /* Nothing to write to: fine as long as only what is so anyway is asked for. */
-static int without_controller(const struct limit_plan *p, const char *controller, struct err *e)
+static int without_controller(const struct cgroup *cg, const struct limit_plan *p,
+			      const char *controller, struct err *e)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (!(p->v[i].flags & LIMIT_DEFAULT))
-			return refuse(
-				e, ENOENT,
-				"linux.resources.%s: cannot be set, since this machine has no "
-				"cgroup controller %s",
-				p->v[i].field, controller);
-	return 0;
+	size_t i = 0;
+	while (i < p->n && p->v[i].flags & LIMIT_DEFAULT)
+		i++;
+	if (i == p->n)
+		return 0;
+	if (!cg->n) /* in runc's words */
+		return refuse(e, EPERM,
+			      "linux.resources.%s: cannot set %s limit: container could not join "
+			      "or create cgroup",
+			      p->v[i].field, controller);
+	return refuse(e, ENOENT,
+		      "linux.resources.%s: cannot be set, since this machine has no cgroup "
+		      "controller %s",
+		      p->v[i].field, controller);
 }
 
 /* memory.checkBeforeUpdate: v2 would kill where v1 refuses by itself. */
@@ -186,7 +193,7 @@ static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spe
 	if (!d && n->v2_controller && (d = cgroup_unified(cg)) && !cg->v2)
 		cgroup_enable(d);
 	if (!d || d->fd < 0)
-		return without_controller(p, controller, e);
+		return without_controller(cg, p, controller, e);
 	int rc = strcmp(controller, "memory") ? 0 : check_usage(d, r->memory, e);
 	return rc < 0 ? rc : write_all_of(d, p, controller, e);
 }
@@ -194,6 +201,10 @@ static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spe
 /* unified: any file of v2, by name. */
 static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e)
 {
+	if (u->n && !cg->n)
+		return refuse(e, EPERM,
+			      "linux.resources.unified: cannot set unified limit: container could "
+			      "not join or create cgroup");
 	if (u->n && !cg->v2)
 		return refuse(e, EINVAL,
 			      "linux.resources.unified: is for cgroup v2, and this machine has v1");

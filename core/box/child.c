@@ -9,13 +9,13 @@
 #include "box/hook.h"
 #include "box/keep.h"
 #include "box/ns.h"
+#include "box/userns.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -44,10 +44,19 @@ static int await_go(int sync)
 	return m.kind == CHILD_GO ? 0 : -EPROTO;
 }
 
-/* Who is root at its start needs no mapping of ids before it hides, and its children are hidden. */
-static bool hidden(void)
+static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 {
-	return getauxval(AT_EUID) == 0;
+	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
+	snprintf(m.what, sizeof(m.what), "%s", o->what);
+	memcpy(m.words, s->words, sizeof(m.words));
+	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
+	_exit(127);
+}
+
+/* Who is not root must be seen while his ids are mapped; all others hide before they are born. */
+static bool hidden(const struct plan *p)
+{
+	return we_are_root() || !p->maps;
 }
 
 /* Our ids are mapped: from now on nobody in a container may look into us, whoever we are. */
@@ -55,9 +64,20 @@ static int apply_go(struct self *s, const struct op *o)
 {
 	(void)o;
 	int rc = await_go(s->sync);
-	if (!hidden())
+	if (!hidden(s->setup->plan))
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return rc;
+}
+
+static int apply_sources(struct self *s, const struct op *o)
+{
+	(void)o;
+	int rc = 0;
+	struct plan *p = s->setup->plan;
+	size_t failed = plan_open_rest(p, &rc);
+	if (failed < p->n)
+		give_up(s, &p->v[failed], rc);
+	return 0;
 }
 
 static int apply_parent_hooks(struct self *s, const struct op *o)
@@ -70,6 +90,9 @@ static int apply_parent_hooks(struct self *s, const struct op *o)
 static int apply_ready(struct self *s, const struct op *o)
 {
 	(void)o;
+	/* Who is not root could not look at our namespaces else, to exec in what is not started. */
+	if (!we_are_root() && s->setup->listener >= 0)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	int rc = self_tell(s, CHILD_READY, -1);
 	if (s->setup->listener >= 0) /* whoever starts us will not be who made us */
 		put_fd(&s->sync, -1);
@@ -114,6 +137,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_GO] = apply_go,
 	[OP_JOIN] = apply_join,
 	[OP_UNSHARE] = apply_unshare,
+	[OP_SOURCES] = apply_sources,
 	[OP_PLACE] = apply_place,
 	[OP_BECOME_ROOT] = apply_become_root,
 	[OP_SESSION] = apply_session,
@@ -154,15 +178,6 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_START] = apply_start,
 	[OP_EXEC] = apply_exec,
 };
-
-static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
-{
-	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
-	snprintf(m.what, sizeof(m.what), "%s", o->what);
-	memcpy(m.words, s->words, sizeof(m.words));
-	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
-	_exit(127);
-}
 
 /* Whatever else we or whoever called us left open goes now, not at execve: until then a path may
  * lead through it, a cwd or a program such as /proc/self/fd/7/bin/sh. */
@@ -239,7 +254,7 @@ static int set_clocks(const struct spec_linux *l, struct err *e)
 static int born_elsewhere(const struct plan *p, struct birthplace *back, struct err *e)
 {
 	int rc = 0;
-	if (p->pid_ns >= 0)
+	if (p->pid_ns >= 0 && p->user_ns < 0)
 		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID, &back->pid, e);
 	if (rc == 0 && p->clocks)
 		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, &back->time, e);
@@ -264,26 +279,55 @@ struct birth {
 	struct err why;
 };
 
+/* Enters the given namespaces as far as we may; those that we did are not left to the child. Where
+ * nothing is left to try, what we may not is an error. */
+static int enter_given(struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct op *o = &p->v[i];
+		if (o->kind != OP_JOIN || !o->path || !o->flags)
+			continue;
+		if (setns(o->fd, (int)o->flags) == 0)
+			o->flags = 0;
+		else if (errno != EPERM)
+			return fail(e, errno, "%s", o->what);
+	}
+	if (p->pid_ns >= 0 && setns(p->pid_ns, CLONE_NEWPID) == 0)
+		p->pid_ns = -1;
+	else if (p->pid_ns >= 0 && (errno != EPERM || p->user_ns < 0))
+		return fail(e, errno, "join the pid namespace");
+	return 0;
+}
+
+/* Some of the given namespaces may belong to the given user namespace, others to ours. */
+static int enter_all(struct plan *p, struct err *e)
+{
+	struct birthplace back = { -1, -1 };
+	int rc = enter_given(p, e);
+	if (rc == 0)
+		rc = born_elsewhere(p, &back, e);
+	if (rc < 0 || p->user_ns < 0)
+		return rc;
+	if (setns(p->user_ns, CLONE_NEWUSER) < 0)
+		return fail(e, errno, "join the user namespace %s", p->user_ns_path);
+	p->user_ns = -1;
+	return enter_given(p, e);
+}
+
 /* Nobody comes back from a user namespace, so a helper enters it, and gives birth to a child of
  * ours. */
 static _Noreturn void helper_main(const struct child_setup *s, struct clone_args *args,
 				  const int pair[2], struct birth *b)
 {
-	struct birthplace back = { -1, -1 };
-	if (born_elsewhere(s->plan, &back, &b->why) < 0)
+	if (enter_all(s->plan, &b->why) < 0)
 		_exit(1);
-	if (setns(s->plan->user_ns, CLONE_NEWUSER) < 0) {
-		fail(&b->why, errno, "join the user namespace %s", s->plan->user_ns_path);
-		_exit(1);
-	}
 	pid_t pid = proc_clone(args, NULL);
 	if (pid == 0) {
 		close(pair[0]);
 		child_main(s, pair[1]);
 	}
 	if (pid < 0)
-		fail(&b->why, pid, "clone a process in the user namespace %s",
-		     s->plan->user_ns_path);
+		fail(&b->why, pid, "clone a process in the namespaces that were given");
 	b->pid = pid;
 	_exit(0);
 }
@@ -337,6 +381,17 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 	return rc;
 }
 
+/* Whoever is in a new user namespace may not enter what belongs to ours; so it is born in there. */
+static bool needs_helper(const struct plan *p)
+{
+	if (p->user_ns >= 0)
+		return true;
+	for (size_t i = 0; p->clone_flags & CLONE_NEWUSER && i < p->n; i++)
+		if (p->v[i].kind == OP_JOIN)
+			return true;
+	return false;
+}
+
 int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 {
 	int pair[2];
@@ -346,7 +401,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	auto_close int ours = pair[0];
 	/* Nobody in the container may look into us, not even for the moment that we are still
 	 * ourselves in it. */
-	if (hidden())
+	if (hidden(s->plan))
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
 		.flags = s->plan->clone_flags | (into >= 0 ? CLONE_INTO_CGROUP : 0),
@@ -354,7 +409,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 		.cgroup = into >= 0 ? (uint64_t)into : 0,
 	};
 	struct child c = { .pidfd = -1, .sync = -1 };
-	int rc = s->plan->user_ns >= 0 ? clone_by_helper(s, &args, pair, &c, e)
+	int rc = needs_helper(s->plan) ? clone_by_helper(s, &args, pair, &c, e)
 				       : clone_here(s, &args, pair, &c, e);
 	close(pair[1]);	 /* the child has its own */
 	if (c.pid > 0) { /* also for whoever has to end it after a failure */

@@ -25,7 +25,7 @@ struct child_message {
 };
 
 struct child_setup {
-	const struct plan *plan;
+	struct plan *plan;
 	int stdio[3];		     /* -1: as they are */
 	int preserve_fds;	     /* 3 .. 3+n-1 stay open */
 	int listener;		     /* for OP_START; -1 */

@@ -227,16 +227,14 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 			struct err *e)
 {
 	uint64_t set = attributes(m);
-	if (!c->cgroup || !c->cgroup->n)
-		return refuse(e, ENOTSUP, "mount cgroup on %s: the container has no cgroup",
-			      m->destination);
+	bool none = !c->cgroup || !c->cgroup->n;
 	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup on %s", m->destination);
 	if (!o)
 		return fail(e, E2BIG, "cgroup mounts");
 	o->path = m->destination;
 	o->mount.real_directory = true;
 	o->mount.propagation[0] = MS_PRIVATE;
-	if (c->cgroup->v2) {
+	if (!none && c->cgroup->v2) {
 		o->mount.source = c->cgroup->v[0].path;
 		o->mount.set = set;
 		return 0;
@@ -245,6 +243,10 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 	o->mount.source = "tmpfs";
 	o->mount.set = set & ~(uint64_t)MOUNT_ATTR_RDONLY;
 	int rc = own_option(p, &o->mount, "mode=755", o->what, e);
+	if (none) { /* not even the caller's, which /sys as a bind would show (CVE-2023-25809) */
+		o->mount.set = set | MOUNT_ATTR_RDONLY;
+		return rc;
+	}
 	for (size_t i = 0; rc == 0 && i < c->cgroup->n; i++)
 		rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], set, e);
 	if (rc == 0 && (set & MOUNT_ATTR_RDONLY)) {

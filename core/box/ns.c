@@ -1,11 +1,9 @@
-/* ns.c - namespaces: their names, their flags, the id mappings of a user namespace. */
+/* ns.c - namespaces: their names and their flags. */
 #include "box/ns.h"
-#include "base/buf.h"
 #include "base/file.h"
 #include "base/proc.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,30 +77,4 @@ int ns_join(int fd, uint64_t flags)
 		return 0;
 	int rc = -errno;
 	return rc == -EINVAL ? join_each(fd, flags) : rc;
-}
-
-static int write_map(int proc, const char *name, const struct spec_id_mappings *m, struct err *e)
-{
-	auto_buf text = { 0 };
-	for (size_t i = 0; i < m->n; i++)
-		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", m->v[i].container_id,
-			   m->v[i].host_id, m->v[i].size);
-	if (!m->n)
-		return refuse(e, EINVAL,
-			      "a user namespace needs linux.uidMappings and gidMappings");
-	int rc = text.failed ? -ENOMEM : file_put(proc, name, text.p);
-	return rc < 0 ? fail(e, rc, "write %s", name) : 0;
-}
-
-int ns_map_ids(pid_t pid, const struct spec_linux *l, struct err *e)
-{
-	char path[32];
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	auto_close int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0)
-		return fail(e, errno, "open %s", path);
-	int rc = write_map(proc, "uid_map", &l->uid_mappings, e);
-	if (rc == 0 && geteuid() != 0)
-		file_put(proc, "setgroups", "deny");
-	return rc == 0 ? write_map(proc, "gid_map", &l->gid_mappings, e) : rc;
 }

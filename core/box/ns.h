@@ -1,9 +1,6 @@
-/* ns.h - namespaces: their names, their flags, the id mappings of a user namespace. */
+/* ns.h - namespaces: their names and their flags. */
 #ifndef BOX_NS_H
 #define BOX_NS_H
-
-#include "base/err.h"
-#include "oci/spec.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,8 +22,5 @@ int ns_different(pid_t pid, uint64_t *out);
 /* Joins a namespace by its own fd, or those of `flags` of a process that is held. System calls
  * only. 0 or -errno. */
 int ns_join(int fd, uint64_t flags);
-
-/* Writes a child's uid_map and gid_map (and denies setgroups where we are not privileged). */
-int ns_map_ids(pid_t pid, const struct spec_linux *l, struct err *e);
 
 #endif

@@ -274,12 +274,15 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	const struct spec_namespace *user = spec_namespace(s, "user");
 	int rc = 0;
 	plan_begin(p, a);
+	p->bundle = c->bundle;
 	if (user && (!user->path || !*user->path))
 		rc = add(p, OP_GO, "wait for the mapping of ids", NULL, e);
 	if (rc == 0)
 		rc = plan_namespaces(p, s, &unshare, e);
 	if (rc == 0 && unshare)
 		rc = add_flags(p, OP_UNSHARE, "make namespaces", unshare, e);
+	if (rc == 0)
+		rc = add(p, OP_SOURCES, "clone what the parent could not", NULL, e);
 	if (rc == 0 && in_user_ns(p))
 		rc = add(p, OP_PLACE, "open", c->mount_point, e);
 	if (rc == 0 && in_user_ns(p))
@@ -329,10 +332,15 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	plan_begin(p, a);
 	int rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
-		rc = add_flags(p, OP_JOIN, "join the container's namespaces", j->namespaces, e);
+		rc = add_flags(p, OP_JOIN, "join the container's namespaces",
+			       j->namespaces & ~j->born_in, e);
 	if (rc < 0)
 		return rc;
-	p->v[p->n - 1].fd = j->init_pidfd;
+	p->v[p->n - 1].fd = j->init_pidfd; /* setns takes it itself (Linux 5.8) */
+	uint64_t born = j->namespaces & j->born_in;
+	p->pid_ns = born & CLONE_NEWPID ? j->init_pidfd : -1;
+	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;
+	p->user_ns_path = "of the container";
 	if (j->namespaces & CLONE_NEWUSER)
 		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
 	if (rc == 0)

@@ -18,6 +18,7 @@ enum op_kind {
 	OP_GO = 1,	/* wait until the parent has put us into our cgroup and mapped our ids */
 	OP_JOIN,	/* setns: fd, flags (CLONE_NEW*) */
 	OP_UNSHARE,	/* flags */
+	OP_SOURCES,	/* clone the sources of mounts that the parent might not */
 	OP_PLACE,	/* open path, where OP_ROOT goes, while we may go there */
 	OP_BECOME_ROOT, /* of a new user namespace */
 	OP_SESSION,	/* setsid, a keyring named path (or none when NULL) */
@@ -147,6 +148,7 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
+	const char *bundle; /* what relative paths are relative to */
 };
 
 /* What the plan of a whole container needs to know besides its spec. */
@@ -181,14 +183,21 @@ struct plan_joining {
 	const char *id;
 	int init_pidfd;	     /* holds the process whose namespaces are joined */
 	uint64_t namespaces; /* CLONE_NEW* to join */
+	uint64_t born_in;    /* of these, to be born in: pid, and user where we may nothing else */
 };
 
 /* Its plan. */
 int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e);
 
-/* Opens what the operations need from the host (bind sources, namespaces), and closes it. */
+/* Opens what the operations need from the host (bind sources, namespaces), and closes it. Sources
+ * that we may not clone here, for lack of rights, are left to the child, who is to do so where it
+ * has them: in its own mount namespace. */
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
 void plan_close(struct plan *p);
+
+/* In the child, with system calls only: clones what the parent could not. The number of operations,
+ * or of the one that failed with *rc said. */
+size_t plan_open_rest(struct plan *p, int *rc);
 
 /* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is
  * full. */

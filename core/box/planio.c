@@ -7,22 +7,55 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-/* A detached clone of the source: made here, where its path means what the caller meant. */
-static int open_bind(struct op *o, int bundle_dir, struct err *e)
+/* What shows a tree of the host's: a bind, the root file system unless the caller brought it. */
+static const char *source_of(const struct op *o)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-			 (o->mount.recursive ? AT_RECURSIVE : 0);
-	o->fd = sys_open_tree(bundle_dir, o->mount.source, flags);
-	return o->fd < 0 ? fail(e, errno, "%s: %s", o->what, o->mount.source) : 0;
+	return o->kind == OP_ROOT		       ? o->source
+	       : o->kind == OP_MOUNT && !o->mount.type ? o->mount.source
+						       : NULL;
 }
 
-static int open_root(struct op *o, int bundle_dir, struct err *e)
+static int clone_source(const struct op *o, int dir)
 {
-	if (!o->source) /* brought by the caller */
+	bool recursive = o->kind == OP_ROOT || o->mount.recursive;
+	return sys_open_tree(dir, source_of(o),
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+}
+
+/* The child will not have the bundle's directory at hand. */
+static int leave_to_child(struct plan *p, struct op *o, struct err *e)
+{
+	const char **path = o->kind == OP_ROOT ? &o->source : &o->mount.source;
+	if (**path != '/' && !(*path = arena_printf(p->arena, "%s/%s", p->bundle, *path)))
+		return fail(e, E2BIG, "%s", o->what);
+	return 0;
+}
+
+/* A detached clone of the source: made here, where its path means what the caller meant. */
+static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err *e)
+{
+	o->fd = clone_source(o, bundle_dir);
+	if (o->fd >= 0)
 		return 0;
-	o->fd = sys_open_tree(bundle_dir, o->source,
-			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	return o->fd < 0 ? fail(e, errno, "root file system %s", o->source) : 0;
+	if (errno == EPERM && p->bundle)
+		return leave_to_child(p, o, e);
+	return o->kind == OP_ROOT ? fail(e, errno, "root file system %s", o->source)
+				  : fail(e, errno, "%s: %s", o->what, o->mount.source);
+}
+
+size_t plan_open_rest(struct plan *p, int *rc)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct op *o = &p->v[i];
+		if (o->fd >= 0 || !source_of(o))
+			continue;
+		o->fd = clone_source(o, -1);
+		if (o->fd < 0) {
+			*rc = -errno;
+			return i;
+		}
+	}
+	return p->n;
 }
 
 static int open_namespace(const char *path, int bundle_dir, const char *what, struct err *e)
@@ -45,10 +78,8 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 	}
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->kind == OP_MOUNT && !o->mount.type)
-			rc = open_bind(o, bundle_dir, e);
-		else if (o->kind == OP_ROOT)
-			rc = open_root(o, bundle_dir, e);
+		if (source_of(o))
+			rc = open_source(p, o, bundle_dir, e);
 		else if (o->kind == OP_JOIN && o->path)
 			rc = o->fd = open_namespace(o->path, bundle_dir, o->what, e);
 		rc = rc > 0 ? 0 : rc;
@@ -62,8 +93,7 @@ void plan_close(struct plan *p)
 	put_fd(&p->user_ns, -1);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		bool ours = (o->kind == OP_MOUNT && !o->mount.type) ||
-			    (o->kind == OP_ROOT && o->source) || (o->kind == OP_JOIN && o->path);
+		bool ours = source_of(o) || (o->kind == OP_JOIN && o->path);
 		if (ours)
 			put_fd(&o->fd, -1);
 	}

@@ -3,6 +3,7 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/kin.h"
 #include "box/user.h"
 #include "container/inside.h"
 
@@ -170,6 +171,9 @@ int container_cgroup(struct container *c, struct cgroup *out, struct err *e)
 int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e)
 {
 	struct cgroup cg;
+	if (!c->state.cgroups.n)
+		return kin_pids(c->pidfd < 0 || proc_ended(c->pidfd) ? 0 : c->state.pid,
+				&c->state.namespaces, a, out, e);
 	int rc = cgroup_open(&c->state.cgroups, a, &cg, e);
 	if (rc < 0)
 		return rc;

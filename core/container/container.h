@@ -12,11 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define RUN_ROOT                                                                         \
-	"/run/coracle" /* every state root is a directory in it, unless --root says else \
-			* \ */
-#define DEFAULT_ROOT RUN_ROOT "/default" /* of runtime, run, ps */
-#define ID_MAX	     255
+#define RUN_ROOT "/run/coracle" /* where root's state roots are, a directory each */
+#define ID_MAX	 255
 
 /* An opened container: its state directory, its record as last read, and the arena that the record
  * lives in. */
@@ -45,8 +42,16 @@ struct create_request {
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */
 	bool auto_remove;
-	bool start; /* at once: container_start() is not needed, and its cost is saved */
+	bool start;   /* at once: container_start() is not needed, and its cost is saved */
+	int rootless; /* it may do without a cgroup: 1 yes, -1 no, 0 if we have few rights */
 };
+
+/* The state root: the given one, else "default" among those of whoever we are. NULL with e said. */
+const char *container_root(const char *given, struct arena *a, struct err *e);
+
+/* The directory of all state roots: RUN_ROOT, for others than root $XDG_RUNTIME_DIR/coracle. NULL
+ * with e said: there is none. */
+const char *container_roots(struct arena *a, struct err *e);
 
 /* Makes the container and leaves its init waiting for start. On failure nothing is left and the id
  * is free again. -EEXIST for a taken id; -ENOENT / -EACCES when the program does not exist / cannot

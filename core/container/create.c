@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "box/child.h"
-#include "box/ns.h"
+#include "box/userns.h"
 #include "container/inside.h"
 #include "engine/engine.h"
 
@@ -39,7 +39,8 @@ static int claim(struct making *m, struct err *e)
 	int rc = container_id_check(id, e);
 	if (rc < 0)
 		return rc;
-	auto_close int root = dir_make(AT_FDCWD, m->r->root, 0700, e);
+	/* Sticky: what is in XDG_RUNTIME_DIR may be removed otherwise when it is old. */
+	auto_close int root = dir_make(AT_FDCWD, m->r->root, we_are_root() ? 0700 : 01700, e);
 	if (root < 0)
 		return within(e, "state directory %s (choose another with --root)", m->r->root);
 	/* Whoever looks for orphans must not see a directory that its maker has not locked yet. */
@@ -157,7 +158,7 @@ static int record(struct making *m, struct err *e)
 		.auto_remove = m->r->auto_remove,
 		.hooks = m->spec->hooks != NULL,
 	};
-	int rc = cgroup_locate(m->spec->linux_->cgroups_path, m->c->id, m->a, &m->cgroup, e);
+	int rc = container_cgroup_locate(m->r, m->spec, m->a, &m->cgroup, e);
 	if (rc == 0)
 		rc = cgroup_vacant(&m->cgroup, e);
 	if (rc < 0)
@@ -170,13 +171,11 @@ static int record(struct making *m, struct err *e)
 
 static int make_cgroup(struct making *m, struct err *e)
 {
-	const struct spec_resources *r = m->spec->linux_->resources;
-	int rc = cgroup_make(&m->cgroup, e);
-	if (rc == 0 && r)
-		rc = cgroup_limit(&m->cgroup, r, e);
-	if (rc == 0)
-		rc = cgroup_devices(&m->cgroup, r, e);
-	return rc == 0 ? cgroup_doors(&m->cgroup, e) : rc;
+	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, e);
+	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
+		return rc;
+	m->c->state.cgroups.n = 0;
+	return container_save(m->c, e);
 }
 
 /* The root as a directory to look into: for HOME. */
@@ -286,7 +285,7 @@ static int release(struct making *m, struct err *e)
 {
 	int rc = 0;
 	if (m->plan.maps)
-		rc = ns_map_ids(m->child.pid, m->plan.maps, e);
+		rc = userns_map(m->child.pid, m->plan.maps, e);
 	if (rc == 0)
 		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
 	return rc == 0 && m->plan.maps ? child_go(&m->child, e) : rc;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "box/kin.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
 
@@ -36,13 +37,16 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 			  bool dry_run, struct err *e)
 {
 	struct u32s pids = { 0 };
+	bool lives = c->pidfd >= 0 && !proc_ended(c->pidfd);
 	int rc = 0;
-	if (r && cgroup_pids(cg, c->arena, &pids, NULL) == 0)
+	if (r && container_pids(c, c->arena, &pids, NULL) == 0)
 		for (size_t i = 0; i < pids.n; i++)
 			tell(r, "process %u of container %s", pids.v[i], c->id);
 	if (dry_run)
 		return 0;
-	if (c->pidfd >= 0 && !proc_ended(c->pidfd)) {
+	if (lives && !cg->n)
+		return kin_signal(c->state.pid, c->pidfd, &c->state.namespaces, SIGKILL, e);
+	if (lives) {
 		proc_signal(c->pidfd, SIGKILL);
 		cgroup_freeze(cg, false, NULL); /* v1: the frozen do not die */
 		rc = proc_wait_end(c->pidfd, END_MS);
@@ -150,6 +154,8 @@ static int lock_by_force(struct container *c, struct err *e)
 	if (lock != -EBUSY)
 		return lock;
 	if (container_reload(c, NULL) == 0 && container_cgroup(c, &cg, NULL) == 0) {
+		if (c->pidfd >= 0 && !cg.n)
+			proc_signal(c->pidfd, SIGKILL);
 		cgroup_kill(&cg, NULL);
 		cgroup_close(&cg);
 	}

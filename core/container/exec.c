@@ -3,6 +3,7 @@
 #include "base/sys.h"
 #include "box/child.h"
 #include "box/ns.h"
+#include "box/userns.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
 #include "engine/engine.h"
@@ -79,11 +80,10 @@ static int make_plan(struct joining *j, struct err *e)
 					      .spec = spec,
 					      .id = j->c->id,
 					      .init_pidfd = j->c->pidfd,
-					      .namespaces = namespaces & ~(uint64_t)CLONE_NEWPID };
-	rc = plan_exec(&joining, j->a, &j->plan, e);
-	if (rc == 0 && namespaces & CLONE_NEWPID)
-		j->plan.pid_ns = j->c->pidfd;
-	return rc;
+					      .namespaces = namespaces,
+					      .born_in = CLONE_NEWPID |
+							 (we_are_root() ? 0 : CLONE_NEWUSER) };
+	return plan_exec(&joining, j->a, &j->plan, e);
 }
 
 static int launch(struct joining *j, struct err *e)

@@ -2,6 +2,7 @@
  * outside. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/kin.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
 #include "engine/engine.h"
@@ -16,6 +17,10 @@ static bool has_own(const struct container *c, const char *ns)
 static int signal_all(struct container *c, int sig, struct err *e)
 {
 	struct cgroup cg;
+	if (!c->state.cgroups.n)
+		return c->pidfd < 0
+			       ? 0
+			       : kin_signal(c->state.pid, c->pidfd, &c->state.namespaces, sig, e);
 	int rc = container_cgroup(c, &cg, e);
 	if (rc < 0)
 		return rc;
@@ -74,6 +79,10 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 		rc = engine_allows(c->state.engine, ENGINE_PAUSE, frozen ? "pause" : "resume", e);
 	if (rc == 0)
 		rc = lifecycle_check(before, frozen ? EV_PAUSE : EV_RESUME, c->id, e);
+	if (rc == 0 && !c->state.cgroups.n) /* in runc's words */
+		rc = refuse(e, ENOTSUP,
+			    "cannot toggle freezer: cgroups not configured for container %s",
+			    c->id);
 	if (rc == 0)
 		rc = container_cgroup(c, &cg, e);
 	if (rc < 0)

@@ -130,7 +130,8 @@ static int exec_in(struct container *c, const struct exec_options *o, const stru
 int exec_run(const struct exec_options *o, const struct strs *args, struct arena *a, struct err *e)
 {
 	struct container *c = NULL;
-	int rc = container_open(o->root ? o->root : DEFAULT_ROOT, args->v[0], &c, e);
+	const char *root = container_root(o->root, a, e);
+	int rc = !root ? -e->code : container_open(root, args->v[0], &c, e);
 	if (rc < 0)
 		return rc;
 	enum status now = container_status(c);

@@ -282,11 +282,11 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.r = r,
 		.options = r->options,
 		.a = a,
-		.root = r->options.root ? r->options.root : DEFAULT_ROOT,
+		.root = container_root(r->options.root, a, e),
 		.rootfs = -1,
 		.image = &m.none,
 	};
-	int rc = make(&m, e);
+	int rc = !m.root ? -e->code : make(&m, e);
 	if (rc == 0)
 		rc = hand_over(&m, e);
 	release(&m);

@@ -2,6 +2,7 @@
 #include "monitor/sweep.h"
 #include "base/file.h"
 #include "box/cgroup.h"
+#include "box/userns.h"
 #include "container/container.h"
 #include "image/store.h"
 #include "monitor/discard.h"
@@ -76,16 +77,15 @@ static int find_roots(struct sweeping *s, struct err *e)
 {
 	const char **v;
 	struct strs names = { 0 };
-	if (!s->r->root) {
-		int rc = directories(-1, RUN_ROOT, s->a, &names, e);
-		if (rc < 0)
-			return rc;
-	}
+	const char *all = s->r->root ? NULL : container_roots(s->a, e);
+	int rc = s->r->root ? 0 : !all ? -e->code : directories(-1, all, s->a, &names, e);
+	if (rc < 0)
+		return rc;
 	v = arena_array(s->a, names.n + 2, sizeof(*v));
 	if (!v)
 		return fail(e, ENOMEM, "cleanup");
 	for (size_t i = 0; i < names.n; i++)
-		if (!(v[i] = arena_printf(s->a, "%s/%s", RUN_ROOT, names.v[i])))
+		if (!(v[i] = arena_printf(s->a, "%s/%s", all, names.v[i])))
 			return fail(e, ENOMEM, "cleanup");
 	s->roots = (struct strs){ v, names.n };
 	if (s->r->root)
@@ -185,6 +185,13 @@ static void say_cgroup(struct sweeping *s, const struct cgroup *cg, const char *
 	}
 }
 
+/* Where the cgroup of an id is by default; for others than root there may be none. */
+static int locate(struct sweeping *s, const char *id, struct cgroup *out, struct err *e)
+{
+	return we_are_root() ? cgroup_locate(NULL, id, s->a, out, e)
+			     : cgroup_delegated(id, s->a, out, e);
+}
+
 /* The cgroup of an id whose container is nowhere: removed when it is empty. Processes in it may
  * belong to a state root that we do not know of; they are left alone, unless the id was given. */
 static void clean_cgroup(struct sweeping *s, const char *id, bool given)
@@ -193,7 +200,7 @@ static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 	struct cgroup cg = { 0 };
 	struct u32s pids = { 0 };
 	struct strs paths = { 0 };
-	int rc = cgroup_locate(NULL, id, s->a, &cg, &one);
+	int rc = locate(s, id, &cg, &one);
 	if (rc == 0)
 		rc = cgroup_paths(&cg, s->a, &paths);
 	if (rc == 0)
@@ -245,7 +252,7 @@ static void sweep_cgroups(struct sweeping *s)
 	struct cgroup cg = { 0 };
 	struct strs ids = { 0 };
 	struct err one = { 0 };
-	int rc = cgroup_locate(NULL, "x", s->a, &cg, &one);
+	int rc = locate(s, "x", &cg, &one);
 	for (size_t i = 0; rc == 0 && i < cg.n; i++)
 		rc = cgroup_ids(s, cg.v[i].path, &ids, &one);
 	for (size_t i = 0; rc == 0 && i < ids.n; i++)

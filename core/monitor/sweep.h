@@ -17,7 +17,7 @@ struct found {
 };
 
 struct sweep_request {
-	const char *root; /* one state root; NULL: all in RUN_ROOT, and what belongs to none */
+	const char *root; /* one state root; NULL: all that we have, and what belongs to none */
 	struct strs ids;  /* these, in whatever state they are; none: what a crash left */
 	bool dry_run;	  /* only say */
 	void (*found)(void *arg, const struct found *f);

@@ -215,7 +215,8 @@ static void the_rest_is_told_too(void)
 
 static void a_limit_without_its_controller_is_an_error_that_names_it(void)
 {
-	struct cgroup none = { .v2 = true };
+	struct cgroup_dir cpu = { .controllers = "cpu", .path = "/x", .fd = -1, .door = -1 };
+	struct cgroup none = { .v = &cpu, .n = 1 };
 	struct err e = { 0 };
 	struct spec_resources r = { .pids_limit = { true, 7 } };
 	is_int(cgroup_limit(&none, &r, &e), -ENOENT);
@@ -224,6 +225,18 @@ static void a_limit_without_its_controller_is_an_error_that_names_it(void)
 	r.pids_limit.v = -1;
 	is_int(cgroup_limit(&none, &r, &e), 0);
 	is_int(cgroup_limit(&none, NULL, &e), 0);
+}
+
+static void no_cgroup_has_no_limits(void)
+{
+	struct cgroup none = { 0 };
+	struct err e = { 0 };
+	struct spec_resources r = { .pids_limit = { true, 7 } };
+	is_int(cgroup_limit(&none, &r, &e), -EPERM);
+	is_str(e.msg, "linux.resources.pids.limit: cannot set pids limit: container could not join "
+		      "or create cgroup");
+	r.pids_limit.v = -1;
+	is_int(cgroup_limit(&none, &r, &e), 0);
 }
 
 int main(void)
@@ -240,5 +253,6 @@ int main(void)
 	test(pids_and_io_are_told_to_both_kinds);
 	test(the_rest_is_told_too);
 	test(a_limit_without_its_controller_is_an_error_that_names_it);
+	test(no_cgroup_has_no_limits);
 	return done_testing();
 }

@@ -1,0 +1,21 @@
+/* kin.h - the processes of a container that has no cgroup to tell them: who is in its namespaces,
+ * and their children. */
+#ifndef BOX_KIN_H
+#define BOX_KIN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+
+#include <sys/types.h>
+
+/* The pids of all that share one of these namespaces (of "pid" and "user", which must be the
+ * container's own) with its init, and of all that descend from them or from it; as seen from here,
+ * in order. Without init's own namespaces, its descendants. */
+int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *out, struct err *e);
+
+/* Signals all of them; new ones that are born meanwhile too, as long as there are some. Init, as
+ * whose kin they are known, comes last. With SIGKILL waits for their end. */
+int kin_signal(pid_t init, int init_pidfd, const struct strs *own, int sig, struct err *e);
+
+#endif

@@ -1,0 +1,150 @@
+/* userns.c - user namespaces: which ids are mapped, who may map them, and the helpers that may. */
+#include "box/userns.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "box/hook.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+
+#define HELPER_MS     10000
+#define HELPER_MEMORY ((size_t)1 << 20)
+
+bool we_are_root(void)
+{
+	return getauxval(AT_EUID) == 0;
+}
+
+bool userns_first(void)
+{
+	unsigned inside, outside, size;
+	auto_buf text = { .max = 1 << 16 };
+	if (file_read(-1, "/proc/self/uid_map", &text, NULL) < 0 || !text.p)
+		return true; /* a kernel without them */
+	return sscanf(text.p, "%10u %10u %10u", &inside, &outside, &size) == 3 && !inside &&
+	       !outside && size == UINT32_MAX;
+}
+
+bool userns_maps(const struct spec_id_mappings *m, uint32_t id)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (id >= m->v[i].container_id && id - m->v[i].container_id < m->v[i].size)
+			return true;
+	return false;
+}
+
+/* Anybody may show his own id as another one, and nothing else. */
+static bool ours_alone(const struct spec_id_mappings *m, unsigned long own)
+{
+	return m->n == 1 && m->v[0].size == 1 && m->v[0].host_id == own;
+}
+
+bool userns_denies_groups(const struct spec_linux *l)
+{
+	return !we_are_root() && ours_alone(&l->gid_mappings, getauxval(AT_EGID));
+}
+
+/* One kind of id. */
+struct kind {
+	const char *file, *tool, *field;
+};
+static const struct kind uids = { "uid_map", "newuidmap", "linux.uidMappings" };
+static const struct kind gids = { "gid_map", "newgidmap", "linux.gidMappings" };
+
+static int write_map(int proc, const struct kind *k, const struct spec_id_mappings *m,
+		     struct err *e)
+{
+	auto_buf text = { 0 };
+	for (size_t i = 0; i < m->n; i++)
+		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", m->v[i].container_id,
+			   m->v[i].host_id, m->v[i].size);
+	int rc = text.failed ? -ENOMEM : file_put(proc, k->file, text.p);
+	if (rc == -EPERM)
+		return refuse(
+			e, EPERM,
+			"%s: the kernel does not let us map these ids: they are not all "
+			"mapped in our own user namespace, or the right to set ids is missing",
+			k->field);
+	if (rc == -EINVAL)
+		return refuse(e, EINVAL,
+			      "%s: the kernel refuses them: ranges overlap, or are too many",
+			      k->field);
+	return rc < 0 ? fail(e, rc, "%s: write %s", k->field, k->file) : 0;
+}
+
+/* Where a distribution puts its privileged programs, whatever our caller's PATH is. */
+static const char *find_tool(const struct kind *k, struct arena *a)
+{
+	static const char *const places[] = { "/usr/bin", "/bin",	    "/usr/sbin",
+					      "/sbin",	  "/usr/local/bin", "/run/wrappers/bin" };
+	struct stat st;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *path = arena_printf(a, "%s/%s", places[i], k->tool);
+		if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			return path;
+	}
+	return NULL;
+}
+
+static int run_tool(pid_t pid, const struct kind *k, const struct spec_id_mappings *m,
+		    struct arena *a, struct err *e)
+{
+	static const char *const nothing[] = { NULL };
+	char said[HOOK_SAID];
+	const char *path = find_tool(k, a);
+	const char **argv = arena_array(a, 3 * m->n + 3, sizeof(*argv));
+	if (!path)
+		return refuse(e, ENOENT,
+			      "%s: to map more than one's own id, %s is needed (of the package "
+			      "uidmap), and it is not installed",
+			      k->field, k->tool);
+	size_t n = 0;
+	bool full = !argv || !(argv[n++] = path) || !(argv[n++] = arena_printf(a, "%d", (int)pid));
+	for (size_t i = 0; !full && i < m->n; i++) {
+		const uint32_t v[] = { m->v[i].container_id, m->v[i].host_id, m->v[i].size };
+		for (size_t j = 0; j < 3; j++)
+			full |= !(argv[n++] = arena_printf(a, "%" PRIu32, v[j]));
+	}
+	if (full)
+		return fail(e, E2BIG, "%s", k->field);
+	const struct op_exec x = {
+		.name = path, .paths = &path, .argv = argv, .envp = nothing, .timeout_ms = HELPER_MS
+	};
+	int rc = hook_run(&x, said);
+	if (rc == -ECANCELED)
+		return refuse(e, EPERM,
+			      "%s: %s failed%s%s (the ids that a user may map are in "
+			      "/etc/sub%.3s)",
+			      k->field, path, *said ? ": " : "", said, k->file);
+	return rc < 0 ? fail(e, rc, "%s: %s", k->field, path) : 0;
+}
+
+static int map(pid_t pid, int proc, const struct kind *k, const struct spec_id_mappings *m,
+	       struct err *e)
+{
+	bool gid = k == &gids;
+	unsigned long own = getauxval(gid ? AT_EGID : AT_EUID);
+	if (!we_are_root() && !ours_alone(m, own)) {
+		auto_arena *a = arena_new(HELPER_MEMORY);
+		return a ? run_tool(pid, k, m, a, e) : fail(e, ENOMEM, "%s", k->field);
+	}
+	if (gid && !we_are_root())
+		file_put(proc, "setgroups", "deny"); /* Linux 3.19 asks for it */
+	return write_map(proc, k, m, e);
+}
+
+int userns_map(pid_t pid, const struct spec_linux *l, struct err *e)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	auto_close int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return fail(e, errno, "open %s", path);
+	int rc = map(pid, proc, &uids, &l->uid_mappings, e);
+	return rc == 0 ? map(pid, proc, &gids, &l->gid_mappings, e) : rc;
+}

@@ -1,0 +1,30 @@
+/* userns.h - user namespaces: which ids are mapped, who may map them, and the helpers that may. */
+#ifndef BOX_USERNS_H
+#define BOX_USERNS_H
+
+#include "base/err.h"
+#include "oci/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Whether we run as root: of the machine, or of the user namespace that we are in. What the program
+ * began as; no system call. */
+bool we_are_root(void);
+
+/* Whether our own user namespace is the first one, where ids are what they are. */
+bool userns_first(void);
+
+/* Whether a container's id is mapped to any of the host's. */
+bool userns_maps(const struct spec_id_mappings *m, uint32_t id);
+
+/* Whether a new user namespace with these mappings will be one without groups: whoever is not root
+ * may map his own gid alone, and only if the right to change groups is given up for it. */
+bool userns_denies_groups(const struct spec_linux *l);
+
+/* Writes the uid_map and gid_map of a child in a new user namespace: by ourselves where we may,
+ * else by newuidmap and newgidmap, which know the subordinate ids that we were given. */
+int userns_map(pid_t pid, const struct spec_linux *l, struct err *e);
+
+#endif

@@ -1,0 +1,55 @@
+/* cgroup.c - the cgroup of a container that is being made: where it goes, its limits, or none. */
+#include "box/userns.h"
+#include "container/inside.h"
+
+static bool asks_for_path(const struct spec *s)
+{
+	return s->linux_->cgroups_path && *s->linux_->cgroups_path;
+}
+
+/* Asked only where something failed: it takes system calls. */
+static bool has_few_rights(const struct create_request *r)
+{
+	return r->rootless > 0 || (!r->rootless && (!we_are_root() || !userns_first()));
+}
+
+int container_cgroup_locate(const struct create_request *r, const struct spec *s, struct arena *a,
+			    struct cgroup *out, struct err *e)
+{
+	if (!asks_for_path(s) && !we_are_root() && r->rootless >= 0)
+		return cgroup_delegated(r->id, a, out, e);
+	int rc = cgroup_locate(s->linux_->cgroups_path, r->id, a, out, e);
+	if (rc != -ENOENT || asks_for_path(s) || !has_few_rights(r))
+		return rc;
+	*e = (struct err){ 0 };
+	*out = (struct cgroup){ 0 };
+	return 0;
+}
+
+int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
+			  struct err *e)
+{
+	const struct spec_resources *limits = s->linux_->resources;
+	int rc = cgroup_make(cg, e);
+	bool denied = rc == -EACCES || rc == -EPERM || rc == -EROFS;
+	if (denied && !asks_for_path(s) && has_few_rights(r)) {
+		cgroup_remove(cg, NULL);
+		cgroup_close(cg);
+		*cg = (struct cgroup){ 0 };
+		*e = (struct err){ 0 };
+		rc = 0;
+	}
+	if (rc == 0 && limits)
+		rc = cgroup_limit(cg, limits, e);
+	if (rc < 0 || !cg->n)
+		return rc;
+	struct err why = { 0 };
+	rc = cgroup_devices(cg, limits, &why);
+	/* As with runc: it needs rights over the whole machine, and whoever lacks them can open no
+	 * device that is not his anyway. */
+	if (rc < 0 && !(rc == -EPERM && has_few_rights(r))) {
+		*e = why;
+		return rc;
+	}
+	return cgroup_doors(cg, e);
+}
