@@ -129,20 +129,30 @@ void cgroup_enable(const struct cgroup_dir *d)
 	}
 }
 
-static bool has_processes(const char *path)
+/* Whatever would join a frozen one would freeze before it could say so. */
+static int check_vacant(const struct cgroup_dir *d, struct err *e)
 {
 	auto_buf pids = { 0 };
-	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 && (cgroup_read_pids(fd, &pids) < 0 || pids.len);
+	char state[16];
+	const char *file = *d->controllers ? "freezer.state" : "cgroup.freeze";
+	auto_close int fd = openat(-1, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (cgroup_read_pids(fd, &pids) < 0 || pids.len)
+		return refuse(e, EBUSY, "container's cgroup is not empty: %s has processes already",
+			      d->path);
+	if (cgroup_get(fd, file, state, sizeof(state)) > 0 && strcmp(state, "THAWED") != 0 &&
+	    strcmp(state, "0") != 0)
+		return refuse(e, EBUSY, "container's cgroup unexpectedly frozen: %s", d->path);
+	return 0;
 }
 
 int cgroup_vacant(const struct cgroup *cg, struct err *e)
 {
-	for (size_t i = 0; i < cg->n; i++)
-		if (has_processes(cg->v[i].path))
-			return refuse(e, EBUSY, "cgroup %s is in use: it has processes already",
-				      cg->v[i].path);
-	return 0;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < cg->n; i++)
+		rc = check_vacant(&cg->v[i], e);
+	return rc;
 }
 
 static int make_dir(struct cgroup_dir *d, struct err *e)

@@ -46,9 +46,9 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 
-/* EBUSY when one of the directories exists and has processes, in it or below: they are somebody
- * else's. To be asked
- * before the paths are recorded: whatever is in a recorded cgroup is killed with the container. */
+/* EBUSY when one of the directories exists and is frozen, or has processes, in it or below: they
+ * are somebody else's. To be asked before the paths are recorded: whatever is in a recorded cgroup
+ * is killed with the container. */
 int cgroup_vacant(const struct cgroup *cg, struct err *e);
 
 /* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on

@@ -184,8 +184,21 @@ hierarchies() {
 	run runtime run --bundle "$BUNDLE" "$id"
 	echo "$output"
 	[ "$status" -ne 0 ]
-	[[ "$output" == *"$dir is in use: it has processes already"* ]]
+	[[ "$output" == *"container's cgroup is not empty: $dir has processes already"* ]]
 	kill -0 $mine
+	[ "$(left)" = "$dir" ]
+}
+
+@test "a frozen cgroup is refused, where a container would hang" {
+	local dir=/sys/fs/cgroup/freezer/$id file=freezer.state word=FROZEN
+	[ -z "$V2" ] || dir=/sys/fs/cgroup/$id file=cgroup.freeze word=1
+	mkdir "$dir"
+	echo $word > "$dir/$file"
+	config ".process.args = [\"true\"] | .linux.cgroupsPath = \"/$id\""
+	run timeout 10 "$CORACLE" runtime --root "$ROOT" run --bundle "$BUNDLE" "$id"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"container's cgroup unexpectedly frozen: $dir"* ]]
 	[ "$(left)" = "$dir" ]
 }
 
