@@ -91,7 +91,7 @@ units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) 
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
 tools := $(patsubst test/%.c,$(out)/%,$(wildcard test/system/*.c test/bench/*.c))
 
-.PHONY: all deps test-deps run unit test test-guest bench torture lint fuzz install dist clean
+.PHONY: all deps test-deps run unit test test-guest bench torture validation lint fuzz install dist clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -146,6 +146,10 @@ test: test-deps all $(units) $(tools)
 # The crash tests at every system call, not at a sample of them: it takes an hour.
 torture: test-deps all $(tools)
 	TORTURE=1 bats --tap test/system/03-crash.bats
+
+# The validation programs of the Open Container Initiative, side by side with runc and crun.
+validation: test-deps all
+	test/validation/compare $(out)/coracle
 
 bench: test-deps all $(tools)
 	test/bench/bench.sh
