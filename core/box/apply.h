@@ -5,6 +5,7 @@
 
 #include "box/child.h"
 #include "box/hook.h"
+#include "box/mountfd.h"
 
 /* The child's own state. */
 struct self {
@@ -16,6 +17,7 @@ struct self {
 	int empty;	       /* a masked directory, to be cloned for the next; -1 */
 	int proc;	       /* a procfs of our own, attached nowhere; -1 */
 	int place;	       /* where the root file system goes, opened before we may not; -1 */
+	struct stage stage;    /* where mounts are made when there is no mount API */
 	const char *program;   /* what OP_FIND found */
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };
@@ -24,7 +26,7 @@ typedef int apply_function(struct self *s, const struct op *o);
 
 /* applyfs.c */
 apply_function apply_propagation, apply_place, apply_root, apply_mount, apply_mknod, apply_symlink,
-	apply_mask, apply_readonly, apply_remount, apply_sysctl, apply_pivot,
+	apply_mask, apply_readonly, apply_remount, apply_reconfigure, apply_sysctl, apply_pivot,
 	apply_root_propagation, apply_root_readonly, apply_make_dir, apply_console;
 
 /* applyself.c */

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "box/apply.h"
+#include "box/copyup.h"
 #include "box/rootfs.h"
 
 #include <fcntl.h>
@@ -15,46 +16,35 @@
 #include <sys/vfs.h>
 #include <termios.h>
 
-static int attach(int mount, int target)
+static int set_attributes(struct self *s, int mount, uint64_t set, uint64_t clear, bool recursive)
 {
-	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-	return sys_move_mount(mount, "", target, "", flags) < 0 ? -errno : 0;
+	const struct sys_mount_attr attr = { .attr_set = set, .attr_clr = clear };
+	return mountfd_set(&s->stage, mount, &attr, recursive);
 }
 
-static int set_attr(int mount, const struct sys_mount_attr *attr, bool recursive)
-{
-	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-	if (!attr->attr_set && !attr->attr_clr && !attr->propagation)
-		return 0;
-	return sys_mount_setattr(mount, "", flags, attr) < 0 ? -errno : 0;
-}
-
-static int set_attributes(int mount, uint64_t set, uint64_t clear, bool recursive)
-{
-	return set_attr(mount, &(struct sys_mount_attr){ .attr_set = set, .attr_clr = clear },
-			recursive);
-}
-
-static int set_propagation(int mount, uint64_t propagation)
+static int set_propagation(struct self *s, int mount, uint64_t propagation)
 {
 	const struct sys_mount_attr attr = { .propagation = propagation & ~(uint64_t)MS_REC };
-	return set_attr(mount, &attr, propagation & MS_REC);
+	return mountfd_set(&s->stage, mount, &attr, propagation & MS_REC);
 }
 
 /* All of a mount's attributes and propagations, in as few calls as say the same. */
-static int set_all(int mount, const struct op_mount *m)
+static int set_all(struct self *s, int mount, const struct op_mount *m)
 {
-	struct sys_mount_attr own = { .attr_set = m->type ? 0 : m->set,
-				      .attr_clr = m->type ? 0 : m->clear };
+	bool late = m->type && mount_readonly_later(m);
 	bool together = !(m->propagation[0] & MS_REC);
+	struct sys_mount_attr own = { .attr_set = !m->type ? m->set
+						  : late   ? MOUNT_ATTR_RDONLY
+							   : 0,
+				      .attr_clr = m->type ? 0 : m->clear };
 	if (together)
 		own.propagation = m->propagation[0];
-	int rc = set_attr(mount, &own, false);
+	int rc = mountfd_set(&s->stage, mount, &own, false);
 	if (rc == 0)
-		rc = set_attributes(mount, m->set_recursive, m->clear_recursive, true);
-	if (rc == 0 && !together)
-		rc = set_propagation(mount, m->propagation[0]);
-	return rc == 0 ? set_propagation(mount, m->propagation[1]) : rc;
+		rc = set_attributes(s, mount, m->set_recursive, m->clear_recursive, true);
+	for (size_t i = together; rc == 0 && i < MOUNT_PROPAGATIONS; i++)
+		rc = set_propagation(s, mount, m->propagation[i]);
+	return rc;
 }
 
 int apply_propagation(struct self *s, const struct op *o)
@@ -63,67 +53,67 @@ int apply_propagation(struct self *s, const struct op *o)
 	return mount(NULL, "/", NULL, o->flags, NULL) < 0 ? -errno : 0;
 }
 
+/* There is no mount API: what our parent opened is of its mount namespace, and of no use. */
+static int go_old(struct self *s)
+{
+	struct plan *p = s->setup->plan;
+	int rc = 0;
+	s->stage.old = true;
+	if (p->old)
+		return 0;
+	p->old = true;
+	size_t failed = plan_open_rest(p, &rc);
+	if (failed < p->n)
+		snprintf(s->words, sizeof(s->words), "%s", p->v[failed].what);
+	return rc;
+}
+
 /* Root of a user namespace is nobody outside it, and may not pass where only root may. */
 int apply_place(struct self *s, const struct op *o)
 {
 	s->place = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return s->place < 0 ? -errno : 0;
+	if (s->place < 0)
+		return -errno;
+	return s->setup->plan->old || !mountfd_api() ? go_old(s) : 0;
+}
+
+static int place_root(struct self *s, const struct op *o)
+{
+	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS;
+	int rc = set_propagation(s, o->fd, MS_SLAVE | MS_REC);
+	if (rc < 0)
+		return rc;
+	if (s->place >= 0)
+		return mountfd_attach(&s->stage, o->fd, s->place);
+	return sys_move_mount(o->fd, "", AT_FDCWD, o->path, flags) < 0 ? -errno : 0;
+}
+
+/* The same over the stage. */
+static int place_root_old(struct self *s, struct op *o)
+{
+	int rc = go_old(s);
+	if (rc < 0)
+		return rc;
+	if (s->place < 0)
+		s->place = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = s->place < 0 ? -errno : mountfd_copy(&s->stage, o->fd, "", true);
+	if (fd < 0)
+		return fd;
+	put_fd(&o->fd, fd);
+	return place_root(s, o);
 }
 
 int apply_root(struct self *s, const struct op *o)
 {
-	int rc = set_propagation(o->fd, MS_SLAVE | MS_REC);
+	struct op *own = &s->setup->plan->v[o - s->setup->plan->v];
+	int rc = s->setup->plan->old ? -ENOSYS : place_root(s, o);
+	if (rc == -ENOSYS)
+		rc = place_root_old(s, own);
 	if (rc < 0)
 		return rc;
-	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH |
-			 (s->place < 0 ? MOVE_MOUNT_T_SYMLINKS : MOVE_MOUNT_T_EMPTY_PATH);
-	if (sys_move_mount(o->fd, "", s->place < 0 ? AT_FDCWD : s->place,
-			   s->place < 0 ? o->path : "", flags) < 0)
-		return -errno;
 	put_fd(&s->place, -1);
 	s->root = o->fd;
 	return 0;
-}
-
-static int configure(int fs, const struct op_mount *m)
-{
-	/* Some file systems take no source; those that need one will say so at the end. */
-	sys_fsconfig(fs, FSC_STRING, "source", m->source, 0);
-	for (size_t i = 0; i < m->options.n; i++) {
-		const struct mount_option *opt = &m->options.v[i];
-		int rc = opt->value ? sys_fsconfig(fs, FSC_STRING, opt->key, opt->value, 0)
-				    : sys_fsconfig(fs, FSC_FLAG, opt->key, NULL, 0);
-		if (rc < 0)
-			return -errno;
-	}
-	return sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
-}
-
-/* "e tmpfs: Unknown parameter 'x'": the last of them. */
-static void hear_kernel(struct self *s, int fs)
-{
-	ssize_t n;
-	while ((n = read(fs, s->words, sizeof(s->words) - 1)) > 0)
-		s->words[n] = 0;
-	s->words[strcspn(s->words, "\n")] = 0;
-	if (s->words[0] && s->words[1] == ' ')
-		memmove(s->words, s->words + 2, strlen(s->words + 2) + 1);
-}
-
-/* mode: for a tmpfs that is told none; NULL: the kernel's. */
-static int new_file_system(struct self *s, const struct op_mount *m, const char *mode)
-{
-	auto_close int fs = sys_fsopen(m->type, FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return -errno;
-	int rc = mode && sys_fsconfig(fs, FSC_STRING, "mode", mode, 0) < 0 ? -errno
-									   : configure(fs, m);
-	if (rc < 0) {
-		hear_kernel(s, fs);
-		return rc;
-	}
-	int fd = sys_fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)m->set);
-	return fd < 0 ? -errno : fd;
 }
 
 static int is_directory(int fd)
@@ -140,36 +130,53 @@ static int mount_target(const struct self *s, const struct op *o, bool directory
 	return fd == -ENOENT ? rootfs_make(s->root, o->path, directory) : fd;
 }
 
-/* As with runc, a tmpfs that is told no mode has that of the directory which it covers. */
-static const char *covered_mode(const struct self *s, const struct op *o, char mode[8])
+/* As with runc, a tmpfs that is told no mode has that of the directory which it covers; and what is
+ * in there, if the spec wants it. */
+static int fill(int fd, int covered, const struct op_mount *m)
 {
 	struct stat st;
-	if (strcmp(o->mount.type, "tmpfs") != 0)
-		return NULL;
-	for (size_t i = 0; i < o->mount.options.n; i++)
-		if (!strcmp(o->mount.options.v[i].key, "mode"))
-			return NULL;
-	auto_close int fd = rootfs_make(s->root, o->path, true);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return NULL;
-	snprintf(mode, 8, "%o", (unsigned)st.st_mode & 07777);
-	return mode;
+	bool told = false;
+	for (size_t i = 0; i < m->options.n; i++)
+		told |= !strcmp(m->options.v[i].key, "mode");
+	if (!told && (fstat(covered, &st) < 0 || fchmodat(fd, ".", st.st_mode & 07777, 0) < 0))
+		return -errno;
+	return m->copy_up ? copyup(covered, fd) : 0;
 }
 
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
-	char mode[8];
-	auto_close int made = m->type ? new_file_system(s, m, covered_mode(s, o, mode)) : -1;
-	if (m->type && made < 0)
+	const struct mount_words words = { s->words, sizeof(s->words) };
+	auto_close int made = m->type	     ? mountfd_new(&s->stage, m, &words)
+			      : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
+					     : -1;
+	if ((m->type || s->stage.old) && made < 0)
 		return made;
-	int fd = m->type ? made : o->fd;
-	int rc = set_all(fd, m);
-	int directory = rc == 0 ? is_directory(fd) : rc;
+	int fd = made >= 0 ? made : o->fd;
+	int directory = m->type ? 1 : is_directory(fd);
 	if (directory < 0)
 		return directory;
 	auto_close int target = mount_target(s, o, directory);
-	return target < 0 ? target : attach(fd, target);
+	if (target < 0)
+		return target;
+	int rc = m->type && !strcmp(m->type, "tmpfs") ? fill(fd, target, m) : 0;
+	if (rc == 0)
+		rc = set_all(s, fd, m);
+	return rc == 0 ? mountfd_attach(&s->stage, fd, target) : rc;
+}
+
+int apply_reconfigure(struct self *s, const struct op *o)
+{
+	auto_close int target = rootfs_open(s->root, o->path, O_PATH);
+	if (target < 0)
+		return target;
+	int rc = mountfd_reconfigure(target, &o->mount);
+	if (rc == 0)
+		rc = set_attributes(s, target, o->mount.set_recursive, o->mount.clear_recursive,
+				    true);
+	for (size_t i = 0; rc == 0 && i < MOUNT_PROPAGATIONS; i++)
+		rc = set_propagation(s, target, o->mount.propagation[i]);
+	return rc;
 }
 
 /* A node that is there already will do if it is the very device. */
@@ -185,14 +192,16 @@ static int same_device(int dir, const char *name, const struct op_device *d)
 /* In a user namespace: the host's own node, looked at before it is shown. */
 static int bind_device(struct self *s, const struct op *o)
 {
-	auto_close int node = sys_open_tree(AT_FDCWD, o->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int node = mountfd_copy(&s->stage, AT_FDCWD, o->path, false);
 	struct stat st;
-	if (node < 0 || fstat(node, &st) < 0)
+	if (node < 0)
+		return node;
+	if (fstat(node, &st) < 0)
 		return -errno;
 	if ((st.st_mode & S_IFMT) != (o->device.mode & S_IFMT) || st.st_rdev != o->device.number)
 		return -ENODEV;
 	auto_close int target = rootfs_make(s->root, o->path, false);
-	return target < 0 ? target : attach(node, target);
+	return target < 0 ? target : mountfd_attach(&s->stage, node, target);
 }
 
 int apply_mknod(struct self *s, const struct op *o)
@@ -220,12 +229,13 @@ int apply_symlink(struct self *s, const struct op *o)
 }
 
 /* Our own null device, looked at before it is shown: never what the image calls /dev/null. */
-static int null_mount(void)
+static int null_mount(struct self *s)
 {
-	auto_close int fd = sys_open_tree(AT_FDCWD, "/dev/null",
-					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int fd = mountfd_copy(&s->stage, AT_FDCWD, "/dev/null", false);
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
 		return -ENODEV;
@@ -235,18 +245,16 @@ static int null_mount(void)
 /* The first is made, the rest are clones of it: clones of what is attached work on every kernel. */
 static int empty_mount(struct self *s)
 {
-	if (s->empty >= 0) {
-		int fd = sys_open_tree(s->empty, "",
-				       AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-		return fd < 0 ? -errno : fd;
-	}
+	if (s->empty >= 0)
+		return mountfd_copy(&s->stage, s->empty, "", false);
 	struct mount_option options[] = { { "size", "4k" }, { "mode", "755" } };
 	struct op_mount m = { .type = "tmpfs",
 			      .source = "tmpfs",
 			      .options = { options, 2 },
+			      .super = MS_RDONLY,
 			      .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				     MOUNT_ATTR_NOEXEC };
-	int fd = new_file_system(s, &m, NULL);
+	int fd = mountfd_new(&s->stage, &m, &(struct mount_words){ NULL, 0 });
 	if (fd >= 0)
 		s->empty = fd; /* stays open: it is what the others are cloned from */
 	return fd;
@@ -262,10 +270,10 @@ int apply_mask(struct self *s, const struct op *o)
 	int directory = is_directory(target);
 	if (directory < 0)
 		return directory;
-	int cover = directory ? empty_mount(s) : null_mount();
+	int cover = directory ? empty_mount(s) : null_mount(s);
 	if (cover < 0)
 		return cover;
-	int rc = attach(cover, target);
+	int rc = mountfd_attach(&s->stage, cover, target);
 	if (cover != s->empty)
 		close(cover);
 	return rc;
@@ -278,26 +286,42 @@ int apply_readonly(struct self *s, const struct op *o)
 		return 0;
 	if (target < 0)
 		return target;
-	unsigned flags = AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	auto_close int fd = sys_open_tree(target, "", flags);
+	auto_close int fd = mountfd_copy(&s->stage, target, "", true);
 	if (fd < 0)
-		return -errno;
-	int rc = set_attributes(fd, MOUNT_ATTR_RDONLY, 0, true);
-	return rc < 0 ? rc : attach(fd, target);
+		return fd;
+	int rc = set_attributes(s, fd, MOUNT_ATTR_RDONLY, 0, true);
+	return rc < 0 ? rc : mountfd_attach(&s->stage, fd, target);
 }
 
 int apply_remount(struct self *s, const struct op *o)
 {
 	auto_close int fd = rootfs_open(s->root, o->path, O_PATH);
-	return fd < 0 ? fd : set_attributes(fd, o->flags, 0, false);
+	return fd < 0 ? fd : set_attributes(s, fd, o->flags, 0, false);
+}
+
+/* No other may be made once / is the container's own and there is no mount API. */
+static int the_container_s_proc(void)
+{
+	struct statfs fs;
+	struct stat st;
+	auto_close int fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return fs.f_type == PROC_SUPER_MAGIC && st.st_ino == 1 ? take_fd(&fd) : -ENOSYS;
 }
 
 int own_proc(struct self *s)
 {
 	struct op_mount m = { .type = "proc", .source = "proc" };
-	if (s->proc < 0)
-		s->proc = new_file_system(s, &m, NULL);
-	return s->proc;
+	const struct mount_words words = { s->words, sizeof(s->words) };
+	if (s->proc >= 0)
+		return s->proc;
+	bool inside = s->root < 0;
+	int fd = mountfd_new(inside ? NULL : &s->stage, &m, &words);
+	int rc = fd < 0 || inside ? 0 : mountfd_hold(&s->stage, fd);
+	if (inside && fd == -ENOSYS)
+		fd = the_container_s_proc();
+	return s->proc = rc < 0 ? rc : fd;
 }
 
 int apply_sysctl(struct self *s, const struct op *o)
@@ -327,6 +351,7 @@ int apply_pivot(struct self *s, const struct op *o)
 	/* A whole /proc, nothing of it masked: nobody is to find his way through it. */
 	put_fd(&s->proc, -1);
 	put_fd(&s->empty, -1);
+	stage_close(&s->stage);
 	if (fchdir(s->root) < 0)
 		return -errno;
 	if (o->flags) /* --no-pivot: an initramfs cannot be pivoted away */
@@ -347,7 +372,7 @@ int apply_root_propagation(struct self *s, const struct op *o)
 int apply_root_readonly(struct self *s, const struct op *o)
 {
 	(void)o;
-	return set_attributes(s->root, MOUNT_ATTR_RDONLY, 0, false);
+	return set_attributes(s, s->root, MOUNT_ATTR_RDONLY, 0, false);
 }
 
 int apply_make_dir(struct self *s, const struct op *o)
@@ -384,9 +409,8 @@ static int show_console(struct self *s)
 	auto_close int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (target < 0)
 		return -errno;
-	auto_close int mount = sys_open_tree(s->terminal, "",
-					     AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return mount < 0 ? -errno : attach(mount, target);
+	auto_close int mount = mountfd_copy(&s->stage, s->terminal, "", false);
+	return mount < 0 ? mount : mountfd_attach(&s->stage, mount, target);
 }
 
 int apply_console(struct self *s, const struct op *o)

@@ -154,6 +154,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_MASK] = apply_mask,
 	[OP_READONLY] = apply_readonly,
 	[OP_REMOUNT] = apply_remount,
+	[OP_RECONFIGURE] = apply_reconfigure,
 	[OP_SYSCTL] = apply_sysctl,
 	[OP_PARENT_HOOKS] = apply_parent_hooks,
 	[OP_HOOK] = apply_hook,
@@ -205,7 +206,8 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .terminal = -1,
 			  .empty = -1,
 			  .proc = -1,
-			  .place = -1 };
+			  .place = -1,
+			  .stage = STAGE_NONE };
 	const struct plan *p = setup->plan;
 	close_rest(&s);
 	signals_reset();

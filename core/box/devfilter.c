@@ -19,6 +19,7 @@ static const struct dev_rule usual[] = {
 	{ true, 'c', 1, 7, DEV_ALL },	    { true, 'c', 1, 8, DEV_ALL },
 	{ true, 'c', 1, 9, DEV_ALL },	    { true, 'c', 5, 0, DEV_ALL },
 	{ true, 'c', 5, 2, DEV_ALL },	    { true, 'c', 136, ANY, DEV_ALL },
+	{ true, 'c', 10, 200, DEV_ALL }, /* tun, as runc again allows it */
 };
 #define USUAL (sizeof(usual) / sizeof(usual[0]))
 

@@ -2,63 +2,77 @@
 #include "base/sys.h"
 #include "box/plan.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 
-enum { NOTHING = 1, BIND, RBIND, REFUSED };
+enum kind {
+	NOTHING,
+	ATTRIBUTE,
+	SUPER,
+	NOT_SUPER,
+	PROPAGATION,
+	BIND,
+	RBIND,
+	REMOUNT,
+	COPY_UP,
+	IDMAP,
+	RIDMAP
+};
 
 /* One table for every word that is not the file system's own. */
 static const struct word {
 	const char *name;
-	int special;
-	uint64_t set, clear;
-	uint64_t propagation;
-	const char *flag; /* of the super block, set by name */
+	enum kind kind;
+	uint64_t set, clear; /* MOUNT_ATTR_*; of SUPER and PROPAGATION: MS_* in set */
 } words[] = {
-	{ "defaults", NOTHING, 0, 0, 0, NULL },
-	{ "async", NOTHING, 0, 0, 0, NULL },
-	{ "remount", NOTHING, 0, 0, 0, NULL },
-	{ "silent", NOTHING, 0, 0, 0, NULL },
-	{ "loud", NOTHING, 0, 0, 0, NULL },
-	{ "nomand", NOTHING, 0, 0, 0, NULL },
-	{ "mand", NOTHING, 0, 0, 0, NULL },
-	{ "bind", BIND, 0, 0, 0, NULL },
-	{ "rbind", RBIND, 0, 0, 0, NULL },
-	{ "ro", 0, MOUNT_ATTR_RDONLY, 0, 0, NULL },
-	{ "rw", 0, 0, MOUNT_ATTR_RDONLY, 0, NULL },
-	{ "nosuid", 0, MOUNT_ATTR_NOSUID, 0, 0, NULL },
-	{ "suid", 0, 0, MOUNT_ATTR_NOSUID, 0, NULL },
-	{ "nodev", 0, MOUNT_ATTR_NODEV, 0, 0, NULL },
-	{ "dev", 0, 0, MOUNT_ATTR_NODEV, 0, NULL },
-	{ "noexec", 0, MOUNT_ATTR_NOEXEC, 0, 0, NULL },
-	{ "exec", 0, 0, MOUNT_ATTR_NOEXEC, 0, NULL },
-	{ "nosymfollow", 0, MOUNT_ATTR_NOSYMFOLLOW, 0, 0, NULL },
-	{ "symfollow", 0, 0, MOUNT_ATTR_NOSYMFOLLOW, 0, NULL },
-	{ "nodiratime", 0, MOUNT_ATTR_NODIRATIME, 0, 0, NULL },
-	{ "diratime", 0, 0, MOUNT_ATTR_NODIRATIME, 0, NULL },
-	{ "noatime", 0, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "atime", 0, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "relatime", 0, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "norelatime", 0, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "strictatime", 0, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "nostrictatime", 0, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, 0, NULL },
-	{ "sync", 0, 0, 0, 0, "sync" },
-	{ "dirsync", 0, 0, 0, 0, "dirsync" },
-	{ "lazytime", 0, 0, 0, 0, "lazytime" },
-	{ "nolazytime", NOTHING, 0, 0, 0, NULL },
-	{ "iversion", 0, 0, 0, 0, "iversion" },
-	{ "noiversion", NOTHING, 0, 0, 0, NULL },
-	{ "private", 0, 0, 0, MS_PRIVATE, NULL },
-	{ "rprivate", 0, 0, 0, MS_PRIVATE | MS_REC, NULL },
-	{ "slave", 0, 0, 0, MS_SLAVE, NULL },
-	{ "rslave", 0, 0, 0, MS_SLAVE | MS_REC, NULL },
-	{ "shared", 0, 0, 0, MS_SHARED, NULL },
-	{ "rshared", 0, 0, 0, MS_SHARED | MS_REC, NULL },
-	{ "unbindable", 0, 0, 0, MS_UNBINDABLE, NULL },
-	{ "runbindable", 0, 0, 0, MS_UNBINDABLE | MS_REC, NULL },
-	{ "idmap", REFUSED, 0, 0, 0, NULL },
-	{ "ridmap", REFUSED, 0, 0, 0, NULL },
-	{ "tmpcopyup", REFUSED, 0, 0, 0, NULL },
+	{ "defaults", NOTHING, 0, 0 },
+	{ "bind", BIND, 0, 0 },
+	{ "rbind", RBIND, 0, 0 },
+	{ "remount", REMOUNT, 0, 0 },
+	{ "tmpcopyup", COPY_UP, 0, 0 },
+	{ "idmap", IDMAP, 0, 0 },
+	{ "ridmap", RIDMAP, 0, 0 },
+	{ "ro", ATTRIBUTE, MOUNT_ATTR_RDONLY, 0 },
+	{ "rw", ATTRIBUTE, 0, MOUNT_ATTR_RDONLY },
+	{ "nosuid", ATTRIBUTE, MOUNT_ATTR_NOSUID, 0 },
+	{ "suid", ATTRIBUTE, 0, MOUNT_ATTR_NOSUID },
+	{ "nodev", ATTRIBUTE, MOUNT_ATTR_NODEV, 0 },
+	{ "dev", ATTRIBUTE, 0, MOUNT_ATTR_NODEV },
+	{ "noexec", ATTRIBUTE, MOUNT_ATTR_NOEXEC, 0 },
+	{ "exec", ATTRIBUTE, 0, MOUNT_ATTR_NOEXEC },
+	{ "nosymfollow", ATTRIBUTE, MOUNT_ATTR_NOSYMFOLLOW, 0 },
+	{ "symfollow", ATTRIBUTE, 0, MOUNT_ATTR_NOSYMFOLLOW },
+	{ "nodiratime", ATTRIBUTE, MOUNT_ATTR_NODIRATIME, 0 },
+	{ "diratime", ATTRIBUTE, 0, MOUNT_ATTR_NODIRATIME },
+	{ "noatime", ATTRIBUTE, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
+	{ "atime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "relatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	/* What is not relatime, nor anything else, is so by the kernel's default. */
+	{ "norelatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "strictatime", ATTRIBUTE, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
+	{ "nostrictatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "sync", SUPER, MS_SYNCHRONOUS, 0 },
+	{ "async", NOT_SUPER, MS_SYNCHRONOUS, 0 },
+	{ "dirsync", SUPER, MS_DIRSYNC, 0 },
+	{ "lazytime", SUPER, MS_LAZYTIME, 0 },
+	{ "nolazytime", NOT_SUPER, MS_LAZYTIME, 0 },
+	{ "mand", SUPER, MS_MANDLOCK, 0 },
+	{ "nomand", NOT_SUPER, MS_MANDLOCK, 0 },
+	{ "silent", SUPER, MS_SILENT, 0 },
+	{ "loud", NOT_SUPER, MS_SILENT, 0 },
+	{ "iversion", SUPER, MS_I_VERSION, 0 },
+	{ "noiversion", NOT_SUPER, MS_I_VERSION, 0 },
+	{ "acl", SUPER, MS_POSIXACL, 0 },
+	{ "noacl", NOT_SUPER, MS_POSIXACL, 0 },
+	{ "private", PROPAGATION, MS_PRIVATE, 0 },
+	{ "rprivate", PROPAGATION, MS_PRIVATE | MS_REC, 0 },
+	{ "slave", PROPAGATION, MS_SLAVE, 0 },
+	{ "rslave", PROPAGATION, MS_SLAVE | MS_REC, 0 },
+	{ "shared", PROPAGATION, MS_SHARED, 0 },
+	{ "rshared", PROPAGATION, MS_SHARED | MS_REC, 0 },
+	{ "unbindable", PROPAGATION, MS_UNBINDABLE, 0 },
+	{ "runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC, 0 },
 };
 
 static const struct word *word_find(const char *name)
@@ -74,7 +88,7 @@ static const struct word *word_find(const char *name)
 static const struct word *word_recursive(const char *name)
 {
 	const struct word *w = name[0] == 'r' ? word_find(name + 1) : NULL;
-	return w && (w->set || w->clear) ? w : NULL;
+	return w && w->kind == ATTRIBUTE ? w : NULL;
 }
 
 /* An option that the file system itself is to understand: "mode=755". */
@@ -94,12 +108,13 @@ static int own_option(struct plan *p, struct op_mount *m, const char *text, cons
 	return 0;
 }
 
+/* In the order given; more than there is room for (shared, slave, private) has no meaning. */
 static void add_propagation(struct op_mount *m, uint64_t propagation)
 {
-	if (!m->propagation[0])
-		m->propagation[0] = propagation;
-	else
-		m->propagation[1] = propagation;
+	size_t n = 0;
+	while (n + 1 < MOUNT_PROPAGATIONS && m->propagation[n])
+		n++;
+	m->propagation[n] = propagation;
 }
 
 static int option(struct plan *p, struct op_mount *m, const char *text, const char *what,
@@ -112,19 +127,38 @@ static int option(struct plan *p, struct op_mount *m, const char *text, const ch
 		return 0;
 	}
 	if (!w)
-		return own_option(p, m, text, what, e);
-	if (w->special == REFUSED)
-		return refuse(e, ENOTSUP, "%s: the mount option '%s' is not supported", what, text);
-	if (w->special == BIND || w->special == RBIND) {
-		m->type = NULL;
-		m->recursive = m->recursive || w->special == RBIND;
+		return *text ? own_option(p, m, text, what, e) : 0;
+	switch (w->kind) {
+	case NOTHING:
+	case BIND:
+		break;
+	case ATTRIBUTE:
+		m->set = (m->set & ~w->clear) | w->set;
+		m->clear = (m->clear & ~w->set) | w->clear;
+		break;
+	case SUPER:
+		m->super |= (unsigned long)w->set;
+		break;
+	case NOT_SUPER:
+		m->super &= ~(unsigned long)w->set;
+		break;
+	case PROPAGATION:
+		add_propagation(m, w->set);
+		break;
+	case RBIND:
+		m->recursive = true;
+		break;
+	case REMOUNT:
+		m->remount = true;
+		break;
+	case COPY_UP:
+		m->copy_up = true;
+		break;
+	case IDMAP:
+	case RIDMAP:
+		m->idmap = w->kind == RIDMAP ? IDMAP_RECURSIVE : IDMAP_ONE;
+		break;
 	}
-	if (w->propagation)
-		add_propagation(m, w->propagation);
-	if (w->flag)
-		return own_option(p, m, w->flag, what, e);
-	m->set = (m->set & ~w->clear) | w->set;
-	m->clear = (m->clear & ~w->set) | w->clear;
 	return 0;
 }
 
@@ -141,6 +175,41 @@ static bool is_bind(const struct spec_mount *m)
 	       (m->type && !strcmp(m->type, "bind"));
 }
 
+/* What is cloned from a shared mount is its peer: cut that first, then do as the spec says. */
+static void cut_off(struct op_mount *m)
+{
+	memmove(m->propagation + 1, m->propagation,
+		sizeof(m->propagation) - sizeof(m->propagation[0]));
+	m->propagation[0] = MS_SLAVE | MS_REC;
+}
+
+/* Mappings without a word for it mean the mount alone; a word without mappings means those of the
+ * container. */
+static int mount_idmap(struct plan *p, const struct spec_mount *m, struct op_mount *out,
+		       const char *what, struct err *e)
+{
+	bool given = m->uid_mappings.n || m->gid_mappings.n;
+	if (!given && !out->idmap)
+		return 0;
+	if (out->type || out->remount)
+		return refuse(e, EINVAL, "%s: only a bind mount can be id-mapped", what);
+	if (given && (!m->uid_mappings.n || !m->gid_mappings.n))
+		return refuse(e, EINVAL, "%s: %s: missing, to map ids", what,
+			      m->uid_mappings.n ? "gidMappings" : "uidMappings");
+	if (!given && !(p->clone_flags & CLONE_NEWUSER) && !p->user_ns_path)
+		return refuse(e, EINVAL,
+			      "%s: the option 'idmap' needs uidMappings and gidMappings, as the "
+			      "container has no user namespace",
+			      what);
+	if (!out->idmap)
+		out->idmap = IDMAP_ONE;
+	if (given) {
+		out->uids = &m->uid_mappings;
+		out->gids = &m->gid_mappings;
+	}
+	return 0;
+}
+
 static int mount_one(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 		     struct err *e)
 {
@@ -151,41 +220,36 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	if (!o)
 		return fail(e, E2BIG, "mounts");
 	o->path = m->destination;
-	o->mount.type = type;
-	if (m->uid_mappings.n || m->gid_mappings.n)
-		return refuse(e, ENOTSUP, "%s: id-mapped mounts are not supported", o->what);
+	o->mount.type = bind ? NULL : type;
+	o->mount.source = m->source ? m->source : type;
+	o->mount.real_directory = !bind && (!strcmp(type, "proc") || !strcmp(type, "sysfs"));
 	for (size_t i = 0; i < m->options.n; i++) {
 		int rc = option(p, &o->mount, m->options.v[i], o->what, e);
 		if (rc < 0)
 			return rc;
 	}
-	if (bind)
-		o->mount.type = NULL;
-	o->mount.source = m->source ? m->source : type;
-	o->mount.real_directory = !bind && (!strcmp(type, "proc") || !strcmp(type, "sysfs"));
+	if (o->mount.remount) {
+		o->kind = OP_RECONFIGURE;
+		return mount_idmap(p, m, &o->mount, o->what, e);
+	}
 	if (bind && !m->source)
 		return refuse(e, EINVAL, "%s: a bind mount needs a source", o->what);
-	if (bind && !shares(c->spec)) {
-		/* What is cloned from a shared mount is its peer: cut that first, then do as the
-		 * spec says. */
-		o->mount.propagation[1] = o->mount.propagation[0];
-		o->mount.propagation[0] = MS_SLAVE | MS_REC;
-	}
+	if (bind && !shares(c->spec))
+		cut_off(&o->mount);
 	/* /dev is written to once it is mounted: its read-only comes at the end. */
 	if (!bind && !strcmp(m->destination, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	return 0;
+	return mount_idmap(p, m, &o->mount, o->what, e);
 }
 
-/* The directory names that a v1 controller set is found under: "cpu,cpuacct" and links cpu, cpuacct
- * to it. */
+/* A v1 hierarchy has the name of its mount point on the host, "cpu,cpuacct"; cpu and cpuacct are
+ * links to it. */
 static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struct cgroup_dir *d,
 			 uint64_t set, struct err *e)
 {
-	const char *name = !strncmp(d->controllers, "name=", 5) ? d->controllers + 5
-								: d->controllers;
-	if (!*name)
-		name = "unified";
+	const char *mount = arena_strn(p->arena, d->path, d->mount);
+	const char *name = mount ? strrchr(mount, '/') : NULL;
+	name = name ? name + 1 : d->controllers;
 	char *path = arena_printf(p->arena, "%s/%s", m->destination, name);
 	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup %s on %s", name, path ? path : "?");
 	if (!o || !path)
@@ -194,9 +258,7 @@ static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struc
 	o->mount.source = d->path;
 	o->mount.set = set;
 	o->mount.propagation[0] = MS_PRIVATE;
-	if (!strchr(name, ','))
-		return 0;
-	for (const char *at = name; *at;) {
+	for (const char *at = d->controllers; strchr(d->controllers, ',') && *at;) {
 		size_t n = strcspn(at, ",");
 		struct op *link = plan_add(p, OP_SYMLINK, "link %.*s to %s", (int)n, at, name);
 		if (!link)
@@ -215,40 +277,30 @@ static uint64_t attributes(const struct spec_mount *m)
 	uint64_t set = 0;
 	for (size_t i = 0; i < m->options.n; i++) {
 		const struct word *w = word_find(m->options.v[i]);
-		if (w)
+		if (w && w->kind == ATTRIBUTE)
 			set = (set & ~w->clear) | w->set;
 	}
 	return set;
 }
 
-/* A container sees its own cgroup and nothing above it: binds of the very directories, with or
- * without a cgroup namespace. */
-static int mount_cgroup(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
-			struct err *e)
+/* A tmpfs with a directory for each hierarchy: the own cgroup and nothing above it. The unified
+ * hierarchy of a hybrid machine has none, as with runc. */
+static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
+			   struct op *o, struct err *e)
 {
-	uint64_t set = attributes(m);
+	const uint64_t set = o->mount.set;
 	bool none = !c->cgroup || !c->cgroup->n;
-	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup on %s", m->destination);
-	if (!o)
-		return fail(e, E2BIG, "cgroup mounts");
-	o->path = m->destination;
-	o->mount.real_directory = true;
-	o->mount.propagation[0] = MS_PRIVATE;
-	if (!none && c->cgroup->v2) {
-		o->mount.source = c->cgroup->v[0].path;
-		o->mount.set = set;
-		return 0;
-	}
 	o->mount.type = "tmpfs";
 	o->mount.source = "tmpfs";
-	o->mount.set = set & ~(uint64_t)MOUNT_ATTR_RDONLY;
+	o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	int rc = own_option(p, &o->mount, "mode=755", o->what, e);
 	if (none) { /* not even the caller's, which /sys as a bind would show (CVE-2023-25809) */
 		o->mount.set = set | MOUNT_ATTR_RDONLY;
 		return rc;
 	}
 	for (size_t i = 0; rc == 0 && i < c->cgroup->n; i++)
-		rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], set, e);
+		if (*c->cgroup->v[i].controllers)
+			rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], set, e);
 	if (rc == 0 && (set & MOUNT_ATTR_RDONLY)) {
 		struct op *ro = plan_add(p, OP_REMOUNT, "make %s read-only", m->destination);
 		if (!ro)
@@ -259,15 +311,48 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 	return rc;
 }
 
+/* v2 as runc shows it: in a cgroup namespace its root; without one the whole hierarchy as it is on
+ * the host, which nobody but the host's root may see. It is cloned, as a mount of one's own would
+ * change the options of the host's. */
+static int cgroup_v2_mount(struct plan *p, const struct plan_context *c, struct op *o,
+			   struct err *e)
+{
+	const struct spec_namespace *ns = spec_namespace(c->spec, "cgroup");
+	const struct cgroup_dir *own = &c->cgroup->v[0];
+	bool user_ns = p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
+	o->mount.source = own->path;
+	if (ns && ns->path) {
+		o->mount.type = "cgroup2";
+		o->mount.source = "cgroup";
+	} else if (!ns && !user_ns && own->mount) {
+		o->mount.source = arena_strn(p->arena, own->path, own->mount);
+	}
+	return o->mount.source ? 0 : fail(e, E2BIG, "cgroup mounts");
+}
+
+static int mount_cgroup(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
+			struct err *e)
+{
+	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup on %s", m->destination);
+	if (!o)
+		return fail(e, E2BIG, "cgroup mounts");
+	o->path = m->destination;
+	o->mount.real_directory = true;
+	o->mount.propagation[0] = MS_PRIVATE;
+	o->mount.set = attributes(m);
+	return c->cgroup && c->cgroup->v2 ? cgroup_v2_mount(p, c, o, e)
+					  : cgroup_v1_mount(p, c, m, o, e);
+}
+
 int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	for (size_t i = 0; i < c->spec->mounts.n; i++) {
 		const struct spec_mount *m = &c->spec->mounts.v[i];
-		bool cgroup = m->type &&
+		bool cgroup = !is_bind(m) && m->type &&
 			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 		int rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
 		if (rc < 0)
-			return rc;
+			return within(e, "mounts[%zu]", i);
 	}
 	return 0;
 }

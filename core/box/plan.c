@@ -205,13 +205,13 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		if (rc == 0)
 			p->v[p->n - 1].flags = MOUNT_ATTR_RDONLY;
 	}
+	if (rc == 0 && s->root->readonly)
+		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
 	if (rc == 0)
 		rc = add_flags(p, OP_PIVOT, "make the root file system /", c->no_pivot, e);
 	uint64_t wanted = propagation(s->linux_->rootfs_propagation);
 	if (rc == 0 && wanted)
 		rc = add_flags(p, OP_ROOT_PROPAGATION, "set the propagation of /", wanted, e);
-	if (rc == 0 && s->root->readonly)
-		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
 	return rc;
 }
 

@@ -35,6 +35,7 @@ enum op_kind {
 	OP_MASK,	     /* path shows nothing */
 	OP_READONLY,	     /* path cannot be written */
 	OP_REMOUNT,	     /* the mount at path gets the attributes of flags */
+	OP_RECONFIGURE,	     /* struct op_mount, with remount: of what is mounted at path */
 	OP_SYSCTL,	     /* path (below /proc/sys) = source */
 	OP_PARENT_HOOKS,     /* the parent runs hooks outside, and answers */
 	OP_HOOK,	     /* struct op_exec: run it here */
@@ -65,6 +66,11 @@ struct mount_option {
 	const char *key, *value; /* value NULL: a flag */
 };
 
+#define MOUNT_PROPAGATIONS 4
+
+/* Whether its ids are mapped: not, of this mount, of it and all below it. */
+enum idmap { IDMAP_NOT, IDMAP_ONE, IDMAP_RECURSIVE };
+
 /* How to make a mount: attributes (MOUNT_ATTR_*), propagation, and for a new file system its own
  * options. */
 struct op_mount {
@@ -74,11 +80,16 @@ struct op_mount {
 		struct mount_option *v;
 		size_t n;
 	} options;
-	uint64_t set, clear;			 /* attributes of the mount itself */
-	uint64_t set_recursive, clear_recursive; /* of it and all below it (rro, rnosuid, ...) */
-	uint64_t propagation[2];		 /* MS_*, in order; 0: none */
-	bool recursive;				 /* rbind */
+	uint64_t set, clear;			  /* attributes of the mount itself */
+	uint64_t set_recursive, clear_recursive;  /* of it and all below it (rro, rnosuid, ...) */
+	uint64_t propagation[MOUNT_PROPAGATIONS]; /* MS_*, in order; 0: no more */
+	unsigned long super;			  /* MS_* that are the file system's */
+	bool recursive;				  /* rbind */
 	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
+	bool remount;	     /* changes what is mounted there */
+	bool copy_up;	     /* a tmpfs: gets what it covers */
+	enum idmap idmap;
+	const struct spec_id_mappings *uids, *gids; /* NULL: the container's own */
 };
 
 struct op_device {
@@ -145,6 +156,7 @@ struct plan {
 	const struct spec_linux
 		*maps; /* id mappings to write, when there is a new user namespace */
 	const struct spec_linux *clocks; /* offsets of a new time namespace; NULL: none */
+	bool old; /* there is no mount API: the child opens the sources, and clones nothing */
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
@@ -195,8 +207,8 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
 void plan_close(struct plan *p);
 
-/* In the child, with system calls only: clones what the parent could not. The number of operations,
- * or of the one that failed with *rc said. */
+/* In the child, with system calls only: clones what the parent could not; for an old plan, opens all
+ * there is. The number of operations, or of the one that failed with *rc said. */
 size_t plan_open_rest(struct plan *p, int *rc);
 
 /* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is

@@ -2,6 +2,7 @@
  * text. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/idmap.h"
 #include "box/plan.h"
 
 #include <fcntl.h>
@@ -34,17 +35,37 @@ static int leave_to_child(struct plan *p, struct op *o, struct err *e)
 /* A detached clone of the source: made here, where its path means what the caller meant. */
 static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err *e)
 {
-	o->fd = clone_source(o, bundle_dir);
+	o->fd = p->old ? -1 : clone_source(o, bundle_dir);
 	if (o->fd >= 0)
 		return 0;
-	if (errno == EPERM && p->bundle)
+	p->old = p->old || errno == ENOSYS;
+	if ((p->old || errno == EPERM) && p->bundle)
 		return leave_to_child(p, o, e);
 	return o->kind == OP_ROOT ? fail(e, errno, "root file system %s", o->source)
 				  : fail(e, errno, "%s: %s", o->what, o->mount.source);
 }
 
+/* In the child's own mount namespace; a clone is made when it is mounted. */
+static size_t open_all(struct plan *p, int *rc)
+{
+	auto_close int bundle = openat(-1, p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < p->n; i++) {
+		struct op *o = &p->v[i];
+		if (!source_of(o))
+			continue;
+		put_fd(&o->fd, openat(bundle, source_of(o), O_PATH | O_CLOEXEC));
+		if (o->fd < 0) {
+			*rc = -errno;
+			return i;
+		}
+	}
+	return p->n;
+}
+
 size_t plan_open_rest(struct plan *p, int *rc)
 {
+	if (p->old)
+		return open_all(p, rc);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (o->fd >= 0 || !source_of(o))
@@ -76,14 +97,18 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 					    e);
 		rc = p->user_ns < 0 ? p->user_ns : 0;
 	}
+	struct idmap_last last = { .fd = -1 };
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (source_of(o))
 			rc = open_source(p, o, bundle_dir, e);
 		else if (o->kind == OP_JOIN && o->path)
 			rc = o->fd = open_namespace(o->path, bundle_dir, o->what, e);
+		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
+			rc = idmap_apply(p, o, &last, e);
 		rc = rc > 0 ? 0 : rc;
 	}
+	put_fd(&last.fd, -1);
 	return rc;
 }
 
@@ -109,9 +134,8 @@ static void print_mount(const struct op_mount *m, struct buf *out)
 	if (m->set_recursive || m->clear_recursive)
 		buf_printf(out, " rset=%#" PRIx64 " rclear=%#" PRIx64, m->set_recursive,
 			   m->clear_recursive);
-	if (m->propagation[0])
-		buf_printf(out, " propagation=%#" PRIx64 ",%#" PRIx64, m->propagation[0],
-			   m->propagation[1]);
+	for (size_t i = 0; i < MOUNT_PROPAGATIONS && m->propagation[i]; i++)
+		buf_printf(out, "%s%#" PRIx64, i ? "," : " propagation=", m->propagation[i]);
 }
 
 void plan_print(const struct plan *p, struct buf *out)

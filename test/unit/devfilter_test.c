@@ -36,7 +36,8 @@ static void without_rules_only_the_usual_devices_work(void)
 	ok(asks(&r, 'b', 8, 0, "m"));
 	ok(!asks(&r, 'b', 8, 0, "r"));
 	ok(!asks(&r, 'b', 8, 0, "rm"));
-	ok(!asks(&r, 'c', 10, 200, "rw"));
+	ok(asks(&r, 'c', 10, 200, "rw"));
+	ok(!asks(&r, 'c', 10, 201, "rw"));
 	ok(!asks(&r, 'b', 1, 3, "rw"));
 }
 

@@ -1,0 +1,18 @@
+/* idmap.h - mounts whose ids are mapped. */
+#ifndef BOX_IDMAP_H
+#define BOX_IDMAP_H
+
+#include "base/err.h"
+#include "box/plan.h"
+
+/* The user namespace of the last mapping, which the next mount most often has too. */
+struct idmap_last {
+	int fd; /* -1: none */
+	const struct spec_id_mappings *uids, *gids;
+};
+
+/* Maps the ids of the detached mount o->fd as o->mount wants it: with its own mappings, or those of
+ * the plan's user namespace. */
+int idmap_apply(const struct plan *p, const struct op *o, struct idmap_last *last, struct err *e);
+
+#endif
