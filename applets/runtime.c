@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct runtime_options global_defaults = { .log_format = "text" };
 
@@ -19,7 +20,8 @@ static const struct opt global_options[] = {
 	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),
 	OPT(OPT_FLAG, runtime_options, systemd_cgroup, 0, "systemd-cgroup", NULL, NULL),
 	OPT(OPT_STR, runtime_options, cgroup_manager, 0, "cgroup-manager", "MANAGER", NULL),
-	OPT(OPT_STR, runtime_options, rootless, 0, "rootless", "BOOL", NULL),
+	OPT(OPT_STR, runtime_options, rootless, 0, "rootless", "BOOL",
+	    "do without a cgroup where none may be made: true, false or auto"),
 	OPT(OPT_FLAG, runtime_options, version, 'v', "version", NULL, "print the version"),
 	{ 0 },
 };
@@ -126,9 +128,25 @@ static int version(const struct call *c, struct err *e)
 			  : refuse(e, EINVAL, "runtime: no command; see 'coracle runtime --help'");
 }
 
+int runtime_rootless(const char *text)
+{
+	static const struct {
+		const char *word;
+		int value;
+	} words[] = { { "auto", 0 },   { "true", 1 }, { "t", 1 }, { "1", 1 },
+		      { "false", -1 }, { "f", -1 },   { "0", -1 } };
+	for (size_t i = 0; text && *text && i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcasecmp(words[i].word, text))
+			return words[i].value;
+	return text && *text ? -EINVAL : 0;
+}
+
 static int before(const struct call *c, struct err *e)
 {
 	const struct runtime_options *o = c->opts;
+	if (runtime_rootless(o->rootless) == -EINVAL)
+		return refuse(e, EINVAL, "option --rootless: '%s' is neither true, false nor auto",
+			      o->rootless);
 	bool json = !strcmp(o->log_format, "json");
 	if (!json && strcmp(o->log_format, "text") != 0)
 		return refuse(e, EINVAL, "option --log-format: '%s' is neither text nor json",

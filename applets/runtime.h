@@ -48,6 +48,9 @@ command_function command_create, command_start, command_run, command_exec, comma
 	command_kill, command_delete, command_list, command_ps, command_pause, command_resume,
 	command_spec, command_version;
 
+/* What --rootless says, for struct create_request; -EINVAL: nothing that is known. */
+int runtime_rootless(const char *text);
+
 /* Where the states are: --root, or that of who we are. NULL with e said. */
 const char *runtime_root(const struct call *c, struct err *e);
 

@@ -27,6 +27,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		  struct err *e)
 {
 	const struct create_options *o = c->opts;
+	const struct runtime_options *global = c->parent->opts;
 	const char *root = runtime_root(c, e);
 	if (!root)
 		return -e->code;
@@ -43,7 +44,8 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
-		.engine = ((const struct runtime_options *)c->parent->opts)->engine,
+		.engine = global->engine,
+		.rootless = runtime_rootless(global->rootless),
 		.start = c->command->run == command_run,
 	};
 	int rc = container_create(&r, out, e);

@@ -15,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -39,8 +40,9 @@ int apply_unshare(struct self *s, const struct op *o)
 int apply_become_root(struct self *s, const struct op *o)
 {
 	(void)s;
-	(void)o;
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	const struct op_ids *r = &o->ids;
+	if (syscall(SYS_setresgid, r->gid, r->gid, r->gid) < 0 ||
+	    syscall(SYS_setresuid, r->uid, r->uid, r->uid) < 0)
 		return -errno;
 	syscall(SYS_setgroups, 0,
 		NULL); /* not allowed without a privileged mapping, and then there are none */
@@ -159,17 +161,41 @@ static void own_stdio(const struct self *s, uid_t uid)
 	}
 }
 
+/* In a user namespace that may not set groups at all there are none to be kept either, as runc has
+ * it. */
+static bool groups_denied(struct self *s)
+{
+	char word[4] = "";
+	int proc = own_proc(s);
+	auto_close int fd = proc < 0 ? -1 : openat(proc, "self/setgroups", O_RDONLY | O_CLOEXEC);
+	bool denied = fd >= 0 && read(fd, word, sizeof(word)) == sizeof(word) &&
+		      !memcmp(word, "deny", sizeof(word));
+	put_fd(&s->proc, -1);
+	return denied;
+}
+
+/* In runc's words, for a user namespace that was made by others. */
+static int unmapped(struct self *s, const char *kind)
+{
+	if (errno == EINVAL)
+		snprintf(s->words, sizeof(s->words),
+			 "cannot set %s to unmapped user in user namespace", kind);
+	return -errno;
+}
+
 int apply_user(struct self *s, const struct op *o)
 {
 	const struct op_ids *u = &o->ids;
 	own_stdio(s, u->uid);
 	if (u->uid && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
-	if (syscall(SYS_setgroups, u->ngroups, u->groups) < 0 && (u->ngroups || errno != EPERM))
+	if (syscall(SYS_setgroups, u->ngroups, u->groups) < 0 &&
+	    (errno != EPERM || (u->ngroups && !groups_denied(s))))
 		return -errno;
-	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
-	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
-		return -errno;
+	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
+		return unmapped(s, "gid");
+	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return unmapped(s, "uid");
 	return u->uid && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 

@@ -447,6 +447,24 @@ static int exec_failure(const struct child_message *m, struct err *e)
 	return rc;
 }
 
+/* What the kernel keeps from whoever is root of a user namespace alone. */
+static const char *mount_hint(const char *what)
+{
+	static const struct {
+		const char *type, *hint;
+	} hints[] = {
+		{ "(sysfs)", ": a user namespace needs a network namespace of its own for it; "
+			     "without one bind /sys" },
+		{ "(proc)", ": a user namespace needs a pid namespace of its own for it, and an "
+			    "unmasked /proc outside; without them bind /proc" },
+		{ "(mqueue)", ": a user namespace needs an ipc namespace of its own for it" },
+	};
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (strstr(what, hints[i].type))
+			return hints[i].hint;
+	return "";
+}
+
 int child_failure(const struct child_message *m, struct err *e)
 {
 	if (m->op == OP_FIND || m->op == OP_EXEC)
@@ -459,6 +477,9 @@ int child_failure(const struct child_message *m, struct err *e)
 		return hook_failed(e, m->what + strlen("hook "), m->words);
 	if (m->op == OP_CHDIR && m->error == EXDEV)
 		return refuse(e, EPERM, "%s: it is outside the container's root", m->what);
+	const char *hint = m->op == OP_MOUNT && m->error == EPERM ? mount_hint(m->what) : "";
+	if (*hint)
+		return refuse(e, EPERM, "%s: Operation not permitted%s", m->what, hint);
 	return fail(e, m->error, "%s%s%s", m->what, *m->words ? ": " : "", m->words);
 }
 

@@ -1,6 +1,7 @@
 /* mount.c - the mounts of a spec: options understood, operations planned. */
 #include "base/sys.h"
 #include "box/plan.h"
+#include "box/userns.h"
 
 #include <sched.h>
 #include <string.h>
@@ -224,7 +225,9 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	o->mount.source = m->source ? m->source : type;
 	o->mount.real_directory = !bind && (!strcmp(type, "proc") || !strcmp(type, "sysfs"));
 	for (size_t i = 0; i < m->options.n; i++) {
-		int rc = option(p, &o->mount, m->options.v[i], o->what, e);
+		int rc = userns_check_option(c->spec, m->options.v[i], o->what, e);
+		if (rc == 0)
+			rc = option(p, &o->mount, m->options.v[i], o->what, e);
 		if (rc < 0)
 			return rc;
 	}

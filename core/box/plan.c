@@ -3,6 +3,7 @@
 #include "base/sys.h"
 #include "box/hook.h"
 #include "box/ns.h"
+#include "box/userns.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -108,6 +109,16 @@ static uint64_t propagation(const char *name)
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i].name, name))
 			return names[i].flags;
+	return 0;
+}
+
+static int plan_become_root(struct plan *p, const struct spec *s, const struct spec_process *of,
+			    struct err *e)
+{
+	struct op *o = plan_add(p, OP_BECOME_ROOT, "become root of the user namespace");
+	if (!o)
+		return fail(e, E2BIG, "process");
+	userns_root(s, &of->user, &o->ids.uid, &o->ids.gid);
 	return 0;
 }
 
@@ -286,7 +297,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	if (rc == 0 && in_user_ns(p))
 		rc = add(p, OP_PLACE, "open", c->mount_point, e);
 	if (rc == 0 && in_user_ns(p))
-		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
+		rc = plan_become_root(p, s, s->process, e);
 	if (rc == 0)
 		rc = plan_session(p, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
@@ -342,7 +353,7 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;
 	p->user_ns_path = "of the container";
 	if (j->namespaces & CLONE_NEWUSER)
-		rc = add(p, OP_BECOME_ROOT, "become root of the user namespace", NULL, e);
+		rc = plan_become_root(p, j->spec, j->process, e);
 	if (rc == 0)
 		rc = plan_session(p, j->id, e);
 	if (rc == 0)

@@ -2,6 +2,7 @@
  * program is. */
 #include "base/sys.h"
 #include "box/plan.h"
+#include "box/userns.h"
 #include "oci/capability.h"
 
 #include <inttypes.h>
@@ -58,8 +59,12 @@ static int plan_limits(struct plan *p, const struct spec_process *s, struct err 
 	return 0;
 }
 
-static int plan_user(struct plan *p, const struct spec_process *s, struct err *e)
+static int plan_user(struct plan *p, const struct spec_process *s, const struct spec *spec,
+		     struct err *e)
 {
+	int rc = userns_check_user(spec, &s->user, e);
+	if (rc < 0)
+		return rc;
 	struct op *o = plan_add(p, OP_USER, "become user %" PRIu32 ":%" PRIu32, s->user.uid,
 				s->user.gid);
 	gid_t *groups = arena_array(p->arena, s->user.additional_gids.n, sizeof(*groups));
@@ -186,7 +191,7 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 	if (rc == 0)
 		rc = simple(p, OP_CHDIR, "chdir to ", s->cwd, s, e);
 	if (rc == 0)
-		rc = plan_user(p, s, e);
+		rc = plan_user(p, s, spec, e);
 	if (rc == 0)
 		rc = simple(p, OP_CAPS, "set capabilities", NULL, s, e);
 	if (rc < 0)

@@ -49,6 +49,61 @@ bool userns_denies_groups(const struct spec_linux *l)
 	return !we_are_root() && ours_alone(&l->gid_mappings, getauxval(AT_EGID));
 }
 
+/* The mappings that the configuration tells; NULL: no user namespace, or one that exists. */
+static const struct spec_linux *told(const struct spec *s)
+{
+	const struct spec_namespace *user = spec_namespace(s, "user");
+	return user && !(user->path && *user->path) ? s->linux_ : NULL;
+}
+
+int userns_check_user(const struct spec *s, const struct spec_user *u, struct err *e)
+{
+	static const char words[] = "to unmapped user in user namespace: the container has no id";
+	const struct spec_linux *l = told(s);
+	if (!l)
+		return 0;
+	if (!userns_maps(&l->uid_mappings, u->uid))
+		return refuse(e, EINVAL, "process.user.uid: cannot set uid %s %" PRIu32, words,
+			      u->uid);
+	if (!userns_maps(&l->gid_mappings, u->gid))
+		return refuse(e, EINVAL, "process.user.gid: cannot set gid %s %" PRIu32, words,
+			      u->gid);
+	if (u->additional_gids.n && userns_denies_groups(l))
+		return refuse(e, EPERM,
+			      "process.user.additionalGids: cannot set any additional groups in a "
+			      "rootless container that has one gid alone");
+	for (size_t i = 0; i < u->additional_gids.n; i++)
+		if (!userns_maps(&l->gid_mappings, u->additional_gids.v[i]))
+			return refuse(e, EINVAL,
+				      "process.user.additionalGids[%zu]: cannot set gid %s "
+				      "%" PRIu32,
+				      i, words, u->additional_gids.v[i]);
+	return 0;
+}
+
+void userns_root(const struct spec *s, const struct spec_user *u, uid_t *uid, gid_t *gid)
+{
+	const struct spec_linux *l = told(s);
+	*uid = !l || userns_maps(&l->uid_mappings, 0) ? 0 : u->uid;
+	*gid = !l || userns_maps(&l->gid_mappings, 0) ? 0 : u->gid;
+}
+
+int userns_check_option(const struct spec *s, const char *option, const char *what, struct err *e)
+{
+	unsigned id;
+	bool uid = sscanf(option, "uid=%10u", &id) == 1;
+	if (!uid && sscanf(option, "gid=%10u", &id) != 1)
+		return 0;
+	const struct spec_linux *l = told(s);
+	if (!l || userns_maps(uid ? &l->uid_mappings : &l->gid_mappings, id))
+		return 0;
+	const char *name = uid ? "uid" : "gid";
+	return refuse(e, EINVAL,
+		      "%s: cannot specify %s= mount options for unmapped %s in rootless "
+		      "containers: the container has no id %u",
+		      what, name, name, id);
+}
+
 /* One kind of id. */
 struct kind {
 	const char *file, *tool, *field;

@@ -23,6 +23,17 @@ bool userns_maps(const struct spec_id_mappings *m, uint32_t id);
  * may map his own gid alone, and only if the right to change groups is given up for it. */
 bool userns_denies_groups(const struct spec_linux *l);
 
+/* Refuses the ids of a process that a new user namespace does not have, and groups that it may not
+ * set, in runc's words. */
+int userns_check_user(const struct spec *s, const struct spec_user *u, struct err *e);
+
+/* Whose id a new process of the container has until it becomes its user: 0, or the user's own where
+ * 0 is not mapped. */
+void userns_root(const struct spec *s, const struct spec_user *u, uid_t *uid, gid_t *gid);
+
+/* As above for an option "uid=N" or "gid=N" of a mount. */
+int userns_check_option(const struct spec *s, const char *option, const char *what, struct err *e);
+
 /* Writes the uid_map and gid_map of a child in a new user namespace: by ourselves where we may,
  * else by newuidmap and newgidmap, which know the subordinate ids that we were given. */
 int userns_map(pid_t pid, const struct spec_linux *l, struct err *e);

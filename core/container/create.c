@@ -87,6 +87,11 @@ static int read_spec(struct making *m, struct err *e)
 	}
 	if (!m->spec->process)
 		return refuse(e, EINVAL, "%s/config.json: process: missing", m->r->bundle);
+	if (m->engine->own_root && !we_are_root() && !spec_namespace(m->spec, "user"))
+		return refuse(e, EPERM,
+			      "%s/config.json: linux.namespaces: rootless container requires user "
+			      "namespaces; 'spec --rootless' makes such a configuration",
+			      m->r->bundle);
 	if (!m->spec->linux_)
 		return refuse(e, EINVAL, "%s/config.json: linux: missing", m->r->bundle);
 	if (m->engine->own_root && m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))

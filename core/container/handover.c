@@ -2,8 +2,10 @@
  * HOME, OOM score, hooks. */
 #include "base/fdpass.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "box/hook.h"
 #include "box/user.h"
+#include "box/userns.h"
 #include "container/inside.h"
 
 #include <fcntl.h>
@@ -126,6 +128,12 @@ int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e)
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
 	snprintf(text, sizeof(text), "%" PRId64, adj->v);
 	int rc = file_put(AT_FDCWD, path, text);
+	if ((rc == -EACCES || rc == -EPERM) && (!we_are_root() || !userns_first())) {
+		log_warn("process.oomScoreAdj: %s is below what one may set without privileges; it "
+			 "stays as it is",
+			 text);
+		return 0;
+	}
 	if (rc == -EACCES || rc == -EPERM)
 		return refuse(e, EPERM,
 			      "process.oomScoreAdj: %s is below what this machine allows here; "
