@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/arena.h"
 #include "base/sys.h"
+#include "base/walk.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -203,7 +204,7 @@ static int open_below(int dir, const char *name)
 {
 	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
-	return sys_openat2(dir, name, &how);
+	return walk_open(dir, name, &how);
 }
 
 static int remove_child(int dir, const char *name, int top, int depth, struct err *e)
@@ -213,7 +214,7 @@ static int remove_child(int dir, const char *name, int top, int depth, struct er
 	int was = errno;
 	auto_close int fd = open_below(dir, name);
 	if (fd < 0)
-		return fail(e, errno == ENOTDIR ? was : errno, "remove %s", name);
+		return fail(e, fd == -ENOTDIR ? was : fd, "remove %s", name);
 	if (depth == REMOVE_DEPTH && unlinkat(dir, name, AT_REMOVEDIR) < 0)
 		return lift(dir, name, top, e);
 	if (depth == REMOVE_DEPTH)
@@ -244,15 +245,17 @@ int tree_remove(int dir, const char *name, struct err *e)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return fail(e, errno, "remove %s", name);
-	int fd = strchr(name, '/')
-			 ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-			 : open_below(dir, name);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = !strchr(name, '/')		      ? open_below(dir, name)
+		 : (fd = openat(dir, name, flags)) < 0 ? -errno
+						      : fd;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fail(e, fd, "open %s", name);
+	DIR *d = fdopendir(fd);
 	if (!d) {
-		int rc = errno == ENOENT ? 0 : fail(e, errno, "open %s", name);
-		if (fd >= 0)
-			close(fd);
-		return rc;
+		fail(e, errno, "open %s", name);
+		close(fd);
+		return -ENOMEM;
 	}
 	int rc;
 	do { /* again when something deep has been lifted meanwhile */

@@ -1,6 +1,7 @@
 /* applyfs.c - the child makes its file system: mounts by fd, targets resolved inside the root. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "base/walk.h"
 #include "box/apply.h"
 #include "box/copyup.h"
 #include "box/rootfs.h"
@@ -333,9 +334,9 @@ int apply_sysctl(struct self *s, const struct op *o)
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 					   RESOLVE_NO_XDEV };
-	auto_close int fd = sys < 0 ? -1 : sys_openat2(sys, o->path, &how);
+	auto_close int fd = sys < 0 ? -errno : walk_open(sys, o->path, &how);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
 }
 

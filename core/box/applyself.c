@@ -2,6 +2,7 @@
  * program. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "base/walk.h"
 #include "box/apply.h"
 #include "box/hook.h"
 #include "box/ns.h"
@@ -266,9 +267,9 @@ int apply_label(struct self *s, const struct op *o)
 		return proc;
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
-	auto_close int fd = sys_openat2(proc, o->path, &how);
+	auto_close int fd = walk_open(proc, o->path, &how);
 	if (fd < 0)
-		return errno == ENOENT || errno == EINVAL ? -ENOTSUP : -errno;
+		return fd == -ENOENT || fd == -EINVAL ? -ENOTSUP : fd;
 	put_fd(&s->proc, -1);
 	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
 }

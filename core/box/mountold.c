@@ -2,6 +2,7 @@
  * descriptors. A mount is made on the stage, changed there, and moved to where it belongs. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "base/walk.h"
 #include "box/mountfd.h"
 #include "box/rootfs.h"
 
@@ -172,20 +173,6 @@ struct below {
 	char base[PATH_MAX];
 	uint64_t set, clear;
 };
-
-static int mount_id(int fd)
-{
-	char path[48], text[512];
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	auto_close int info = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
-	int id = -1;
-	if (n < 0)
-		return -errno;
-	text[n] = 0;
-	const char *at = strstr(text, "mnt_id:");
-	return at && sscanf(at, "mnt_id: %d", &id) == 1 ? id : -ENOENT;
-}
 
 static bool knows(const struct below *b, int id)
 {

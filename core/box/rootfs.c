@@ -2,7 +2,7 @@
  * it. */
 #include "box/rootfs.h"
 #include "base/file.h"
-#include "base/sys.h"
+#include "base/walk.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -11,19 +11,13 @@
 #include <sys/stat.h>
 
 #define LINKS 40 /* as the kernel */
-#define TRIES 16 /* openat2 says EAGAIN when something was renamed meanwhile */
 
 static int open_resolved(int root, const char *path, int flags, uint64_t resolve)
 {
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-				.resolve = resolve };
-	if (flags & O_CREAT)
-		how.mode = 0644;
-	int fd, tries = 0;
-	do {
-		fd = sys_openat2(root, *path ? path : "/", &how);
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < TRIES);
-	return fd < 0 ? -errno : fd;
+	const struct open_how how = { .flags = (uint64_t)(unsigned)flags,
+				      .mode = flags & O_CREAT ? 0644 : 0,
+				      .resolve = resolve };
+	return walk_open(root, *path ? path : "/", &how);
 }
 
 int rootfs_open(int root, const char *path, int flags)

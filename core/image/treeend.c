@@ -1,7 +1,7 @@
 /* treeend.c - what a tree's directories get at the end, from their entries or from the layers
  * below. */
 #include "base/file.h"
-#include "base/sys.h"
+#include "base/walk.h"
 #include "image/tree_inner.h"
 
 #include <fcntl.h>
@@ -44,11 +44,7 @@ int tree_open(int root, const char *path, int flags)
 	struct open_how how = { .flags = (unsigned)(flags | O_DIRECTORY | O_CLOEXEC),
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
 					   RESOLVE_NO_XDEV };
-	int fd;
-	do { /* EAGAIN: something was renamed somewhere while the kernel followed a ".." */
-		fd = sys_openat2(root, *path ? path : ".", &how);
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd < 0 ? -errno : fd;
+	return walk_open(root, *path ? path : ".", &how);
 }
 
 /* Only what a container may own: trusted.* would be orders to overlayfs. */
