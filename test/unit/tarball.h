@@ -41,11 +41,12 @@ static inline void tar_add(struct buf *b, char type, const char *name, const cha
 /* One pax record for the entry that follows. */
 static inline void tar_pax(struct buf *b, const char *key, const char *value)
 {
-	char text[1024], with[1040];
-	int n = snprintf(text, sizeof(text), " %s=%s\n", key, value), total = n + 2;
-	while (snprintf(with, sizeof(with), "%d%s", total, text) != total)
+	auto_buf record = { 0 };
+	int n = (int)(strlen(key) + strlen(value)) + 3, total = n;
+	while (total != n + snprintf(NULL, 0, "%d", total)) /* it counts its own digits */
 		total++;
-	tar_add(b, 'x', "pax", NULL, 0644, with);
+	buf_printf(&record, "%d %s=%s\n", total, key, value);
+	tar_add(b, 'x', "pax", NULL, 0644, record.p);
 }
 
 static inline void tar_end(struct buf *b)
