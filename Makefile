@@ -124,7 +124,7 @@ $(out)/unit/%: test/unit/%.c $(out)/libcoracle.a $(libraries) Makefile
 		$(out)/libcoracle.a $(libraries)
 
 # A fuzzer's corpus, replayed.
-$(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(out)/libcoracle.a $(libraries) Makefile
+$(out)/unit/%_replay: test/fuzz/%_fuzz.c test/fuzz/replay.c $(wildcard test/unit/*.h) $(out)/libcoracle.a $(libraries) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) $(CPPFLAGS) -Itest/unit -DCORPUS='"test/fuzz/corpus/$*"' $(warnings) $(CFLAGS) \
