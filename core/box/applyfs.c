@@ -214,8 +214,13 @@ int apply_mknod(struct self *s, const struct op *o)
 	auto_close int dir = rootfs_parent(s->root, o->path, &name);
 	if (dir < 0)
 		return dir;
-	if (mknodat(dir, name, d->mode, d->number) < 0) /* the umask is 0 */
-		return errno == EEXIST ? same_device(dir, name, d) : -errno;
+	if (mknodat(dir, name, d->mode, d->number) < 0) { /* the umask is 0 */
+		int rc = -errno;
+		/* EPERM: we are root of a user namespace ourselves, as in a container. */
+		return rc == -EEXIST				? same_device(dir, name, d)
+		       : rc == -EPERM && bind_device(s, o) == 0 ? 0
+								: rc;
+	}
 	bool owned = d->uid || d->gid;
 	return owned && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }

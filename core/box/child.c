@@ -285,19 +285,22 @@ struct birth {
  * nothing is left to try, what we may not is an error. */
 static int enter_given(struct plan *p, struct err *e)
 {
+	int rc;
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (o->kind != OP_JOIN || !o->path || !o->flags)
 			continue;
-		if (setns(o->fd, (int)o->flags) == 0)
+		rc = ns_join(o->fd, o->flags);
+		if (rc == 0)
 			o->flags = 0;
-		else if (errno != EPERM)
-			return fail(e, errno, "%s", o->what);
+		else if (rc != -EPERM)
+			return fail(e, rc, "%s", o->what);
 	}
-	if (p->pid_ns >= 0 && setns(p->pid_ns, CLONE_NEWPID) == 0)
+	rc = p->pid_ns < 0 ? 0 : ns_join(p->pid_ns, CLONE_NEWPID);
+	if (rc == 0)
 		p->pid_ns = -1;
-	else if (p->pid_ns >= 0 && (errno != EPERM || p->user_ns < 0))
-		return fail(e, errno, "join the pid namespace");
+	else if (rc != -EPERM || p->user_ns < 0)
+		return fail(e, rc, "join the pid namespace");
 	return 0;
 }
 
@@ -305,15 +308,18 @@ static int enter_given(struct plan *p, struct err *e)
 static int enter_all(struct plan *p, struct err *e)
 {
 	struct birthplace back = { -1, -1 };
+	bool clocks_first = we_are_root() || p->user_ns < 0;
 	int rc = enter_given(p, e);
-	if (rc == 0)
+	if (rc == 0 && clocks_first)
 		rc = born_elsewhere(p, &back, e);
 	if (rc < 0 || p->user_ns < 0)
 		return rc;
-	if (setns(p->user_ns, CLONE_NEWUSER) < 0)
-		return fail(e, errno, "join the user namespace %s", p->user_ns_path);
+	rc = ns_join(p->user_ns, CLONE_NEWUSER);
+	if (rc < 0)
+		return fail(e, rc, "join the user namespace %s", p->user_ns_path);
 	p->user_ns = -1;
-	return enter_given(p, e);
+	rc = enter_given(p, e);
+	return rc < 0 || clocks_first ? rc : born_elsewhere(p, &back, e);
 }
 
 /* Nobody comes back from a user namespace, so a helper enters it, and gives birth to a child of
@@ -334,6 +340,13 @@ static _Noreturn void helper_main(const struct child_setup *s, struct clone_args
 	_exit(0);
 }
 
+/* Who may set no clocks outside of a new user namespace sets them in it, and so before the birth.
+ */
+static bool clocks_of_others(const struct plan *p)
+{
+	return p->clocks && p->clone_flags & CLONE_NEWUSER && !we_are_root();
+}
+
 static int clone_by_helper(const struct child_setup *s, struct clone_args *args, const int pair[2],
 			   struct child *out, struct err *e)
 {
@@ -344,6 +357,10 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 	args->flags |= CLONE_PARENT;
 	args->exit_signal = 0; /* it has the helper's */
 	struct clone_args helper = { .exit_signal = SIGCHLD };
+	if (clocks_of_others(s->plan)) {
+		helper.flags = CLONE_NEWUSER;
+		args->flags &= ~(uint64_t)CLONE_NEWUSER;
+	}
 	pid_t pid = proc_clone(&helper, NULL);
 	if (pid == 0)
 		helper_main(s, args, pair, b);
@@ -386,7 +403,7 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 /* Whoever is in a new user namespace may not enter what belongs to ours; so it is born in there. */
 static bool needs_helper(const struct plan *p)
 {
-	if (p->user_ns >= 0)
+	if (p->user_ns >= 0 || clocks_of_others(p))
 		return true;
 	for (size_t i = 0; p->clone_flags & CLONE_NEWUSER && i < p->n; i++)
 		if (p->v[i].kind == OP_JOIN)

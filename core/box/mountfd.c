@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define STRING_MAX 255 /* bytes that fsconfig takes of a string */
 
@@ -102,7 +103,26 @@ int mountfd_copy(struct stage *s, int dir, const char *path, bool recursive)
 	return fd < 0 ? -errno : fd;
 }
 
-int mountfd_set(struct stage *s, int mount, const struct sys_mount_attr *attr, bool recursive)
+/* What a mount has of these attributes is locked where it came from a user namespace above ours,
+ * and so is its atime: that stays, as with crun. */
+static bool keep_locked(int mount, struct sys_mount_attr *attr, bool recursive)
+{
+	const uint64_t locked = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				MOUNT_ATTR_NOEXEC; /* ST_* are the same numbers */
+	const uint64_t atime = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+	struct statfs fs;
+	if (!attr->attr_clr && !(attr->attr_set & atime))
+		return false;
+	attr->attr_set &= ~atime;
+	attr->attr_clr &= ~atime;
+	if (recursive)
+		attr->attr_clr &= ~locked;
+	else if (fstatfs(mount, &fs) == 0)
+		attr->attr_clr &= ~(locked & (uint64_t)fs.f_flags);
+	return true;
+}
+
+static int set(struct stage *s, int mount, const struct sys_mount_attr *attr, bool recursive)
 {
 	if (!attr->attr_set && !attr->attr_clr && !attr->propagation)
 		return 0;
@@ -110,6 +130,15 @@ int mountfd_set(struct stage *s, int mount, const struct sys_mount_attr *attr, b
 		return stage_set(mount, attr, recursive);
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
 	return sys_mount_setattr(mount, "", flags, attr) < 0 ? -errno : 0;
+}
+
+int mountfd_set(struct stage *s, int mount, const struct sys_mount_attr *attr, bool recursive)
+{
+	struct sys_mount_attr less = *attr;
+	int rc = set(s, mount, attr, recursive);
+	if (rc == -EPERM && keep_locked(mount, &less, recursive))
+		rc = set(s, mount, &less, recursive);
+	return rc;
 }
 
 int mountfd_attach(struct stage *s, int mount, int target)

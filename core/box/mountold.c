@@ -291,5 +291,12 @@ int mountfd_reconfigure(int target, const struct op_mount *m)
 	if (rc < 0)
 		return rc;
 	rc = mount(NULL, name_of(target).text, NULL, how, m->type ? data : NULL);
+	struct statfs fs;
+	if (rc < 0 && errno == EPERM && !m->type && fstatfs(target, &fs) == 0) {
+		/* What is locked by a user namespace above ours has to be said again. */
+		how |= (unsigned long)fs.f_flags &
+		       (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
+		rc = mount(NULL, name_of(target).text, NULL, how, NULL);
+	}
 	return rc < 0 ? -errno : 0;
 }

@@ -207,8 +207,8 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
 void plan_close(struct plan *p);
 
-/* In the child, with system calls only: clones what the parent could not; for an old plan, opens all
- * there is. The number of operations, or of the one that failed with *rc said. */
+/* In the child, with system calls only: clones what the parent could not; for an old plan, opens
+ * all there is. The number of operations, or of the one that failed with *rc said. */
 size_t plan_open_rest(struct plan *p, int *rc);
 
 /* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is

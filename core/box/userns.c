@@ -114,17 +114,18 @@ static const struct kind gids = { "gid_map", "newgidmap", "linux.gidMappings" };
 static int write_map(int proc, const struct kind *k, const struct spec_id_mappings *m,
 		     struct err *e)
 {
+	bool gid = k == &gids;
 	auto_buf text = { 0 };
 	for (size_t i = 0; i < m->n; i++)
 		buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", m->v[i].container_id,
 			   m->v[i].host_id, m->v[i].size);
 	int rc = text.failed ? -ENOMEM : file_put(proc, k->file, text.p);
 	if (rc == -EPERM)
-		return refuse(
-			e, EPERM,
-			"%s: the kernel does not let us map these ids: they are not all "
-			"mapped in our own user namespace, or the right to set ids is missing",
-			k->field);
+		return refuse(e, EPERM,
+			      "%s: the kernel does not let us map these ids: a range is not within "
+			      "one of our own user namespace's, or CAP_SET%.1sID or CAP_SETFCAP is "
+			      "missing",
+			      k->field, gid ? "G" : "U");
 	if (rc == -EINVAL)
 		return refuse(e, EINVAL,
 			      "%s: the kernel refuses them: ranges overlap, or are too many",

@@ -31,7 +31,8 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 {
 	const struct spec_resources *limits = s->linux_->resources;
 	int rc = cgroup_make(cg, e);
-	bool denied = rc == -EACCES || rc == -EPERM || rc == -EROFS;
+	/* ENOENT: of hierarchies that are covered, as in a container. */
+	bool denied = rc == -EACCES || rc == -EPERM || rc == -EROFS || rc == -ENOENT;
 	if (denied && !asks_for_path(s) && has_few_rights(r)) {
 		cgroup_remove(cg, NULL);
 		cgroup_close(cg);

@@ -219,3 +219,132 @@ there" ]
 	[[ ${lines[0]} == *"Read-only file system"* ]]
 	[[ $output == *cgroup* ]]
 }
+
+# --- namespaces of others, and inside others ------------------------------------------------------
+
+@test "a_user_joins_namespaces_of_his_own_by_path" {
+	uspec '.linux.namespaces += [{type: "network"}]'
+	ucreate
+	local first=$ID pid
+	local ID=$first-2
+	pid=$(ID=$first ustate pid)
+	uspec --arg p "/proc/$pid/ns" 'del(.linux.uidMappings, .linux.gidMappings) | .process.args = ["sh", "-c",
+		"id -u; for n in user net ipc pid; do readlink /proc/self/ns/$n; done; test $$ != 1"]
+		| .linux.namespaces = [{type: "mount"}, {type: "network", path: "\($p)/net"}, {type: "user", path: "\($p)/user"},
+			{type: "pid", path: "\($p)/pid"}, {type: "ipc", path: "\($p)/ipc"}] | del(.hostname)'
+	run -0 ur run -b "$B" "$ID"
+	[ "$output" = "0
+$(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
+	uspec '.process.user.uid = 5'
+	attempt ur run -b "$B" "$ID"
+	refused 1 "cannot set uid to unmapped user in user namespace"
+	ID=$first ur delete --force "$first"
+	unothing_left
+}
+
+@test "clocks_of_a_user_s_container_are_its_own" {
+	uspec '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {boottime: {secs: 100000000}}'
+	run -0 uinside 'cat /proc/uptime; cat /proc/self/uid_map'
+	[ "${lines[0]%%.*}" -gt 100000000 ]
+	[ "$(tr -s ' ' <<< "${lines[1]}")" = " 0 $USER_ID 1" ]
+}
+
+@test "a_new_user_namespace_with_a_network_of_the_host_s" {
+	[ -r /proc/self/ns/net ]
+	mkfifo "$SYNC/held"
+	unshare -n sh -c 'echo > "$1"; exec sleep 1000' sh "$SYNC/held" 3>&- &
+	local holder=$!
+	read -r < "$SYNC/held"
+	cp "$BATS_FILE_TMPDIR/rootless.json" "$B/config.json"
+	uspec --arg p "/proc/$holder/ns/net" '.linux.namespaces += [{type: "network", path: $p}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings
+		| .process.args = ["readlink", "/proc/self/ns/net"]'
+	run -0 rt run -b "$B" "$ID"
+	[ "$output" = "$(readlink "/proc/$holder/ns/net")" ]
+	kill "$holder"
+}
+
+@test "ids_need_no_root_among_them" {
+	uspec '.linux.uidMappings[0].containerID = 1000 | .linux.gidMappings[0].containerID = 1001
+		| .process.user = {uid: 1000, gid: 1001}'
+	run -0 uinside 'id; stat -c %u:%g /dev/shm; echo > /dev/null'
+	[[ ${lines[0]} == "uid=1000"*"gid=1001"* ]]
+	[ "${lines[1]}" = 1000:1001 ]
+	uspec '.process.user = {uid: 0, gid: 0}'
+	attempt ur run -b "$B" "$ID"
+	refused 1 "process.user.uid: cannot set uid to unmapped user in user namespace: the container has no id 0"
+}
+
+@test "many_mappings_are_written_in_order" {
+	uspec '.linux.uidMappings = [range(0; 20) | {containerID: (. * 10), hostID: (200000 + . * 100), size: 5}]
+		| .linux.gidMappings = .linux.uidMappings | .process.user = {uid: 193, gid: 4, additionalGids: [20]}'
+	uspec '.process.args = ["sh", "-c", "id; wc -l < /proc/self/uid_map; tail -n 1 /proc/self/gid_map"]'
+	run -0 rt run -b "$B" "$ID"
+	[ "${lines[0]}" = "uid=193 gid=4 groups=20" ]
+	[ "${lines[1]}" = 20 ]
+	[ "$(tr -s ' ' <<< "${lines[2]}")" = " 190 201900 5" ]
+	uspec '.linux.uidMappings += [{containerID: 0, hostID: 500000, size: 1}]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "linux.uidMappings" "overlap"
+}
+
+@test "flags_that_are_locked_above_stay" {
+	mkdir "$HOMEDIR/m"
+	[ -d "$ROOTFS/m" ] || mkdir "$ROOTFS/m"
+	local options want
+	while read -r options want; do
+		cp "$BATS_FILE_TMPDIR/rootless.json" "$B/config.json"
+		uspec --argjson o "$options" --arg m "$HOMEDIR/m" '.mounts += [{destination: "/m", source: $m, options: $o}]'
+		BEFORE='mount -t tmpfs -o nosuid,nodev,noexec x "$HOMEDIR/m"' run -0 uinside 'grep " /m " /proc/self/mountinfo'
+		[[ $output == *" /m $want "* ]] || { echo "$options: $output"; return 1; }
+	done <<- 'END'
+		["bind","ro"] ro,nosuid,nodev,noexec,relatime
+		["rbind","rw","exec","suid","dev"] rw,nosuid,nodev,noexec,relatime
+		["bind","noatime","ro"] ro,nosuid,nodev,noexec,relatime
+		["rbind","rexec","rro"] ro,nosuid,nodev,noexec,relatime
+	END
+}
+
+@test "root_of_a_user_namespace_runs_containers_too" {
+	local how
+	uspec '.process.args = ["sh", "-c", "id -u; echo > /dev/null; cat /proc/self/uid_map"]
+		| .linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0'
+	for how in "unshare -Ur" "unshare -Urm"; do
+		# shellcheck disable=SC2086
+		run -0 as $how "$CORACLE" runtime run -b "$B" "$ID"
+		[ "$(tr -s ' ' <<< "$output")" = "0
+ 0 0 1" ]
+	done
+	# ... and without one more user namespace.
+	uspec 'del(.linux.namespaces[] | select(.type == "user")) | del(.linux.uidMappings, .linux.gidMappings)'
+	run -0 as unshare -Ur "$CORACLE" runtime run -b "$B" "$ID"
+	[ "$(tr -s ' ' <<< "$output")" = "0
+ 0 $USER_ID 1" ]
+	unothing_left
+}
+
+@test "groups_that_nobody_here_may_set_are_not_missed" {
+	uspec '.linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0 | .process.user.additionalGids = [0]'
+	uspec '.process.args = ["id"]'
+	run -0 as unshare -Ur "$CORACLE" runtime run -b "$B" "$ID"
+	[[ $output == "uid=0(root) gid=0(root)"* ]]
+}
+
+@test "a_container_runs_in_a_container" {
+	all_ids
+	own=$HOMEDIR/outer
+	cp -al "$ROOTFS" "$own"
+	mkdir -p "$own/inner" "$own/run"
+	cp "$CORACLE" "$own/bin/coracle"
+	chown $USER_ID:$USER_ID "$own" "$own/inner" "$own/run"
+	jq '.process.args = ["sh", "-c", "id -u; hostname"] | .root.path = "/" | .hostname = "inner"
+		| .linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}, {containerID: 1, hostID: 1, size: 999}]
+		| .linux.gidMappings = .linux.uidMappings' \
+		"$BATS_FILE_TMPDIR/rootless.json" > "$own/inner/config.json"
+	uspec --arg r "$own" '.root = {path: $r} | .linux.maskedPaths = [] | .linux.readonlyPaths = []
+		| .process.capabilities = ("CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_SETFCAP CAP_SETPCAP CAP_CHOWN CAP_KILL CAP_SYS_PTRACE" / " "
+			| {bounding: ., effective: ., permitted: .})'
+	run -0 uinside 'coracle runtime run -b /inner nested; coracle runtime run -d -b /inner other; coracle runtime delete --force other'
+	[ "${lines[0]}/${lines[1]}" = 0/inner ]
+	unothing_left
+}
