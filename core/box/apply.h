@@ -10,15 +10,16 @@
 /* The child's own state. */
 struct self {
 	const struct child_setup *setup;
-	int sync;	       /* to the parent; -1 once it was told that we are ready */
-	int starter;	       /* who started us, to be told if execve fails; -1 */
-	int root;	       /* the root file system; -1 */
-	int terminal;	       /* slave of our pty; -1 */
-	int empty;	       /* a masked directory, to be cloned for the next; -1 */
-	int proc;	       /* a procfs of our own, attached nowhere; -1 */
-	int place;	       /* where the root file system goes, opened before we may not; -1 */
-	struct stage stage;    /* where mounts are made when there is no mount API */
-	const char *program;   /* what OP_FIND found */
+	int sync;	     /* to the parent; -1 once it was told that we are ready */
+	int starter;	     /* who started us, to be told if execve fails; -1 */
+	int root;	     /* the root file system; -1 */
+	int terminal;	     /* slave of our pty; -1 */
+	int empty;	     /* a masked directory, to be cloned for the next; -1 */
+	int proc;	     /* a procfs of our own, attached nowhere; -1 */
+	int place;	     /* where the root file system goes, opened before we may not; -1 */
+	struct stage stage;  /* where mounts are made when there is no mount API */
+	const char *program; /* what OP_FIND found */
+	bool user_set, cwd_denied;
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };
 
@@ -31,14 +32,24 @@ apply_function apply_propagation, apply_place, apply_root, apply_mount, apply_mk
 
 /* applyself.c */
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
-	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_schedule, apply_umask,
-	apply_seccomp, apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality,
-	apply_label, apply_chdir, apply_find, apply_hook, apply_exec;
+	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask, apply_seccomp,
+	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir,
+	apply_find, apply_hook, apply_exec;
+
+/* lsm.c */
+apply_function apply_label;
+
+/* schedule.c */
+apply_function apply_affinity, apply_schedule, apply_io_priority, apply_memory_policy;
+
+/* schedule.c: the processors of the calling process; 0 or -errno. */
+int affinity_set(const struct bits *cpus);
+int affinity_get(struct bits *cpus);
 
 /* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
 int own_proc(struct self *s);
 
-/* child.c: tells the parent, with an fd unless -1. */
+/* child.c: tells the parent, with the words and with an fd unless -1. */
 int self_tell(struct self *s, int kind, int fd);
 
 #endif

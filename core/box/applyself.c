@@ -56,8 +56,9 @@ int apply_session(struct self *s, const struct op *o)
 	if (setsid() < 0 && errno != EPERM)
 		return -errno;
 	/* A keyring less is no reason to fail: old kernels, filters and quotas. */
-	if (o->path)
-		syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->path);
+	long ring = o->path ? syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, o->path) : -1;
+	if (ring >= 0 && o->flags) /* others of the container may join it */
+		syscall(SYS_keyctl, KEYCTL_SETPERM, ring, o->flags);
 	return 0;
 }
 
@@ -106,19 +107,6 @@ int apply_limit(struct self *s, const struct op *o)
 	(void)s;
 	struct rlimit l = { .rlim_cur = o->limit.soft, .rlim_max = o->limit.hard };
 	return setrlimit((unsigned)o->limit.resource, &l) < 0 ? -errno : 0;
-}
-
-int apply_schedule(struct self *s, const struct op *o)
-{
-	(void)s;
-	static const char *const classes[] = { "", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE",
-					       "IOPRIO_CLASS_IDLE" };
-	const struct spec_io_priority *p = o->process->io_priority;
-	for (int i = 1; p->cls && i < 4; i++)
-		if (!strcmp(p->cls, classes[i]))
-			return syscall(SYS_ioprio_set, 1, 0, (i << 13) | p->priority) < 0 ? -errno
-											  : 0;
-	return -EINVAL;
 }
 
 int apply_umask(struct self *s, const struct op *o)
@@ -187,6 +175,7 @@ static int unmapped(struct self *s, const char *kind)
 int apply_user(struct self *s, const struct op *o)
 {
 	const struct op_ids *u = &o->ids;
+	s->user_set = true;
 	own_stdio(s, u->uid);
 	if (u->uid && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
@@ -222,15 +211,27 @@ static int own_caps(uint64_t *permitted)
 	return 0;
 }
 
+static void warn_caps(struct self *s, uint64_t missing)
+{
+	size_t n = 0;
+	for (int i = 0; i < CAPABILITIES && n < sizeof(s->words); i++)
+		if (missing & 1ull << i)
+			n += (size_t)snprintf(s->words + n, sizeof(s->words) - n, " %s",
+					      capability_name(i));
+	if (n)
+		self_tell(s, CHILD_WARNED, -1);
+	s->words[0] = 0;
+}
+
 int apply_caps(struct self *s, const struct op *o)
 {
-	(void)s;
 	uint64_t permitted = o->caps.permitted, inheritable = o->caps.inheritable, have = 0;
 	int rc = set_caps(o->caps.effective & permitted, permitted, inheritable);
 	if (rc == -EPERM && (rc = own_caps(&have)) == 0) {
 		permitted &= have; /* what we have not ourselves we cannot give */
 		inheritable &= have;
 		rc = set_caps(o->caps.effective & permitted, permitted, inheritable);
+		warn_caps(s, o->caps.permitted & ~have);
 	}
 	/* The kernel keeps of the ambient set what is permitted and inheritable. */
 	if (rc < 0 || !(permitted & inheritable))
@@ -258,28 +259,15 @@ int apply_personality(struct self *s, const struct op *o)
 	return personality((unsigned long)o->flags) < 0 ? -errno : 0;
 }
 
-/* Through a procfs of our own: the container's could be made to be something else
- * (CVE-2019-16884). */
-int apply_label(struct self *s, const struct op *o)
-{
-	int proc = own_proc(s);
-	if (proc < 0)
-		return proc;
-	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV };
-	auto_close int fd = walk_open(proc, o->path, &how);
-	if (fd < 0)
-		return fd == -ENOENT || fd == -EINVAL ? -ENOTSUP : fd;
-	put_fd(&s->proc, -1);
-	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
-}
-
 int apply_chdir(struct self *s, const struct op *o)
 {
-	(void)s;
 	char cwd[PATH_MAX];
-	if (chdir(o->path) < 0)
-		return -errno;
+	bool user = s->user_set, denied = s->cwd_denied;
+	if (user && !denied) /* there already */
+		return 0;
+	s->cwd_denied = chdir(o->path) < 0;
+	if (s->cwd_denied)
+		return o->flags && !user && errno == EACCES ? 0 : -errno;
 	/* Through a leaked fd one may stand outside the root: the kernel then says
 	 * "(unreachable)". */
 	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));

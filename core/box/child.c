@@ -3,6 +3,7 @@
 #include "box/child.h"
 #include "base/fdpass.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/sys.h"
 #include "box/apply.h"
@@ -29,6 +30,7 @@
 int self_tell(struct self *s, int kind, int fd)
 {
 	struct child_message m = { .kind = kind };
+	memcpy(m.words, s->words, sizeof(m.words));
 	return fd_send(s->sync, &m, sizeof(m), &fd, fd < 0 ? 0 : 1);
 }
 
@@ -164,7 +166,10 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_MAKE_DIR] = apply_make_dir,
 	[OP_CLOSE] = apply_close,
 	[OP_LIMIT] = apply_limit,
+	[OP_AFFINITY] = apply_affinity,
 	[OP_SCHEDULE] = apply_schedule,
+	[OP_IO_PRIORITY] = apply_io_priority,
+	[OP_MEMORY_POLICY] = apply_memory_policy,
 	[OP_UMASK] = apply_umask,
 	[OP_SECCOMP] = apply_seccomp,
 	[OP_BOUND] = apply_bound,
@@ -428,8 +433,19 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 		.cgroup = into >= 0 ? (uint64_t)into : 0,
 	};
 	struct child c = { .pidfd = -1, .sync = -1 };
+	struct bits before;
+	const struct bits *cpus = s->plan->birth_cpus;
+	int error = cpus ? affinity_get(&before) : 0;
+	if (error == 0 && cpus)
+		error = affinity_set(cpus);
+	if (error < 0) {
+		close(pair[1]);
+		return fail(e, error, "process.execCPUAffinity.initial");
+	}
 	int rc = needs_helper(s->plan) ? clone_by_helper(s, &args, pair, &c, e)
 				       : clone_here(s, &args, pair, &c, e);
+	if (cpus)
+		affinity_set(&before);
 	close(pair[1]);	 /* the child has its own */
 	if (c.pid > 0) { /* also for whoever has to end it after a failure */
 		c.sync = take_fd(&ours);
@@ -490,6 +506,11 @@ int child_failure(const struct child_message *m, struct err *e)
 		return refuse(e, EPERM,
 			      "%s: above our own hard limit, which needs CAP_SYS_RESOURCE",
 			      m->what);
+	if (m->op == OP_SCHEDULE && m->error == EPERM)
+		return refuse(e, EPERM,
+			      "%s: needs CAP_SYS_NICE and, where the kernel schedules real-time by "
+			      "cgroup, linux.resources.cpu.realtimeRuntime",
+			      m->what);
 	if (m->op == OP_HOOK && m->error == ECANCELED)
 		return hook_failed(e, m->what + strlen("hook "), m->words);
 	if (m->op == OP_CHDIR && m->error == EXDEV)
@@ -514,6 +535,8 @@ int child_wait(const struct child *c, int *console, struct err *e)
 	m.what[sizeof(m.what) - 1] = m.words[sizeof(m.words) - 1] = 0;
 	if (m.kind == CHILD_FAILED)
 		return child_failure(&m, e);
+	if (m.kind == CHILD_WARNED)
+		log_warn("process.capabilities: we have not, and so cannot give,%s", m.words);
 	if (m.kind == CHILD_CONSOLE && console)
 		*console = take_fd(&fds[0]);
 	for (size_t i = 0; i < FDPASS_MAX; i++)

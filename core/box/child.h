@@ -13,6 +13,7 @@ enum child_message_kind {
 	CHILD_FAILED = 1, /* error, kind, what */
 	CHILD_CONSOLE,	  /* with the pty's master */
 	CHILD_HOOKS,	  /* run your hooks and send CHILD_GO */
+	CHILD_WARNED,	  /* words: what could not be granted */
 	CHILD_READY,
 	CHILD_GO,
 };

@@ -262,12 +262,25 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	return rc;
 }
 
+/* What the kernel gives a new keyring, and search by those of its user, or in a user namespace by
+ * all others. */
+#define KEYRING_PERMISSIONS 0x3f130000u
+#define SEARCH_BY_USER	    0x80000u
+#define SEARCH_BY_OTHERS    0x8u
+
 /* With the container's own keyring, not the caller's; id NULL: with the caller's. */
-static int plan_session(struct plan *p, const char *id, struct err *e)
+static int plan_session(struct plan *p, const struct spec_process *s, const char *id, struct err *e)
 {
 	char *key = id ? arena_printf(p->arena, "_ses.%s", id) : NULL;
-	return id && !key ? fail(e, E2BIG, "session")
-			  : add(p, OP_SESSION, "start a session", key, e);
+	int rc = id ? label_keyring_plan(p, s, s->selinux_label, e) : 0;
+	if (id && !key)
+		return fail(e, E2BIG, "session");
+	if (rc == 0)
+		rc = add(p, OP_SESSION, "start a session", key, e);
+	if (rc == 0 && !p->joining)
+		p->v[p->n - 1].flags = KEYRING_PERMISSIONS |
+				       (in_user_ns(p) ? SEARCH_BY_OTHERS : SEARCH_BY_USER);
+	return rc == 0 && id ? label_keyring_plan(p, s, "", e) : rc;
 }
 
 static void plan_begin(struct plan *p, struct arena *a)
@@ -286,8 +299,11 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	int rc = 0;
 	plan_begin(p, a);
 	p->bundle = c->bundle;
-	if (user && (!user->path || !*user->path))
-		rc = add(p, OP_GO, "wait for the mapping of ids", NULL, e);
+	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
+	plan.waits = (user && (!user->path || !*user->path || s->process->rlimits.n)) ||
+		     s->linux_->net_devices.n;
+	if (plan.waits)
+		rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
 		rc = plan_namespaces(p, s, &unshare, e);
 	if (rc == 0 && unshare)
@@ -299,7 +315,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	if (rc == 0 && in_user_ns(p))
 		rc = plan_become_root(p, s, s->process, e);
 	if (rc == 0)
-		rc = plan_session(p, c->no_new_keyring ? NULL : c->id, e);
+		rc = plan_session(p, s->process, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0 && (p->clone_flags & CLONE_NEWNET))
@@ -341,6 +357,8 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 {
 	struct plan plan, *p = &plan;
 	plan_begin(p, a);
+	plan.joining = true;
+	plan.waits = j->namespaces & CLONE_NEWUSER;
 	int rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
 		rc = add_flags(p, OP_JOIN, "join the container's namespaces",
@@ -355,7 +373,7 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	if (j->namespaces & CLONE_NEWUSER)
 		rc = plan_become_root(p, j->spec, j->process, e);
 	if (rc == 0)
-		rc = plan_session(p, j->id, e);
+		rc = plan_session(p, j->process, j->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #define BOX_PLAN_H
 
 #include "base/arena.h"
+#include "base/bits.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "box/cgroup.h"
@@ -21,10 +22,10 @@ enum op_kind {
 	OP_SOURCES,	/* clone the sources of mounts that the parent might not */
 	OP_PLACE,	/* open path, where OP_ROOT goes, while we may go there */
 	OP_BECOME_ROOT, /* of a new user namespace */
-	OP_SESSION,	/* setsid, a keyring named path (or none when NULL) */
-	OP_STDIO,	/* fds 0, 1, 2 */
-	OP_LOOPBACK,	/* lo up */
-	OP_HOSTNAME,	/* path: the name */
+	OP_SESSION,  /* setsid, a keyring named path (or none when NULL), its permissions: flags */
+	OP_STDIO,    /* fds 0, 1, 2 */
+	OP_LOOPBACK, /* lo up */
+	OP_HOSTNAME, /* path: the name */
 	OP_DOMAINNAME,
 	OP_PROPAGATION,	     /* of all mounts: flags MS_* */
 	OP_ROOT,	     /* attach the root file system: fd, onto path */
@@ -42,15 +43,18 @@ enum op_kind {
 	OP_PIVOT,	     /* the root file system becomes / */
 	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
 	OP_ROOT_READONLY,
-	OP_MAKE_DIR, /* path, for a cwd that does not exist */
-	OP_CLOSE,    /* let go of all that our parent had open */
-	OP_LIMIT,    /* rlimit: resource, soft, hard */
-	OP_SCHEDULE, /* scheduler, io priority */
-	OP_UMASK,    /* flags: the mask */
-	OP_SECCOMP,  /* struct op_seccomp */
-	OP_BOUND,    /* drop all but these from the capability bounding set */
-	OP_USER,     /* ids */
-	OP_CAPS,     /* the other four sets */
+	OP_MAKE_DIR,	  /* path, for a cwd that does not exist */
+	OP_CLOSE,	  /* let go of all that our parent had open */
+	OP_LIMIT,	  /* rlimit: resource, soft, hard */
+	OP_AFFINITY,	  /* data: struct bits, the processors; NULL: all of the cgroup */
+	OP_SCHEDULE,	  /* data: struct sched_attr */
+	OP_IO_PRIORITY,	  /* flags: class and priority */
+	OP_MEMORY_POLICY, /* flags: mode; data: struct bits, the nodes */
+	OP_UMASK,	  /* flags: the mask */
+	OP_SECCOMP,	  /* struct op_seccomp */
+	OP_BOUND,	  /* drop all but these from the capability bounding set */
+	OP_USER,	  /* ids */
+	OP_CAPS,	  /* the other four sets */
 	OP_NO_NEW_PRIVS,
 	OP_PERSONALITY, /* flags */
 	OP_LABEL,	/* of the next execve: path in /proc/self/attr = source */
@@ -144,7 +148,7 @@ struct op {
 			int resource;
 			uint64_t soft, hard;
 		} limit;
-		const struct spec_process *process;
+		const void *data;
 	};
 };
 
@@ -160,7 +164,10 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
-	const char *bundle; /* what relative paths are relative to */
+	const char *bundle;	       /* what relative paths are relative to */
+	bool waits;		       /* at first, for what its parent does to it from outside */
+	bool joining;		       /* a container that is there: exec */
+	const struct bits *birth_cpus; /* to be born on; NULL: where we run */
 };
 
 /* What the plan of a whole container needs to know besides its spec. */
@@ -192,10 +199,10 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 struct plan_joining {
 	const struct spec_process *process;
 	const struct spec *spec; /* of the container */
-	const char *id;
-	int init_pidfd;	     /* holds the process whose namespaces are joined */
-	uint64_t namespaces; /* CLONE_NEW* to join */
-	uint64_t born_in;    /* of these, to be born in: pid, and user where we may nothing else */
+	const char *id;		 /* NULL: it has no keyring of its own */
+	int init_pidfd;		 /* holds the process whose namespaces are joined */
+	uint64_t namespaces;	 /* CLONE_NEW* to join */
+	uint64_t born_in; /* of these, to be born in: pid, and user where we may nothing else */
 };
 
 /* Its plan. */
@@ -221,6 +228,15 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e);  /*
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		 struct err *e); /* process.c: limits, ids, capabilities */
+/* Raises the hard limits of a process that enters a user namespace, and there may not do so itself,
+ * as far as it will need: what fails, it will be told. process.c */
+void limits_raise(pid_t pid, const struct plan *p);
+int schedule_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
+		  struct err *e); /* schedule.c */
+/* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */
+int label_plan(struct plan *p, const struct spec_process *s, struct err *e);
+int label_keyring_plan(struct plan *p, const struct spec_process *s, const char *label,
+		       struct err *e);
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,
 		 struct err *e); /* process.c: argv, envp, where to look */
 int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e); /* seccomp.c */

@@ -1,5 +1,6 @@
 /* process.c - what a process is allowed: limits, user and groups, capabilities; and where its
  * program is. */
+#include "base/log.h"
 #include "base/sys.h"
 #include "box/plan.h"
 #include "box/userns.h"
@@ -59,6 +60,19 @@ static int plan_limits(struct plan *p, const struct spec_process *s, struct err 
 	return 0;
 }
 
+void limits_raise(pid_t pid, const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct op *o = &p->v[i];
+		struct rlimit now;
+		if (o->kind != OP_LIMIT || prlimit(pid, o->limit.resource, NULL, &now) < 0 ||
+		    now.rlim_max >= o->limit.hard)
+			continue;
+		now.rlim_max = o->limit.hard;
+		prlimit(pid, o->limit.resource, &now, NULL);
+	}
+}
+
 static int plan_user(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		     struct err *e)
 {
@@ -76,54 +90,53 @@ static int plan_user(struct plan *p, const struct spec_process *s, const struct 
 	return 0;
 }
 
-static int caps_parse(const struct strs *l, const char *set, uint64_t *out, struct err *e)
+/* The spec: what cannot be granted is told, and no reason to fail. */
+static uint64_t caps_parse(const struct strs *l, const char *set, uint64_t within)
 {
 	uint64_t bits = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		int n = capability_parse(l->v[i]);
 		if (n < 0)
-			return refuse(e, EINVAL, "process.capabilities.%s: unknown capability '%s'",
-				      set, l->v[i]);
-		bits |= 1ull << n;
+			log_warn("process.capabilities.%s[%zu]: unknown capability '%s' is ignored",
+				 set, i, l->v[i]);
+		else if (!(within & 1ull << n))
+			log_info("process.capabilities.%s[%zu]: %s is ignored, as it is not "
+				 "permitted and inheritable",
+				 set, i, l->v[i]);
+		else
+			bits |= 1ull << n;
 	}
-	*out = bits;
-	return 0;
+	return bits;
 }
 
 static int plan_caps(struct plan *p, const struct spec_process *s, struct op_caps *caps,
 		     struct err *e)
 {
 	const struct spec_capabilities *c = s->capabilities;
-	int rc = 0;
+	const uint64_t any = ~0ull;
 	*caps = (struct op_caps){ 0 };
 	if (c) {
-		rc = caps_parse(&c->bounding, "bounding", &caps->bounding, e);
-		if (rc == 0)
-			rc = caps_parse(&c->effective, "effective", &caps->effective, e);
-		if (rc == 0)
-			rc = caps_parse(&c->permitted, "permitted", &caps->permitted, e);
-		if (rc == 0)
-			rc = caps_parse(&c->inheritable, "inheritable", &caps->inheritable, e);
-		if (rc == 0)
-			rc = caps_parse(&c->ambient, "ambient", &caps->ambient, e);
+		caps->bounding = caps_parse(&c->bounding, "bounding", any);
+		caps->permitted = caps_parse(&c->permitted, "permitted", any);
+		caps->effective = caps_parse(&c->effective, "effective", any);
+		caps->inheritable = caps_parse(&c->inheritable, "inheritable", any);
+		caps->ambient = caps_parse(&c->ambient, "ambient",
+					   caps->permitted & caps->inheritable);
 	}
-	struct op *o = rc == 0 ? plan_add(p, OP_BOUND, "drop capabilities") : NULL;
-	if (rc == 0 && !o)
+	struct op *o = plan_add(p, OP_BOUND, "drop capabilities");
+	if (!o)
 		return fail(e, E2BIG, "process.capabilities");
-	if (o)
-		o->caps = *caps;
-	return rc;
+	o->caps = *caps;
+	return 0;
 }
 
 static int simple(struct plan *p, enum op_kind kind, const char *what, const char *path,
-		  const struct spec_process *s, struct err *e)
+		  struct err *e)
 {
 	struct op *o = plan_add(p, kind, "%s%s", what, path ? path : "");
 	if (!o)
 		return fail(e, E2BIG, "process");
 	o->path = path;
-	if (kind == OP_SCHEDULE)
-		o->process = s;
 	return 0;
 }
 
@@ -132,9 +145,10 @@ static int plan_personality(struct plan *p, const struct spec_personality *s, st
 	if (!s || !s->domain)
 		return 0;
 	bool narrow = !strcmp(s->domain, "LINUX32");
-	if ((!narrow && strcmp(s->domain, "LINUX") != 0) || s->flags.n)
-		return refuse(e, ENOTSUP, "linux.personality: '%s'%s is not supported", s->domain,
-			      s->flags.n ? " with flags" : "");
+	if (!narrow && strcmp(s->domain, "LINUX") != 0)
+		return refuse(e, EINVAL, "linux.personality.domain: '%.40s' is unknown", s->domain);
+	if (s->flags.n) /* the spec has none yet */
+		log_warn("linux.personality.flags: '%s' is ignored", s->flags.v[0]);
 	struct op *o = plan_add(p, OP_PERSONALITY, "set the personality %s", s->domain);
 	if (!o)
 		return fail(e, E2BIG, "linux.personality");
@@ -142,24 +156,13 @@ static int plan_personality(struct plan *p, const struct spec_personality *s, st
 	return 0;
 }
 
-/* "exec" of the security module that the label is for. */
-static int plan_label(struct plan *p, const char *module, const char *path, const char *label,
-		      struct err *e)
+/* Twice, when the user is not root. */
+static int plan_cwd(struct plan *p, const struct spec_process *s, struct err *e)
 {
-	if (!label || !*label)
-		return 0;
-	struct op *o = plan_add(p, OP_LABEL, "set the %s label %s", module, label);
-	if (!o)
-		return fail(e, E2BIG, "process");
-	o->path = path;
-	o->source = !strcmp(module, "AppArmor") ? arena_printf(p->arena, "exec %s", label) : label;
-	return o->source ? 0 : fail(e, E2BIG, "process");
-}
-
-static int plan_labels(struct plan *p, const struct spec_process *s, struct err *e)
-{
-	int rc = plan_label(p, "AppArmor", "self/attr/apparmor/exec", s->apparmor_profile, e);
-	return rc == 0 ? plan_label(p, "SELinux", "self/attr/exec", s->selinux_label, e) : rc;
+	int rc = simple(p, OP_CHDIR, "chdir to ", s->cwd, e);
+	if (rc == 0)
+		p->v[p->n - 1].flags = s->user.uid != 0;
+	return rc;
 }
 
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
@@ -167,38 +170,36 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 {
 	struct op_caps caps;
 	int rc = plan_limits(p, s, e);
-	if (s->scheduler)
-		return refuse(e, ENOTSUP, "process.scheduler is not supported");
-	if (s->exec_affinity)
-		return refuse(e, ENOTSUP, "process.execCPUAffinity is not supported");
 	if (spec->linux_->mount_label && *spec->linux_->mount_label)
 		return refuse(e, ENOTSUP, "linux.mountLabel is not supported");
 	if (rc == 0)
 		rc = plan_personality(p, spec->linux_->personality, e);
 	if (rc == 0)
-		rc = plan_labels(p, s, e);
-	if (s->io_priority && rc == 0)
-		rc = simple(p, OP_SCHEDULE, "set the I/O priority", NULL, s, e);
+		rc = label_plan(p, s, e);
 	if (rc == 0)
-		rc = simple(p, OP_UMASK, "set the umask", NULL, s, e);
+		rc = schedule_plan(p, s, spec, e);
+	if (rc == 0)
+		rc = simple(p, OP_UMASK, "set the umask", NULL, e);
 	if (rc < 0)
 		return rc;
 	p->v[p->n - 1].flags = s->user.umask.set ? (uint64_t)s->user.umask.v : 022;
 	rc = plan_caps(p, s, &caps, e);
 	if (rc == 0 && spec->linux_->seccomp && !s->no_new_privileges)
 		rc = seccomp_plan(p, spec->linux_->seccomp, e);
-	/* As root still: the user may not be allowed to go through all the directories above. */
+	/* As root first: the user may not be allowed to go through all the directories above. */
 	if (rc == 0)
-		rc = simple(p, OP_CHDIR, "chdir to ", s->cwd, s, e);
+		rc = plan_cwd(p, s, e);
 	if (rc == 0)
 		rc = plan_user(p, s, spec, e);
+	/* But it may be the user's alone. */
+	if (rc == 0 && s->user.uid)
+		rc = plan_cwd(p, s, e);
 	if (rc == 0)
-		rc = simple(p, OP_CAPS, "set capabilities", NULL, s, e);
+		rc = simple(p, OP_CAPS, "set capabilities", NULL, e);
 	if (rc < 0)
 		return rc;
 	p->v[p->n - 1].caps = caps;
-	return s->no_new_privileges ? simple(p, OP_NO_NEW_PRIVS, "set no_new_privs", NULL, s, e)
-				    : 0;
+	return s->no_new_privileges ? simple(p, OP_NO_NEW_PRIVS, "set no_new_privs", NULL, e) : 0;
 }
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -161,6 +161,7 @@ static int record(struct making *m, struct err *e)
 		.log = copied(m, m->r->log),
 		.created = clock_now(),
 		.auto_remove = m->r->auto_remove,
+		.no_new_keyring = m->r->no_new_keyring,
 		.hooks = m->spec->hooks != NULL,
 	};
 	int rc = container_cgroup_locate(m->r, m->spec, m->a, &m->cgroup, e);
@@ -291,9 +292,11 @@ static int release(struct making *m, struct err *e)
 	int rc = 0;
 	if (m->plan.maps)
 		rc = userns_map(m->child.pid, m->plan.maps, e);
+	if (rc == 0 && m->plan.waits)
+		limits_raise(m->child.pid, &m->plan);
 	if (rc == 0)
 		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
-	return rc == 0 && m->plan.maps ? child_go(&m->child, e) : rc;
+	return rc == 0 && m->plan.waits ? child_go(&m->child, e) : rc;
 }
 
 static int run_hooks(struct making *m, struct err *e)

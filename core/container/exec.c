@@ -54,6 +54,14 @@ static int complete(const struct spec_process *p, const struct spec_process *ini
 		q->apparmor_profile = init->apparmor_profile;
 	if (!q->selinux_label || !*q->selinux_label)
 		q->selinux_label = init->selinux_label;
+	if (!q->scheduler)
+		q->scheduler = init->scheduler;
+	if (!q->io_priority)
+		q->io_priority = init->io_priority;
+	if (!q->exec_affinity)
+		q->exec_affinity = init->exec_affinity;
+	if (!q->user.umask.set)
+		q->user.umask = init->user.umask;
 	if (!q->oom_score_adj.set)
 		q->oom_score_adj = init->oom_score_adj;
 	*out = q;
@@ -78,7 +86,7 @@ static int make_plan(struct joining *j, struct err *e)
 		return rc;
 	const struct plan_joining joining = { .process = j->process,
 					      .spec = spec,
-					      .id = j->c->id,
+					      .id = j->c->state.no_new_keyring ? NULL : j->c->id,
 					      .init_pidfd = j->c->pidfd,
 					      .namespaces = namespaces,
 					      .born_in = CLONE_NEWPID |
@@ -105,6 +113,8 @@ static int launch(struct joining *j, struct err *e)
 		rc = child_clone(&setup, &j->child, e);
 	if (rc == 0)
 		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
+	if (rc == 0 && j->plan.waits)
+		limits_raise(j->child.pid, &j->plan);
 	return rc == 0 ? child_go(&j->child, e) : rc;
 }
 

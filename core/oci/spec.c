@@ -50,32 +50,6 @@ int spec_check_version(const char *version, struct err *e)
 	return 0;
 }
 
-static int check_process(const struct spec_process *p, const char *at, struct err *e)
-{
-	if (!p->args.n)
-		return refuse(e, EINVAL, "%sargs: missing", at);
-	if (!given(p->args.v[0]))
-		return refuse(e, EINVAL, "%sargs[0]: empty", at);
-	if (!given(p->cwd))
-		return refuse(e, EINVAL, "%scwd: missing", at);
-	if (*p->cwd != '/')
-		return refuse(e, EINVAL, "%scwd: '%.200s' is not an absolute path", at, p->cwd);
-	/* To the kernel, the last number is no id: one would stay who one is, which is root. */
-	if (p->user.uid == UINT32_MAX || p->user.gid == UINT32_MAX)
-		return refuse(e, EINVAL, "%suser: %u is no id", at, UINT32_MAX);
-	for (size_t i = 0; i < p->rlimits.n; i++) {
-		const struct spec_rlimit *r = &p->rlimits.v[i];
-		if (r->soft > r->hard)
-			return refuse(e, EINVAL, "%srlimits[%zu]: soft is above hard", at, i);
-	}
-	if (p->oom_score_adj.set && (p->oom_score_adj.v < -1000 || p->oom_score_adj.v > 1000))
-		return refuse(e, EINVAL, "%soomScoreAdj: %lld is not within -1000 and 1000", at,
-			      (long long)p->oom_score_adj.v);
-	if (p->user.umask.set && p->user.umask.v < 0)
-		return refuse(e, EINVAL, "%suser.umask: out of range", at);
-	return 0;
-}
-
 static int check_namespaces(const struct spec_linux *l, struct err *e)
 {
 	static const char *const types[] = { "pid",  "network", "mount", "ipc", "uts",
@@ -263,7 +237,7 @@ static int check(const struct spec *s, struct err *e)
 		return rc;
 	if (!s->process)
 		return refuse(e, EINVAL, "process: missing");
-	rc = check_process(s->process, "process.", e);
+	rc = spec_check_process(s->process, "process.", e);
 	if (rc < 0)
 		return rc;
 	if (!s->root)
@@ -280,7 +254,8 @@ static int check(const struct spec *s, struct err *e)
 			      "domainname: needs a uts namespace of the container's own");
 	if (s->hooks && (rc = check_all_hooks(s->hooks, e)) < 0)
 		return rc;
-	return check_linux(s, e);
+	rc = check_linux(s, e);
+	return rc == 0 ? spec_check_linux_process(s, e) : rc;
 }
 
 /* "proc" as a destination is "/proc": the spec forbids it, runc lets it pass, configurations have
@@ -339,7 +314,7 @@ int spec_process_parse(const char *text, size_t len, struct arena *a,
 		return fail(e, E2BIG, "a process");
 	int rc = json_read(text, len, spec_process_fields, p, a, e);
 	if (rc == 0)
-		rc = check_process(p, "", e);
+		rc = spec_check_process(p, "", e);
 	if (rc == 0)
 		*out = p;
 	return rc;

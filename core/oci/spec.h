@@ -1,4 +1,4 @@
-/* spec.h - an OCI runtime configuration (config.json) as data. Field by field the runtime spec 1.2,
+/* spec.h - an OCI runtime configuration (config.json) as data. Field by field the runtime spec 1.3,
  * Linux part. */
 #ifndef OCI_SPEC_H
 #define OCI_SPEC_H
@@ -236,6 +236,24 @@ struct spec_personality {
 	struct strs flags;
 };
 
+struct spec_net_device {
+	const char *key;  /* on the host */
+	const char *name; /* in the container; NULL: the same */
+};
+
+struct spec_memory_policy {
+	const char *mode; /* "MPOL_BIND" */
+	const char *nodes;
+	struct strs flags;
+};
+
+struct spec_intel_rdt {
+	const char *clos_id;
+	struct strs schemata;
+	const char *l3_cache_schema, *mem_bw_schema;
+	bool enable_monitoring;
+};
+
 struct spec_linux {
 	struct spec_id_mappings uid_mappings, gid_mappings;
 	struct pairs sysctl;
@@ -258,6 +276,12 @@ struct spec_linux {
 		size_t n;
 	} time_offsets;
 	struct spec_personality *personality;
+	struct {
+		struct spec_net_device *v;
+		size_t n;
+	} net_devices;
+	struct spec_memory_policy *memory_policy;
+	struct spec_intel_rdt *intel_rdt;
 };
 
 struct spec {
@@ -307,6 +331,18 @@ void spec_write(const struct spec *s, int indent, struct buf *out);
 /* Writes it to config.json in the directory bundle, for people to edit. One that exists is refused.
  */
 int spec_save(const char *bundle, const struct spec *s, struct err *e);
+
+/* The checks of a process (at: where it is, "process." or ""), and of what else is the process's
+ * but in linux. */
+int spec_check_process(const struct spec_process *p, const char *at, struct err *e);
+int spec_check_linux_process(const struct spec *s, struct err *e);
+
+/* The number of a word that the kernel has a number for (a scheduling policy, a flag, ...): its
+ * place in the list, which NULL ends. -EINVAL. */
+int spec_word(const char *const *list, const char *word);
+extern const char *const spec_policies[],
+	*const spec_schedule_flags[], *const spec_io_classes[], *const spec_memory_modes[];
+int spec_memory_flag(const char *word); /* its bit */
 
 /* The namespace of that type, or NULL. */
 const struct spec_namespace *spec_namespace(const struct spec *s, const char *type);

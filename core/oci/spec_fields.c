@@ -288,6 +288,27 @@ static const struct json_field personality_fields[] = {
 	{ 0 },
 };
 
+static const struct json_field net_device_fields[] = {
+	JSON(J_STR, spec_net_device, name, "name"),
+	{ 0 },
+};
+
+static const struct json_field memory_policy_fields[] = {
+	JSON_F(J_STR, spec_memory_policy, mode, "mode", J_REQUIRED),
+	JSON(J_STR, spec_memory_policy, nodes, "nodes"),
+	JSON(J_STRS, spec_memory_policy, flags, "flags"),
+	{ 0 },
+};
+
+static const struct json_field intel_rdt_fields[] = {
+	JSON(J_STR, spec_intel_rdt, clos_id, "closID"),
+	JSON(J_STRS, spec_intel_rdt, schemata, "schemata"),
+	JSON(J_STR, spec_intel_rdt, l3_cache_schema, "l3CacheSchema"),
+	JSON(J_STR, spec_intel_rdt, mem_bw_schema, "memBwSchema"),
+	JSON(J_BOOL, spec_intel_rdt, enable_monitoring, "enableMonitoring"),
+	{ 0 },
+};
+
 static const struct json_field linux_fields[] = {
 	JSON_SUB(J_LIST, spec_linux, uid_mappings, "uidMappings", id_mapping_fields,
 		 spec_id_mapping),
@@ -305,6 +326,10 @@ static const struct json_field linux_fields[] = {
 	JSON(J_STR, spec_linux, mount_label, "mountLabel"),
 	JSON_SUB(J_PTR, spec_linux, personality, "personality", personality_fields,
 		 spec_personality),
+	JSON_SUB(J_DICT, spec_linux, net_devices, "netDevices", net_device_fields, spec_net_device),
+	JSON_SUB(J_PTR, spec_linux, memory_policy, "memoryPolicy", memory_policy_fields,
+		 spec_memory_policy),
+	JSON_SUB(J_PTR, spec_linux, intel_rdt, "intelRdt", intel_rdt_fields, spec_intel_rdt),
 	JSON_SUB(J_DICT, spec_linux, time_offsets, "timeOffsets", time_offset_fields,
 		 spec_time_offset),
 	{ 0 },

@@ -45,6 +45,7 @@ const struct json_field state_fields[] = {
 	JSON(J_STR, state, image, "image"),
 	JSON(J_STR, state, log, "log"),
 	JSON(J_PAIRS, state, annotations, "annotations"),
+	JSON(J_BOOL, state, no_new_keyring, "noNewKeyring"),
 	JSON(J_BOOL, state, hooks, "hooks"),
 	JSON(J_TIME, state, created, "created"),
 	JSON(J_TIME, state, started, "started"),

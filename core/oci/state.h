@@ -38,7 +38,8 @@ struct state {
 	const char *image;	/* of `coracle run`, as the user wrote it */
 	const char *log;	/* the monitor's log file */
 	struct pairs annotations;
-	bool hooks; /* its spec has some: only then start and delete read it again */
+	bool no_new_keyring; /* it shares its creator's */
+	bool hooks;	     /* its spec has some: only then start and delete read it again */
 	struct timespec created, started, finished;
 	bool has_exit; /* exit_code and exit_signal are recorded */
 	int exit_code, exit_signal;

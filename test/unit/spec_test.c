@@ -193,7 +193,8 @@ static const char everything[] =
 	"'effective':['CAP_KILL'],'inheritable':['CAP_KILL'],'permitted':['CAP_KILL'],"
 	"'ambient':['CAP_KILL']},'rlimits':[{'type':'RLIMIT_CORE','hard':18446744073709551615,"
 	"'soft':0}],'noNewPrivileges':true,'apparmorProfile':'p','oomScoreAdj':-1,"
-	"'scheduler':{'policy':'SCHED_BATCH','nice':3,'priority':4,'flags':['f'],'runtime':5,"
+	"'scheduler':{'policy':'SCHED_DEADLINE','nice':3,'flags':['SCHED_FLAG_RECLAIM'],"
+	"'runtime':5,"
 	"'deadline':6,'period':7},'selinuxLabel':'l','ioPriority':{'class':'IOPRIO_CLASS_IDLE',"
 	"'priority':0},'execCPUAffinity':{'initial':'0','final':'1'}},"
 	"'root':{'path':'r','readonly':true},'hostname':'h','domainname':'d',"
@@ -222,7 +223,7 @@ static const char everything[] =
 	"'network':{'classID':1,'priorities':[{'name':'lo','priority':0}]},"
 	"'rdma':{'mlx5_1':{'hcaHandles':3,'hcaObjects':10}}},'cgroupsPath':'/c',"
 	"'namespaces':[{'type':'mount'},{'type':'uts'},{'type':'ipc','path':'/p'},"
-	"{'type':'user'},{'type':'time'}],"
+	"{'type':'user'},{'type':'time'},{'type':'network'}],"
 	"'devices':[{'path':'/dev/a','type':'c','major':0,'minor':9,'fileMode':432,'uid':0,"
 	"'gid':1}],'seccomp':{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,"
 	"'architectures':['SCMP_ARCH_X86_64'],'flags':['SECCOMP_FILTER_FLAG_LOG'],"
@@ -230,7 +231,11 @@ static const char everything[] =
 	"'action':'SCMP_ACT_ALLOW','errnoRet':1,'args':[{'index':0,'value':2,'valueTwo':3,"
 	"'op':'SCMP_CMP_EQ'}]}]},'rootfsPropagation':'slave','maskedPaths':['/a'],"
 	"'readonlyPaths':['/b'],'mountLabel':'x','personality':{'domain':'LINUX32',"
-	"'flags':['f']},'timeOffsets':{'boottime':{'secs':-1,'nanosecs':2}}}}";
+	"'flags':['f']},'netDevices':{'eth0':{'name':'e0'},'eth1':{}},"
+	"'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0-1','flags':['MPOL_F_STATIC_NODES']},"
+	"'intelRdt':{'closID':'c','schemata':['L2:0=f'],'l3CacheSchema':'L3:0=f',"
+	"'memBwSchema':'MB:0=10','enableMonitoring':true},"
+	"'timeOffsets':{'boottime':{'secs':-1,'nanosecs':2}}}}";
 
 static void every_field_survives_writing_and_reading(void)
 {

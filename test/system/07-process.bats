@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# 07-process.bats - what a process of a container is given: schedulers, capabilities, labels, seccomp, sockets, devices.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2094 # what containers run is in single quotes; each test is a shell
+
+load runtime
+
+setup() { runtime_setup; }
+teardown() { runtime_teardown; }
+
+# --- when and where it runs -----------------------------------------------------------------------
+
+# The policy and the nice value of a process: fields 41 and 19 of its stat.
+policy_of() {
+	local stat
+	stat=$(< "/proc/$1/stat")
+	# shellcheck disable=SC2086 # words
+	set -- ${stat##*) }
+	echo "${39} ${17} ${38}"
+}
+
+@test "the_scheduler_is_that_of_the_spec" {
+	spec '.process.scheduler = {policy: "SCHED_BATCH", nice: 7, flags: ["SCHED_FLAG_RESET_ON_FORK"]}'
+	create_sleeper
+	[ "$(policy_of "$(state pid)")" = "3 7 0" ]
+	rt start "$ID"
+	[ "$(policy_of "$(state pid)")" = "3 7 0" ]
+	rt exec -d --pid-file "$B/pid" "$ID" sleep 1000 < /dev/null > /dev/null 2>&1 3>&-
+	[ "$(policy_of "$(cat "$B/pid")")" = "3 7 0" ] # as exec says nothing
+	echo '{"args": ["sleep", "1000"], "cwd": "/", "env": ["PATH=/bin"], "scheduler": {"policy": "SCHED_OTHER", "nice": -5}}' > "$B/p.json"
+	rt exec -d --process "$B/p.json" --pid-file "$B/pid" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	[ "$(policy_of "$(cat "$B/pid")")" = "0 -5 0" ]
+	end
+	spec '.process.scheduler = {policy: "SCHED_IDLE"}'
+	create_sleeper
+	[ "$(policy_of "$(state pid)" | cut -d" " -f1)" = 5 ]
+	end
+	nothing_left
+}
+
+@test "real_time_that_the_kernel_refuses_is_named" {
+	# Where the cgroup may have it, it is had.
+	spec '.process.scheduler = {policy: "SCHED_FIFO", priority: 3}'
+	attempt rt create -b "$B" "$ID"
+	if [ "$status" = 0 ]; then
+		[ "$(policy_of "$(state pid)")" = "1 0 3" ] || [ "$(policy_of "$(state pid)" | cut -d" " -f1,3)" = "1 3" ]
+		end
+	else
+		refused 1 "process.scheduler: SCHED_FIFO, priority 3" CAP_SYS_NICE realtimeRuntime
+	fi
+	nothing_left
+}
+
+@test "the_io_priority_is_that_of_the_spec" {
+	spec '.process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 6}'
+	[ "$(inside 'ionice -p $$')" = "best-effort: prio 6" ]
+	spec '.process.ioPriority = {class: "IOPRIO_CLASS_IDLE", priority: 0}'
+	[[ $(inside 'ionice -p $$') == idle* ]]
+	nothing_left
+}
+
+@test "a_container_has_all_processors_whatever_its_creator_has" {
+	local all
+	all=$(awk '/Cpus_allowed_list/ {print $2}' /proc/self/status)
+	[ "$all" != 0 ] || skip "one processor"
+	spec '.process.args = ["awk", "/Cpus_allowed_list/ {print $2}", "/proc/self/status"]'
+	[ "$(taskset 1 "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID")" = "$all" ]
+	create_sleeper
+	rt start "$ID"
+	[ "$(taskset 1 "$CORACLE" runtime --root "$STATE" exec "$ID" awk '/Cpus_allowed_list/ {print $2}' /proc/self/status)" = "$all" ]
+	end
+	nothing_left
+}
+
+@test "exec_runs_on_the_processors_that_it_asks_for" {
+	[ "$(nproc)" -gt 1 ] || skip "one processor"
+	create_sleeper
+	rt start "$ID"
+	local want
+	for want in '{"final": "1"} 1' '{"initial": "0", "final": "0-1"} 0-1' '{"initial": "1"} 1'; do
+		jq -n --argjson a "${want% *}" '{args: ["awk", "/Cpus_allowed_list/ {print $2}", "/proc/self/status"],
+			cwd: "/", env: ["PATH=/bin"], execCPUAffinity: $a}' > "$B/p.json"
+		[ "$(rt exec --process "$B/p.json" "$ID")" = "${want##* }" ]
+	done
+	# Not of init, but what the container's configuration says is exec's.
+	end
+	spec '.process.execCPUAffinity = {final: "1"}'
+	create_sleeper
+	rt start "$ID"
+	[ "$(awk '/Cpus_allowed_list/ {print $2}' "/proc/$(state pid)/status")" != 1 ]
+	[ "$(rt exec "$ID" awk '/Cpus_allowed_list/ {print $2}' /proc/self/status)" = 1 ]
+	echo '{"args": ["true"], "cwd": "/", "execCPUAffinity": {"final": "4000"}}' > "$B/p.json"
+	attempt rt exec --process "$B/p.json" "$ID"
+	refused 255 "process.execCPUAffinity.final: 4000"
+	end
+	nothing_left
+}
+
+@test "the_memory_policy_is_that_of_the_spec" {
+	[ -e /proc/self/numa_maps ] || skip "no NUMA"
+	spec '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}'
+	[[ $(inside 'cat /proc/self/numa_maps') == *" bind=static:0 "* ]]
+	spec '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "900"}'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "linux.memoryPolicy: MPOL_BIND, nodes '900'"
+	nothing_left
+}
+
+@test "the_personality_is_that_of_the_spec" {
+	spec '.linux.personality = {domain: "LINUX32", flags: ["ADDR_NO_RANDOMIZE"]}'
+	run -0 --separate-stderr inside 'uname -m'
+	[[ $output == i?86 ]] || [ "$(uname -m)" != x86_64 ]
+	[[ $stderr == *"linux.personality.flags: 'ADDR_NO_RANDOMIZE' is ignored"* ]]
+	spec '.linux.personality = {domain: "LINUX"}'
+	[ "$(inside 'uname -m')" = "$(uname -m)" ]
+	nothing_left
+}
+
+@test "bad_words_about_scheduling_are_named" {
+	local filter words
+	while IFS=: read -r filter words; do
+		filter=${filter//@/:}
+		cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+		spec "$filter"
+		attempt rt create -b "$B" "$ID"
+		refused 1 "$words"
+	done <<- 'END'
+		.process.scheduler = {"policy"@ "SCHED_X"}:process.scheduler.policy
+		.process.scheduler = {}:process.scheduler.policy
+		.process.scheduler = {"policy"@ "SCHED_OTHER", "nice"@ 20}:process.scheduler.nice
+		.process.scheduler = {"policy"@ "SCHED_OTHER", "priority"@ 1}:process.scheduler.priority
+		.process.scheduler = {"policy"@ "SCHED_RR", "priority"@ 1, "runtime"@ 1}:process.scheduler
+		.process.scheduler = {"policy"@ "SCHED_OTHER", "flags"@ ["X"]}:process.scheduler.flags[0]
+		.process.ioPriority = {"class"@ "X", "priority"@ 1}:process.ioPriority.class
+		.process.ioPriority = {"class"@ "IOPRIO_CLASS_BE", "priority"@ 8}:process.ioPriority.priority
+		.process.execCPUAffinity = {"initial"@ "a"}:process.execCPUAffinity.initial
+		.process.execCPUAffinity = {"final"@ "3-1"}:process.execCPUAffinity.final
+		.process.rlimits = [{"type"@ "RLIMIT_CORE"}, {"type"@ "RLIMIT_CORE"}]:process.rlimits[1]
+		.linux.memoryPolicy = {"mode"@ "X"}:linux.memoryPolicy.mode
+		.linux.memoryPolicy = {"mode"@ "MPOL_BIND"}:linux.memoryPolicy.nodes
+		.linux.memoryPolicy = {"mode"@ "MPOL_DEFAULT", "nodes"@ "0"}:linux.memoryPolicy.nodes
+		.linux.memoryPolicy = {"mode"@ "MPOL_BIND", "nodes"@ "0", "flags"@ ["X"]}:linux.memoryPolicy.flags[0]
+		.linux.personality = {"domain"@ "X"}:linux.personality.domain
+		.linux.netDevices = {"a/b"@ {}}:linux.netDevices
+		.linux.netDevices = {"a"@ {"name"@ "aaaaaaaaaaaaaaaa"}}:linux.netDevices.a.name
+		.linux.netDevices = {"a"@ {}} | .linux.namespaces |= map(select(.type != "network")):linux.netDevices
+		.linux.intelRdt = {"closID"@ "a/b"}:linux.intelRdt.closID
+		.linux.intelRdt = {"memBwSchema"@ "L3"}:linux.intelRdt.memBwSchema
+	END
+	nothing_left
+}
+
+# --- what it may ----------------------------------------------------------------------------------
+
+@test "capabilities_that_cannot_be_granted_are_told_and_no_failure" {
+	local caps='["CAP_CHOWN", "CAP_SYS_RESOURCE"]'
+	spec ".process.capabilities = {bounding: $caps, permitted: ($caps + [\"CAP_NONSENSE\"]), effective: $caps}"
+	run -0 --separate-stderr inside 'grep Cap /proc/self/status'
+	[[ $stderr == *"process.capabilities.permitted[2]: unknown capability 'CAP_NONSENSE' is ignored"* ]]
+	[[ $output == *$'CapPrm:\t00000000'0[01]000001* ]]
+	capsh --has-p=CAP_SYS_RESOURCE 2> /dev/null || [[ $stderr == *"cannot give, CAP_SYS_RESOURCE"* ]]
+	spec '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], permitted: ["CAP_CHOWN", "CAP_KILL"],
+		inheritable: ["CAP_CHOWN"], ambient: ["CAP_CHOWN", "CAP_KILL"]} | .process.user = {uid: 1000, gid: 1000}'
+	run -0 --separate-stderr inside 'grep -E "CapAmb|CapPrm" /proc/self/status'
+	[ "$output" = $'CapPrm:\t0000000000000001\nCapAmb:\t0000000000000001' ]
+	nothing_left
+}
+
+@test "a_cwd_that_is_the_user_s_alone_is_entered" {
+	own_rootfs
+	mkdir -m 700 "$ROOTFS/home"
+	chown 1000:1000 "$ROOTFS/home"
+	# root without CAP_DAC_OVERRIDE may not enter it, the user may
+	spec '.process.cwd = "/home" | .process.user = {uid: 1000, gid: 1000} | .process.capabilities = {} |
+		.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1},
+		{containerID: 1000, hostID: 1000, size: 1}, {containerID: 5, hostID: 5, size: 1}] | .linux.gidMappings = .linux.uidMappings | .mounts |= map(select(.type != "cgroup"))'
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+	[ "$(inside 'pwd')" = /home ]
+	chown 0:0 "$ROOTFS/home"
+	spec 'del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user"))'
+	attempt inside 'true'
+	[ "$status" = 0 ] # cwd is opened as root, as by runc
+	nothing_left
+}
+
+@test "rlimits_rise_in_a_user_namespace_as_far_as_we_may" {
+	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings | .mounts |= map(select(.type != "cgroup")) |
+		.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}]'
+	[ "$(inside 'ulimit -Sn; ulimit -Hn')" = $'100\n200' ]
+	local most
+	most=$(ulimit -Hn)
+	spec --argjson n $((most + 1)) '.process.rlimits[0].hard = $n'
+	attempt rt run -b "$B" "$ID"
+	[ "$status" = 0 ] || refused 1 "RLIMIT_NOFILE" CAP_SYS_RESOURCE
+	nothing_left
+}
+
+@test "the_keyring_is_the_container_s_own_unless_it_is_not_wanted" {
+	local ours theirs keys
+	spec '.linux.maskedPaths = []'
+	spec --arg r "perm [0-9a-f]* *[0-9]* *[0-9]* keyring *_ses.$ID:" '.process.args = ["grep", "-o", $r, "/proc/keys"]'
+	theirs=$(rc run -b "$B" "$ID" | tr -s " ")
+	ours=$(rt run -b "$B" "$ID" | tr -s " ")
+	[[ $ours == "perm 3f1b0000 0 0 keyring _ses.$ID:" ]]
+	[ "$ours" = "$theirs" ]
+	create_sleeper
+	rt start "$ID"
+	# exec has the same one
+	keys=$(rt exec "$ID" cat /proc/keys)
+	[ "$(grep -c "_ses.$ID:" <<< "$keys")" = 1 ]
+	[[ $keys == *"$(grep -o "^[0-9a-f]*.*_ses.$ID:" /proc/keys | cut -d' ' -f1)"* ]]
+	end
+	local ID=$ID-n
+	create_sleeper --no-new-keyring
+	rt start "$ID"
+	keys=$(rt exec "$ID" cat /proc/keys)
+	[[ $keys != *"_ses.$ID"* ]]
+	end
+	nothing_left
+}
+
+@test "labels_of_modules_that_the_kernel_lacks_are_refused_by_name" {
+	if [ "$(cat /sys/module/apparmor/parameters/enabled 2> /dev/null)" != Y ]; then
+		spec '.process.apparmorProfile = "unconfined"'
+		attempt rt create -b "$B" "$ID"
+		refused 1 process.apparmorProfile "AppArmor is not enabled"
+		spec 'del(.process.apparmorProfile)'
+	fi
+	if [ ! -e /sys/fs/selinux/enforce ]; then
+		spec '.process.selinuxLabel = "system_u:system_r:container_t:s0"'
+		attempt rt create -b "$B" "$ID"
+		refused 1 process.selinuxLabel "SELinux is disabled"
+	fi
+	nothing_left
+}
