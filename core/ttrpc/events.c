@@ -2,9 +2,9 @@
 #include "ttrpc/events.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pb.h"
 #include "pb/events.pb-c.h"
 #include "ttrpc/client.h"
-#include "ttrpc/pb.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* info.c - `shim -info`: what this runtime is. */
+#include "base/pb.h"
 #include "pb/introspection.pb-c.h"
 #include "ttrpc/bootstrap.h"
 #include "ttrpc/options.h"
-#include "ttrpc/pb.h"
 
 #define INFO_MEMORY ((size_t)1 << 20)
 

@@ -1,9 +1,9 @@
 /* metrics.c - what a container uses, as containerd's cgroup metrics. */
 #include "ttrpc/metrics.h"
+#include "base/pb.h"
 #include "box/stats.h"
 #include "pb/cgroup1_metrics.pb-c.h"
 #include "pb/cgroup2_metrics.pb-c.h"
-#include "ttrpc/pb.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* options.c - the runtime options that a task is created with. */
 #include "ttrpc/options.h"
+#include "base/pb.h"
 #include "container/container.h"
 #include "pb/runc_legacy.pb-c.h"
 #include "pb/runc_options.pb-c.h"
-#include "ttrpc/pb.h"
 
 #include <string.h>
 

@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/pb.h"
 #include "container/container.h"
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
 #include "ttrpc/options.h"
-#include "ttrpc/pb.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

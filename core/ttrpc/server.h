@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
-#include "ttrpc/pb.h"
+#include "base/pb.h"
 
 #include <stdbool.h>
 

@@ -2,11 +2,11 @@
  * words. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/pb.h"
 #include "base/sys.h"
 #include "pb/bootstrap.pb-c.h"
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
-#include "ttrpc/pb.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* ttrpc_fuzz.c - foreign bytes as ttrpc frames, requests and containerd's messages. */
 #include "base/arena.h"
+#include "base/pb.h"
 #include "pb/task_v2.pb-c.h"
 #include "pb/ttrpc.pb-c.h"
-#include "ttrpc/pb.h"
 #include "ttrpc/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -1,6 +1,6 @@
 /* pb.h - protobuf messages in arenas. */
-#ifndef TTRPC_PB_H
-#define TTRPC_PB_H
+#ifndef BASE_PB_H
+#define BASE_PB_H
 
 #include "base/arena.h"
 

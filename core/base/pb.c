@@ -1,5 +1,5 @@
 /* pb.c - protobuf messages in arenas. */
-#include "ttrpc/pb.h"
+#include "base/pb.h"
 
 #include <string.h>
 
