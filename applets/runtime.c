@@ -93,6 +93,9 @@ static const struct opt spec_options[] = {
 	{ 0 },
 };
 
+static const struct dump_options dump_defaults = { .core.status_fd = -1 };
+static const struct restore_options restore_defaults = { .dump.core.status_fd = -1 };
+
 static const struct command commands[] = {
 	{ "create", "ID", "make a container; its program waits for start", NULL, create_options,
 	  sizeof(struct create_options), NULL, 1, 1, 0, command_create, NULL, NULL },
@@ -116,6 +119,11 @@ static const struct command commands[] = {
 	  command_pause, NULL, NULL },
 	{ "resume", "ID", "thaw a paused container", NULL, NULL, 0, NULL, 1, 1, 0, command_resume,
 	  NULL, NULL },
+	{ "checkpoint", "ID", "dump the processes of a container into files", NULL,
+	  checkpoint_options, sizeof(struct dump_options), &dump_defaults, 1, 1, 0,
+	  command_checkpoint, NULL, NULL },
+	{ "restore", "ID", "make a container of what checkpoint dumped", NULL, restore_options,
+	  sizeof(struct restore_options), &restore_defaults, 1, 1, 0, command_restore, NULL, NULL },
 	{ "spec", NULL, "write a config.json to start from", NULL, spec_options,
 	  sizeof(struct spec_options), NULL, 0, 0, 0, command_spec, NULL, NULL },
 	{ 0 },

@@ -3,6 +3,7 @@
 #define RUNTIME_H
 
 #include "base/cli.h"
+#include "container/checkpoint.h"
 #include "container/container.h"
 
 struct runtime_options {
@@ -42,11 +43,29 @@ struct spec_options {
 	bool rootless;
 };
 
+/* What checkpoint and restore say alike, and all of checkpoint. */
+struct dump_options {
+	struct checkpoint_options core;
+	const char *image_path, *work_path, *page_server, *cgroups_mode, *empty_ns;
+};
+
+struct restore_options {
+	struct dump_options dump;
+	struct create_options create;
+};
+
 typedef int command_function(const struct call *c, struct err *e);
 
 command_function command_create, command_start, command_run, command_exec, command_state,
 	command_kill, command_delete, command_list, command_ps, command_pause, command_resume,
-	command_spec, command_version;
+	command_spec, command_version, command_checkpoint, command_restore;
+
+/* Stays with a container until its end, with our stdio and our signals (attend_signals), and
+ * deletes it then, unless it is to be kept. Its exit status. */
+int runtime_attend(struct container *run, int signals, int console, bool keep, struct err *e);
+
+/* runtime_checkpoint.c */
+extern const struct opt checkpoint_options[], restore_options[];
 
 /* What --rootless says, for struct create_request; -EINVAL: nothing that is known. */
 int runtime_rootless(const char *text);

@@ -73,8 +73,7 @@ int command_start(const struct call *c, struct err *e)
 	return rc;
 }
 
-/* Until its end, with our stdio and our signals. */
-static int wait_for(struct container *run, int signals, int console, struct err *e)
+int runtime_attend(struct container *run, int signals, int console, bool keep, struct err *e)
 {
 	struct exit_status st;
 	const struct attend a = { .pid = run->state.pid,
@@ -84,7 +83,10 @@ static int wait_for(struct container *run, int signals, int console, struct err 
 				  .input = true,
 				  .pipes = { -1, -1 } };
 	int rc = attend(&a, &st, e);
-	return rc < 0 ? rc : st.code;
+	if (rc == 0)
+		rc = st.code;
+	int gone = keep ? 0 : container_delete(run, true, e);
+	return gone < 0 ? gone : rc;
 }
 
 int command_run(const struct call *c, struct err *e)
@@ -99,13 +101,8 @@ int command_run(const struct call *c, struct err *e)
 	int rc = create(c, o->detach ? NULL : "run", wants, &run, e);
 	if (rc < 0)
 		return rc;
-	if (!o->detach) {
-		rc = wait_for(run, signals, console, e);
-		if (!o->keep) {
-			int gone = container_delete(run, true, e);
-			rc = gone < 0 ? gone : rc;
-		}
-	}
+	if (!o->detach)
+		rc = runtime_attend(run, signals, console, o->keep, e);
 	container_close(run);
 	return rc;
 }

@@ -136,4 +136,4 @@ $(OBJ)/curl/lib/curl_config.h: $(LIB)/libmbedtls.a
 protos:
 	mkdir -p $(OUT)/proto
 	cp -r $(SRC)/protobuf/src/google $(OUT)/proto
-	cd $(SRC) && find containerd golang-* -name '*.proto' -exec cp --parents -t $(OUT)/proto {} +
+	cd $(SRC) && find containerd golang-* criu/images/rpc.proto -name '*.proto' -exec cp --parents -t $(OUT)/proto {} +

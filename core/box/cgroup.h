@@ -102,6 +102,9 @@ int cgroup_signal(struct cgroup *cg, int sig, struct err *e);
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
 bool cgroup_frozen(const struct cgroup *cg);
 
+/* The directory whose freezer does that, for somebody else to use; NULL where there is none. */
+const char *cgroup_freezer(const struct cgroup *cg);
+
 /* How often the kernel killed in it for lack of memory. */
 uint64_t cgroup_oom_kills(const struct cgroup *cg);
 

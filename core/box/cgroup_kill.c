@@ -117,6 +117,14 @@ bool cgroup_frozen(const struct cgroup *cg)
 	       strcmp(state, "THAWED") != 0;
 }
 
+const char *cgroup_freezer(const struct cgroup *cg)
+{
+	const struct cgroup_dir *u = cgroup_unified(cg), *d = cgroup_v1_dir(cg, "freezer");
+	if (u && u->fd >= 0 && faccessat(u->fd, "cgroup.freeze", W_OK, 0) == 0)
+		return u->path;
+	return d && d->fd >= 0 ? d->path : NULL;
+}
+
 /* Those that are in any of the directories: one may have left some of them. */
 static int all_pids(const struct cgroup *cg, struct buf *pids)
 {

@@ -25,6 +25,8 @@ struct container {
 	struct state state;
 };
 
+struct checkpoint_options; /* checkpoint.h */
+
 /* Detached mount made by the caller that becomes the root file system (an overlay of layers, the
  * rootfs mounts of containerd); -1: root.path of the spec. */
 struct create_request {
@@ -44,6 +46,8 @@ struct create_request {
 	bool auto_remove;
 	bool start;   /* at once: container_start() is not needed, and its cost is saved */
 	int rootless; /* it may do without a cgroup: 1 yes, -1 no, 0 if we have few rights */
+	/* No new process, but those of a checkpoint; they run at once. NULL: a new one. */
+	const struct checkpoint_options *restore;
 };
 
 /* The state root: the given one, else "default" among those of whoever we are. NULL with e said. */

@@ -7,6 +7,7 @@
 #include "box/child.h"
 #include "box/userns.h"
 #include "container/inside.h"
+#include "container/restore.h"
 #include "engine/engine.h"
 
 #include <fcntl.h>
@@ -334,8 +335,9 @@ static int hand_over(struct making *m, struct err *e)
 		rc = console_send(m->r->console_socket, m->console, e);
 	else if (m->console >= 0 && m->r->console_fd)
 		*m->r->console_fd = take_fd(&m->console);
-	m->c->state.status = status_name(m->r->start ? STATUS_RUNNING : STATUS_CREATED);
-	if (m->r->start)
+	bool runs = m->r->start || m->r->restore;
+	m->c->state.status = status_name(runs ? STATUS_RUNNING : STATUS_CREATED);
+	if (runs)
 		m->c->state.started = clock_now();
 	if (rc == 0)
 		rc = container_save(m->c, e);
@@ -351,6 +353,22 @@ static int start(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = child_wait(&m->child, NULL, e);
 	return rc < 0 ? rc : container_poststart(m->c, e);
+}
+
+/* Its init, new or restored, up to where it waits for its start. */
+static int make_init(struct making *m, struct err *e)
+{
+	if (m->r->restore) {
+		const struct restoring s = { m->r,	m->c,	     m->spec,	&m->cgroup,
+					     m->bundle, &m->console, &m->child, m->a };
+		return restore_init(&s, e);
+	}
+	int rc = make_plan(m, e);
+	if (rc == 0)
+		rc = launch(m, e);
+	if (rc == 0)
+		rc = release(m, e);
+	return rc == 0 ? attend(m, e) : rc;
 }
 
 static int make(struct making *m, struct err *e)
@@ -373,16 +391,10 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = make_cgroup(m, e);
 	if (rc == 0)
-		rc = make_plan(m, e);
-	if (rc == 0)
-		rc = launch(m, e);
-	if (rc == 0)
-		rc = release(m, e);
-	if (rc == 0)
-		rc = attend(m, e);
+		rc = make_init(m, e);
 	if (rc == 0)
 		rc = hand_over(m, e);
-	return rc == 0 && m->r->start ? start(m, e) : rc;
+	return rc == 0 && m->r->start && !m->r->restore ? start(m, e) : rc;
 }
 
 /* What failed half way goes the way of what crashed. */

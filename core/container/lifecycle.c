@@ -9,7 +9,9 @@ struct cell {
 };
 
 #define NOT_STOPPED "cannot delete container %s that is not stopped: "
-#define ALLOWED	    { .allowed = 1 }
+#define NOT_CHECKPOINTED(state_) \
+	{ 0, EINVAL, "Container cannot be checkpointed in " state_ " state: %s" }
+#define ALLOWED { .allowed = 1 }
 
 static const struct cell table[][EVENTS] = {
 	[STATUS_CREATING] = {
@@ -19,6 +21,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = { 0, EINVAL, "container not paused (%s is being created)" },
 		[EV_EXEC] = { 0, EINVAL, "cannot exec in container %s: it is being created" },
 		[EV_UPDATE] = { 0, EINVAL, "container not running (%s is being created)" },
+		[EV_CHECKPOINT] = NOT_CHECKPOINTED("creating"),
 		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "creating" },
 		[EV_EXIT] = ALLOWED,
 	},
@@ -29,6 +32,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = { 0, EINVAL, "container not paused: %s" },
 		[EV_EXEC] = ALLOWED,
 		[EV_UPDATE] = ALLOWED,
+		[EV_CHECKPOINT] = NOT_CHECKPOINTED("created"),
 		[EV_DELETE] = ALLOWED, /* its init has done nothing yet: it is killed */
 		[EV_EXIT] = ALLOWED,
 	},
@@ -39,6 +43,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = { 0, EINVAL, "container not paused: %s" },
 		[EV_EXEC] = ALLOWED,
 		[EV_UPDATE] = ALLOWED,
+		[EV_CHECKPOINT] = ALLOWED,
 		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "running" },
 		[EV_EXIT] = ALLOWED,
 	},
@@ -49,6 +54,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = ALLOWED,
 		[EV_EXEC] = { 0, EINVAL, "cannot exec in paused %s (see --ignore-paused)" },
 		[EV_UPDATE] = ALLOWED,
+		[EV_CHECKPOINT] = ALLOWED,
 		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "paused" },
 		[EV_EXIT] = ALLOWED,
 	},
@@ -59,6 +65,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_RESUME] = { 0, EINVAL, "container not paused: %s" },
 		[EV_EXEC] = { 0, EINVAL, "cannot exec in a stopped container: %s" },
 		[EV_UPDATE] = { 0, EINVAL, "container not running: %s" },
+		[EV_CHECKPOINT] = NOT_CHECKPOINTED("stopped"),
 		[EV_DELETE] = ALLOWED,
 		[EV_EXIT] = ALLOWED,
 	},

@@ -7,7 +7,7 @@ static const struct engine engines[] = {
 	{
 		.name = "native",
 		.capabilities = ENGINE_EXEC | ENGINE_PAUSE | ENGINE_OOM_EVENTS |
-				ENGINE_JOIN_NETWORK,
+				ENGINE_JOIN_NETWORK | ENGINE_CHECKPOINT,
 		.own_root = true,
 		.plan = plan_create,
 	},

@@ -1,0 +1,192 @@
+/* criuwork.c - what checkpoint and restore tell CRIU alike. */
+#include "container/criuwork.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define EXTERNALS_MAX 4096
+
+static const struct {
+	const char *name;
+	CriuCgMode mode;
+} modes[] = {
+	[CGROUPS_SOFT] = { "soft", CRIU_CG_MODE__SOFT },
+	[CGROUPS_FULL] = { "full", CRIU_CG_MODE__FULL },
+	[CGROUPS_STRICT] = { "strict", CRIU_CG_MODE__STRICT },
+	[CGROUPS_IGNORE] = { "ignore", CRIU_CG_MODE__IGNORE },
+};
+
+int cgroups_mode_parse(const char *text, enum cgroups_mode *out, struct err *e)
+{
+	*out = CGROUPS_SOFT;
+	if (!text || !*text)
+		return 0;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(modes[i].name, text)) {
+			*out = (enum cgroups_mode)i;
+			return 0;
+		}
+	return refuse(e, EINVAL,
+		      "Invalid manage-cgroups-mode value '%s': use soft, full, strict or ignore",
+		      text);
+}
+
+int empty_namespace_parse(const char *text, bool *network, struct err *e)
+{
+	*network = text && !strcmp(text, "network");
+	if (*network || !text || !*text)
+		return 0;
+	return refuse(e, EINVAL, "namespace '%s' is not supported by --empty-ns: use network",
+		      text);
+}
+
+static int open_directory(const char *path, bool make, struct err *e)
+{
+	if (make)
+		return dir_make(AT_FDCWD, path, 0700, e);
+	int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail(e, errno, "open %s", path) : fd;
+}
+
+static void set(protobuf_c_boolean *has, protobuf_c_boolean *value, bool to)
+{
+	*has = true;
+	*value = to;
+}
+#define SET(field_, to_) set(&w->opts.has_##field_, &w->opts.field_, to_)
+
+static void fill(struct criu_work *w, const struct checkpoint_options *o)
+{
+	SET(shell_job, o->shell_job);
+	SET(leave_running, o->leave_running);
+	SET(tcp_established, o->tcp_established);
+	SET(tcp_skip_in_flight, o->tcp_skip_in_flight);
+	SET(tcp_close, o->tcp_close);
+	SET(ext_unix_sk, o->ext_unix_sk);
+	SET(file_locks, o->file_locks);
+	SET(link_remap, o->link_remap);
+	SET(auto_dedup, o->auto_dedup);
+	SET(lazy_pages, o->lazy_pages);
+	SET(notify_scripts, true);
+	SET(orphan_pts_master, true);
+	w->opts.has_log_level = true;
+	w->opts.log_level = 4;
+	w->opts.has_manage_cgroups_mode = true;
+	w->opts.manage_cgroups_mode = modes[o->cgroups].mode;
+	if (o->empty_network) {
+		w->opts.has_empty_ns = true;
+		w->opts.empty_ns = CLONE_NEWNET;
+	}
+}
+
+int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, const char *log,
+		   bool make, struct err *e)
+{
+	criu_opts__init(&w->opts);
+	w->images = w->work = -1;
+	w->call = (struct criu_call){ .opts = &w->opts,
+				      .images = o->image_path,
+				      .work = o->work_path,
+				      .log = log,
+				      .stdio = { -1, -1, -1 },
+				      .root = -1 };
+	w->images = open_directory(o->image_path, make, e);
+	if (w->images < 0)
+		return within(e, "image path");
+	if (o->work_path && (w->work = open_directory(o->work_path, true, e)) < 0)
+		return within(e, "work path");
+	w->opts.log_file = (char *)(uintptr_t)log;
+	w->opts.images_dir_fd = w->images;
+	w->opts.has_work_dir_fd = w->work >= 0;
+	w->opts.work_dir_fd = w->work;
+	fill(w, o);
+	return 0;
+}
+
+void criuwork_end(struct criu_work *w)
+{
+	put_fd(&w->images, -1);
+	put_fd(&w->work, -1);
+}
+
+int criuwork_external(struct criu_work *w, const char *fmt, ...)
+{
+	if (w->opts.n_external == w->externals) {
+		size_t room = w->externals ? w->externals * 2 : 32;
+		char **v = room > EXTERNALS_MAX ? NULL : arena_array(w->a, room, sizeof(*v));
+		if (!v)
+			return -E2BIG;
+		if (w->opts.n_external)
+			memcpy(v, w->opts.external, w->opts.n_external * sizeof(*v));
+		w->opts.external = v;
+		w->externals = room;
+	}
+	va_list ap;
+	va_start(ap, fmt);
+	char *text = arena_vprintf(w->a, fmt, ap);
+	va_end(ap);
+	if (!text)
+		return -E2BIG;
+	w->opts.external[w->opts.n_external++] = text;
+	return 0;
+}
+
+/* "//a/./b/" is "/a/b" to the kernel, and to CRIU. */
+static const char *cleaned(struct arena *a, const char *path)
+{
+	char *out = arena_printf(a, "/%s", path), *to = out;
+	for (const char *at = path; out && *at;) {
+		at += strspn(at, "/");
+		size_t n = strcspn(at, "/");
+		if (n && !(n == 1 && *at == '.')) {
+			*to++ = '/';
+			memmove(to, at, n);
+			to += n;
+		}
+		at += n;
+	}
+	if (out && to == out)
+		*to++ = '/';
+	if (out)
+		*to = 0;
+	return out;
+}
+
+/* As the plan has them: whatever is bound from the host, a group of the container included. */
+int criuwork_mounts(struct criu_work *w, const struct plan_context *c, criuwork_mount *each,
+		    void *arg, struct err *e)
+{
+	struct plan plan = { .arena = w->a, .pid_ns = -1, .user_ns = -1 };
+	int rc = mount_plan(&plan, c, e);
+	if (rc == 0)
+		rc = device_plan(&plan, c, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < plan.n; i++) {
+		const struct op *o = &plan.v[i];
+		bool bind = o->kind == OP_MOUNT && !o->mount.type && !o->mount.remount;
+		if (bind && o->mount.idmap)
+			return refuse(e, ENOTSUP, "%s: CRIU cannot map ids of a mount", o->what);
+		if (!bind && !(o->kind == OP_MKNOD && o->device.bind))
+			continue;
+		const char *place = cleaned(w->a, o->path);
+		const char *source = bind ? o->mount.source : o->path;
+		if (place && source[0] != '/')
+			source = arena_printf(w->a, "%s/%s", c->bundle, source);
+		rc = place && source ? each(w, place, source, arg) : -E2BIG;
+	}
+	return rc < 0 ? fail(e, rc, "the mounts of container %s", c->id) : 0;
+}
+
+const char *criuwork_outside(const struct spec_namespace *n)
+{
+	if (!n->path)
+		return NULL;
+	return !strcmp(n->type, "network") ? "extRootNetNS"
+	       : !strcmp(n->type, "pid")   ? "extRootPidNS"
+					   : NULL;
+}

@@ -1,0 +1,293 @@
+/* restore.c - restoring a container's processes from files. */
+#include "container/restore.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "box/rootfs.h"
+#include "container/criuwork.h"
+#include "container/inside.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OUTSIDE_MAX 2 /* namespaces that are given as descriptors: network, pid */
+
+struct reviving {
+	const struct restoring *s;
+	struct criu_work w;
+	int root; /* directory */
+	int fds[OUTSIDE_MAX];
+	size_t nfds;
+};
+
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
+/* Mounted in place of our state directory, which CRIU does not need. */
+static int open_root(struct reviving *v, struct err *e)
+{
+	const struct create_request *r = v->s->r;
+	const char *path = r->rootfs_fd >= 0 ? "." : v->s->spec->root->path;
+	int at = r->rootfs_fd >= 0 ? r->rootfs_fd : v->s->bundle;
+	v->root = openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (v->root < 0)
+		return fail(e, errno, "root file system %s", path);
+	v->w.call.root = r->rootfs_fd;
+	v->w.call.root_path = v->s->c->state.rootfs;
+	v->w.opts.root = arena_printf(v->s->arena, "%s/%s", r->root, v->s->c->id);
+	v->w.call.place = v->w.opts.root;
+	return v->w.opts.root ? 0 : fail(e, E2BIG, "root file system");
+}
+
+static bool below(const char *path, const char *above)
+{
+	size_t n = strlen(above);
+	while (n && above[n - 1] == '/')
+		n--;
+	return n && !strncmp(path, above, n) && path[n] == '/';
+}
+
+static bool directory(const struct reviving *v, const struct spec_mount *m)
+{
+	struct stat st;
+	bool bind = strs_has(&m->options, "bind") || strs_has(&m->options, "rbind");
+	return !bind || !m->source || fstatat(v->s->bundle, m->source, &st, 0) < 0 ||
+	       S_ISDIR(st.st_mode);
+}
+
+/* The root may be another copy than the one that was mounted on: CRIU makes no places. What is in
+ * another mount comes with that. */
+static int make_places(struct reviving *v, struct err *e)
+{
+	const struct spec_mounts *l = &v->s->spec->mounts;
+	for (size_t i = 0; i < l->n; i++) {
+		const char *path = l->v[i].destination;
+		bool inside = false;
+		for (size_t k = 0; k < l->n && !inside; k++)
+			inside = below(path, l->v[k].destination);
+		if (inside)
+			continue;
+		auto_close int fd = rootfs_make(v->root, path, directory(v, &l->v[i]));
+		if (fd < 0)
+			return fail(e, fd, "mounts[%zu].destination: make %s", i, path);
+	}
+	return 0;
+}
+
+static int add_mount(struct criu_work *w, const char *place, const char *source, void *arg)
+{
+	(void)arg;
+	return criuwork_external(w, "mnt[%s]:%s", place, source);
+}
+
+static int add_mounts(struct reviving *v, struct err *e)
+{
+	const struct plan_context context = { .spec = v->s->spec,
+					      .id = v->s->c->id,
+					      .bundle = v->s->r->bundle,
+					      .cgroup = v->s->cgroup };
+	int rc = criuwork_mounts(&v->w, &context, add_mount, NULL, e);
+	if (rc == 0 && v->s->spec->linux_->masked_paths.n &&
+	    criuwork_external(&v->w, "mnt[/dev/null]:/dev/null") < 0)
+		rc = fail(e, E2BIG, "linux.maskedPaths");
+	return rc;
+}
+
+static int inherit(struct reviving *v, const char *key, int fd)
+{
+	CriuOpts *o = &v->w.opts;
+	InheritFd *one = arena_alloc(v->s->arena, sizeof(*one));
+	if (!o->inherit_fd)
+		o->inherit_fd = arena_array(v->s->arena, OUTSIDE_MAX + 3, sizeof(void *));
+	if (!one || !o->inherit_fd)
+		return -E2BIG;
+	inherit_fd__init(one);
+	one->key = text(key);
+	one->fd = fd;
+	o->inherit_fd[o->n_inherit_fd++] = one;
+	return 0;
+}
+
+static int join(struct reviving *v, const char *type, const char *path)
+{
+	CriuOpts *o = &v->w.opts;
+	JoinNamespace *one = arena_alloc(v->s->arena, sizeof(*one));
+	if (!o->join_ns)
+		o->join_ns = arena_array(v->s->arena, v->s->spec->linux_->namespaces.n,
+					 sizeof(void *));
+	if (!one || !o->join_ns)
+		return -E2BIG;
+	join_namespace__init(one);
+	one->ns = text(strcmp(type, "mount") ? type : "mnt");
+	one->ns_file = text(path);
+	o->join_ns[o->n_join_ns++] = one;
+	return 0;
+}
+
+static int add_namespaces(struct reviving *v, struct err *e)
+{
+	const struct spec_linux *l = v->s->spec->linux_;
+	for (size_t i = 0; i < l->namespaces.n; i++) {
+		const struct spec_namespace *n = &l->namespaces.v[i];
+		const char *outside = criuwork_outside(n);
+		int rc = 0;
+		if (n->path && !strcmp(n->type, "cgroup"))
+			return refuse(e, ENOTSUP,
+				      "linux.namespaces[%zu].path: CRIU cannot restore into a "
+				      "given cgroup namespace",
+				      i);
+		if (outside && v->nfds < OUTSIDE_MAX) {
+			int fd = openat(-1, n->path, O_RDONLY | O_CLOEXEC);
+			if (fd < 0)
+				return fail(e, errno, "linux.namespaces[%zu].path: open %s", i,
+					    n->path);
+			v->fds[v->nfds++] = fd;
+			rc = inherit(v, outside, fd);
+		} else if (n->path) {
+			rc = join(v, n->type, n->path);
+		}
+		if (rc < 0)
+			return fail(e, rc, "linux.namespaces");
+	}
+	return 0;
+}
+
+/* Pipes, and files that the container cannot see, are now ours of the same number. */
+static int add_descriptors(struct reviving *v, struct err *e)
+{
+	static const struct json_field fields[] = {
+		{ .name = "v", .type = J_STRS, .offset = 0 },
+		{ 0 },
+	};
+	struct strs l = { 0 };
+	auto_buf list = { .max = 1 << 16 }, object = { 0 };
+	if (file_read(v->w.images, DESCRIPTORS, &list, NULL) < 0)
+		return 0; /* of another runtime, or a pre-dump's: CRIU will say what is missing */
+	buf_printf(&object, "{\"v\":%s}", list.p ? list.p : "");
+	int rc = object.failed ? -ENOMEM
+			       : json_read(object.p, object.len, fields, &l, v->s->arena, e);
+	if (rc < 0)
+		return within(e, "%s/%s", v->s->r->restore->image_path, DESCRIPTORS);
+	for (size_t i = 0; rc == 0 && i < l.n && i < 3; i++)
+		if (!strncmp(l.v[i], "pipe:[", 6) || !strncmp(l.v[i], "file[", 5))
+			rc = inherit(v, l.v[i], (int)i);
+	return rc < 0 ? fail(e, rc, DESCRIPTORS) : 0;
+}
+
+/* The next word of "cpu,cpuacct". */
+static const char *next(const char *at)
+{
+	const char *comma = strchr(at, ',');
+	return comma ? comma + 1 : NULL;
+}
+
+/* Groups are restored where ours are now, whatever they were called: one line a controller. */
+static int add_groups(struct reviving *v, struct err *e)
+{
+	const struct cgroup *cg = v->s->cgroup;
+	CriuOpts *o = &v->w.opts;
+	size_t n = 0;
+	for (size_t i = 0; i < cg->n; i++)
+		for (const char *at = cg->v[i].controllers; at; at = next(at))
+			n++;
+	o->cg_root = arena_array(v->s->arena, n, sizeof(*o->cg_root));
+	CgroupRoot *all = arena_array(v->s->arena, n, sizeof(*all));
+	if (!o->cg_root || !all)
+		return fail(e, E2BIG, "cgroups");
+	for (size_t i = 0; i < cg->n; i++)
+		for (const char *at = cg->v[i].controllers; at; at = next(at)) {
+			CgroupRoot *one = &all[o->n_cg_root];
+			cgroup_root__init(one);
+			one->ctrl = arena_strn(v->s->arena, at, strcspn(at, ","));
+			one->path = text(cg->v[i].path + cg->v[i].mount);
+			if (!one->ctrl)
+				return fail(e, E2BIG, "cgroups");
+			o->cg_root[o->n_cg_root++] = one;
+		}
+	return 0;
+}
+
+static int run_hooks(struct reviving *v, pid_t pid, struct err *e)
+{
+	const struct spec_hooks *h = v->s->spec->hooks;
+	struct container *c = v->s->c;
+	if (!h)
+		return 0;
+	c->state.pid = pid;
+	int rc = container_hooks(c, &h->prestart, "creating", e);
+	return rc == 0 ? container_hooks(c, &h->create_runtime, "creating", e) : rc;
+}
+
+static int on_notified(void *arg, const CriuNotify *n, int *fd, struct err *e)
+{
+	struct reviving *v = arg;
+	const char *script = n->script ? n->script : "";
+	if (!strcmp(script, "setup-namespaces"))
+		return run_hooks(v, n->pid, e);
+	if (!strcmp(script, "orphan-pts-master"))
+		put_fd(v->s->console, take_fd(fd));
+	return 0;
+}
+
+static int fill(struct reviving *v, struct err *e)
+{
+	const struct checkpoint_options *r = v->s->r->restore;
+	CriuOpts *o = &v->w.opts;
+	o->has_evasive_devices = o->evasive_devices = true;
+	o->has_rst_sibling = o->rst_sibling = true;
+	o->lsm_profile = text(r->lsm_profile);
+	o->lsm_mount_context = text(r->lsm_mount_context);
+	v->w.call.type = CRIU_REQ_TYPE__RESTORE;
+	v->w.call.cgroup = v->s->cgroup;
+	v->w.call.notified = on_notified;
+	v->w.call.arg = v;
+	v->w.call.fds = v->fds;
+	for (int i = 0; i < 3; i++)
+		v->w.call.stdio[i] = v->s->r->stdio[i];
+	int rc = open_root(v, e);
+	if (rc == 0)
+		rc = make_places(v, e);
+	if (rc == 0)
+		rc = add_mounts(v, e);
+	if (rc == 0)
+		rc = add_namespaces(v, e);
+	if (rc == 0)
+		rc = add_descriptors(v, e);
+	v->w.call.nfds = v->nfds;
+	return rc == 0 ? add_groups(v, e) : rc;
+}
+
+static int adopt(struct reviving *v, pid_t pid, struct err *e)
+{
+	struct child *child = v->s->child;
+	child->pid = pid;
+	child->pidfd = proc_hold(pid);
+	if (child->pidfd < 0)
+		return fail(e, child->pidfd, "open process %d", (int)pid);
+	v->s->c->pidfd = child->pidfd;
+	v->s->c->state.pid = pid;
+	v->s->c->state.start_time = proc_start_time(pid, NULL);
+	return 0;
+}
+
+int restore_init(const struct restoring *s, struct err *e)
+{
+	struct reviving v = { .s = s,
+			      .w = { .a = s->arena, .images = -1, .work = -1 },
+			      .root = -1 };
+	pid_t pid = 0;
+	int rc = criuwork_begin(&v.w, s->r->restore, "restore.log", false, e);
+	if (rc == 0)
+		rc = fill(&v, e);
+	if (rc == 0)
+		rc = criu_run(&v.w.call, s->arena, &pid, e);
+	if (rc == 0)
+		rc = adopt(&v, pid, e);
+	put_fd(&v.root, -1);
+	while (v.nfds)
+		close(v.fds[--v.nfds]);
+	criuwork_end(&v.w);
+	return rc;
+}
