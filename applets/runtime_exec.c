@@ -146,8 +146,10 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 		return refuse(e, EINVAL,
 			      "a detached process with a terminal needs --console-socket");
 	r.console_fd = o->detach || o->console_socket ? NULL : &console;
+	r.console_plain = true;
 	r.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL;
 	rc = container_exec(in, &r, &made, e);
+	e->status = 0; /* 255, as with runc */
 	if (rc < 0)
 		return within(e, "exec failed: unable to start container process");
 	auto_close int pidfd = made.pidfd;

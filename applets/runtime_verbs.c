@@ -39,6 +39,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.stdio = { -1, -1, -1 },
 		.console_socket = o->console_socket,
 		.console_fd = console,
+		.console_plain = true,
 		.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL,
 		.preserve_fds = o->preserve_fds,
 		.no_pivot = o->no_pivot,
@@ -49,6 +50,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.start = c->command->run == command_run,
 	};
 	int rc = container_create(&r, out, e);
+	e->status = 0; /* as with runc, whatever the program's is: the shell's 127 is not for us */
 	return rc < 0 ? within(e, "runtime %s failed: unable to start container process",
 			       c->command->name)
 		      : 0;
@@ -69,6 +71,7 @@ int command_start(const struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = container_start(found, e);
+	e->status = 0;
 	container_close(found);
 	return rc;
 }

@@ -419,6 +419,19 @@ static int show_console(struct self *s)
 	return mount < 0 ? mount : mountfd_attach(&s->stage, mount, target);
 }
 
+static void set_up_terminal(int master, uint64_t flags)
+{
+	struct winsize size = { .ws_row = (unsigned short)(flags >> 16),
+				.ws_col = (unsigned short)(flags & 0xffff) };
+	struct termios t;
+	if (size.ws_row || size.ws_col)
+		ioctl(master, TIOCSWINSZ, &size);
+	if (!(flags & CONSOLE_PLAIN) || ioctl(master, TCGETS, &t) < 0)
+		return;
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	ioctl(master, TCSETS, &t);
+}
+
 int apply_console(struct self *s, const struct op *o)
 {
 	bool init = s->root >= 0; /* exec has joined: / is the root already */
@@ -430,10 +443,7 @@ int apply_console(struct self *s, const struct op *o)
 	s->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (s->terminal < 0)
 		return -errno;
-	struct winsize size = { .ws_row = (unsigned short)(o->flags >> 16),
-				.ws_col = (unsigned short)(o->flags & 0xffff) };
-	if (o->flags)
-		ioctl(master, TIOCSWINSZ, &size);
+	set_up_terminal(master, o->flags);
 	int rc = init ? show_console(s) : 0;
 	if (rc == 0)
 		rc = self_tell(s, CHILD_CONSOLE, master);

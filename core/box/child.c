@@ -464,17 +464,16 @@ int child_go(const struct child *c, struct err *e)
 /* In runc's words, which podman and others match on; with the status that a shell would give. */
 static int exec_failure(const struct child_message *m, struct err *e)
 {
-	const char *name = m->what + strlen("exec: ");
+	const char *name = m->what + strlen("exec: "), *why = strerror(m->error);
 	int rc;
 	if (m->op == OP_FIND && m->error == ENOENT && !strchr(name, '/'))
 		rc = refuse(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 	else if (m->op == OP_FIND && m->error == ENOENT)
 		rc = refuse(e, ENOENT, "exec: \"%s\": stat %s: no such file or directory", name,
 			    name);
-	else if (m->error == EACCES)
-		rc = refuse(e, EACCES, "exec: \"%s\": permission denied", name);
 	else
-		rc = fail(e, m->error, "exec: \"%s\"", name);
+		rc = refuse(e, m->error, m->op == OP_FIND ? "exec: \"%s\": %c%s" : "exec %s: %c%s",
+			    name, *why | ' ', why + 1);
 	if (e)
 		e->status = m->error == ENOENT ? 127 : 126;
 	return rc;

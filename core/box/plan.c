@@ -186,8 +186,10 @@ static int plan_console(struct plan *p, const struct spec_process *s, struct err
 	const struct spec_size *size = s->console_size;
 	if (!s->terminal)
 		return 0;
-	return add_flags(p, OP_CONSOLE, "make the terminal",
-			 size ? (size->height & 0xffff) << 16 | (size->width & 0xffff) : 0, e);
+	uint64_t plain = s->console_plain ? CONSOLE_PLAIN : 0;
+	return add_flags(
+		p, OP_CONSOLE, "make the terminal",
+		size ? plain | (size->height & 0xffff) << 16 | (size->width & 0xffff) : plain, e);
 }
 
 /* Everything up to and including the file system. */

@@ -66,6 +66,9 @@ enum op_kind {
 	OP_KINDS
 };
 
+/* OP_CONSOLE's flags: rows << 16 | columns, and whether "\n" comes out as it went in. */
+#define CONSOLE_PLAIN ((uint64_t)1 << 32)
+
 struct mount_option {
 	const char *key, *value; /* value NULL: a flag */
 };

@@ -37,6 +37,7 @@ struct create_request {
 	int stdio[3];		    /* -1: the caller's own. They stay the caller's. */
 	const char *console_socket; /* terminal: send the pty master there; NULL: see console_fd */
 	int *console_fd;	    /* terminal: put the pty master here */
+	bool console_plain;	    /* ... which leaves "\n" alone: another terminal shows it */
 	const char *pid_file;	    /* NULL: none; absolute */
 	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
 	bool no_pivot, no_new_keyring;
@@ -95,6 +96,7 @@ struct exec_request {
 	int stdio[3];
 	const char *console_socket;
 	int *console_fd;
+	bool console_plain;
 	const char *pid_file;
 	int preserve_fds;
 	bool ignore_paused;

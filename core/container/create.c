@@ -238,7 +238,7 @@ static int make_plan(struct making *m, struct err *e)
 	const struct spec_process *process;
 	int rc = process_with_home(m->spec->process, root, m->a, &process, e);
 	if (rc == 0 && m->r->console_fd)
-		rc = process_with_size(process, m->a, &process, e);
+		rc = process_on_screen(process, m->r->console_plain, m->a, &process, e);
 	if (rc < 0)
 		return rc;
 	spec->process = (struct spec_process *)(uintptr_t)process;

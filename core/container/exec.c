@@ -81,7 +81,7 @@ static int make_plan(struct joining *j, struct err *e)
 	if (rc == 0)
 		rc = process_with_home(j->process, root, j->a, &j->process, e);
 	if (rc == 0 && j->r->console_fd)
-		rc = process_with_size(j->process, j->a, &j->process, e);
+		rc = process_on_screen(j->process, j->r->console_plain, j->a, &j->process, e);
 	if (rc < 0)
 		return rc;
 	const struct plan_joining joining = { .process = j->process,

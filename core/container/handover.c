@@ -67,18 +67,20 @@ static struct spec_size *own_size(struct arena *a)
 	return NULL;
 }
 
-int process_with_size(const struct spec_process *p, struct arena *a,
+int process_on_screen(const struct spec_process *p, bool plain, struct arena *a,
 		      const struct spec_process **out, struct err *e)
 {
 	*out = p;
-	struct spec_size *size = p->terminal ? own_size(a) : NULL;
-	if (!size)
+	if (!p->terminal)
 		return 0;
+	struct spec_size *size = own_size(a);
 	struct spec_process *copy = arena_alloc(a, sizeof(*copy));
 	if (!copy)
 		return fail(e, E2BIG, "process");
 	*copy = *p;
-	copy->console_size = size;
+	copy->console_plain = plain;
+	if (size)
+		copy->console_size = size;
 	*out = copy;
 	return 0;
 }

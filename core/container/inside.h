@@ -39,8 +39,9 @@ int pid_file_write(const char *path, pid_t pid, struct err *e);
 int process_with_home(const struct spec_process *p, int root, struct arena *a,
 		      const struct spec_process **out, struct err *e);
 
-/* p with the size of our own terminal, which will be the other end of its one. */
-int process_with_size(const struct spec_process *p, struct arena *a,
+/* p with the size of our own terminal, which will be the other end of its one; plain: see
+ * console_plain. */
+int process_on_screen(const struct spec_process *p, bool plain, struct arena *a,
 		      const struct spec_process **out, struct err *e);
 
 /* Whether fds 3 to 2+n are there to be passed on. */

@@ -17,6 +17,7 @@ int terminal_raw(struct terminal *t, int fd, struct err *e)
 		return 0;
 	raw = t->saved;
 	cfmakeraw(&raw);
+	raw.c_oflag |= t->saved.c_oflag & OPOST; /* the other terminal may leave that to us */
 	if (tcsetattr(fd, TCSANOW, &raw) < 0)
 		return fail(e, errno, "set the terminal to raw mode");
 	t->fd = fd;

@@ -52,6 +52,7 @@ struct spec_exec_affinity {
 struct spec_process {
 	bool terminal;
 	struct spec_size *console_size;
+	bool console_plain; /* not of the spec: the terminal leaves the ends of lines alone */
 	struct spec_user user;
 	struct strs args, env;
 	const char *cwd;

@@ -258,7 +258,7 @@ teardown() { runtime_teardown; }
 	run -137 rt exec "$ID" sh -c 'kill -9 $$'
 	[ "$(rt exec "$ID" cat <<< "through a pipe")" = "through a pipe" ]
 	attempt rt exec "$ID" nope
-	refused 127 '"nope"' "not found" '$PATH'
+	refused 255 '"nope"' "not found" '$PATH'
 	end
 }
 
@@ -331,8 +331,18 @@ teardown() { runtime_teardown; }
 @test "run_is_the_terminal_of_its_container" {
 	spec '.process.terminal = true | .process.args = ["sh", "-c", "stty size; test -t 2 && echo a terminal; exit 3"]'
 	run -3 script -qec "stty rows 23 cols 45; $CORACLE runtime --root $STATE run -b $B $ID" /dev/null < /dev/null
-	[[ $output == *"23 45"*"a terminal"* ]]
+	[[ $output == *$'23 45\r'*$'a terminal\r'* ]]
 	nothing_left
+}
+
+@test "what_comes_out_of_a_terminal_through_a_pipe_is_what_was_printed" {
+	spec '.process.terminal = true | .process.args = ["echo", "one line"]'
+	[ "$(rt run -b "$B" "$ID" < /dev/null | od -An -c | tr -d ' ')" = 'oneline\n' ]
+	spec '.process.terminal = false'
+	create_sleeper
+	rt start "$ID"
+	[ "$(rt exec -t "$ID" echo one line < /dev/null | od -An -c | tr -d ' ')" = 'oneline\n' ]
+	end
 }
 
 @test "a_terminal_needs_a_console_socket_when_nobody_waits" {

@@ -113,7 +113,7 @@ bad_spec() {
 	bad_spec oomScoreAdj -- '.process.oomScoreAdj = 5000'
 }
 
-@test "a_missing_command_is_127_and_one_that_cannot_be_executed_126" {
+@test "a_missing_command_is_named_and_so_is_one_that_cannot_be_executed" {
 	own_rootfs
 	echo text > "$ROOTFS/text"
 	printf 'no program' > "$ROOTFS/bad" && chmod 755 "$ROOTFS/bad"
@@ -121,20 +121,20 @@ bad_spec() {
 	local status
 	for verb in create run; do
 		spec '.process.args = ["nope"]'
-		bad 127 '"nope"' 'not found in $PATH' -- rt $verb -b "$B" "$ID"
+		bad 1 '"nope"' 'not found in $PATH' -- rt $verb -b "$B" "$ID"
 		spec '.process.args = ["/not/there"]'
-		bad 127 '"/not/there"' "o such file" -- rt $verb -b "$B" "$ID"
+		bad 1 '"/not/there"' "o such file" -- rt $verb -b "$B" "$ID"
 		spec '.process.args = ["/text"]'
-		bad 126 '"/text"' "ermission denied" -- rt $verb -b "$B" "$ID"
+		bad 1 '"/text"' "ermission denied" -- rt $verb -b "$B" "$ID"
 		spec '.process.args = ["/etc"]'
-		bad 126 '"/etc"' -- rt $verb -b "$B" "$ID"
+		bad 1 '"/etc"' -- rt $verb -b "$B" "$ID"
 	done
 	spec '.process.args = ["/bad"]'
-	bad 126 '"/bad"' "xec format error" -- rt run -b "$B" "$ID"
+	bad 1 'exec /bad: exec format error' -- rt run -b "$B" "$ID"
 	spec '.process.args = ["/script"]'
-	bad 127 '"/script"' -- rt run -b "$B" "$ID"
+	bad 1 'exec /script: no such file or directory' -- rt run -b "$B" "$ID"
 	spec '.process.args = ["true"] | .process.env = ["PATH=/nowhere"]'
-	bad 127 '"true"' -- rt run -b "$B" "$ID"
+	bad 1 '"true"' -- rt run -b "$B" "$ID"
 }
 
 @test "a_program_that_start_cannot_execute_is_told_by_start" {
@@ -143,7 +143,7 @@ bad_spec() {
 	spec '.process.args = ["/bad"]'
 	create
 	attempt rt start "$ID"
-	refused 126 '"/bad"' "xec format error"
+	refused 1 'exec /bad: exec format error'
 	end
 	nothing_left
 }
@@ -263,7 +263,7 @@ bad_spec() {
 	attempt rt exec -t -d "$ID" true
 	refused 255 console-socket
 	attempt rt exec "$ID" /etc/passwd
-	refused 126 /etc/passwd
+	refused 255 /etc/passwd
 	[ "$(rt ps -f json "$ID" | jq length)" = 1 ]
 	end
 	nothing_left

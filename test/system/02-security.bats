@@ -157,7 +157,7 @@ prying() {
 		for p in "/proc/self/fd/$n/bin/sh" "/proc/self/fd/$n/../../../../../../..$VICTIM/await" "/proc/self/fd/$n/await"; do
 			spec --arg p "$p" '.process.args = [$p, "1"]'
 			attempt rt run -b "$B" "$ID" 5< / 6< "$VICTIM" 7< /
-			refused 127 "$p"
+			refused 1 "$p"
 		done
 	done
 	create_sleeper 5< / 6< "$VICTIM" 7< /
@@ -166,7 +166,7 @@ prying() {
 		attempt rt exec --cwd "/proc/self/fd/$n" "$ID" ls 5< / 6< "$VICTIM"
 		refused 255 "/proc/self/fd/$n"
 		attempt rt exec "$ID" "/proc/self/fd/$n/await" 1 5< / 6< "$VICTIM"
-		refused 127 "/proc/self/fd/$n/await"
+		refused 255 "/proc/self/fd/$n/await"
 	done
 	[ "$(ls "/proc/$(state pid)/fd" | tr '\n' ' ')" = "0 1 2 " ]
 	[ "$(rt exec "$ID" ls /proc/self/fd 5< / 6< "$VICTIM" | tr '\n' ' ')" = "0 1 2 3 " ]
