@@ -3,24 +3,26 @@
 #define RUNTIME_H
 
 #include "base/cli.h"
+#include "base/list.h"
 #include "container/checkpoint.h"
 #include "container/container.h"
 
 struct runtime_options {
 	const char *root, *log, *log_format, *cgroup_manager, *rootless, *engine;
+	const char *criu; /* ignored, as by runc: it is found in $PATH */
 	bool debug, systemd_cgroup, version;
 };
 
 struct create_options {
-	const char *bundle, *console_socket, *pid_file;
+	const char *bundle, *console_socket, *pid_file, *pidfd_socket;
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 	int preserve_fds;
 };
 
 struct exec_options {
-	const char *console_socket, *cwd, *user, *process, *pid_file;
+	const char *console_socket, *cwd, *user, *process, *pid_file, *pidfd_socket;
 	const char *apparmor, *process_label;
-	struct strs env, gids, caps;
+	struct strs env, gids, caps, cgroups;
 	bool tty, detach, no_new_privs, ignore_paused;
 	int preserve_fds;
 };
@@ -31,6 +33,19 @@ struct kill_options {
 
 struct delete_options {
 	bool force;
+};
+
+struct update_options {
+	const char *resources, *l3_cache_schema, *mem_bw_schema;
+	struct spec_memory memory;
+	struct spec_cpu cpu;
+	struct opt_i64 pids;
+	struct opt_u64 blkio_weight;
+};
+
+struct events_options {
+	const char *interval;
+	bool stats;
 };
 
 struct list_options {
@@ -54,11 +69,20 @@ struct restore_options {
 	struct create_options create;
 };
 
+/* Opens the container of the first argument. */
+int runtime_open(const struct call *c, struct container **out, struct err *e);
+
+static inline bool given(const char *s)
+{
+	return s && *s;
+}
+
 typedef int command_function(const struct call *c, struct err *e);
 
 command_function command_create, command_start, command_run, command_exec, command_state,
 	command_kill, command_delete, command_list, command_ps, command_pause, command_resume,
-	command_spec, command_version, command_checkpoint, command_restore;
+	command_spec, command_version, command_checkpoint, command_restore, command_update,
+	command_events, command_features;
 
 /* Stays with a container until its end, with our stdio and our signals (attend_signals), and
  * deletes it then, unless it is to be kept. Its exit status. */

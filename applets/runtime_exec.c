@@ -131,6 +131,8 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	auto_close int signals = o->detach ? -1 : attend_signals(e);
 	struct exec_request r = { .stdio = { -1, -1, -1 },
 				  .console_socket = o->console_socket,
+				  .pidfd_socket = o->pidfd_socket,
+				  .cgroups = o->cgroups,
 				  .preserve_fds = o->preserve_fds,
 				  .ignore_paused = o->ignore_paused };
 	if (!o->detach && signals < 0)
@@ -168,8 +170,7 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 int command_exec(const struct call *c, struct err *e)
 {
 	struct container *in;
-	const char *root = runtime_root(c, e);
-	int rc = !root ? -e->code : container_open(root, c->args.v[0], &in, e);
+	int rc = runtime_open(c, &in, e);
 	if (rc < 0)
 		return rc;
 	rc = execute(c, in, e);

@@ -1,6 +1,7 @@
 /* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "container/ps.h"
 #include "monitor/attend.h"
 #include "runtime.h"
 
@@ -17,7 +18,7 @@ const char *runtime_root(const struct call *c, struct err *e)
 	return container_root(o->root, c->arena, e);
 }
 
-static int open_named(const struct call *c, struct container **out, struct err *e)
+int runtime_open(const struct call *c, struct container **out, struct err *e)
 {
 	const char *root = runtime_root(c, e);
 	return !root ? -e->code : container_open(root, c->args.v[0], out, e);
@@ -41,6 +42,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.console_fd = console,
 		.console_plain = true,
 		.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL,
+		.pidfd_socket = o->pidfd_socket,
 		.preserve_fds = o->preserve_fds,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
@@ -67,7 +69,7 @@ int command_create(const struct call *c, struct err *e)
 int command_start(const struct call *c, struct err *e)
 {
 	struct container *found;
-	int rc = open_named(c, &found, e);
+	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
 	rc = container_start(found, e);
@@ -114,7 +116,7 @@ int command_state(const struct call *c, struct err *e)
 {
 	struct container *found;
 	auto_buf out = { 0 };
-	int rc = open_named(c, &found, e);
+	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
 	enum status s = container_status(found);
@@ -134,7 +136,7 @@ int command_kill(const struct call *c, struct err *e)
 	struct container *found;
 	if (sig < 0)
 		return refuse(e, EINVAL, "unknown signal '%s'", name);
-	int rc = open_named(c, &found, e);
+	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
 	rc = container_kill(found, sig, o->all, e);
@@ -150,7 +152,7 @@ int command_delete(const struct call *c, struct err *e)
 	int rc = !root ? -e->code : container_id_check(c->args.v[0], e);
 	if (rc < 0)
 		return rc;
-	rc = open_named(c, &found, e);
+	rc = runtime_open(c, &found, e);
 	if (rc < 0 && o->force) /* half made, or gone: force leaves nothing either way */
 		return container_cleanup(root, c->args.v[0], false, NULL, e);
 	if (rc < 0)
@@ -164,7 +166,7 @@ static int change(const struct call *c, int (*verb)(struct container *, struct e
 		  struct err *e)
 {
 	struct container *found;
-	int rc = open_named(c, &found, e);
+	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
 	rc = verb(found, e);
@@ -264,19 +266,22 @@ int command_ps(const struct call *c, struct err *e)
 	auto_buf out = { 0 };
 	int rc = check_format(o->format, e);
 	if (rc == 0)
-		rc = open_named(c, &found, e);
+		rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
-	bool json = !strcmp(o->format, "json");
 	rc = container_pids(found, c->arena, &pids, e);
 	container_close(found);
 	if (rc < 0)
 		return rc;
-	buf_str(&out, json ? "[" : "PID\n");
+	if (strcmp(o->format, "json") != 0) {
+		const struct strs args = { c->args.v + 1, c->args.n - 1 };
+		rc = ps_table(&pids, &args, c->arena, &out, e);
+		return rc < 0 ? rc : cli_print(&out, e);
+	}
+	buf_char(&out, '[');
 	for (size_t i = 0; i < pids.n; i++)
-		buf_printf(&out, json ? "%s%" PRIu32 : "%s%" PRIu32 "\n", json && i ? "," : "",
-			   pids.v[i]);
-	buf_str(&out, json ? "]\n" : "");
+		buf_printf(&out, "%s%" PRIu32, i ? "," : "", pids.v[i]);
+	buf_str(&out, "]\n");
 	return cli_print(&out, e);
 }
 

@@ -85,13 +85,14 @@ static int set_number(struct parser *p, const struct opt *o, void *to, const cha
 	errno = 0;
 	long long n = 0;
 	unsigned long long u = 0;
-	if (o->type == OPT_U64)
-		u = strtoull(value, &end, 0);
+	bool natural = o->type == OPT_U64 || o->type == OPT_MAYBE_U64;
+	int base = o->type == OPT_MAYBE_I64 || o->type == OPT_MAYBE_U64 ? 10 : 0;
+	if (natural)
+		u = strtoull(value, &end, base);
 	else
-		n = strtoll(value, &end, 0);
-	bool bad = !*value || *end || errno ||
-		   (o->type == OPT_INT && (n > INT32_MAX || n < INT32_MIN)) ||
-		   (o->type == OPT_U64 && *value == '-');
+		n = strtoll(value, &end, base);
+	bool bad = !*value || *end || errno || (natural && *value == '-') ||
+		   (o->type == OPT_INT && (n > INT32_MAX || n < INT32_MIN));
 	if (bad)
 		return refuse(p->e, EINVAL, "option --%s: '%s' is not a number in range", o->name,
 			      value);
@@ -99,8 +100,20 @@ static int set_number(struct parser *p, const struct opt *o, void *to, const cha
 		*(int *)to = (int)n;
 	else if (o->type == OPT_I64)
 		*(int64_t *)to = n;
+	else if (o->type == OPT_MAYBE_I64)
+		*(struct opt_i64 *)to = (struct opt_i64){ true, n };
+	else if (o->type == OPT_MAYBE_U64)
+		*(struct opt_u64 *)to = (struct opt_u64){ true, u };
 	else
 		*(uint64_t *)to = u;
+	return 0;
+}
+
+static int set_size(struct parser *p, const struct opt *o, int64_t *to, const char *value)
+{
+	if (size_parse(value, to) < 0)
+		return refuse(p->e, EINVAL, "option --%s: '%s' is not a size such as 64m", o->name,
+			      value);
 	return 0;
 }
 
@@ -124,10 +137,13 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 	case OPT_LIST:
 		return list_add(p, to, value);
 	case OPT_SIZE:
-		if (size_parse(value, to) < 0)
-			return refuse(p->e, EINVAL, "option --%s: '%s' is not a size such as 64m",
-				      o->name, value);
-		return 0;
+		return set_size(p, o, to, value);
+	case OPT_MAYBE_SIZE:
+		((struct opt_i64 *)to)->set = *value;
+		return *value ? set_size(p, o, &((struct opt_i64 *)to)->v, value) : 0;
+	case OPT_MAYBE_I64:
+	case OPT_MAYBE_U64:
+		return *value ? set_number(p, o, to, value) : 0;
 	case OPT_INT:
 	case OPT_I64:
 	case OPT_U64:
@@ -287,19 +303,27 @@ static int dispatch_sub(struct parser *p, const struct call *call)
 {
 	if (!p->args.n)
 		return print_help(p->c, p->path);
-	const struct command *sub = sub_find(p->c, p->args.v[0]);
-	if (!sub && !strcmp(p->args.v[0], "help"))
+	const char *name = p->args.v[0];
+	const struct command *sub = sub_find(p->c, name);
+	bool help = !sub && (!strcmp(name, "help") || !strcmp(name, "h"));
+	if (help && p->args.n > 1)
+		sub = sub_find(p->c, name = p->args.v[1]);
+	else if (help)
 		return print_help(p->c, p->path);
 	if (!sub)
-		return usage(p, "unknown command", p->args.v[0]);
+		return usage(p, "unknown command", name);
+	char *path = arena_printf(p->a, "%s %s", p->path, sub->name);
+	if (!path)
+		return fail(p->e, ENOMEM, "%s", p->path);
+	if (help)
+		return print_help(sub, path);
 	if (p->c->before) {
 		int rc = p->c->before(call, p->e);
 		if (rc < 0)
 			return rc;
 	}
-	char *path = arena_printf(p->a, "%s %s", p->path, sub->name);
 	struct strs rest = { p->args.v + 1, p->args.n - 1 };
-	return path ? dispatch(sub, path, call, rest, p->e) : fail(p->e, ENOMEM, "%s", p->path);
+	return dispatch(sub, path, call, rest, p->e);
 }
 
 static int parse_and_run(const struct command *c, const char *path, const struct call *parent,
@@ -316,7 +340,7 @@ static int parse_and_run(const struct command *c, const char *path, const struct
 		return print_help(c, path);
 	if (rc < 0)
 		return rc;
-	struct call call = { c, parent, p.opts, p.args, p.a };
+	struct call call = { c, path, parent, p.opts, p.args, p.a };
 	if (c->sub && (p.args.n || !c->run))
 		return dispatch_sub(&p, &call);
 	if (p.args.n < (size_t)c->min_args)

@@ -12,14 +12,18 @@
 #include <stddef.h>
 
 enum opt_type {
-	OPT_FLAG = 1, /* bool; --name=false works too */
-	OPT_STR,      /* const char * */
-	OPT_PATH,     /* the same, made absolute */
-	OPT_LIST,     /* struct strs; may be given again and again */
-	OPT_INT,      /* int */
-	OPT_I64,      /* int64_t */
-	OPT_SIZE,     /* int64_t, bytes: 64m, 1GiB, 512k, 4096 */
-	OPT_U64,      /* uint64_t */
+	OPT_FLAG = 1,	/* bool; --name=false works too */
+	OPT_STR,	/* const char * */
+	OPT_PATH,	/* the same, made absolute */
+	OPT_LIST,	/* struct strs; may be given again and again */
+	OPT_INT,	/* int */
+	OPT_I64,	/* int64_t */
+	OPT_SIZE,	/* int64_t, bytes: 64m, 1GiB, 512k, 4096 */
+	OPT_U64,	/* uint64_t */
+	OPT_MAYBE_I64,	/* struct opt_i64, which tells whether it was given; "" is as if it was not
+			 */
+	OPT_MAYBE_U64,	/* struct opt_u64, the same */
+	OPT_MAYBE_SIZE, /* struct opt_i64 of bytes, the same */
 };
 
 struct opt {
@@ -36,6 +40,7 @@ struct command;
 /* What a command's function is given. */
 struct call {
 	const struct command *command;
+	const char *path;	   /* how it was called: "coracle runtime create" */
 	const struct call *parent; /* of a subcommand; its opts are the global ones */
 	const void *opts;	   /* the command's zeroed and filled options struct */
 	struct strs args;	   /* NULL-ended */

@@ -63,6 +63,35 @@ int clock_parse(const char *s, struct timespec *out)
 	return 0;
 }
 
+int duration_parse(const char *s, double *seconds)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "ns", 1e-9 }, { "us", 1e-6 }, { "ms", 1e-3 },
+		      { "s", 1 },     { "m", 60 },    { "h", 3600 } };
+	const size_t count = sizeof(units) / sizeof(units[0]);
+	*seconds = 0;
+	if (!strcmp(s, "0"))
+		return 0;
+	do {
+		char *end;
+		size_t digits = strspn(s, "0123456789."), i = 0;
+		double n = strtod(s, &end);
+		if (!digits || (size_t)(end - s) != digits)
+			return -EINVAL;
+		size_t letters = strcspn(end, "0123456789.");
+		while (i < count && (strlen(units[i].name) != letters ||
+				     strncmp(end, units[i].name, letters) != 0))
+			i++;
+		if (i == count)
+			return -EINVAL;
+		*seconds += n * units[i].seconds;
+		s = end + letters;
+	} while (*s);
+	return 0;
+}
+
 void clock_ago(struct timespec t, char *out, size_t size)
 {
 	static const struct {

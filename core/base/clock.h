@@ -17,6 +17,9 @@ void clock_format(struct timespec t, char out[CLOCK_TEXT]);
 /* The reverse, with any offset and up to nine decimals. 0 or -EINVAL. */
 int clock_parse(const char *s, struct timespec *out);
 
+/* "5s", "1m30s", "0.5h", "100ms", as Go writes durations. 0 or -EINVAL. */
+int duration_parse(const char *s, double *seconds);
+
 /* "5 seconds ago", "3 hours ago": rough, for tables. */
 void clock_ago(struct timespec t, char *out, size_t size);
 

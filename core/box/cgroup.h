@@ -88,6 +88,11 @@ int cgroup_join(const struct cgroup *cg);
  * so. */
 int cgroup_follow(struct cgroup *cg, pid_t pid);
 
+/* Puts existing cgroups below in place of the container's own, for somebody to join: each "PATH",
+ * of all hierarchies, or "CONTROLLER,...:PATH". One that is not there is -ENOENT; none may be left
+ * upwards. */
+int cgroup_descend(struct cgroup *cg, const struct strs *places, struct err *e);
+
 /* Pids in it and below it, as seen from here, without repetition. Gone is empty. */
 int cgroup_pids(const struct cgroup *cg, struct arena *a, struct u32s *out, struct err *e);
 

@@ -359,3 +359,17 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 	}
 	return 0;
 }
+
+int mount_options_known(struct arena *a, struct strs *out)
+{
+	size_t count = sizeof(words) / sizeof(words[0]), n = 0;
+	const char **v = arena_array(a, 2 * count, sizeof(*v));
+	for (size_t i = 0; v && i < count; i++) {
+		v[n++] = words[i].name;
+		char *r = arena_printf(a, "r%s", words[i].name);
+		if (r && !word_find(r) && word_recursive(r))
+			v[n++] = r;
+	}
+	*out = (struct strs){ v, n };
+	return v ? 0 : -E2BIG;
+}

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 
@@ -42,9 +43,14 @@ int oom_open(const struct cgroup *cg)
 	return !d || d->fd < 0 ? -ENOENT : open_v2(d->fd);
 }
 
-void oom_clear(int fd)
+uint64_t oom_clear(int fd)
 {
 	char text[sizeof(struct inotify_event) * 8];
-	while (read(fd, text, sizeof(text)) > 0)
-		;
+	uint64_t times = 0, one;
+	for (ssize_t n; (n = read(fd, text, sizeof(text))) > 0;)
+		if (n == sizeof(one)) { /* an eventfd's; inotify's are longer */
+			memcpy(&one, text, sizeof(one));
+			times += one;
+		}
+	return times;
 }

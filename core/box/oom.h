@@ -8,7 +8,8 @@
  * -ENOENT where no hierarchy counts memory. */
 int oom_open(const struct cgroup *cg);
 
-/* After it was readable. */
-void oom_clear(int fd);
+/* After it was readable: how often it told of it. 0 where only the counter tells; v1 tells before
+ * it kills, when the counter does not know yet. */
+uint64_t oom_clear(int fd);
 
 #endif

@@ -227,7 +227,9 @@ struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */
-int mount_plan(struct plan *p, const struct plan_context *c, struct err *e);  /* mount.c */
+int mount_plan(struct plan *p, const struct plan_context *c, struct err *e); /* mount.c */
+/* Every option that it knows. */
+int mount_options_known(struct arena *a, struct strs *out);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		 struct err *e); /* process.c: limits, ids, capabilities */
@@ -243,6 +245,13 @@ int label_keyring_plan(struct plan *p, const struct spec_process *s, const char 
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,
 		 struct err *e); /* process.c: argv, envp, where to look */
 int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e); /* seccomp.c */
+
+/* The words that a seccomp configuration may use; flags_here: those that this kernel takes. */
+struct seccomp_words {
+	struct strs actions, operators, architectures, flags, flags_here;
+	const char *library; /* its version */
+};
+int seccomp_words(struct arena *a, struct seccomp_words *out);
 
 /* One line an operation: to look at, and to compare in tests. */
 void plan_print(const struct plan *p, struct buf *out);

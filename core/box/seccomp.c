@@ -8,6 +8,8 @@
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define ARGS_MAX 6
 
@@ -57,15 +59,21 @@ static int compare_find(const char *name, enum scmp_compare *out)
 	return -EINVAL;
 }
 
+/* "SCMP_ARCH_X86_64"; 0: unknown. */
+static uint32_t arch_find(const char *name)
+{
+	char lower[32] = "";
+	if (!strncmp(name, "SCMP_ARCH_", 10))
+		for (size_t k = 0; k + 1 < sizeof(lower) && name[10 + k]; k++)
+			lower[k] = (char)tolower((unsigned char)name[10 + k]);
+	return seccomp_arch_resolve_name(lower);
+}
+
 static int add_architectures(scmp_filter_ctx ctx, const struct spec_seccomp *s, struct err *e)
 {
 	for (size_t i = 0; i < s->architectures.n; i++) {
 		const char *name = s->architectures.v[i];
-		char lower[32] = "";
-		if (!strncmp(name, "SCMP_ARCH_", 10))
-			for (size_t k = 0; k + 1 < sizeof(lower) && name[10 + k]; k++)
-				lower[k] = (char)tolower((unsigned char)name[10 + k]);
-		uint32_t arch = seccomp_arch_resolve_name(lower);
+		uint32_t arch = arch_find(name);
 		if (!arch)
 			return refuse(e, EINVAL, "linux.seccomp.architectures: unknown '%s'", name);
 		int rc = seccomp_arch_add(ctx, arch);
@@ -184,5 +192,110 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 		rc = export(ctx, p, o, e);
 	if (ctx)
 		seccomp_release(ctx);
+	return rc;
+}
+
+static bool action_known(const char *name)
+{
+	uint32_t action;
+	return action_find(name, &(struct opt_u64){ 0 }, &action) == 0;
+}
+
+static bool operator_known(const char *name)
+{
+	enum scmp_compare op;
+	return compare_find(name, &op) == 0;
+}
+
+static bool flag_known(const char *name)
+{
+	unsigned flags;
+	return flags_find(&(struct strs){ &name, 1 }, &flags, NULL) == 0;
+}
+
+/* A filter that cannot be read is looked at only when the flags are known: EFAULT. */
+static bool flag_works(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} bits[] = {
+		{ "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
+		{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+		{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+		{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1 << 5 | 1 << 3 }, /* with a listener */
+	};
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		if (!strcmp(bits[i].name, name))
+			return flag_known(name) &&
+			       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, bits[i].bit, NULL) <
+				       0 &&
+			       errno == EFAULT;
+	return false;
+}
+
+static bool architecture_known(const char *name)
+{
+	return arch_find(name) != 0;
+}
+
+static int known(const char *const *names, bool (*is)(const char *), struct arena *a,
+		 struct strs *out)
+{
+	size_t n = 0;
+	while (names[n])
+		n++;
+	const char **v = arena_array(a, n + 1, sizeof(*v));
+	if (!v)
+		return -E2BIG;
+	n = 0;
+	for (; *names; names++)
+		if (is(*names))
+			v[n++] = *names;
+	*out = (struct strs){ v, n };
+	return 0;
+}
+
+int seccomp_words(struct arena *a, struct seccomp_words *out)
+{
+	static const char *const actions[] = {
+		"SCMP_ACT_ALLOW",	"SCMP_ACT_ERRNO",
+		"SCMP_ACT_KILL",	"SCMP_ACT_KILL_PROCESS",
+		"SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+		"SCMP_ACT_NOTIFY",	"SCMP_ACT_TRACE",
+		"SCMP_ACT_TRAP",	NULL,
+	};
+	static const char *const operators[] = {
+		"SCMP_CMP_EQ", "SCMP_CMP_GE",	     "SCMP_CMP_GT", "SCMP_CMP_LE",
+		"SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", NULL,
+	};
+	static const char *const architectures[] = {
+		"SCMP_ARCH_AARCH64",	 "SCMP_ARCH_ARM",    "SCMP_ARCH_LOONGARCH64",
+		"SCMP_ARCH_M68K",	 "SCMP_ARCH_MIPS",   "SCMP_ARCH_MIPS64",
+		"SCMP_ARCH_MIPS64N32",	 "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
+		"SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64",
+		"SCMP_ARCH_PPC",	 "SCMP_ARCH_PPC64",  "SCMP_ARCH_PPC64LE",
+		"SCMP_ARCH_RISCV64",	 "SCMP_ARCH_S390",   "SCMP_ARCH_S390X",
+		"SCMP_ARCH_SH",		 "SCMP_ARCH_SHEB",   "SCMP_ARCH_X32",
+		"SCMP_ARCH_X86",	 "SCMP_ARCH_X86_64", NULL,
+	};
+	static const char *const flags[] = { "SECCOMP_FILTER_FLAG_TSYNC",
+					     "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+					     "SECCOMP_FILTER_FLAG_LOG",
+					     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
+	const struct scmp_version *v = seccomp_version();
+	struct seccomp_words w = { .library = arena_printf(a, "%u.%u.%u", v->major, v->minor,
+							   v->micro) };
+	int rc = known(actions, action_known, a, &w.actions);
+	if (rc == 0)
+		rc = known(operators, operator_known, a, &w.operators);
+	if (rc == 0)
+		rc = known(architectures, architecture_known, a, &w.architectures);
+	if (rc == 0)
+		rc = known(flags, flag_known, a, &w.flags);
+	if (rc == 0)
+		rc = known(flags, flag_works, a, &w.flags_here);
+	if (rc == 0)
+		*out = w;
 	return rc;
 }

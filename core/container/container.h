@@ -39,6 +39,7 @@ struct create_request {
 	int *console_fd;	    /* terminal: put the pty master here */
 	bool console_plain;	    /* ... which leaves "\n" alone: another terminal shows it */
 	const char *pid_file;	    /* NULL: none; absolute */
+	const char *pidfd_socket;   /* NULL: none; a pidfd of init is sent there */
 	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
 	bool no_pivot, no_new_keyring;
 	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
@@ -86,6 +87,10 @@ int container_kill(struct container *c, int sig, bool all, struct err *e);
 int container_pause(struct container *c, struct err *e);
 int container_resume(struct container *c, struct err *e);
 
+/* Changes its limits: what r does not name stays as it is. The kernel is the one record of them.
+ * Device rules are not changed. -EINVAL: "container not running". */
+int container_update(struct container *c, const struct spec_resources *r, struct err *e);
+
 /* Removes a stopped container (force: kills it first): processes, cgroups, mounts, state; poststop
  * hooks run. Idempotent; what is gone already is success. The container is still to be closed. */
 int container_delete(struct container *c, bool force, struct err *e);
@@ -97,7 +102,8 @@ struct exec_request {
 	const char *console_socket;
 	int *console_fd;
 	bool console_plain;
-	const char *pid_file;
+	const char *pid_file, *pidfd_socket;
+	struct strs cgroups; /* "PATH" or "CONTROLLER,...:PATH": existing ones below its own */
 	int preserve_fds;
 	bool ignore_paused;
 };

@@ -343,6 +343,8 @@ static int hand_over(struct making *m, struct err *e)
 		rc = container_save(m->c, e);
 	if (rc == 0 && m->r->pid_file)
 		rc = pid_file_write(m->r->pid_file, m->child.pid, e);
+	if (rc == 0 && m->r->pidfd_socket)
+		rc = pidfd_send(m->r->pidfd_socket, "standard", m->child.pidfd, e);
 	return rc;
 }
 

@@ -97,6 +97,8 @@ static int make_plan(struct joining *j, struct err *e)
 static int launch(struct joining *j, struct err *e)
 {
 	int rc = container_cgroup(j->c, &j->cgroup, e);
+	if (rc == 0 && j->r->cgroups.n)
+		rc = cgroup_descend(&j->cgroup, &j->r->cgroups, e);
 	if (rc == 0)
 		rc = cgroup_doors(&j->cgroup, e);
 	if (rc < 0)
@@ -109,7 +111,7 @@ static int launch(struct joining *j, struct err *e)
 		.cgroup = &j->cgroup,
 	};
 	rc = child_clone(&setup, &j->child, e);
-	if (rc == -EBUSY && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
+	if (rc == -EBUSY && !j->r->cgroups.n && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
 		rc = child_clone(&setup, &j->child, e);
 	if (rc == 0)
 		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
@@ -137,6 +139,8 @@ static int hand_over(struct joining *j, struct err *e)
 		*j->r->console_fd = take_fd(&j->console);
 	if (rc == 0 && j->r->pid_file)
 		rc = pid_file_write(j->r->pid_file, j->child.pid, e);
+	if (rc == 0 && j->r->pidfd_socket)
+		rc = pidfd_send(j->r->pidfd_socket, "setns", j->child.pidfd, e);
 	return rc;
 }
 

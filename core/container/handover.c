@@ -16,19 +16,30 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-int console_send(const char *path, int master, struct err *e)
+static int socket_send(const char *path, const char *kind, const char *message, int what,
+		       struct err *e)
 {
 	char dir[4096], name[4096];
 	snprintf(dir, sizeof(dir), "%s", path);
 	snprintf(name, sizeof(name), "%s", path);
 	auto_close int at = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
-		return fail(e, errno, "console socket %s", path);
+		return fail(e, errno, "%s socket %s", kind, path);
 	auto_close int sock = unix_connect(at, basename(name), SOCK_STREAM, e);
 	if (sock < 0)
-		return within(e, "console socket %s", path);
-	int rc = fd_send(sock, "/dev/pts/ptmx", strlen("/dev/pts/ptmx"), &master, 1);
-	return rc < 0 ? fail(e, rc, "console socket %s", path) : 0;
+		return within(e, "%s socket %s", kind, path);
+	int rc = fd_send(sock, message, strlen(message), &what, 1);
+	return rc < 0 ? fail(e, rc, "%s socket %s", kind, path) : 0;
+}
+
+int console_send(const char *path, int master, struct err *e)
+{
+	return socket_send(path, "console", "/dev/pts/ptmx", master, e);
+}
+
+int pidfd_send(const char *path, const char *name, int held, struct err *e)
+{
+	return socket_send(path, "pidfd", name, held, e);
 }
 
 int pid_file_write(const char *path, pid_t pid, struct err *e)

@@ -32,6 +32,9 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 /* Sends a pty's master to whoever listens on the socket at path. */
 int console_send(const char *path, int master, struct err *e);
 
+/* Sends a process as a pidfd, with that name. */
+int pidfd_send(const char *path, const char *name, int held, struct err *e);
+
 /* Writes the pid to the file at path, by rename. */
 int pid_file_write(const char *path, pid_t pid, struct err *e);
 

@@ -226,30 +226,6 @@ int log_read(int fd, const struct log_query *q, int out, int err, struct err *e)
 	return rc < 0 ? fail(e, rc, "read the log") : 0;
 }
 
-static int duration_parse(const char *s, double *seconds)
-{
-	*seconds = 0;
-	if (!*s)
-		return -EINVAL;
-	while (*s) {
-		char *end;
-		double n = strtod(s, &end);
-		if (end == s || n < 0)
-			return -EINVAL;
-		bool ms = !strncmp(end, "ms", 2);
-		double unit = ms	    ? 0.001
-			      : *end == 's' ? 1
-			      : *end == 'm' ? 60
-			      : *end == 'h' ? 3600
-					    : 0;
-		if (unit == 0)
-			return -EINVAL;
-		*seconds += n * unit;
-		s = end + (ms ? 2 : 1);
-	}
-	return 0;
-}
-
 int log_since_parse(const char *s, struct timespec *out)
 {
 	double seconds;

@@ -320,6 +320,19 @@ int spec_process_parse(const char *text, size_t len, struct arena *a,
 	return rc;
 }
 
+int spec_resources_parse(const char *text, size_t len, struct arena *a,
+			 const struct spec_resources **out, struct err *e)
+{
+	if (len > SPEC_MAX)
+		return refuse(e, E2BIG, "larger than %zu bytes", SPEC_MAX);
+	struct spec_resources *r = arena_alloc(a, sizeof(*r));
+	int rc = r ? json_read(text, len, spec_resources_fields, r, a, e)
+		   : fail(e, E2BIG, "resources");
+	if (rc == 0)
+		*out = r;
+	return rc;
+}
+
 void spec_write(const struct spec *s, int indent, struct buf *out)
 {
 	json_write(out, spec_fields, s, indent);

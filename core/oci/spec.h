@@ -317,6 +317,10 @@ int spec_read(int dir, const char *name, struct arena *a, const struct spec **ou
 int spec_process_parse(const char *text, size_t len, struct arena *a,
 		       const struct spec_process **out, struct err *e);
 
+/* The "resources" of a configuration alone, as `runc update --resources` takes them. */
+int spec_resources_parse(const char *text, size_t len, struct arena *a,
+			 const struct spec_resources **out, struct err *e);
+
 /* The default configuration, as `runc spec` prints it (rootless: with user namespace, for that uid
  * and gid). */
 struct spec_default_options {

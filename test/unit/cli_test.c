@@ -13,6 +13,8 @@ struct options {
 	int count;
 	int64_t size, wide;
 	uint64_t huge;
+	struct opt_i64 maybe_size, maybe;
+	struct opt_u64 maybe_natural;
 };
 
 /* What the last command was called with. */
@@ -66,6 +68,9 @@ static const struct opt opts[] = {
 	OPT(OPT_SIZE, options, size, 'm', "memory", "SIZE", "a size"),
 	OPT(OPT_I64, options, wide, 0, "wide", "N", "a number"),
 	OPT(OPT_U64, options, huge, 0, "huge", "N", "a number"),
+	OPT(OPT_MAYBE_SIZE, options, maybe_size, 0, "maybe-size", "SIZE", "a size"),
+	OPT(OPT_MAYBE_I64, options, maybe, 0, "maybe", "N", "a number"),
+	OPT(OPT_MAYBE_U64, options, maybe_natural, 0, "maybe-natural", "N", "a number"),
 	{ 0 },
 };
 static const struct options start = { .count = 5 };
@@ -137,6 +142,31 @@ static void defaults_hold_until_an_option_says_otherwise(void)
 {
 	is_int(call(&plain, "a"), 7);
 	is_int(seen.o.count, 5);
+}
+
+static void an_option_may_tell_whether_it_was_given(void)
+{
+	is_int(call(&plain, "--maybe-size=64k --maybe 0 --maybe-natural 010 a"), 7);
+	ok(seen.o.maybe_size.set && seen.o.maybe_size.v == 65536);
+	ok(seen.o.maybe.set && !seen.o.maybe.v);
+	ok(seen.o.maybe_natural.set && seen.o.maybe_natural.v == 10);
+	is_int(call(&plain, "--maybe-size= --maybe= --maybe-natural= a"), 7);
+	ok(!seen.o.maybe_size.set && !seen.o.maybe.set && !seen.o.maybe_natural.set);
+	is_int(call(&plain, "--maybe-size -1 a"), 7);
+	is_int(seen.o.maybe_size.v, -1);
+	is_int(call(&plain, "--maybe-natural -1 a"), 1);
+	is_int(call(&plain, "--maybe 0x10 a"), 1);
+	is_int(call(&plain, "--maybe-size 1z a"), 1);
+}
+
+static void help_is_a_command_too(void)
+{
+	memset(&seen, 0, sizeof(seen));
+	is_int(call(&top, "help"), 0);
+	is_int(call(&top, "h"), 0);
+	is_int(call(&top, "help one"), 0);
+	ok(!seen.command);
+	is_int(call(&top, "help nonsense"), 1);
 }
 
 static void two_dashes_end_the_options(void)
@@ -227,6 +257,8 @@ int main(void)
 	log_open(&(struct log_options){ .quiet = true }, NULL);
 	test(every_form_of_an_option_is_understood);
 	test(defaults_hold_until_an_option_says_otherwise);
+	test(an_option_may_tell_whether_it_was_given);
+	test(help_is_a_command_too);
 	test(two_dashes_end_the_options);
 	test(a_commands_words_are_not_our_options);
 	test(wrong_usage_fails);

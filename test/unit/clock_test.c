@@ -67,12 +67,34 @@ static void the_monotonic_clock_does_not_go_back(void)
 	ok(a && b >= a);
 }
 
+static void durations_are_go_s(void)
+{
+	static const struct {
+		const char *text;
+		double seconds;
+	} good[] = {
+		{ "5s", 5 }, { "1m30s", 90 }, { "0.5h", 1800 },		 { "100ms", 0.1 },
+		{ "0", 0 },  { "0s", 0 },     { "1h1m1s1ms", 3661.001 }, { "1500us", 0.0015 }
+	};
+	static const char *const bad[] = { "",	  "5",	 "s",  "-1s",	"1x",
+					   "5 s", "1s2", ".s", "1..5s", "1d" };
+	double seconds;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (duration_parse(good[i].text, &seconds) < 0 ||
+		    seconds - good[i].seconds > 1e-9 || good[i].seconds - seconds > 1e-9)
+			TAP_FAIL("%s is %f", good[i].text, seconds);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (duration_parse(bad[i], &seconds) == 0)
+			TAP_FAIL("accepted: %s", bad[i]);
+}
+
 int main(void)
 {
 	test(a_time_goes_both_ways);
 	test(offsets_and_fractions_are_understood);
 	test(what_is_no_time_is_refused);
 	test(ages_are_rounded_for_people);
+	test(durations_are_go_s);
 	test(the_monotonic_clock_does_not_go_back);
 	return done_testing();
 }

@@ -2,6 +2,8 @@
 #include "tap.h"
 
 #include "box/stats.h"
+#include "box/stats_extra.h"
+#include "container/events.h"
 
 static void counters_keep_their_order_and_names(void)
 {
@@ -54,11 +56,68 @@ static void nothing_to_read_is_zero(void)
 	is_int(s.oom_kills, 0);
 }
 
+static void lists_of_processors_are_spelt_out(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct u32s l;
+	is_int(cpu_list_parse("0-2,7", a, &l), 0);
+	is_int(l.n, 4);
+	is_int(l.v[2], 2);
+	is_int(l.v[3], 7);
+	is_int(cpu_list_parse("", a, &l), 0);
+	is_int(l.n, 0);
+	is_int(cpu_list_parse("3-1,0-4000000000", a, &l), 0);
+	ok(l.n == 8192);
+}
+
+static void pressure_is_as_the_kernel_writes_it(void)
+{
+	auto_arena *a = arena_new(1 << 16);
+	struct stats_pressure p;
+	is_int(stats_parse_pressure("some avg10=0.12 avg60=1.00 avg300=0.00 total=345\n"
+				    "full avg10=9.99 avg60=0.00 avg300=0.00 total=1\n",
+				    a, &p),
+	       0);
+	is_str(p.some.avg10, "0.12");
+	is_int(p.some.total, 345);
+	is_str(p.full.avg10, "9.99");
+	is_int(stats_parse_pressure("nonsense\nsome avg10=x\n", a, &p), 0);
+	is_str(p.some.avg10, "0");
+}
+
+static void the_json_of_v2_has_the_words_of_v1(void)
+{
+	auto_arena *a = arena_new(1 << 16);
+	auto_buf out = { 0 };
+	char raw[] = "file 3\nanon 2\n", io[] = "8:0 rbytes=1 wbytes=2 rios=0 wios=4 dbytes=9\n";
+	struct stats_pressure p;
+	struct stats s = { .v2 = true, .pids = { 1, UINT64_MAX } };
+	struct stats_extra x = { .memory = &p };
+	s.memory.usage = (struct stats_use){ 10, 20, 100, 0 };
+	s.memory.swap = (struct stats_use){ 5, 6, UINT64_MAX, 0 };
+	counters_parse(raw, a, &s.memory.raw);
+	stats_parse_io(io, a, &s.io_bytes);
+	stats_parse_pressure("", a, &p);
+	stats_json(&s, &x, &out);
+	has_str(out.p, "\"swap\":{\"limit\":18446744073709551615,\"usage\":15,\"failcnt\":0}");
+	has_str(out.p, "\"memory\":{\"cache\":3,\"usage\":{\"limit\":100,\"usage\":10,\"max\":20,"
+		       "\"failcnt\":0}");
+	has_str(out.p, "\"raw\":{\"anon\":2,\"file\":3},\"psi\":{\"some\":{\"avg10\":0,");
+	has_str(out.p,
+		"\"pids\":{\"current\":1},\"blkio\":{\"ioServiceBytesRecursive\":[{\"major\":8,"
+		"\"op\":\"Read\",\"value\":1},{\"major\":8,\"op\":\"Write\",\"value\":2}],"
+		"\"ioServicedRecursive\":[{\"major\":8,\"op\":\"Read\"},{\"major\":8,\"op\":"
+		"\"Write\",\"value\":4}]}");
+}
+
 int main(void)
 {
 	test(counters_keep_their_order_and_names);
 	test(io_of_v1_is_a_line_a_kind);
 	test(io_of_v2_is_a_line_a_device);
 	test(nothing_to_read_is_zero);
+	test(lists_of_processors_are_spelt_out);
+	test(pressure_is_as_the_kernel_writes_it);
+	test(the_json_of_v2_has_the_words_of_v1);
 	return done_testing();
 }
