@@ -121,14 +121,24 @@ int file_put(int dir, const char *name, const char *text)
 	return done < 0 ? -errno : (size_t)done == n ? 0 : -EIO;
 }
 
+/* What is there already may be of a crash, or somebody else's: a file to be written in later, a link
+ * to one that is not his. It goes, unopened. */
+static int create_new(int dir, const char *name, mode_t mode)
+{
+	int fd, tries = 0;
+	do {
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	} while (fd < 0 && errno == EEXIST && tries++ < 4 && unlinkat(dir, name, 0) == 0);
+	return fd;
+}
+
 static int replace(int dir, const char *name, struct iovec what, mode_t mode, bool durable,
 		   struct err *e)
 {
 	char tmp[256];
 	if (snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid()) >= (int)sizeof(tmp))
 		return fail(e, ENAMETOOLONG, "write %s", name);
-	auto_close int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-				   mode);
+	auto_close int fd = create_new(dir, tmp, mode);
 	if (fd < 0)
 		return fail(e, errno, "create %s", name);
 	int rc = write_all(fd, what.iov_base, what.iov_len);

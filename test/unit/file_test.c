@@ -61,6 +61,28 @@ static void an_existing_file_is_put_in_one_write(void)
 	is_int(file_put(dir, "l", "y"), -ELOOP);
 }
 
+/* In a directory that others may write to, the temporary name can be taken. */
+static void what_waits_at_the_temporary_name_is_not_written_to(void)
+{
+	char name[64];
+	auto_buf victim = { 0 }, got = { 0 };
+	struct stat old, new;
+	snprintf(name, sizeof(name), ".f.%d", (int)getpid());
+	make("victim", "precious");
+	is_int(linkat(dir, "victim", dir, name, 0), 0);
+	is_int(fstatat(dir, "victim", &old, 0), 0);
+	is_int(file_swap(dir, "f", "new", 3, 0600, NULL), 0);
+	is_int(file_read(dir, "victim", &victim, NULL), 0);
+	is_str(victim.p, "precious");
+	is_int(file_read(dir, "f", &got, NULL), 0);
+	is_str(got.p, "new");
+	is_int(fstatat(dir, "f", &new, 0), 0);
+	ok(new.st_ino != old.st_ino);
+	is_int(mknodat(dir, name, S_IFIFO | 0600, 0), 0); /* which nobody reads */
+	is_int(file_swap(dir, "f", "newer", 5, 0600, NULL), 0);
+	ok(!there(name));
+}
+
 static void a_file_is_replaced_whole(void)
 {
 	auto_buf b = { 0 };
@@ -172,6 +194,7 @@ int main(void)
 	in_fresh_directory(reading_stops_at_the_limit);
 	in_fresh_directory(an_existing_file_is_put_in_one_write);
 	in_fresh_directory(a_file_is_replaced_whole);
+	in_fresh_directory(what_waits_at_the_temporary_name_is_not_written_to);
 	in_fresh_directory(directories_are_made_step_by_step);
 	in_fresh_directory(a_tree_is_removed_with_all_it_holds);
 	in_fresh_directory(a_tree_deeper_than_any_path_is_removed);
