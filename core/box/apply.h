@@ -50,6 +50,10 @@ int affinity_get(struct bits *cpus);
 int own_proc(struct self *s);
 
 /* child.c: tells the parent, with the words and with an fd unless -1. */
+/* nopivot.c: the working directory, a mount, becomes / by being moved there. */
+int nopivot_enter(struct self *s);
+
+/* child.c: tells the parent, with an fd unless -1. */
 int self_tell(struct self *s, int kind, int fd);
 
 #endif

@@ -345,13 +345,6 @@ int apply_sysctl(struct self *s, const struct op *o)
 	return write(fd, o->source, strlen(o->source)) < 0 ? -errno : 0;
 }
 
-static int enter_by_move(void)
-{
-	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
-		return -errno;
-	return 0;
-}
-
 int apply_pivot(struct self *s, const struct op *o)
 {
 	/* A whole /proc, nothing of it masked: nobody is to find his way through it. */
@@ -361,7 +354,7 @@ int apply_pivot(struct self *s, const struct op *o)
 	if (fchdir(s->root) < 0)
 		return -errno;
 	if (o->flags) /* --no-pivot: an initramfs cannot be pivoted away */
-		return enter_by_move();
+		return nopivot_enter(s);
 	/* The old root lies on the new one, and "." is what lies on top: pivot_root(2). It is a
 	 * slave, so taking it away here takes nothing away on the host. */
 	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)

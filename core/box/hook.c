@@ -15,6 +15,8 @@ static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 	setpgid(0, 0);
 	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC); /* our caller's are none of its business */
 	signals_reset(); /* our caller may have blocked some for its own loop */
+	/* What our caller was given, for itself or for the container. */
+	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
 		const char *why = strerror(errno);

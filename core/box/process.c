@@ -7,6 +7,7 @@
 #include "oci/capability.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
@@ -243,19 +244,43 @@ static const char *const *copied(struct arena *a, const struct strs *l)
 	return v;
 }
 
-/* The last of several values of a name counts; a program would take the first that it finds. */
+/* Of two entries of the environment; those of one name in their order. */
+static int by_name(const void *a, const void *b)
+{
+	const char *const *x = *(const char *const *const *)a;
+	const char *const *y = *(const char *const *const *)b;
+	size_t n = strcspn(*x, "="), m = strcspn(*y, "=");
+	int order = memcmp(*x, *y, n < m ? n : m);
+	if (order || n != m)
+		return order ? order : n < m ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+	return n == strcspn(b, "=") && !memcmp(a, b, n);
+}
+
+/* The last of several values of a name counts; a program would take the first that it finds.
+ * Sorted, since nobody says how many there are. */
 static const char *const *environment(struct arena *a, const struct strs *l)
 {
 	const char **v = arena_array(a, l->n + 1, sizeof(*v));
+	const char ***sorted = arena_array(a, l->n + 1, sizeof(*sorted));
 	size_t n = 0;
-	for (size_t i = 0; v && i < l->n; i++) {
-		size_t name = strcspn(l->v[i], "="), later = i + 1;
-		while (later < l->n &&
-		       (strncmp(l->v[later], l->v[i], name) != 0 || l->v[later][name] != '='))
-			later++;
-		if (later == l->n)
-			v[n++] = l->v[i];
-	}
+	if (!v || !sorted)
+		return NULL;
+	for (size_t i = 0; i < l->n; i++)
+		sorted[i] = &l->v[i];
+	qsort(sorted, l->n, sizeof(*sorted), by_name);
+	for (size_t i = 0; i < l->n; i++) /* v: what stays, where it was */
+		if (i + 1 == l->n || !same_name(*sorted[i], *sorted[i + 1]))
+			v[sorted[i] - l->v] = *sorted[i];
+	for (size_t i = 0; i < l->n; i++)
+		if (v[i])
+			v[n++] = v[i];
+	v[n] = NULL;
 	return v;
 }
 

@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ARGS_MAX 6
+#define ARGS_MAX  6
+#define NAMES_MAX 8192
 
 static int action_find(const char *name, const struct opt_u64 *errno_ret, uint32_t *out)
 {
@@ -161,6 +162,17 @@ static int export(scmp_filter_ctx ctx, struct plan *p, struct op *o, struct err 
 	return 0;
 }
 
+/* What fits a filter; the library would think about more of them for hours. */
+static int check_size(const struct spec_seccomp *s, struct err *e)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		n += 1 + s->syscalls.v[i].names.n;
+	if (n > NAMES_MAX)
+		return refuse(e, E2BIG, "linux.seccomp.syscalls: more than %d names", NAMES_MAX);
+	return 0;
+}
+
 static int build(scmp_filter_ctx ctx, const struct spec_seccomp *s, uint32_t otherwise,
 		 struct err *e)
 {
@@ -182,7 +194,9 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 	struct op *o = plan_add(p, OP_SECCOMP, "load the seccomp filter");
 	if (!o)
 		return fail(e, E2BIG, "linux.seccomp");
-	int rc = flags_find(&s->flags, &o->seccomp.flags, e);
+	int rc = check_size(s, e);
+	if (rc == 0)
+		rc = flags_find(&s->flags, &o->seccomp.flags, e);
 	scmp_filter_ctx ctx = rc == 0 ? seccomp_init(otherwise) : NULL;
 	if (rc == 0 && !ctx)
 		return fail(e, ENOMEM, "linux.seccomp");

@@ -4,6 +4,7 @@
 #include "box/rootfs.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,20 +29,23 @@ static bool number(const char *s, uint32_t *out)
 	return v < UINT32_MAX;
 }
 
-/* A file of the rootfs; absent is empty. What is no regular file is not read: a fifo would never
- * end. */
+/* A file of the rootfs; absent is empty. What is no regular file is not even opened: a fifo would
+ * never end, and a device may do something, such as a watchdog that resets the machine. */
 static int read_inside(int rootfs, const char *name, struct buf *b, struct err *e)
 {
 	struct stat st;
-	auto_close int fd = rootfs_open(rootfs, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+	char path[32];
+	auto_close int found = rootfs_open(rootfs, name, O_PATH);
+	if (found == -ENOENT || found == -ENOTDIR || found == -ELOOP)
 		return 0;
-	if (fd < 0)
-		return fail(e, fd, "open /%s of the image", name);
-	if (fstat(fd, &st) < 0)
-		return fail(e, errno, "open /%s of the image", name);
+	if (found < 0 || fstat(found, &st) < 0)
+		return fail(e, found < 0 ? found : errno, "open /%s of the image", name);
 	if (!S_ISREG(st.st_mode))
 		return refuse(e, EINVAL, "/%s of the image is no regular file", name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+	auto_close int fd = openat(-1, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "open /%s of the image", name);
 	b->max = FILE_MAX;
 	return file_read_fd(fd, name, b, e);
 }
