@@ -48,6 +48,25 @@ int ns_different(pid_t pid, uint64_t *out)
 	return 0;
 }
 
+int ns_own(uint64_t flag, struct stat *out)
+{
+	char path[64];
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].flag == flag) {
+			snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].file);
+			return stat(path, out) < 0 ? -errno : 0;
+		}
+	errno = EINVAL;
+	return -errno;
+}
+
+uint64_t ns_of_sysctl(const char *path)
+{
+	if (!strncmp(path, "net/", 4))
+		return CLONE_NEWNET;
+	return strcmp(path, "kernel/domainname") ? CLONE_NEWIPC : CLONE_NEWUTS;
+}
+
 /* Before Linux 5.8 one by one, as files. All are opened before the first is entered, where it may
  * not be allowed any more. */
 static int join_each(int process, uint64_t flags)

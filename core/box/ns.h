@@ -23,4 +23,11 @@ int ns_different(pid_t pid, uint64_t *out);
  * only. 0 or -errno. */
 int ns_join(int fd, uint64_t flags);
 
+/* What our own namespace of one CLONE_NEW* is. 0 or -errno. */
+struct stat;
+int ns_own(uint64_t flag, struct stat *out);
+
+/* The CLONE_NEW* of the namespace that a sysctl that may be set (path below /proc/sys) is of. */
+uint64_t ns_of_sysctl(const char *path);
+
 #endif

@@ -3,10 +3,16 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "box/idmap.h"
+#include "box/ns.h"
 #include "box/plan.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 /* What shows a tree of the host's: a bind, the root file system unless the caller brought it. */
 static const char *source_of(const struct op *o)
@@ -79,37 +85,61 @@ size_t plan_open_rest(struct plan *p, int *rc)
 	return p->n;
 }
 
-static int open_namespace(const char *path, int bundle_dir, const char *what, struct err *e)
+/* What is no namespace is not opened to the end: a fifo would wait for its other end. */
+static int open_namespace(const char *path, uint64_t type, int bundle_dir, struct err *e)
 {
-	int fd = openat(bundle_dir, path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? fail(e, errno, "%s", what) : fd;
+	auto_close int fd = openat(bundle_dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "linux.namespaces: join %s", path);
+	int is = ioctl(fd, NS_GET_NSTYPE);
+	if (is < 0)
+		return refuse(e, EINVAL, "linux.namespaces: %s is not a namespace", path);
+	if ((uint64_t)(unsigned)is != type)
+		return refuse(e, EINVAL, "linux.namespaces: %s is a namespace of another type",
+			      path);
+	return take_fd(&fd);
+}
+
+/* Given by path, a namespace may be our own, which is the host's. */
+static int check_sysctl(const struct plan *p, const struct op *sysctl, struct err *e)
+{
+	uint64_t type = ns_of_sysctl(sysctl->path);
+	for (size_t i = 0; i < p->n; i++) {
+		struct stat joined, own;
+		const struct op *o = &p->v[i];
+		if (o->kind != OP_JOIN || o->flags != type)
+			continue;
+		if (fstat(o->fd, &joined) < 0 || ns_own(type, &own) < 0)
+			return fail(e, errno, "%s", sysctl->what);
+		if (joined.st_ino == own.st_ino && joined.st_dev == own.st_dev)
+			return refuse(e, EINVAL,
+				      "linux.%s: not allowed in the host's namespace, which %s is",
+				      sysctl->what + strlen("set "), o->path);
+	}
+	return 0;
 }
 
 int plan_open(struct plan *p, int bundle_dir, struct err *e)
 {
 	int rc = 0;
-	if (p->pid_ns_path) {
-		p->pid_ns = open_namespace(p->pid_ns_path, bundle_dir, "join the pid namespace", e);
-		rc = p->pid_ns < 0 ? p->pid_ns : 0;
-	}
-	if (rc == 0 && p->user_ns_path) {
-		p->user_ns = open_namespace(p->user_ns_path, bundle_dir, "join the user namespace",
-					    e);
-		rc = p->user_ns < 0 ? p->user_ns : 0;
-	}
+	if (p->pid_ns_path)
+		rc = p->pid_ns = open_namespace(p->pid_ns_path, CLONE_NEWPID, bundle_dir, e);
+	if (rc >= 0 && p->user_ns_path)
+		rc = p->user_ns = open_namespace(p->user_ns_path, CLONE_NEWUSER, bundle_dir, e);
 	struct idmap_last last = { .fd = -1 };
-	for (size_t i = 0; rc == 0 && i < p->n; i++) {
+	for (size_t i = 0; rc >= 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (source_of(o))
 			rc = open_source(p, o, bundle_dir, e);
 		else if (o->kind == OP_JOIN && o->path)
-			rc = o->fd = open_namespace(o->path, bundle_dir, o->what, e);
+			rc = o->fd = open_namespace(o->path, o->flags, bundle_dir, e);
+		else if (o->kind == OP_SYSCTL)
+			rc = check_sysctl(p, o, e);
 		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
 			rc = idmap_apply(p, o, &last, e);
-		rc = rc > 0 ? 0 : rc;
 	}
 	put_fd(&last.fd, -1);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 void plan_close(struct plan *p)

@@ -86,6 +86,11 @@ int container_reload(struct container *c, struct err *e)
 		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
 				     : within(e, "container %s", c->id);
 	}
+	if (strcmp(s.id, c->id) != 0) {
+		rc = refuse(e, EINVAL, "container %s: its record is that of %.80s", c->id, s.id);
+		arena_free(a);
+		return rc;
+	}
 	arena_free(c->arena);
 	c->arena = a;
 	c->state = s;
@@ -96,9 +101,30 @@ int container_reload(struct container *c, struct err *e)
 	return 0;
 }
 
+/* Whoever could write there could have us kill and remove what he likes. */
+int container_root_check(int fd, const char *root, struct err *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "state directory %s", root);
+	if (st.st_uid && st.st_uid != geteuid())
+		return refuse(e, EPERM,
+			      "state directory %s belongs to user %u; choose another with --root",
+			      root, (unsigned)st.st_uid);
+	if (st.st_mode & S_IWOTH || (st.st_mode & S_IWGRP && st.st_gid && st.st_gid != getegid()))
+		return refuse(e, EPERM,
+			      "state directory %s may be written by others; chmod 700 it, or "
+			      "choose another with --root",
+			      root);
+	return 0;
+}
+
 int container_dir(const char *root, const char *id, struct err *e)
 {
 	auto_close int at = openat(-1, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = at < 0 ? 0 : container_root_check(at, root, e);
+	if (rc < 0)
+		return rc;
 	int fd = at < 0 ? -1 : openat(at, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
@@ -257,7 +283,12 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 	DIR *d = opendir(root);
 	if (!d)
 		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
-	int n = count_ids(d), rc = 0;
+	int rc = container_root_check(dirfd(d), root, e);
+	if (rc < 0) {
+		closedir(d);
+		return rc;
+	}
+	int n = count_ids(d);
 	struct state *v = arena_array(a, (size_t)n, sizeof(*v));
 	size_t i = 0;
 	for (struct dirent *entry; v && rc == 0 && i < (size_t)n && (entry = readdir(d));)

@@ -44,6 +44,8 @@ static int claim(struct making *m, struct err *e)
 	auto_close int root = dir_make(AT_FDCWD, m->r->root, we_are_root() ? 0700 : 01700, e);
 	if (root < 0)
 		return within(e, "state directory %s (choose another with --root)", m->r->root);
+	if ((rc = container_root_check(root, m->r->root, e)) < 0)
+		return rc;
 	/* Whoever looks for orphans must not see a directory that its maker has not locked yet. */
 	if (flock(root, LOCK_SH) < 0)
 		return fail(e, errno, "lock %s", m->r->root);

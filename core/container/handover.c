@@ -10,24 +10,35 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/* The directory of a path, open, and the name in it. */
+static int open_parent(const char *path, int flags, const char **name, struct err *e)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) + 1 : 0;
+	*name = path + n;
+	if (n >= sizeof(dir))
+		return fail(e, ENAMETOOLONG, "open its directory");
+	memcpy(dir, n ? path : ".", n ? n : 1);
+	dir[n ? n : 1] = 0;
+	int fd = open(dir, flags | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail(e, errno, "open its directory") : fd;
+}
+
 static int socket_send(const char *path, const char *kind, const char *message, int what,
 		       struct err *e)
 {
-	char dir[4096], name[4096];
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	auto_close int at = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (at < 0)
-		return fail(e, errno, "%s socket %s", kind, path);
-	auto_close int sock = unix_connect(at, basename(name), SOCK_STREAM, e);
+	const char *name;
+	auto_close int at = open_parent(path, O_PATH, &name, e);
+	auto_close int sock = at < 0 ? -1 : unix_connect(at, name, SOCK_STREAM, e);
 	if (sock < 0)
-		return within(e, "%s socket %s", kind, path);
+		return within(e, "%s socket %.200s", kind, path);
 	int rc = fd_send(sock, message, strlen(message), &what, 1);
 	return rc < 0 ? fail(e, rc, "%s socket %s", kind, path) : 0;
 }
@@ -44,15 +55,12 @@ int pidfd_send(const char *path, const char *name, int held, struct err *e)
 
 int pid_file_write(const char *path, pid_t pid, struct err *e)
 {
-	char dir[4096], name[4096], text[16];
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	auto_close int at = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (at < 0)
-		return fail(e, errno, "pid file %s", path);
+	char text[16];
+	const char *name;
+	auto_close int at = open_parent(path, O_RDONLY, &name, e);
 	int n = snprintf(text, sizeof(text), "%d", (int)pid);
-	int rc = file_swap(at, basename(name), text, (size_t)n, 0644, e);
-	return rc < 0 ? within(e, "pid file %s", path) : 0;
+	int rc = at < 0 ? at : file_swap(at, name, text, (size_t)n, 0644, e);
+	return rc < 0 ? within(e, "pid file %.200s", path) : 0;
 }
 
 static bool has_home(const struct strs *env)

@@ -12,6 +12,9 @@
 /* An empty container, with an arena for its record; NULL with e said. */
 struct container *container_new(const char *root, const char *id, struct err *e);
 
+/* The open directory of all states is ours, and nobody else writes there; else it is refused. */
+int container_root_check(int fd, const char *root, struct err *e);
+
 /* Its state directory; -ENOENT: "container ID does not exist". */
 int container_dir(const char *root, const char *id, struct err *e);
 
