@@ -140,13 +140,14 @@ prying() {
 @test "cve_2024_21626_no_descriptor_leads_out_of_the_container" {
 	# Debian 12's crun 1.8.1 lists the host's / with cwd /proc/self/fd/7 and its caller's 7< /.
 	local n p
+	preserving() { rt run --preserve-fds 5 -b "$B" "$ID" 3< / 4< / 5< / 6< "$VICTIM" 7< /; }
 	echo host > "$VICTIM/only-here"
 	for n in {3..24}; do
 		spec --arg n "$n" '.process.cwd = "/proc/self/fd/\($n)" | .process.args = ["/bin/sh", "-c", "pwd; ls -A . ../../../../../../.."]'
 		attempt rt run -b "$B" "$ID" 5< / 6< "$VICTIM" 7< /
 		[ "$status" != 0 ] || { echo "fd $n: ran in $output"; return 1; }
 		refused 1 "/proc/self/fd/$n"
-		attempt rt run --preserve-fds 5 -b "$B" "$ID" 3< / 4< / 5< / 6< "$VICTIM" 7< /
+		attempt preserving
 		refused 1 "/proc/self/fd/$n"
 	done
 	nothing_left
@@ -294,4 +295,175 @@ prying() {
 		refused 1 process.user
 	done
 	nothing_left
+}
+
+# --- what is not in any advisory ------------------------------------------------------------------
+
+@test "without_pivot_root_no_whole_proc_is_left_to_be_mounted_again" {
+	# As runc has it since 1.0.0-rc10: a user namespace may mount a procfs only where it can reach one that nothing is masked of.
+	local flag
+	spec '.process.capabilities[] += ["CAP_SETFCAP", "CAP_SYS_ADMIN"] | .process.args = ["sh", "-c",
+		"unshare -mrpf sh -c \"mount -t proc none /proc && echo proc; mount -t sysfs none /sys && echo sys\"; echo end"]'
+	for flag in "" --no-pivot; do
+		attempt rt run $flag -b "$B" "$ID"
+		[ "$output" = end ] || { echo "with '$flag': $output $stderr"; return 1; }
+		[[ $stderr == *"denied"* || $stderr == *"permitted"* ]]
+	done
+	# It works none the less, and the machine has its own still.
+	spec '.process.args = ["sh", "-c", "test -e /proc/self/status && cat /proc/mounts | wc -l"]'
+	run -0 rt run --no-pivot -b "$B" "$ID"
+	[ -e /proc/self/status ] && [ -e /sys/kernel ]
+	nothing_left
+}
+
+@test "a_state_directory_that_others_rule_is_refused" {
+	local mode
+	create_sleeper
+	chown 12345 "$STATE"
+	for verb in "list" "state $ID" "start $ID" "kill $ID" "delete --force $ID" "create -b $B $ID-2"; do
+		# shellcheck disable=SC2086 # words
+		attempt rt $verb
+		refused 1 "$STATE" "user 12345" --root
+	done
+	chown 0 "$STATE"
+	for mode in 777 1777 702; do
+		chmod $mode "$STATE"
+		attempt rt delete --force "$ID"
+		refused 1 "$STATE" "written by others"
+	done
+	chmod 755 "$STATE"
+	rt state "$ID" > /dev/null
+	# A record moved to another name is not that container's.
+	mv "$STATE/$ID" "$STATE/$ID-3"
+	attempt rt delete "$ID-3"
+	refused 1 "$ID-3" "record"
+	mv "$STATE/$ID-3" "$STATE/$ID"
+	end
+	nothing_left
+}
+
+@test "a_pid_file_and_a_log_in_a_hostile_directory_harm_nobody" {
+	local dir=$BATS_TEST_TMPDIR/open long
+	mkdir -m 1777 "$dir"
+	echo precious > "$VICTIM/precious"
+	spec '.process.args = ["true"]'
+	ln -s "$VICTIM/precious" "$dir/pid"
+	rt run --pid-file "$dir/pid" -b "$B" "$ID"
+	[ "$(cat "$VICTIM/precious")" = precious ]
+	[ -f "$dir/pid" ] && [ ! -L "$dir/pid" ]
+	[ "$(ls -A "$dir")" = pid ]
+	# A path that is too long is not cut to another one.
+	long=$dir/$(printf './%.0s' {1..2100})
+	attempt rt run --pid-file "${long:0:4095}/pid" -b "$B" "$ID"
+	refused 1 "pid file" "too long"
+	[ "$(ls -A "$dir")" = pid ]
+	nothing_left
+}
+
+@test "a_passwd_that_is_no_file_is_not_opened" {
+	local writer
+	own_rootfs
+	spec 'del(.process.env[] | select(startswith("HOME=")))'
+	create_sleeper
+	rt start "$ID"
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = /root ]
+	# Whoever opens a fifo lets the one who waits at its other end go on.
+	rm "$ROOTFS/etc/passwd" "$ROOTFS/etc/group"
+	mkfifo "$ROOTFS/etc/passwd"
+	(echo x > "$ROOTFS/etc/passwd" && touch "$BATS_TEST_TMPDIR/opened") 3>&- &
+	writer=$!
+	until [ "$(cut -d' ' -f3 "/proc/$writer/stat")" = S ]; do :; done
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
+	[ ! -e "$BATS_TEST_TMPDIR/opened" ]
+	kill "$writer"
+	wait "$writer" || true
+	# Larger than any: not read to its end.
+	rm "$ROOTFS/etc/passwd"
+	truncate -s 64G "$ROOTFS/etc/passwd"
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
+	# A link that leads out leads to the container's own.
+	rm "$ROOTFS/etc/passwd"
+	printf 'evil:x:0:0::/evil:/bin/sh\n' > "$VICTIM/passwd"
+	ln -s "../../../../../../../../../../../../..$VICTIM/passwd" "$ROOTFS/etc/passwd"
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
+	ln -sf "/proc/self/root/../..$VICTIM/passwd" "$ROOTFS/etc/passwd"
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
+	end
+}
+
+@test "hooks_hold_nothing_but_their_stdio" {
+	local hook
+	for hook in prestart createRuntime createContainer poststart poststop; do
+		spec --arg h "$hook" --arg o "$BATS_TEST_TMPDIR/$hook" '.hooks[$h] = [{path: "/bin/sh", args: ["sh", "-c", "ls /proc/self/fd > \($o)"]}]'
+	done
+	spec '.process.args = ["true"]'
+	rt run --preserve-fds 2 -b "$B" "$ID" 3< / 4< "$VICTIM" 7< /
+	for hook in prestart createRuntime createContainer poststart poststop; do
+		[ "$(tr '\n' ' ' < "$BATS_TEST_TMPDIR/$hook")" = "0 1 2 3 " ] || { echo "$hook: $(cat "$BATS_TEST_TMPDIR/$hook")"; return 1; }
+	done
+	nothing_left
+}
+
+@test "a_namespace_path_is_a_namespace_of_its_type" {
+	local path type
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	echo text > "$BATS_TEST_TMPDIR/file"
+	for type in pid network ipc uts user cgroup; do
+		for path in "$BATS_TEST_TMPDIR/fifo" "$BATS_TEST_TMPDIR/file" /dev/null /proc/self/status; do
+			spec --arg t "$type" --arg p "$path" '.linux.namespaces = [{type: "mount"}, {type: $t, path: $p}] | .hostname = ""'
+			attempt rt run -b "$B" "$ID"
+			refused 1 linux.namespaces "$path" "not a namespace"
+		done
+		spec '.linux.namespaces[1].path = "/proc/self/ns/mnt"'
+		attempt rt run -b "$B" "$ID"
+		refused 1 linux.namespaces /proc/self/ns/mnt "another type"
+	done
+	nothing_left
+}
+
+@test "a_sysctl_is_not_set_for_the_whole_machine" {
+	# Named by path, a namespace may be the host's: "net" as runc 1.1.5 has it, and the others in the same way.
+	local row type key file before
+	for row in network=net.ipv4.ip_default_ttl=net ipc=kernel.msgmax=ipc ipc=fs.mqueue.msg_max=ipc uts=kernel.domainname=uts; do
+		IFS='=' read -r type key file <<< "$row"
+		before=$(cat "/proc/sys/${key//.//}")
+		cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+		spec --arg t "$type" --arg k "$key" --arg f "/proc/$$/ns/$file" '.process.args = ["true"] | .hostname = ""
+			| .linux.sysctl = {($k): "77"} | .linux.namespaces |= map(if .type == $t then .path = $f else . end)'
+		attempt rt run -b "$B" "$ID"
+		refused 1 "sysctl $key" "/proc/$$/ns/$file" host
+		[ "$(cat "/proc/sys/${key//.//}")" = "$before" ]
+		# Of another's it is set.
+		spec --arg t "$type" '.linux.namespaces |= map(if .type == $t then del(.path) else . end)'
+		attempt rt run -b "$B" "$ID"
+		[ "$status" = 0 ] || { echo "$key: $stderr"; return 1; }
+		[ "$(cat "/proc/sys/${key//.//}")" = "$before" ]
+	done
+	cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+	for key in kernel.hostname kernel.core_pattern kernel.randomize_va_space vm.overcommit_memory fs.file-max user.max_user_namespaces \
+		net/../kernel/core_pattern net.ipv4/../../kernel/core_pattern /proc/sys/kernel/core_pattern kernel/core_pattern ""; do
+		spec --arg k "$key" '.process.args = ["true"] | .linux.sysctl = {($k): "77"}'
+		attempt rt run -b "$B" "$ID"
+		refused 1 linux.sysctl
+	done
+	nothing_left
+}
+
+@test "a_configuration_of_any_size_is_answered_soon" {
+	# Each list as long as the file may be: made, or refused in one line, and nothing is left either way.
+	local start filter
+	for filter in '.process.env = [range(100000) | "A\(.)=x"]' '.linux.maskedPaths = [range(200000) | "/x"]' '.mounts[0].options = [range(100000) | "x\(.)=y"]' \
+		'.linux.resources.devices = [range(40000) | {allow: true, type: "c", major: (. % 4000), minor: ., access: "rwm"}]' \
+		'.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [range(20000) | {names: ["read"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: ., op: "SCMP_CMP_EQ"}]}]}' \
+		'.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [range(4000) | {names: ["read"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: ., op: "SCMP_CMP_EQ"}]}]}' \
+		'.process.args = [range(300000) | "x"]'; do
+		cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+		spec -c "$filter | .process.args = (.process.args | if .[0] == \"x\" then . else [\"true\"] end)"
+		start=${EPOCHREALTIME/./}
+		attempt timeout 10 "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		echo "$(((${EPOCHREALTIME/./} - start) / 1000)) ms, $status, ${stderr:0:150}: ${filter:0:60}"
+		[ "$status" != 124 ] || return 1
+		[ "${#stderr_lines[@]}" -le 1 ]
+		nothing_left
+	done
 }
