@@ -121,8 +121,8 @@ int file_put(int dir, const char *name, const char *text)
 	return done < 0 ? -errno : (size_t)done == n ? 0 : -EIO;
 }
 
-/* What is there already may be of a crash, or somebody else's: a file to be written in later, a link
- * to one that is not his. It goes, unopened. */
+/* What is there already may be of a crash, or somebody else's: a file to be written in later, a
+ * link to one that is not his. It goes, unopened. */
 static int create_new(int dir, const char *name, mode_t mode)
 {
 	int fd, tries = 0;
