@@ -48,6 +48,14 @@ int ns_different(pid_t pid, uint64_t *out)
 	return 0;
 }
 
+const char *ns_type(uint64_t flag)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].flag == flag)
+			return kinds[i].type;
+	return "";
+}
+
 int ns_own(uint64_t flag, struct stat *out)
 {
 	char path[64];

@@ -14,6 +14,7 @@
 
 /* "pid" to CLONE_NEWPID; 0 for an unknown name. */
 uint64_t ns_flag(const char *type);
+const char *ns_type(uint64_t flag); /* and back; "" */
 
 /* The CLONE_NEW* of those namespaces that process pid has and we have not. -errno when one cannot
  * be looked at, as of a process that has ended: to join fewer would be to run outside. */

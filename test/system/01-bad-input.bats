@@ -181,7 +181,7 @@ bad_spec() {
 	attempt "$CORACLE" runtime --root "$BATS_TEST_TMPDIR/full/x" create -b "$B" "$ID"
 	umount "$BATS_TEST_TMPDIR/full"
 	refused 1 "$BATS_TEST_TMPDIR/full" "Read-only file system" "--root"
-	mount -t tmpfs -o size=4k,nr_inodes=4 none "$BATS_TEST_TMPDIR/full"
+	mount -t tmpfs -o mode=700,size=4k,nr_inodes=4 none "$BATS_TEST_TMPDIR/full"
 	attempt "$CORACLE" runtime --root "$BATS_TEST_TMPDIR/full" create -b "$B" "$ID"
 	[ -z "$(ls -A "$BATS_TEST_TMPDIR/full")" ]
 	umount "$BATS_TEST_TMPDIR/full"
