@@ -256,9 +256,9 @@ int tree_remove(int dir, const char *name, struct err *e)
 	if (errno != EISDIR && errno != EPERM)
 		return fail(e, errno, "remove %s", name);
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = !strchr(name, '/')		      ? open_below(dir, name)
+	int fd = !strchr(name, '/')		       ? open_below(dir, name)
 		 : (fd = openat(dir, name, flags)) < 0 ? -errno
-						      : fd;
+						       : fd;
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fail(e, fd, "open %s", name);
 	DIR *d = fdopendir(fd);

@@ -10,9 +10,9 @@
  * -errno. */
 int walk_open(int dir, const char *path, const struct open_how *how);
 
-/* Without openat2: every directory on the way is held by fd, ".." goes back to the one before, links
- * are read and followed here. What is swapped meanwhile changes which file it is, never that it is
- * inside. */
+/* Without openat2: every directory on the way is held by fd, ".." goes back to the one before,
+ * links are read and followed here. What is swapped meanwhile changes which file it is, never that
+ * it is inside. */
 int walk_steps(int dir, const char *path, const struct open_how *how);
 
 /* The kernel's number of the mount that an open file is on (of /proc/self/mountinfo); -errno. */

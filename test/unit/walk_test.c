@@ -87,7 +87,8 @@ static int compare(int dir, const char *path, const struct open_how *how)
 	bool same = theirs < 0 ? mine == error
 			       : mine >= 0 && fstat(mine, &a) == 0 && fstat(theirs, &b) == 0 &&
 					 a.st_ino == b.st_ino && a.st_dev == b.st_dev &&
-					 !((fcntl(mine, F_GETFL) ^ fcntl(theirs, F_GETFL)) & (O_ACCMODE | O_PATH));
+					 !((fcntl(mine, F_GETFL) ^ fcntl(theirs, F_GETFL)) &
+					   (O_ACCMODE | O_PATH));
 	if (!same)
 		printf("# %s, flags %llo, resolve %#llx: %d, not %d\n", path,
 		       (unsigned long long)how->flags, (unsigned long long)how->resolve, mine,
@@ -97,13 +98,16 @@ static int compare(int dir, const char *path, const struct open_how *how)
 
 static void every_path_leads_where_the_kernel_leads(void)
 {
-	static const uint64_t flags[] = { O_PATH, O_RDONLY, O_PATH | O_DIRECTORY,
-					  O_PATH | O_NOFOLLOW, O_RDONLY | O_NOFOLLOW,
+	static const uint64_t flags[] = { O_PATH,
+					  O_RDONLY,
+					  O_PATH | O_DIRECTORY,
+					  O_PATH | O_NOFOLLOW,
+					  O_RDONLY | O_NOFOLLOW,
 					  O_RDONLY | O_DIRECTORY };
-	static const uint64_t resolves[] = {
-		RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-		RESOLVE_BENEATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
-	};
+	static const uint64_t resolves[] = { RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+					     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH,
+					     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+						     RESOLVE_NO_XDEV };
 	auto_close int dir = open(top, O_PATH | O_DIRECTORY);
 	for (size_t p = 0; p < sizeof(paths) / sizeof(paths[0]); p++) {
 		int same = 1;

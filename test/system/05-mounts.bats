@@ -1,0 +1,408 @@
+#!/usr/bin/env bats
+# 05-mounts.bats - mounts, devices and roots: every word of a configuration, on kernels with and without the mount API.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # what containers run is in single quotes; each test is a shell
+
+load runtime
+
+setup() {
+	runtime_setup
+	D=$BATS_TEST_TMPDIR
+	own_rootfs
+	mkdir -p "$D/src/sub"
+	echo file > "$D/src/file"
+	chmod 755 "$BATS_RUN_TMPDIR/test" "$D" # a user namespace's root passes
+}
+teardown() { runtime_teardown; }
+
+# mounts JSON: adds these; $d is the directory of this test.
+mounts() {
+	spec --arg d "$D" ".mounts += $1"
+}
+
+# Attributes of the mounts at and below a path, from inside.
+attributes_of() {
+	echo 'awk '\''$5 ~ "^'"$1"'" {print $5, $6, $7}'\'' /proc/self/mountinfo'
+}
+
+# ... for whose root the root file system is its own.
+MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+	| .linux.gidMappings = [{containerID: 0, hostID: 200000, size: 65536}]'
+
+# --- ids ------------------------------------------------------------------------------------------
+
+@test "an_id_mapped_mount_shows_ids_as_its_mappings_say" {
+	local ids='uidMappings: [{containerID: 0, hostID: 3000, size: 10}, {containerID: 1000, hostID: 2000, size: 1}],
+		gidMappings: [{containerID: 0, hostID: 4000, size: 10}, {containerID: 1000, hostID: 2000, size: 1}]'
+	chown 1000:1000 "$D/src/file"
+	chown 77:77 "$D/src/sub"
+	chmod 777 "$D/src"
+	mounts "[{destination: \"/a\", source: \"\\(\$d)/src\", options: [\"bind\", \"idmap\"], $ids},
+		{destination: \"/b\", source: \"\\(\$d)/src\", options: [\"bind\"], $ids},
+		{destination: \"/c\", source: \"\\(\$d)/src\", options: [\"bind\"]}]"
+	spec '.process.user = {uid: 3005, gid: 4006}'
+	run -0 inside 'for m in a b c; do stat -c "%u:%g" /$m/file /$m/sub; done; touch /a/new; stat -c "%u:%g" /a/new /c/new'
+	[ "${lines[*]}" = "2000:2000 65534:65534 2000:2000 65534:65534 1000:1000 77:77 3005:4006 5:6" ]
+	[ "$(stat -c %u:%g "$D/src/new")" = 5:6 ]
+	nothing_left
+}
+
+@test "without_mappings_those_of_the_user_namespace_hold" {
+	chown 7:8 "$D/src/file"
+	chown 100000:200000 "$ROOTFS"
+	spec "$MAPPED"
+	mounts '[{destination: "/a", source: "\($d)/src", options: ["rbind", "idmap"]}, {destination: "/b", source: "\($d)/src", options: ["rbind"]},
+		{destination: "/r", source: "\($d)/src", options: ["rbind", "ridmap"]}]'
+	run -0 inside 'stat -c "%u:%g" /a/file /b/file /r/file; touch /a/new && stat -c "%u:%g" /a/new'
+	[ "${lines[*]}" = "7:8 65534:65534 7:8 0:0" ]
+	[ "$(stat -c %u:%g "$D/src/new")" = 0:0 ]
+	# One that is joined, too.
+	spec '.process.args = ["sleep", "1000"]'
+	create
+	local first=$ID ID=$ID-2
+	spec --arg p "/proc/$(rt state "$first" | jq .pid)/ns/user" '.linux.namespaces |= map(if .type == "user" then .path = $p else . end)
+		| del(.linux.uidMappings, .linux.gidMappings)'
+	run -0 inside 'stat -c "%u:%g" /a/file /b/file'
+	[ "${lines[*]}" = "7:8 65534:65534" ]
+	ID=$first
+	end
+	nothing_left
+}
+
+@test "ridmap_reaches_the_mounts_below_and_idmap_does_not" {
+	export D STATE B ID CORACLE
+	chown 100000:200000 "$ROOTFS"
+	spec "$MAPPED"
+	mounts '[{destination: "/one", source: "\($d)/src", options: ["rbind", "idmap"]}, {destination: "/all", source: "\($d)/src", options: ["rbind", "ridmap"]}]'
+	spec '.process.args = ["stat", "-c", "%u", "/one", "/one/sub", "/all", "/all/sub"]'
+	run -0 unshare -m sh -c 'mount -t tmpfs none "$D/src/sub" && "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	[ "${lines[*]}" = "0 65534 0 0" ]
+}
+
+@test "what_cannot_be_id_mapped_is_refused_by_name" {
+	local ids='uidMappings: [{containerID: 0, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 1000, size: 10}]'
+	cp "$B/config.json" "$B/before"
+	mounts '[{destination: "/a", source: "\($d)/src", options: ["bind", "idmap"]}]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 'mounts[7]' "/a" uidMappings "no user namespace"
+	cp "$B/before" "$B/config.json"
+	mounts "[{destination: \"/a\", type: \"tmpfs\", source: \"x\", $ids}]"
+	attempt rt run -b "$B" "$ID"
+	refused 1 'mounts[7]' "/a" "only a bind mount"
+	cp "$B/before" "$B/config.json"
+	mounts "[{destination: \"/a\", source: \"/tmp\", options: [\"bind\"], ${ids%%, gidMappings*}}]"
+	attempt rt run -b "$B" "$ID"
+	refused 1 'mounts[7]' "/a" "gidMappings: missing"
+	cp "$B/before" "$B/config.json"
+	mounts "[{destination: \"/a\", source: \"/proc\", options: [\"bind\"], $ids}]"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "/a" "does not map ids on the file system of /proc"
+	cp "$B/before" "$B/config.json"
+	mounts "[{destination: \"/a\", source: \"/tmp\", options: [\"bind\"], uidMappings: [{containerID: 0, hostID: 5, size: 10}, {containerID: 3, hostID: 100, size: 10}], gidMappings: [{containerID: 0, hostID: 1, size: 1}]}]"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "/a" "uidMappings" "overlap"
+	cp "$B/before" "$B/config.json"
+	mounts "[{destination: \"/a\", source: \"/tmp\", options: [\"bind\"], $ids}]"
+	attempt "$TOOLS/deny" mount_setattr -- "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "/a" "Linux 5.12"
+	nothing_left
+}
+
+# --- a tmpfs that is given what it covers ---------------------------------------------------------
+
+@test "tmpcopyup_copies_all_that_a_tmpfs_covers" {
+	local c=$ROOTFS/covered
+	mkdir -m 2755 "$c"
+	mkdir -m 1770 "$c/dir"
+	head -c 3000000 /dev/urandom > "$c/dir/big"
+	echo x > "$c/setuid"
+	chown 5:6 "$c/setuid" "$c/dir"
+	chmod 4751 "$c/setuid"
+	ln -s /etc/passwd "$c/link"
+	chown -h 7:8 "$c/link"
+	mkfifo -m 620 "$c/fifo"
+	mknod "$c/node" c 1 5
+	touch -h -d 2001-02-03T04:05:06Z "$c/setuid" "$c/dir" "$c/link" "$c/fifo" "$c"
+	mounts '[{destination: "/covered", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "size=8m"]},
+		{destination: "/covered-ro", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "ro", "mode=700"]}]'
+	cp -a "$c" "$c-ro"
+	spec '.process.capabilities[] += ["CAP_DAC_OVERRIDE"]'
+	run -0 inside 'cd /covered && stat -c "%n %a %u:%g %F %t %T" . dir dir/big setuid link fifo node && stat -c "%n %Y" setuid dir link fifo
+		readlink link; cat setuid; sha256sum < dir/big; echo changed > setuid; touch new
+		stat -c %a /covered-ro; cat /covered-ro/setuid; touch /covered-ro/x 2>&1; stat -f -c %T /covered'
+	echo "$output"
+	diff <(cd "$c" && stat -c "%n %a %u:%g %F %t %T" . dir dir/big setuid link fifo node && stat -c "%n %Y" setuid dir link fifo; readlink link; cat setuid; sha256sum < dir/big
+		echo 700; echo x; echo "touch: /covered-ro/x: Read-only file system"; echo tmpfs) <(echo "$output")
+	[ "$(cat "$c/setuid")" = x ]
+	[ ! -e "$c/new" ]
+	# runc, which copies no special files and wrong modes of directories, agrees on the rest.
+	rm -r "$c/fifo" "$c/node" "$c/dir"
+	spec '.mounts |= map(select(.destination != "/covered-ro"))'
+	cp "$TOOLS/look" "$ROOTFS/look"
+	spec '.process.args = ["/look", "/covered"]'
+	diff <(rc run -b "$B" "$ID" | grep /covered) <(rt run -b "$B" "$ID" | grep /covered)
+	nothing_left
+}
+
+@test "tmpcopyup_follows_no_link_and_needs_nothing_to_copy" {
+	mkdir "$ROOTFS/covered"
+	ln -s "../../../../../../../../../../../..$D/src" "$ROOTFS/covered/out"
+	mounts '[{destination: "/covered", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]}, {destination: "/none", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]}]'
+	run -0 inside 'stat -c %F /covered/out; cat /covered/out/file 2>&1 | grep -cx file; ls -A /none | wc -l'
+	[ "${lines[*]}" = "symbolic link 0 0" ]
+	# Too much for it is an error, not half of it.
+	head -c 300000 /dev/zero > "$ROOTFS/covered/big"
+	spec '.mounts |= map(if .destination == "/covered" then .options += ["size=64k"] else . end)'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "mount tmpfs (tmpfs) on /covered" "No space left"
+	nothing_left
+}
+
+# --- words ----------------------------------------------------------------------------------------
+
+@test "recursive_words_set_and_clear_below_a_mount" {
+	local word options want all=()
+	export D STATE B ID CORACLE
+	# Word, what a tmpfs below is mounted with, and what is left of it.
+	while IFS=: read -r word options want; do
+		all+=("$word:$options")
+		mkdir -p "$D/$word/sub"
+		mounts '[{destination: "/m/'"$word"'", source: "\($d)/'"$word"'", options: ["rbind", "'"$word"'"]}]'
+		echo "/m/$word/sub $want -" >> "$D/want"
+	done <<- 'END'
+		rro:rw:ro,relatime
+		rrw:ro:rw,relatime
+		rnosuid:rw:rw,nosuid,relatime
+		rsuid:nosuid:rw,relatime
+		rnodev:rw:rw,nodev,relatime
+		rdev:nodev:rw,relatime
+		rnoexec:rw:rw,noexec,relatime
+		rexec:noexec:rw,relatime
+		rnodiratime:rw:rw,nodiratime,relatime
+		rdiratime:nodiratime:rw,relatime
+		rnoatime:rw:rw,noatime
+		ratime:noatime:rw,relatime
+		rrelatime:noatime:rw,relatime
+		rnorelatime:noatime:rw,relatime
+		rstrictatime:rw:rw
+		rnostrictatime:strictatime:rw,relatime
+		rnosymfollow:rw:rw,relatime,nosymfollow
+		rsymfollow:nosymfollow:rw,relatime
+		ro:rw:rw,relatime
+	END
+	spec --arg s "$(attributes_of '/m/.*/sub')" '.process.args = ["sh", "-c", $s]'
+	unshare -m sh -c 'for w; do mount -t tmpfs -o "${w#*:}" none "$D/${w%%:*}/sub"; done; exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"' \
+		sh "${all[@]}" | sort | diff <(sort "$D/want") -
+}
+
+@test "remounts_change_what_is_mounted_there" {
+	mounts '[{destination: "/t", type: "tmpfs", source: "x", options: ["size=64k", "noexec"]}, {destination: "/m", source: "\($d)/src", options: ["bind"]},
+		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "size=128k", "nosuid"]}, {destination: "/m", source: "\($d)/src", options: ["bind", "remount", "ro", "nodev"]}]'
+	run -0 inside "$(attributes_of '/[tm]$') | sort -r; df -k /t | awk '{print \$2}'; touch /m/x 2>&1; true"
+	echo "$output"
+	[ "${lines[0]}" = "/t rw,nosuid,relatime -" ]
+	[ "${lines[1]}" = "/m ro,nodev,relatime -" ]
+	[ "${lines[3]}" = 128 ]
+	[[ ${lines[4]} == *"Read-only file system" ]]
+	mounts '[{destination: "/not/there", type: "tmpfs", source: "x", options: ["remount", "ro"]}]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "on /not/there"
+	[ ! -e "$ROOTFS/not" ]
+	nothing_left
+}
+
+@test "a_file_system_s_own_words_and_wrong_ones" {
+	mounts '[{destination: "/t", type: "tmpfs", source: "x", options: ["", "sync", "lazytime", "iversion", "acl", "noacl", "async", "nolazytime", "silent", "loud", "mand", "nomand", "dirsync"]}]'
+	run -0 inside 'awk "\$5 == \"/t\" {print \$NF}" /proc/self/mountinfo'
+	[ "$output" = rw,dirsync ]
+	mounts '[{destination: "/u", type: "tmpfs", source: "x", options: ["size=1k,colour=red"]}]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "mount x (tmpfs) on /u"
+	spec '.mounts[-1].options = ["colour=red"]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "mount x (tmpfs) on /u" "Unknown parameter 'colour'"
+	# Longer than the mount API takes a value.
+	mkdir -p "$D/lower/$(printf 'l%.0s' {1..200})" "$D/upper" "$D/work"
+	local l
+	l=$D/lower/$(printf 'l%.0s' {1..200})
+	spec --arg l "$l:$l/../$(basename "$l")/." --arg d "$D" '.mounts[-1] = {destination: "/u", type: "overlay", source: "overlay",
+		options: ["lowerdir=\($d)/src:\($l | split(":")[0])", "upperdir=\($d)/upper", "workdir=\($d)/work"]}'
+	run -0 inside 'cat /u/file; touch /u/new'
+	[ "$output" = file ]
+	[ -e "$D/upper/new" ]
+	nothing_left
+}
+
+@test "propagation_words_go_in_their_order" {
+	export D STATE B ID CORACLE
+	mounts '[{destination: "/m/both", source: "\($d)/src", options: ["rbind", "slave", "shared"]}, {destination: "/m/cut", source: "\($d)/src", options: ["rbind", "slave", "private"]},
+		{destination: "/m/tmpfs", type: "tmpfs", source: "x", options: ["shared"]}]'
+	spec --arg s "$(attributes_of /m/) | sed 's/:[0-9]*//g'" '.process.args = ["sh", "-c", $s]'
+	run -0 unshare -m --propagation shared sh -c '"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	echo "$output"
+	[[ ${lines[0]} == "/m/both rw,relatime shared"* ]]
+	[ "${lines[1]}" = "/m/cut rw,relatime -" ]
+	[ "${lines[2]}" = "/m/tmpfs rw,relatime shared" ]
+	nothing_left
+}
+
+@test "the_root_has_the_propagation_of_the_spec" {
+	export STATE B ID CORACLE
+	while IFS=: read -r word want; do
+		spec --arg w "$word" '.linux.rootfsPropagation = $w | .process.args = ["sh", "-c", "awk \"\\$5 == \\\"/\\\" {print \\$7, \\$8}\" /proc/self/mountinfo | sed \"s/:[0-9]*//g\""]'
+		run -0 unshare -m --propagation shared sh -c '"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+		[ "$output" = "$want" ] || { echo "$word: $output, not $want"; return 1; }
+	done <<- 'END'
+		private:- ext4
+		rprivate:- ext4
+		slave:master -
+		rslave:master -
+		shared:shared master
+		rshared:shared master
+		unbindable:unbindable -
+		runbindable:unbindable -
+	END
+}
+
+# --- sources and targets --------------------------------------------------------------------------
+
+@test "sources_of_every_kind_are_bound_and_targets_are_made" {
+	mkfifo "$D/src/fifo"
+	mknod "$D/src/node" c 1 3
+	ln -s src "$D/link"
+	ln -s file "$D/src/to-file"
+	ln -s dir "$ROOTFS/in"
+	mkdir "$ROOTFS/dir"
+	ln -s ../../../../../../outside "$ROOTFS/up"
+	"$TOOLS/console" "$D/src/socket" sh -c : < /dev/null > /dev/null 2>&1 || true
+	mounts '[{destination: "/n/e/w", source: "\($d)/link/file", options: ["bind"]}, {destination: "/to", source: "\($d)/src/to-file", options: ["bind"]},
+		{destination: "/fifo", source: "\($d)/src/fifo", options: ["bind"]}, {destination: "/node", source: "\($d)/src/node", options: ["bind"]},
+		{destination: "/in/a", source: "\($d)/src", options: ["bind"]}, {destination: "/a/../../../b", source: "\($d)/src", options: ["bind"]},
+		{destination: "/up/c", source: "\($d)/src", options: ["bind"]}, {destination: "rel", source: "\($d)/src", options: ["bind"]}]'
+	mkdir "$ROOTFS/a"
+	run -0 inside 'cat /n/e/w /to /dir/a/file /b/file /outside/c/file /rel/file; test -p /fifo && test -c /node && echo kinds'
+	[ "${lines[*]}" = "file file file file file file kinds" ]
+	[ ! -e "$D/outside" ]
+	[ -f "$ROOTFS/n/e/w" ]
+	[ -f "$ROOTFS/fifo" ]
+	nothing_left
+}
+
+@test "a_read_only_root_without_a_mount_point_is_refused_only_when_it_cannot_be_made" {
+	export D STATE B ID CORACLE ROOTFS
+	mounts '[{destination: "/new/point", source: "\($d)/src", options: ["bind"]}]'
+	spec '.root.readonly = true'
+	run -0 inside 'cat /new/point/file; touch /x 2>&1; true'
+	[[ ${lines[*]} == "file "*"Read-only file system" ]]
+	rmdir "$ROOTFS/new/point" "$ROOTFS/new"
+	run unshare -m sh -c 'mount --bind -o ro "$ROOTFS" "$ROOTFS" && exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	[ "$status" = 1 ]
+	[[ $output == *"on /new/point: Read-only file system" ]]
+	nothing_left
+}
+
+# --- devices --------------------------------------------------------------------------------------
+
+@test "a_node_that_is_there_is_used_and_another_in_its_place_is_refused" {
+	mknod -m 600 "$ROOTFS/node" c 1 5
+	spec '.linux.devices = [{path: "/node", type: "c", major: 1, minor: 5, fileMode: 438}]'
+	run -0 inside 'stat -c "%a %t:%T" /node'
+	[ "$output" = "600 1:5" ]
+	rm "$ROOTFS/node"
+	mknod "$ROOTFS/node" c 1 7
+	attempt rt run -b "$B" "$ID"
+	refused 1 /node
+	rm "$ROOTFS/node"
+	ln -s /etc/passwd "$ROOTFS/node"
+	attempt rt run -b "$B" "$ID"
+	refused 1 /node
+	nothing_left
+}
+
+# --- older kernels --------------------------------------------------------------------------------
+
+# Many mounts at once: what is seen of them is the same without some system calls.
+everything() {
+	mkdir -p "$ROOTFS/covered/deep" "$ROOTFS/secret"
+	echo x > "$ROOTFS/covered/deep/file"
+	cp "$TOOLS/look" "$ROOTFS/look"
+	ln -s dir "$ROOTFS/in"
+	mkdir "$ROOTFS/dir"
+	ln -s /nowhere/yet "$ROOTFS/dangling"
+	mounts '[{destination: "/b/ro", source: "\($d)/src", options: ["rbind", "ro", "nosuid", "noatime"]}, {destination: "/in/../in/file", source: "\($d)/src/file", options: ["bind", "strictatime"]},
+		{destination: "/r", source: "\($d)/src", options: ["rbind", "rro", "rnoexec", "rnodiratime"]}, {destination: "/t", type: "tmpfs", source: "x", options: ["ro", "size=64k", "mode=1711", "sync"]},
+		{destination: "/covered", type: "tmpfs", source: "x", options: ["tmpcopyup", "ro"]}, {destination: "/dangling/x", type: "tmpfs", source: "x", options: ["shared", "nodev"]},
+		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "rw", "nosuid"]}, {destination: "/p", type: "proc", source: "proc", options: ["ro", "hidepid=2"]}]'
+	spec '.process.args = ["/look", "/covered", "/secret", "/proc/sys/net/ipv4/ip_default_ttl", "/b"] | .root.readonly = true | .linux.maskedPaths += ["/secret", "/in/../etc/passwd"]
+		| .linux.readonlyPaths += ["/in", "/r"] | .linux.sysctl = {"net.ipv4.ip_default_ttl": "77"} | .linux.rootfsPropagation = "slave"
+		| .linux.devices = [{path: "/dev/sub/mine", type: "c", major: 1, minor: 5, fileMode: 432, uid: 5, gid: 6}]'
+}
+
+# seen [DENIED]: what its program sees, but for the filter that denies.
+seen() {
+	local under=()
+	[ -z "${1:-}" ] || under=("$TOOLS/deny" "$1" --)
+	# In a mount namespace of our own: the mounts below the source are not this machine's.
+	unshare -m sh -c 'd=$1; shift; mount -t tmpfs none "$d" && mkdir "$d/a b" && mount -t ramfs -o nosuid none "$d/a b" && exec "$@"' sh "$D/src/sub" \
+		"${under[@]}" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" 2>&1 | grep -v Seccomp
+}
+
+CALLS="open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2"
+
+@test "mounts_are_the_same_without_any_one_of_the_newer_calls" {
+	local call
+	everything
+	seen > "$D/new"
+	grep -q '^mount /dangling/x in /: root /, tmpfs, rw,nodev,relatime, \[shared\], source x, ' "$D/new" ||
+		grep -q '^mount /nowhere/yet/x in /: root /, tmpfs, rw,nodev,relatime, \[shared\], source x, ' "$D/new"
+	for call in $CALLS $(tr ' ' , <<< "$CALLS"); do
+		seen "$call" > "$D/old"
+		diff "$D/new" "$D/old" || { echo "without $call"; return 1; }
+	done
+	nothing_left
+}
+
+@test "a_user_namespace_needs_no_newer_calls_either" {
+	everything
+	chown 100000:200000 "$ROOTFS"{,/dir,/dev,/proc,/sys}
+	# What mounts of the host say of access times, somebody else's root may not change by mount(2).
+	spec "$MAPPED"' | del(.linux.devices) | .mounts |= map((.options // []) as $o | .options = $o - ["noatime", "strictatime"]) | .mounts |= map(select(.type != "cgroup" and .destination != "/p" and .destination != "/r"))'
+	seen > "$D/new"
+	grep -q "^mount /covered in /" "$D/new"
+	seen "$(tr ' ' , <<< "$CALLS")" > "$D/old"
+	diff "$D/new" "$D/old"
+	nothing_left
+}
+
+@test "paths_stay_inside_without_openat2" {
+	mkdir "$D/victim"
+	ln -s "../../../../../../../../../../../../..$D/victim" "$ROOTFS/vol"
+	ln -s "$D/victim" "$ROOTFS/abs"
+	mounts '[{destination: "/vol/a/b", type: "tmpfs", source: "x"}, {destination: "/abs/c", source: "\($d)/src", options: ["bind"]},
+		{destination: "/../../..\($d)/victim/d", source: "\($d)/src/file", options: ["bind"]}]'
+	spec '.process.cwd = "/vol/cwd" | .process.args = ["echo", "ran"]'
+	[ "$(seen openat2)" = ran ]
+	[ "$(seen "$(tr ' ' , <<< "$CALLS")")" = ran ]
+	[ -z "$(ls -A "$D/victim")" ]
+	nothing_left
+	rm -r "$ROOTFS/proc"
+	ln -s /etc "$ROOTFS/proc"
+	attempt "$TOOLS/deny" openat2 -- "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "mount proc" "/proc"
+}
+
+@test "a_terminal_a_label_and_exec_need_no_newer_calls" {
+	local old=("$TOOLS/deny" "$(tr ' ' , <<< "$CALLS")" -- "$CORACLE" runtime --root "$STATE")
+	spec '.process.terminal = true | .process.args = ["sh", "-c", "tty; test -c /dev/console && echo console"]'
+	run -0 "$TOOLS/console" "$D/s" "${old[@]}" run -b "$B" --console-socket "$D/s" "$ID" < /dev/null
+	[[ $output == *"/dev/pts/0"*console* ]]
+	spec '.process.terminal = false'
+	spec '.process.args = ["sleep", "1000"]'
+	"${old[@]}" create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	"${old[@]}" start "$ID"
+	[ "$("${old[@]}" exec --cwd /bin "$ID" pwd)" = /bin ]
+	# It left no stage above the container's root.
+	run -0 "${old[@]}" exec "$ID" sh -c 'ls -A /.. | grep -cx -e d -e f; grep -c "size=16k" /proc/self/mountinfo; true'
+	[ "${lines[*]}" = "0 0" ]
+	end
+	nothing_left
+}
