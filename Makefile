@@ -58,7 +58,7 @@ LDFLAGS := -static -no-pie -s -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexe
 	-Wl,--build-id=none
 compile := $(TP)/bin/musl-gcc
 endif
-libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a zlib.a zstd.a seccomp.a \
+libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a zlib.a zstd.a seccomp.a cjson.a \
 	protobuf-c.a)
 
 # --- protobuf ----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
 small := -Os $(common)
 fast := -O2 $(common)
 
-names := zlib zstd protobuf-c seccomp mbedtls archive curl
+names := zlib zstd cjson protobuf-c seccomp mbedtls archive curl
 all: $(names:%=$(LIB)/lib%.a) protos
 
 # $(call library,name,sources,flags,what must exist before)
@@ -58,9 +58,10 @@ $(LIB)/libc.a:
 
 .PHONY: all headers protos
 headers: $(ready)
-	mkdir -p $(INC)/protobuf-c $(LIB)
+	mkdir -p $(INC)/cjson $(INC)/protobuf-c $(LIB)
 	cp $(SRC)/zlib/zlib.h $(SRC)/zlib/zconf.h $(INC)
 	cp $(SRC)/libzstd/lib/zstd.h $(SRC)/libzstd/lib/zstd_errors.h $(INC)
+	cp $(SRC)/cjson/cJSON.h $(INC)/cjson
 	cp $(SRC)/protobuf-c/protobuf-c/protobuf-c.h $(INC)/protobuf-c
 	sed 's/@VERSION_MAJOR@/2/;s/@VERSION_MINOR@/6/;s/@VERSION_MICRO@/0/' \
 		$(SRC)/libseccomp/include/seccomp.h.in > $(INC)/seccomp.h
@@ -79,6 +80,8 @@ zstd := $(SRC)/libzstd/lib
 $(eval $(call library,zstd,$(wildcard $(zstd)/common/*.c $(zstd)/decompress/*.c) \
 	$(if $(filter x86_64-%,$(MACHINE)),$(zstd)/decompress/huf_decompress_amd64.S),$(fast) \
 	-DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DXXH_NAMESPACE=ZSTD_))
+
+$(eval $(call library,cjson,$(SRC)/cjson/cJSON.c,$(small) -DCJSON_HIDE_SYMBOLS))
 
 $(eval $(call library,protobuf-c,$(SRC)/protobuf-c/protobuf-c/protobuf-c.c,$(small) -I$(SRC)/protobuf-c))
 

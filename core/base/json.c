@@ -1,11 +1,13 @@
-/* json.c - JSON to structs, described once by a table of fields. */
+/* json.c - JSON to structs and back, described once by a table of fields. */
 #include "base/json.h"
 #include "base/clock.h"
-#include "base/jsonscan.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define JSON_DEPTH 64
 
 /* Where in the document the reader is, for messages. */
 struct where {
@@ -14,9 +16,7 @@ struct where {
 	size_t index;
 };
 
-/* at is the beginning of a value, and after a read_...() its end. The text was checked. */
 struct reader {
-	const char *at;
 	struct arena *a;
 	struct err *e;
 };
@@ -47,48 +47,48 @@ static int too_big(struct reader *r, const struct where *w)
 	return -E2BIG;
 }
 
-static int read_object(struct reader *r, const struct json_field *table, void *obj,
+static int read_object(struct reader *r, const cJSON *j, const struct json_field *table, void *obj,
 		       const struct where *w);
+
+/* A double holds whole numbers up to 15 digits. Longer ones are given to the parser as strings that
+ * begin so, which no text in UTF-8 does. */
+#define LONG_NUMBER  '\xff'
+#define EXACT_DIGITS 15
+
+static bool is_long(const cJSON *j)
+{
+	return cJSON_IsString(j) && j->valuestring[0] == LONG_NUMBER;
+}
 
 struct number {
 	bool negative;
 	uint64_t v; /* without the sign */
 };
 
-/* A whole number, to the last digit. What is written with a point or an exponent goes through a
- * double. */
-static int read_number(struct reader *r, struct number *out, const struct where *w)
+static int read_number(struct reader *r, const cJSON *j, struct number *out, const struct where *w)
 {
-	char text[64];
-	const char *end = json_end(r->at);
-	size_t n = (size_t)(end - r->at);
-	if (*r->at != '-' && (*r->at < '0' || *r->at > '9'))
-		return wrong(r, w, "expected a number");
-	if (n >= sizeof(text))
-		return wrong(r, w, "out of range");
-	memcpy(text, r->at, n);
-	text[n] = 0;
-	r->at = end;
-	out->negative = *text == '-';
-	if (strpbrk(text, ".eE")) {
-		double d = fabs(strtod(text, NULL));
-		if (d != floor(d))
-			return wrong(r, w, "expected a whole number");
-		if (d >= 18446744073709551616.0)
-			return wrong(r, w, "out of range");
-		out->v = (uint64_t)d;
-		return 0;
+	if (is_long(j)) {
+		out->negative = j->valuestring[1] == '-';
+		errno = 0;
+		out->v = strtoull(j->valuestring + 1 + out->negative, NULL, 10);
+		return errno ? wrong(r, w, "out of range") : 0;
 	}
-	errno = 0;
-	out->v = strtoull(text + out->negative, NULL, 10);
-	return errno ? wrong(r, w, "out of range") : 0;
+	if (!cJSON_IsNumber(j))
+		return wrong(r, w, "expected a number");
+	double d = fabs(j->valuedouble);
+	if (d != floor(d))
+		return wrong(r, w, "expected a whole number");
+	if (d >= 18446744073709551616.0)
+		return wrong(r, w, "out of range");
+	*out = (struct number){ j->valuedouble < 0, (uint64_t)d };
+	return 0;
 }
 
-static int read_signed(struct reader *r, int64_t min, int64_t max, int64_t *out,
+static int read_signed(struct reader *r, const cJSON *j, int64_t min, int64_t max, int64_t *out,
 		       const struct where *w)
 {
 	struct number n;
-	int rc = read_number(r, &n, w);
+	int rc = read_number(r, j, &n, w);
 	if (rc < 0)
 		return rc;
 	if (n.v > (uint64_t)INT64_MAX + n.negative)
@@ -100,10 +100,11 @@ static int read_signed(struct reader *r, int64_t min, int64_t max, int64_t *out,
 	return 0;
 }
 
-static int read_unsigned(struct reader *r, uint64_t max, uint64_t *out, const struct where *w)
+static int read_unsigned(struct reader *r, const cJSON *j, uint64_t max, uint64_t *out,
+			 const struct where *w)
 {
 	struct number n;
-	int rc = read_number(r, &n, w);
+	int rc = read_number(r, j, &n, w);
 	if (rc == 0 && (n.v > max || (n.negative && n.v)))
 		rc = wrong(r, w, "out of range");
 	if (rc == 0)
@@ -111,114 +112,63 @@ static int read_unsigned(struct reader *r, uint64_t max, uint64_t *out, const st
 	return rc;
 }
 
-static int read_int(struct reader *r, int *out, const struct where *w)
+static int read_i64(struct reader *r, const cJSON *j, int64_t *out, const struct where *w)
 {
-	int64_t v;
-	int rc = read_signed(r, INT32_MIN, INT32_MAX, &v, w);
-	if (rc == 0)
-		*out = (int)v;
-	return rc;
+	return read_signed(r, j, INT64_MIN, INT64_MAX, out, w);
 }
 
-static int read_u32(struct reader *r, uint32_t *out, const struct where *w)
+static int read_u64(struct reader *r, const cJSON *j, uint64_t *out, const struct where *w)
+{
+	return read_unsigned(r, j, UINT64_MAX, out, w);
+}
+
+static int read_u32(struct reader *r, const cJSON *j, uint32_t *out, const struct where *w)
 {
 	uint64_t v;
-	int rc = read_unsigned(r, UINT32_MAX, &v, w);
+	int rc = read_unsigned(r, j, UINT32_MAX, &v, w);
 	if (rc == 0)
 		*out = (uint32_t)v;
 	return rc;
 }
 
-static char *decoded(struct reader *r)
+static int read_int(struct reader *r, const cJSON *j, int *out, const struct where *w)
 {
-	const char *end = json_end(r->at);
-	char *out = arena_alloc(r->a, (size_t)(end - r->at));
-	if (out)
-		json_decode(r->at, out);
-	r->at = end;
-	return out;
+	int64_t v;
+	int rc = read_signed(r, j, INT32_MIN, INT32_MAX, &v, w);
+	if (rc == 0)
+		*out = (int)v;
+	return rc;
 }
 
-static int read_string(struct reader *r, const char **out, const struct where *w)
+static int read_string(struct reader *r, const cJSON *j, const char **out, const struct where *w)
 {
-	if (*r->at != '"')
+	if (!cJSON_IsString(j) || is_long(j))
 		return wrong(r, w, "expected a string");
-	*out = decoded(r);
+	*out = arena_str(r->a, j->valuestring);
 	return *out ? 0 : too_big(r, w);
 }
 
-static bool literal(struct reader *r, const char *word)
+static int read_bool(struct reader *r, const cJSON *j, bool *out, const struct where *w)
 {
-	size_t n = strlen(word);
-	bool is = (size_t)(json_end(r->at) - r->at) == n && !memcmp(r->at, word, n);
-	r->at += is ? n : 0;
-	return is;
+	if (!cJSON_IsBool(j))
+		return wrong(r, w, "expected true or false");
+	*out = cJSON_IsTrue(j);
+	return 0;
 }
 
-static int read_bool(struct reader *r, bool *out, const struct where *w)
+static int read_time(struct reader *r, const cJSON *j, struct timespec *out, const struct where *w)
 {
-	*out = literal(r, "true");
-	return *out || literal(r, "false") ? 0 : wrong(r, w, "expected true or false");
+	if (!cJSON_IsString(j) || clock_parse(j->valuestring, out) < 0)
+		return wrong(r, w, "expected a time (RFC 3339)");
+	return 0;
 }
 
-static int read_time(struct reader *r, struct timespec *out, const struct where *w)
+static int read_raw(struct reader *r, const cJSON *j, const char **out, const struct where *w)
 {
-	const char *text;
-	int rc = *r->at == '"' ? read_string(r, &text, w) : -EINVAL;
-	if (rc == -E2BIG)
-		return rc;
-	return rc < 0 || clock_parse(text, out) < 0 ? wrong(r, w, "expected a time (RFC 3339)") : 0;
-}
-
-static int read_raw(struct reader *r, const char **out, const struct where *w)
-{
-	const char *end = json_end(r->at);
-	*out = arena_strn(r->a, r->at, (size_t)(end - r->at));
-	r->at = end;
+	char *text = cJSON_PrintUnformatted(j);
+	*out = text ? arena_str(r->a, text) : NULL;
+	cJSON_free(text);
 	return *out ? 0 : too_big(r, w);
-}
-
-/* Walks through a list or an object: whether there is one more, and r->at is at it. */
-static bool each(struct reader *r, bool *begun)
-{
-	if (*begun && *r->at == ',')
-		r->at++;
-	else if (!*begun)
-		r->at++; /* the bracket */
-	*begun = true;
-	r->at = json_blank(r->at);
-	bool more = *r->at != ']' && *r->at != '}';
-	r->at += !more;
-	return more;
-}
-
-/* Past the name of a member. */
-static void to_value(struct reader *r)
-{
-	r->at = json_blank(json_blank(json_end(r->at)) + 1);
-}
-
-/* The name of a member; NULL: no memory. */
-static char *name(struct reader *r, struct where *here)
-{
-	const char *from = r->at;
-	char *out = decoded(r);
-	here->name = out;
-	r->at = from;
-	to_value(r);
-	return out;
-}
-
-static size_t count(const struct reader *r, bool object)
-{
-	struct reader c = *r;
-	size_t n = 0;
-	for (bool begun = false; each(&c, &begun); n++) {
-		if (object)
-			to_value(&c);
-		c.at = json_blank(json_end(c.at));
-	}
-	return n;
 }
 
 struct raw_list {
@@ -226,157 +176,282 @@ struct raw_list {
 	size_t n;
 };
 
-/* An element of a list, or a member of an object, whose name is at the beginning of it. */
-static int read_element(struct reader *r, const struct json_field *f, char *p,
-			const struct where *w)
+static size_t children(const cJSON *j)
 {
-	switch (f->type) {
-	case J_STRS:
-		return read_string(r, (const char **)p, w);
-	case J_U32S:
-		return read_u32(r, (uint32_t *)p, w);
-	case J_PAIRS:
-		return read_string(r, &((struct pair *)p)->value, w);
-	default:
-		return read_object(r, f->sub, p, w);
-	}
+	size_t n = 0;
+	for (const cJSON *c = j->child; c; c = c->next)
+		n++;
+	return n;
 }
 
-static const struct many {
-	const char *expected;
-	size_t size; /* 0: the field's */
-	bool object;
-} manys[] = {
-	[J_STRS] = { "expected a list of strings", sizeof(char *), false },
-	[J_U32S] = { "expected a list of numbers", sizeof(uint32_t), false },
-	[J_PAIRS] = { "expected an object of strings", sizeof(struct pair), true },
-	[J_LIST] = { "expected a list", 0, false },
-	[J_DICT] = { "expected an object", 0, true },
-};
-
-static int read_many(struct reader *r, const struct json_field *f, struct raw_list *out,
-		     const struct where *w)
+static int read_strs(struct reader *r, const cJSON *j, struct strs *out, const struct where *w)
 {
-	const struct many *m = &manys[f->type];
-	size_t size = m->size ? m->size : f->size, n, i = 0;
-	if (*r->at != (m->object ? '{' : '['))
-		return wrong(r, w, m->expected);
-	n = count(r, m->object);
-	char *v = arena_array(r->a, n + 1, size); /* one more: a NULL for execve */
+	if (!cJSON_IsArray(j))
+		return wrong(r, w, "expected a list of strings");
+	size_t n = children(j), i = 0;
+	const char **v = arena_array(r->a, n + 1, sizeof(*v)); /* one more: a NULL for execve */
 	if (!v)
 		return too_big(r, w);
-	for (bool begun = false; each(r, &begun); i++) {
-		struct where here = { .up = w, .index = i };
-		char *p = v + i * size, *key = NULL;
-		if (m->object && !(key = name(r, &here)))
-			return too_big(r, w);
-		int rc = read_element(r, f, p, &here);
+	for (const cJSON *c = j->child; c; c = c->next, i++) {
+		int rc = read_string(r, c, &v[i], &(struct where){ .up = w, .index = i });
 		if (rc < 0)
 			return rc;
-		if (key)
-			*(const char **)p = key;
-		r->at = json_blank(r->at);
+	}
+	*out = (struct strs){ v, n };
+	return 0;
+}
+
+static int read_u32s(struct reader *r, const cJSON *j, struct u32s *out, const struct where *w)
+{
+	if (!cJSON_IsArray(j))
+		return wrong(r, w, "expected a list of numbers");
+	size_t n = children(j), i = 0;
+	uint32_t *v = arena_array(r->a, n, sizeof(*v));
+	if (!v)
+		return too_big(r, w);
+	for (const cJSON *c = j->child; c; c = c->next, i++) {
+		int rc = read_u32(r, c, &v[i], &(struct where){ .up = w, .index = i });
+		if (rc < 0)
+			return rc;
+	}
+	*out = (struct u32s){ v, n };
+	return 0;
+}
+
+static int read_pairs(struct reader *r, const cJSON *j, struct pairs *out, const struct where *w)
+{
+	if (!cJSON_IsObject(j))
+		return wrong(r, w, "expected an object of strings");
+	size_t n = children(j), i = 0;
+	struct pair *v = arena_array(r->a, n, sizeof(*v));
+	if (!v)
+		return too_big(r, w);
+	for (const cJSON *c = j->child; c; c = c->next, i++) {
+		int rc = read_string(r, c, &v[i].value,
+				     &(struct where){ .up = w, .name = c->string });
+		if (rc < 0)
+			return rc;
+		v[i].key = arena_str(r->a, c->string);
+		if (!v[i].key)
+			return too_big(r, w);
+	}
+	*out = (struct pairs){ v, n };
+	return 0;
+}
+
+static int read_list(struct reader *r, const cJSON *j, const struct json_field *f,
+		     struct raw_list *out, const struct where *w)
+{
+	bool dict = f->type == J_DICT;
+	if (dict ? !cJSON_IsObject(j) : !cJSON_IsArray(j))
+		return wrong(r, w, dict ? "expected an object" : "expected a list");
+	size_t n = children(j), i = 0;
+	char *v = arena_array(r->a, n, f->size);
+	if (!v)
+		return too_big(r, w);
+	for (const cJSON *c = j->child; c; c = c->next, i++) {
+		struct where here = { .up = w, .name = dict ? c->string : NULL, .index = i };
+		int rc = read_object(r, c, f->sub, v + i * f->size, &here);
+		if (rc < 0)
+			return rc;
+		if (dict && !(*(const char **)(v + i * f->size) = arena_str(r->a, c->string)))
+			return too_big(r, w);
 	}
 	*out = (struct raw_list){ v, n };
 	return 0;
 }
 
-/* Given twice, the second goes over the first, as in Go. */
-static int read_ptr(struct reader *r, const struct json_field *f, void **out, const struct where *w)
+static int read_ptr(struct reader *r, const cJSON *j, const struct json_field *f, void **out,
+		    const struct where *w)
 {
+	/* Given twice, the second goes over the first, as in Go. */
 	void *p = *out ? *out : arena_alloc(r->a, f->size);
 	if (!p)
 		return too_big(r, w);
-	int rc = read_object(r, f->sub, p, w);
+	int rc = read_object(r, j, f->sub, p, w);
 	if (rc == 0)
 		*out = p;
 	return rc;
 }
 
-static int read_field(struct reader *r, const struct json_field *f, void *p, const struct where *w)
+static int read_field(struct reader *r, const cJSON *j, const struct json_field *f, void *p,
+		      const struct where *w)
 {
 	switch (f->type) {
 	case J_STR:
-		return read_string(r, p, w);
+		return read_string(r, j, p, w);
 	case J_BOOL:
-		return read_bool(r, p, w);
+		return read_bool(r, j, p, w);
 	case J_INT:
-		return read_int(r, p, w);
+		return read_int(r, j, p, w);
 	case J_I64:
-		return read_signed(r, INT64_MIN, INT64_MAX, p, w);
+		return read_i64(r, j, p, w);
 	case J_U32:
-		return read_u32(r, p, w);
+		return read_u32(r, j, p, w);
 	case J_U64:
-		return read_unsigned(r, UINT64_MAX, p, w);
+		return read_u64(r, j, p, w);
 	case J_OPT_I64:
 		((struct opt_i64 *)p)->set = true;
-		return read_signed(r, INT64_MIN, INT64_MAX, &((struct opt_i64 *)p)->v, w);
+		return read_i64(r, j, &((struct opt_i64 *)p)->v, w);
 	case J_OPT_U64:
 		((struct opt_u64 *)p)->set = true;
-		return read_unsigned(r, UINT64_MAX, &((struct opt_u64 *)p)->v, w);
+		return read_u64(r, j, &((struct opt_u64 *)p)->v, w);
 	case J_OPT_BOOL:
 		((struct opt_bool *)p)->set = true;
-		return read_bool(r, &((struct opt_bool *)p)->v, w);
+		return read_bool(r, j, &((struct opt_bool *)p)->v, w);
 	case J_STRS:
+		return read_strs(r, j, p, w);
 	case J_U32S:
+		return read_u32s(r, j, p, w);
 	case J_PAIRS:
+		return read_pairs(r, j, p, w);
+	case J_STRUCT:
+		return read_object(r, j, f->sub, p, w);
+	case J_PTR:
+		return read_ptr(r, j, f, p, w);
 	case J_LIST:
 	case J_DICT:
-		return read_many(r, f, p, w);
-	case J_STRUCT:
-		return read_object(r, f->sub, p, w);
-	case J_PTR:
-		return read_ptr(r, f, p, w);
+		return read_list(r, j, f, p, w);
 	case J_RAW:
-		return read_raw(r, p, w);
+		return read_raw(r, j, p, w);
 	case J_TIME:
-		return read_time(r, p, w);
+		return read_time(r, j, p, w);
 	}
 	return wrong(r, w, "has no type");
 }
 
-static const struct json_field *field_find(const struct json_field *table, const char *s)
+static const struct json_field *field_find(const struct json_field *table, const char *name)
 {
-	size_t n = (size_t)(json_end(s) - s) - 2;
 	for (const struct json_field *f = table; f->name; f++)
-		if (!strncmp(f->name, s + 1, n) && !f->name[n])
+		if (!strcmp(f->name, name))
 			return f;
 	return NULL;
 }
 
-static int read_object(struct reader *r, const struct json_field *table, void *obj,
+static int read_object(struct reader *r, const cJSON *j, const struct json_field *table, void *obj,
 		       const struct where *w)
 {
 	uint64_t have = 0;
-	if (*r->at != '{')
+	if (!cJSON_IsObject(j))
 		return wrong(r, w, "expected an object");
-	for (bool begun = false; each(r, &begun);) {
-		const struct json_field *f = field_find(table, r->at);
-		to_value(r);
-		if (!f || literal(r, "null")) { /* null is as if it were absent */
-			r->at = f ? r->at : json_end(r->at);
-		} else {
-			struct where here = { w, f->name, 0 };
-			int rc = read_field(r, f, (char *)obj + f->offset, &here);
-			if (rc < 0)
-				return rc;
-			have |= 1ull << (f - table);
-		}
-		r->at = json_blank(r->at);
+	for (const cJSON *c = j->child; c; c = c->next) {
+		const struct json_field *f = field_find(table, c->string);
+		struct where here = { .up = w, .name = c->string };
+		if (!f)
+			continue;
+		if (cJSON_IsNull(c)) /* as if it were absent */
+			continue;
+		have |= 1ull << (f - table);
+		int rc = read_field(r, c, f, (char *)obj + f->offset, &here);
+		if (rc < 0)
+			return rc;
 	}
 	for (const struct json_field *f = table; f->name; f++)
 		if ((f->flags & J_REQUIRED) && !(have & (1ull << (f - table))))
-			return wrong(r, &(struct where){ w, f->name, 0 }, "missing");
+			return wrong(r, &(struct where){ .up = w, .name = f->name }, "missing");
 	return 0;
+}
+
+static int malformed(const char *text, size_t len, const char *end, struct err *e)
+{
+	size_t line = 1, column = 1;
+	for (const char *p = text; end && p < end && p < text + len; p++) {
+		column = *p == '\n' ? 1 : column + 1;
+		line += *p == '\n';
+	}
+	return refuse(e, EINVAL, "not valid JSON at line %zu, column %zu", line, column);
+}
+
+static size_t number_length(const char *p, const char *end)
+{
+	const char *at = p;
+	while (at < end && *at && strchr("+-.eE0123456789", *at))
+		at++;
+	return (size_t)(at - p);
+}
+
+static bool exact(const char *p, size_t n)
+{
+	return n - (*p == '-') <= EXACT_DIGITS || memchr(p, '.', n) || memchr(p, 'e', n) ||
+	       memchr(p, 'E', n);
+}
+
+#define HEX_DIGITS "0123456789abcdefABCDEF"
+
+/* \uXXXX begins at p, with four of these digits; "": with whatever. */
+static bool is_escaped(const char *p, const char *end, const char *digits)
+{
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return false;
+	for (int i = 2; *digits && i < 6; i++)
+		if (!memchr(digits, p[i], strlen(digits)))
+			return false;
+	return true;
+}
+
+/* The text as the parser is to have it, in out when it has long numbers. Looks for what the parser
+ * would not tell: it takes any depth, a string with a NUL for the part before it, and one with a
+ * line break. */
+static int look_over(const char *text, size_t len, struct buf *out, struct err *e)
+{
+	const char *end = text + len, *done = text;
+	int depth = 0;
+	bool quoted = false;
+	for (const char *p = text; p < end; p++) {
+		if (quoted) {
+			if (!*p || is_escaped(p, end, "0"))
+				return refuse(e, EINVAL, "a string has a NUL character in it");
+			if ((unsigned char)*p < ' ' ||
+			    (is_escaped(p, end, "") && !is_escaped(p, end, HEX_DIGITS)))
+				return malformed(text, len, p, e);
+			if (*p == '\\')
+				p++;
+			else
+				quoted = *p != '"';
+		} else if (*p == '"') {
+			quoted = true;
+		} else if (*p == '{' || *p == '[') {
+			if (++depth > JSON_DEPTH)
+				return refuse(e, EINVAL, "more than %d levels deep", JSON_DEPTH);
+		} else if (*p == '}' || *p == ']') {
+			depth--;
+		} else if (*p == '-' || (*p >= '0' && *p <= '9')) {
+			size_t n = number_length(p, end);
+			if (!exact(p, n)) {
+				buf_add(out, done, (size_t)(p - done));
+				buf_printf(out, "\"%c%.*s\"", LONG_NUMBER, (int)n, p);
+				done = p + n;
+			}
+			p += n - 1;
+		}
+	}
+	if (done > text)
+		buf_add(out, done, (size_t)(end - done));
+	return out->failed ? fail(e, ENOMEM, "read JSON") : 0;
 }
 
 int json_read(const char *text, size_t len, const struct json_field *table, void *obj,
 	      struct arena *a, struct err *e)
 {
-	struct reader r = { .a = a, .e = e };
-	int rc = json_check(text, len, e);
+	const char *end = NULL;
+	auto_buf changed = { 0 };
+	int rc = look_over(text, len, &changed, e);
 	if (rc < 0)
 		return rc;
-	r.at = json_blank(text);
-	return read_object(&r, table, obj, NULL);
+	if (changed.len) {
+		text = changed.p;
+		len = changed.len;
+	}
+	cJSON *j = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	if (!j)
+		return malformed(text, len, end, e);
+	while (end < text + len && strchr(" \t\r\n", *end) && *end)
+		end++;
+	if (end < text + len && *end)
+		rc = malformed(text, len, end, e);
+	struct reader r = { a, e };
+	if (rc == 0)
+		rc = read_object(&r, j, table, obj, NULL);
+	cJSON_Delete(j);
+	return rc;
 }

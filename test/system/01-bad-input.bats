@@ -36,7 +36,7 @@ bad_spec() {
 
 @test "a_config_that_is_no_json_is_refused_with_line_and_column" {
 	printf '{\n "ociVersion": "1.0.2",\n "process": {,}\n}\n' > "$B/config.json"
-	bad 1 config.json "line 3" "column 14" -- rt create -b "$B" "$ID"
+	bad 1 config.json "line 3" "column 15" -- rt create -b "$B" "$ID"
 	printf '{\n "ociVersion": "1.0.2"' > "$B/config.json"
 	bad 1 config.json "line 2" -- rt create -b "$B" "$ID"
 	: > "$B/config.json"

@@ -62,7 +62,7 @@ static void wrong_types_are_refused_by_name(void)
 	is_str(refusal("{'process':{'user':{'uid':1.5}}," REST "}"),
 	       "process.user.uid: expected a whole number");
 	is_str(refusal("[]"), "the document: expected an object");
-	is_str(refusal("{'a':1"), "not valid JSON at line 1, column 7");
+	is_str(refusal("{'a':1"), "not valid JSON at line 1, column 6");
 	is_str(refusal(""), "not valid JSON at line 1, column 1");
 }
 
