@@ -5,6 +5,7 @@
 #include "base/pb.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "box/mountfd.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,6 +63,15 @@ static int take_stdio(const int stdio[3])
 	return 0;
 }
 
+static int make_readonly(const char *place)
+{
+	struct stage stage = STAGE_NONE;
+	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	auto_close int fd = open(place, O_PATH | O_CLOEXEC);
+	stage.old = !mountfd_api();
+	return fd < 0 ? -errno : mountfd_set(&stage, fd, &attr, false);
+}
+
 /* CRIU wants the root to be a mount: here, where nobody else sees it. */
 static int attach_root(const struct criu_call *c)
 {
@@ -73,7 +83,7 @@ static int attach_root(const struct criu_call *c)
 			     : sys_move_mount(c->root, "", -1, c->place, MOVE_MOUNT_F_EMPTY_PATH);
 	if (rc < 0 || mount(NULL, c->place, NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -errno;
-	return 0;
+	return c->readonly ? make_readonly(c->place) : 0;
 }
 
 /* What it opens by a path, and not by a descriptor of the mount namespace that we came from, it can

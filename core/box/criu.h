@@ -27,6 +27,7 @@ struct criu_call {
 	int root;		     /* a detached mount; -1: */
 	const char *root_path;	     /* a directory; one of both is ... */
 	const char *place;	     /* ... mounted there, for CRIU alone; NULL: nothing is */
+	bool readonly;		     /* ... so that it cannot be written */
 	criu_notified *notified;     /* NULL: nobody listens */
 	void *arg;
 };

@@ -38,6 +38,7 @@ static int open_root(struct reviving *v, struct err *e)
 	v->w.call.root_path = v->s->c->state.rootfs;
 	v->w.opts.root = arena_printf(v->s->arena, "%s/%s", r->root, v->s->c->id);
 	v->w.call.place = v->w.opts.root;
+	v->w.call.readonly = v->s->spec->root && v->s->spec->root->readonly;
 	return v->w.opts.root ? 0 : fail(e, E2BIG, "root file system");
 }
 
