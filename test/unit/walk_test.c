@@ -82,7 +82,11 @@ static int compare(int dir, const char *path, const struct open_how *how)
 {
 	struct stat a, b;
 	auto_close int mine = walk_steps(dir, path, how);
-	auto_close int theirs = sys_openat2(dir, path, how);
+	int theirs_fd;
+	do { /* somebody else's rename or mount, anywhere, makes it give up a path with ".." */
+		theirs_fd = sys_openat2(dir, path, how);
+	} while (theirs_fd < 0 && errno == EAGAIN);
+	auto_close int theirs = theirs_fd;
 	int error = theirs < 0 ? -errno : 0;
 	bool same = theirs < 0 ? mine == error
 			       : mine >= 0 && fstat(mine, &a) == 0 && fstat(theirs, &b) == 0 &&
