@@ -47,6 +47,9 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
+		.systemd_cgroup = global->systemd_cgroup ||
+				  (global->cgroup_manager &&
+				   !strcmp(global->cgroup_manager, "systemd")),
 		.engine = global->engine,
 		.rootless = runtime_rootless(global->rootless),
 		.start = c->command->run == command_run,

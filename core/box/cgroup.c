@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "box/cgroup_inner.h"
 #include "box/mountinfo.h"
+#include "box/systemd.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -351,9 +352,25 @@ static void remove_parents(const struct cgroup_dir *d)
 	}
 }
 
+struct cgroup_dir *cgroup_unit_dir(const struct cgroup *cg)
+{
+	return cg->v2 ? cgroup_unified(cg) : cgroup_v1_dir(cg, "name=systemd");
+}
+
+/* One that has no cgroup where we recorded it is over, or it is somebody else's of the same name.
+ * If stopping fails, systemd ends by itself what will be empty. */
+static void stop_unit(const struct cgroup *cg)
+{
+	const struct cgroup_dir *d = cgroup_unit_dir(cg);
+	if (d && faccessat(-1, d->path, F_OK, 0) == 0)
+		systemd_stop(cg->unit, NULL);
+}
+
 int cgroup_remove(struct cgroup *cg, struct err *e)
 {
 	int first = 0;
+	if (cg->unit)
+		stop_unit(cg);
 	for (size_t i = 0; i < cg->n; i++) {
 		int rc = remove_dir(cg, &cg->v[i], first ? NULL : e);
 		if (rc == 0)

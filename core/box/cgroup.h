@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct systemd_unit;
+
 /* One directory: on v2 the only one, on v1 one a mounted hierarchy (co-mounted controllers count
  * once). */
 struct cgroup_dir {
@@ -24,7 +26,9 @@ struct cgroup_dir {
 struct cgroup {
 	bool v2; /* unified: one directory with all controllers */
 	struct cgroup_dir *v;
-	size_t n; /* the unified hierarchy is the last */
+	size_t n;			 /* the unified hierarchy is the last */
+	const struct systemd_unit *unit; /* whose cgroups these are; NULL: nobody's but ours */
+	bool unit_is_new;		 /* it was started with its limits */
 };
 
 /* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each
@@ -40,6 +44,11 @@ int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, str
  * nothing, but for limits, which are refused. */
 int cgroup_delegated(const char *id, struct arena *a, struct cgroup *out, struct err *e);
 
+/* The same for a container that is to be a scope of systemd's: its unit, and where systemd will put
+ * it. cgroups_path: NULL, or slice:prefix:name. */
+int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a,
+		       struct cgroup *out, struct err *e);
+
 /* The same from recorded absolute paths; directories that are gone have fd -1. */
 int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e);
 
@@ -50,6 +59,18 @@ int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
  * are somebody else's. To be asked before the paths are recorded: whatever is in a recorded cgroup
  * is killed with the container. */
 int cgroup_vacant(const struct cgroup *cg, struct err *e);
+
+/* A scope lives from its first process to its last. So one of ours keeps it until the container's
+ * own is born in it, as in any cgroup; and goes when it is let go, or when we die. */
+struct cgroup_keeper {
+	int pidfd, pipe; /* -1: none */
+};
+
+/* Before cgroup_make: starts the unit with these limits and properties (those annotations that
+ * begin with org.systemd.property.) and checks that it is where it was expected. */
+int cgroup_start_unit(struct cgroup *cg, const struct spec_resources *r,
+		      const struct pairs *annotations, struct cgroup_keeper *out, struct err *e);
+void cgroup_let_go(struct cgroup_keeper *k);
 
 /* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on
  * the way, on v1 fills cpuset's. A directory that exists is used. After a failure cgroup_remove
@@ -113,8 +134,8 @@ const char *cgroup_freezer(const struct cgroup *cg);
 /* How often the kernel killed in it for lack of memory. */
 uint64_t cgroup_oom_kills(const struct cgroup *cg);
 
-/* Removes the directories, deepest first, and those parents that cgroup_make made, once they are
- * empty. Idempotent. Processes left: EBUSY. */
+/* Ends its unit, if it has one. Removes the directories, deepest first, and those parents that
+ * cgroup_make made, once they are empty. Idempotent. Processes left: EBUSY. */
 int cgroup_remove(struct cgroup *cg, struct err *e);
 
 /* Closes the fds. */

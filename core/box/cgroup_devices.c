@@ -3,6 +3,7 @@
 #include "box/cgroup.h"
 #include "box/cgroup_inner.h"
 #include "box/devfilter.h"
+#include "box/systemd.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -53,6 +54,14 @@ int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err
 	int rc = a ? devfilter_rules(r, a, &rules, e) : fail(e, ENOMEM, "linux.resources.devices");
 	if (rc < 0)
 		return rc;
+	if (cg->unit && !cg->unit_is_new) {
+		struct spec_resources only = { 0 };
+		if (r)
+			only.devices = r->devices;
+		const struct systemd_limits l = { .r = &only, .v2 = cg->v2, .devices = true };
+		if ((rc = systemd_update(cg->unit, &l, e)) < 0)
+			return rc;
+	}
 	if (v1 && v1->fd >= 0)
 		return (rc = devfilter_flatten(&rules, e)) < 0 ? rc : devices_v1(v1, &rules, e);
 	if (v2 && v2->fd >= 0)

@@ -17,6 +17,9 @@ struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller
 /* The directory in the unified hierarchy, or NULL. */
 struct cgroup_dir *cgroup_unified(const struct cgroup *cg);
 
+/* The directory that systemd itself has for a unit; NULL: this machine has no such hierarchy. */
+struct cgroup_dir *cgroup_unit_dir(const struct cgroup *cg);
+
 /* On the unified hierarchy: has every parent give its controllers to its children, as far as it
  * can. */
 void cgroup_enable(const struct cgroup_dir *d);

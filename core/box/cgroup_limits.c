@@ -3,6 +3,7 @@
 #include "box/cgroup.h"
 #include "box/cgroup_inner.h"
 #include "box/cgroup_plan.h"
+#include "box/systemd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,15 +162,18 @@ static const struct spec_resources *complete(const struct cgroup *cg,
 					     const struct spec_resources *r, struct completed *c)
 {
 	const struct cgroup_dir *d = cgroup_unified(cg);
+	bool ask = cg->v2 && d && d->fd >= 0;
 	c->r = *r;
-	if (!cg->v2 || !d || d->fd < 0)
-		return r;
 	if (r->cpu) {
 		c->cpu = *r->cpu;
 		c->r.cpu = &c->cpu;
-		complete_cpu(d, &c->cpu);
+		if (ask)
+			complete_cpu(d, &c->cpu);
+		if (cg->unit)
+			c->cpu.quota.v = systemd_quota(c->cpu.quota.v,
+						       c->cpu.period.v ? c->cpu.period.v : 100000);
 	}
-	if (r->memory) {
+	if (ask && r->memory) {
 		c->memory = *r->memory;
 		c->r.memory = &c->memory;
 		complete_memory(d, &c->memory);
@@ -244,6 +248,15 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 	return 0;
 }
 
+/* systemd first: it writes what it knows whenever it likes to, and has to know the same. */
+static int update_unit(const struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	const struct cgroup_dir *d = cgroup_unified(cg);
+	const struct systemd_limits l = { .r = r, .v2 = cg->v2 };
+	int rc = cg->v2 && d->fd >= 0 ? check_usage(d, r->memory, e) : 0;
+	return rc < 0 ? rc : systemd_update(cg->unit, &l, e);
+}
+
 int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e)
 {
 	if (!r)
@@ -256,6 +269,8 @@ int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *
 	struct completed whole;
 	int rc = 0;
 	r = complete(cg, r, &whole);
+	if (cg->unit && !cg->unit_is_new)
+		rc = update_unit(cg, r, e);
 	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
 		rc = apply(cg, n, r, p, e);
 	return rc < 0 ? rc : limit_unified(cg, &r->unified, e);

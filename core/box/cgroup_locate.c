@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "box/cgroup_inner.h"
 #include "box/mountinfo.h"
+#include "box/systemd.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -31,49 +32,14 @@ static bool is_type(const char *path, long magic)
 	return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
 }
 
-/* "a-b.slice" is in "a.slice", as systemd has it. */
-static char *slice_path(const char *slice, struct arena *a, struct err *e)
-{
-	size_t n = strlen(slice);
-	char *out = arena_str(a, "");
-	if (!strcmp(slice, "-.slice"))
-		return out;
-	if (n < 7 || strcmp(slice + n - 6, ".slice") || *slice == '-' || slice[n - 7] == '-' ||
-	    strstr(slice, "--") || strchr(slice, '/')) {
-		refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' is not the name of a slice", slice);
-		return NULL;
-	}
-	for (size_t i = 1; out && i <= n - 6; i++)
-		if (slice[i] == '-' || i == n - 6)
-			out = arena_printf(a, "%s/%.*s.slice", out, (int)i, slice);
-	if (!out)
-		fail(e, ENOMEM, "linux.cgroupsPath");
-	return out;
-}
-
 /* slice:prefix:name */
 static char *systemd_path(const char *spec, struct arena *a, struct err *e)
 {
-	char *slice = arena_str(a, spec);
-	char *prefix = slice ? strchr(slice, ':') : NULL,
-	     *name = prefix ? strchr(prefix + 1, ':') : NULL;
-	if (!name) {
-		fail(e, ENOMEM, "linux.cgroupsPath");
+	struct systemd_unit u;
+	if (systemd_unit_parse(spec, "", false, a, &u, e) < 0)
 		return NULL;
-	}
-	*prefix++ = 0;
-	*name++ = 0;
-	size_t n = strlen(name);
-	char *parent = slice_path(*slice ? slice : "system.slice", a, e);
-	if (!parent)
-		return NULL;
-	if (!n || strchr(name, '/')) {
-		refuse(e, EINVAL, "linux.cgroupsPath: '%.200s' has no name for the scope", spec);
-		return NULL;
-	}
-	if (n > 6 && !strcmp(name + n - 6, ".slice"))
-		return arena_printf(a, "%s/%s", parent, name);
-	return arena_printf(a, "%s/%s%s%s.scope", parent, prefix, *prefix ? "-" : "", name);
+	char *slice = systemd_slice_path(u.slice, a, e);
+	return slice ? arena_printf(a, "%s/%s", slice, u.name) : NULL;
 }
 
 static bool is_systemd(const char *path)
@@ -240,6 +206,31 @@ int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, str
 	buf_free(&s.mounts);
 	if (rc == 0)
 		*out = found;
+	return rc;
+}
+
+int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a,
+		       struct cgroup *out, struct err *e)
+{
+	const char *base = "";
+	struct systemd_unit *u = arena_alloc(a, sizeof(*u));
+	bool user = systemd_as_user();
+	if (user && !is_type(ROOT, CGROUP2_SUPER_MAGIC))
+		return refuse(e, ENOTSUP,
+			      "cannot use rootless systemd cgroups manager on cgroup v1");
+	int rc = u ? systemd_unit_parse(cgroups_path, id, user, a, u, e)
+		   : fail(e, ENOMEM, "linux.cgroupsPath");
+	char *slice = rc == 0 ? systemd_slice_path(u->slice, a, e) : NULL;
+	if (rc == 0 && !slice)
+		rc = -EINVAL;
+	if (rc == 0 && user)
+		rc = systemd_user_cgroup(a, &base, e);
+	if (rc < 0)
+		return rc;
+	char *path = arena_printf(a, "%s%s/%s", base, slice, u->name);
+	rc = path ? cgroup_locate(path, id, a, out, e) : fail(e, ENOMEM, "linux.cgroupsPath");
+	if (rc == 0)
+		out->unit = u;
 	return rc;
 }
 

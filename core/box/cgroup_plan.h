@@ -56,6 +56,9 @@ void limit_v2_hugepages(const struct spec_resources *r, struct limit_plan *p);
 /* What cpu.weight of v2 is for that many cpu.shares of v1: as runc has it since 1.3.2. */
 uint64_t cpu_weight(uint64_t shares);
 
+/* io.weight for blkio.weight: 10 to 1000 become 1 to 10000. */
+uint64_t io_weight(uint64_t w);
+
 /* The same on both. */
 void limit_cpuset(const struct spec_resources *r, struct limit_plan *p);
 void limit_rdma(const struct spec_resources *r, struct limit_plan *p);

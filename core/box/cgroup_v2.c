@@ -131,8 +131,7 @@ void limit_v2_cpu(const struct spec_resources *r, struct limit_plan *p)
 		p->refused = "cpu.realtimeRuntime: cgroup v2 has no such limit";
 }
 
-/* 10 to 1000 become 1 to 10000, which io.weight has; bfq takes it as it is. */
-static uint64_t io_weight(uint64_t w)
+uint64_t io_weight(uint64_t w)
 {
 	w = w < 10 ? 10 : w > 1000 ? 1000 : w;
 	return 1 + (w - 10) * 9999 / 990;

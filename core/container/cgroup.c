@@ -16,6 +16,8 @@ static bool has_few_rights(const struct create_request *r)
 int container_cgroup_locate(const struct create_request *r, const struct spec *s, struct arena *a,
 			    struct cgroup *out, struct err *e)
 {
+	if (r->systemd_cgroup)
+		return cgroup_locate_unit(s->linux_->cgroups_path, r->id, a, out, e);
 	if (!asks_for_path(s) && !we_are_root() && r->rootless >= 0)
 		return cgroup_delegated(r->id, a, out, e);
 	int rc = cgroup_locate(s->linux_->cgroups_path, r->id, a, out, e);
@@ -27,13 +29,16 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 }
 
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			  struct err *e)
+			  struct cgroup_keeper *keeper, struct err *e)
 {
 	const struct spec_resources *limits = s->linux_->resources;
-	int rc = cgroup_make(cg, e);
+	int rc = cg->unit ? cgroup_start_unit(cg, limits, &s->annotations, keeper, e) : 0;
+	if (rc < 0)
+		return rc;
+	rc = cgroup_make(cg, e);
 	/* ENOENT: of hierarchies that are covered, as in a container. */
 	bool denied = rc == -EACCES || rc == -EPERM || rc == -EROFS || rc == -ENOENT;
-	if (denied && !asks_for_path(s) && has_few_rights(r)) {
+	if (denied && !cg->unit && !asks_for_path(s) && has_few_rights(r)) {
 		cgroup_remove(cg, NULL);
 		cgroup_close(cg);
 		*cg = (struct cgroup){ 0 };

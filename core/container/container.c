@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "box/kin.h"
+#include "box/systemd.h"
 #include "box/user.h"
 #include "container/inside.h"
 
@@ -191,7 +192,17 @@ int container_save(struct container *c, struct err *e)
 
 int container_cgroup(struct container *c, struct cgroup *out, struct err *e)
 {
-	return cgroup_open(&c->state.cgroups, c->arena, out, e);
+	struct systemd_unit *u = NULL;
+	if (c->state.unit) {
+		u = arena_alloc(c->arena, sizeof(*u));
+		if (!u)
+			return fail(e, E2BIG, "container %s", c->id);
+		*u = (struct systemd_unit){ .name = c->state.unit, .user = c->state.unit_user };
+	}
+	int rc = cgroup_open(&c->state.cgroups, c->arena, out, e);
+	if (rc == 0)
+		out->unit = u;
+	return rc;
 }
 
 int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e)

@@ -42,6 +42,7 @@ struct create_request {
 	const char *pidfd_socket;   /* NULL: none; a pidfd of init is sent there */
 	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
 	bool no_pivot, no_new_keyring;
+	bool systemd_cgroup;	 /* its cgroup is to be a scope of systemd's */
 	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "box/child.h"
+#include "box/systemd.h"
 #include "box/userns.h"
 #include "container/inside.h"
 #include "container/restore.h"
@@ -28,6 +29,7 @@ struct making {
 	const struct spec *spec;
 	int bundle, listener, lock;
 	struct cgroup cgroup;
+	struct cgroup_keeper keeper;
 	struct plan plan;
 	struct child child;
 	int console;
@@ -175,12 +177,16 @@ static int record(struct making *m, struct err *e)
 	if (cgroup_paths(&m->cgroup, m->c->arena, &s->cgroups) < 0 ||
 	    own_namespaces(m, &s->namespaces) < 0 || copy_annotations(m, &s->annotations) < 0)
 		return refuse(e, E2BIG, "container %s: the spec is too large", m->c->id);
+	if (m->cgroup.unit) { /* from here on it is ours to stop */
+		s->unit = copied(m, m->cgroup.unit->name);
+		s->unit_user = m->cgroup.unit->user;
+	}
 	return container_save(m->c, e);
 }
 
 static int make_cgroup(struct making *m, struct err *e)
 {
-	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, e);
+	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper, e);
 	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
 		return rc;
 	m->c->state.cgroups.n = 0;
@@ -282,6 +288,7 @@ static int launch(struct making *m, struct err *e)
 		.cgroup = &m->cgroup,
 	};
 	int rc = child_clone(&setup, &m->child, e);
+	cgroup_let_go(&m->keeper);
 	if (rc < 0)
 		return rc;
 	m->c->pidfd = m->child.pidfd;
@@ -421,6 +428,7 @@ static void undo(struct making *m)
 static void let_go(struct making *m)
 {
 	plan_close(&m->plan);
+	cgroup_let_go(&m->keeper);
 	cgroup_close(&m->cgroup);
 	put_fd(&m->child.sync, -1);
 	put_fd(&m->listener, -1);
@@ -437,6 +445,7 @@ int container_create(const struct create_request *r, struct container **out, str
 			    .listener = -1,
 			    .lock = -1,
 			    .console = -1,
+			    .keeper = { -1, -1 },
 			    .plan = { .pid_ns = -1, .user_ns = -1 },
 			    .child = { .sync = -1, .pidfd = -1 },
 			    .a = arena_new(WORK_MEMORY) };

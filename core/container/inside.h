@@ -26,11 +26,12 @@ int container_save(struct container *c, struct err *e);
 int container_cgroup(struct container *c, struct cgroup *out, struct err *e);
 
 /* The cgroup of a container that is to be made: where it goes, and then itself with its limits.
- * Who has few rights and asks for no path and no limit may end up with none: then n is 0. */
+ * Who has few rights and asks for no path and no limit may end up with none: then n is 0. keeper:
+ * of a unit of systemd's, to be let go once the container's init is born. */
 int container_cgroup_locate(const struct create_request *r, const struct spec *s, struct arena *a,
 			    struct cgroup *out, struct err *e);
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			  struct err *e);
+			  struct cgroup_keeper *keeper, struct err *e);
 
 /* Sends a pty's master to whoever listens on the socket at path. */
 int console_send(const char *path, int master, struct err *e);

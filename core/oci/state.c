@@ -40,6 +40,8 @@ const struct json_field state_fields[] = {
 	JSON(J_STR, state, owner_kind, "ownerKind"),
 	JSON(J_STR, state, rootfs, "rootfs"),
 	JSON(J_STRS, state, cgroups, "cgroups"),
+	JSON(J_STR, state, unit, "unit"),
+	JSON(J_BOOL, state, unit_user, "unitUser"),
 	JSON(J_STRS, state, mounts, "mounts"),
 	JSON(J_STRS, state, namespaces, "namespaces"),
 	JSON(J_STR, state, image, "image"),

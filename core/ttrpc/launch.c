@@ -105,6 +105,7 @@ static int create_container(struct task *t, const V2(CreateTaskRequest) * in,
 		.stdio = { fds[0], fds[1], fds[2] },
 		.console_fd = in->terminal ? &console : NULL,
 		.no_pivot = o->no_pivot_root,
+		.systemd_cgroup = o->systemd_cgroup,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = "shim",
 	};

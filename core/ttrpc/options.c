@@ -11,6 +11,7 @@ static void from_runc(const Containerd__Runc__V1__Options *m, struct runtime_opt
 {
 	o->no_pivot_root = m->no_pivot_root;
 	o->no_new_keyring = m->no_new_keyring;
+	o->systemd_cgroup = m->systemd_cgroup;
 	o->shim_cgroup = m->shim_cgroup;
 	o->root = m->root;
 	o->io_uid = m->io_uid;

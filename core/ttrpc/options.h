@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct runtime_options {
-	bool no_pivot_root, no_new_keyring;
+	bool no_pivot_root, no_new_keyring, systemd_cgroup;
 	const char *shim_cgroup; /* never NULL */
 	const char *root;	 /* state root, "" for ours */
 	uint32_t io_uid, io_gid;

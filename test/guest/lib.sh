@@ -1,0 +1,54 @@
+# lib.sh - what the guests' tests share: the runtime, what the kernel says, and facts as TAP. For busybox' shell.
+# shellcheck shell=dash
+
+c() {
+	coracle runtime --root /run/state "$@"
+}
+
+# start BUNDLE [OPTION...] - as container c, with stdio that is nobody's. Options are those of create.
+start() {
+	start_bundle=$1
+	shift
+	c create --bundle "/bundles/$start_bundle" "$@" c < /dev/null > /tmp/out 2>&1 && c start c
+}
+
+# run BUNDLE - as container c until its end; what it says is in /tmp/out.
+run() {
+	c run --bundle "/bundles/$1" c > /tmp/out 2>&1 < /dev/null
+}
+
+# is WANT FILE - the content of a file of the container's cgroup.
+is() {
+	is_got=$(cat "$cgroup/$2")
+	[ "$is_got" = "$1" ] || { echo "# $2: got '$is_got', want '$1'"; return 1; }
+}
+
+# says WANT - the last output has it.
+says() {
+	grep -qF -- "$1" /tmp/out || { sed 's/^/# /' /tmp/out; return 1; }
+}
+
+status() {
+	c state c | grep -q "\"status\": \"$1\""
+}
+
+pid() {
+	c state c | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
+}
+
+# All functions of a file of tests that have a name of more than two words are facts, but those that say what is left.
+facts() {
+	facts_count=0
+	# shellcheck disable=SC2013 # names have no blanks
+	for facts_name in $(sed -n 's/^\([a-z0-9]*_[a-z0-9]*_[a-z0-9_]*\)() {$/\1/p' "$1"); do
+		case $facts_name in *_is_left | *_is_gone) continue ;; esac
+		facts_count=$((facts_count + 1))
+		if "$facts_name"; then
+			echo "ok $facts_count - guest: $facts_name"
+		else
+			echo "not ok $facts_count - guest: $facts_name"
+		fi
+		c delete --force c > /dev/null 2>&1
+	done
+	echo "1..$facts_count"
+}
