@@ -32,12 +32,12 @@ apply_function apply_propagation, apply_place, apply_root, apply_mount, apply_mk
 
 /* applyself.c */
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
-	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask, apply_seccomp,
-	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir,
-	apply_find, apply_hook, apply_exec;
+	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask, apply_bound,
+	apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir, apply_find,
+	apply_hook, apply_exec;
 
-/* lsm.c */
-apply_function apply_label;
+/* lsm.c, listener.c */
+apply_function apply_label, apply_seccomp;
 
 /* schedule.c */
 apply_function apply_affinity, apply_schedule, apply_io_priority, apply_memory_policy;
@@ -48,6 +48,9 @@ int affinity_get(struct bits *cpus);
 
 /* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
 int own_proc(struct self *s);
+
+/* child.c: waits until the parent lets us go on; 0 or -errno. */
+int await_go(int sync);
 
 /* child.c: tells the parent, with the words and with an fd unless -1. */
 /* nopivot.c: the working directory, a mount, becomes / by being moved there. */

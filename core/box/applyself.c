@@ -11,9 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/keyctl.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -114,14 +112,6 @@ int apply_umask(struct self *s, const struct op *o)
 	(void)s;
 	umask((mode_t)o->flags);
 	return 0;
-}
-
-int apply_seccomp(struct self *s, const struct op *o)
-{
-	(void)s;
-	struct sock_fprog program = { .len = o->seccomp.length, .filter = o->seccomp.program };
-	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, o->seccomp.flags, &program);
-	return rc < 0 ? -errno : 0;
 }
 
 int apply_bound(struct self *s, const struct op *o)

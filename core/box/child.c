@@ -31,15 +31,18 @@ int self_tell(struct self *s, int kind, int fd)
 {
 	struct child_message m = { .kind = kind };
 	memcpy(m.words, s->words, sizeof(m.words));
-	return fd_send(s->sync, &m, sizeof(m), &fd, fd < 0 ? 0 : 1);
+	if (fd >= 0)
+		return fd_send(s->sync, &m, sizeof(m), &fd, 1);
+	/* The call that a filter of the workload's will hardly lack. */
+	return write(s->sync, &m, sizeof(m)) < 0 ? -errno : 0;
 }
 
-static int await_go(int sync)
+int await_go(int sync)
 {
 	struct child_message m;
 	ssize_t n;
 	do {
-		n = recv(sync, &m, sizeof(m), 0);
+		n = read(sync, &m, sizeof(m));
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0) /* the parent is gone: nobody wants us */
 		_exit(1);
@@ -520,7 +523,7 @@ int child_failure(const struct child_message *m, struct err *e)
 	return fail(e, m->error, "%s%s%s", m->what, *m->words ? ": " : "", m->words);
 }
 
-int child_wait(const struct child *c, int *console, struct err *e)
+int child_wait(const struct child *c, int *fd, struct err *e)
 {
 	struct child_message m;
 	int fds[FDPASS_MAX];
@@ -536,9 +539,15 @@ int child_wait(const struct child *c, int *console, struct err *e)
 		return child_failure(&m, e);
 	if (m.kind == CHILD_WARNED)
 		log_warn("process.capabilities: we have not, and so cannot give,%s", m.words);
-	if (m.kind == CHILD_CONSOLE && console)
-		*console = take_fd(&fds[0]);
+	if (m.kind == CHILD_CONSOLE && fd)
+		*fd = take_fd(&fds[0]);
 	for (size_t i = 0; i < FDPASS_MAX; i++)
 		put_fd(&fds[i], -1);
+	if (m.kind == CHILD_LISTENER && fd) {
+		int listener = listener_take(c, m.error, e);
+		if (listener <= 0)
+			return listener < 0 ? listener : child_wait(c, fd, e);
+		*fd = listener;
+	}
 	return m.kind;
 }

@@ -14,6 +14,7 @@ enum child_message_kind {
 	CHILD_CONSOLE,	  /* with the pty's master */
 	CHILD_HOOKS,	  /* run your hooks and send CHILD_GO */
 	CHILD_WARNED,	  /* words: what could not be granted */
+	CHILD_LISTENER, /* error: the number of the seccomp listener that will be; wants CHILD_GO */
 	CHILD_READY,
 	CHILD_GO,
 };
@@ -45,8 +46,12 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e);
 int child_go(const struct child *c, struct err *e);
 
 /* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket,
- * which is a successful execve, as 0. Else the kind. console: where CHILD_CONSOLE's fd goes. */
-int child_wait(const struct child *c, int *console, struct err *e);
+ * which is a successful execve, as 0. Else the kind. fd: where that of
+ * CHILD_CONSOLE or CHILD_LISTENER goes. */
+int child_wait(const struct child *c, int *fd, struct err *e);
+
+/* listener.c: the fd that CHILD_LISTENER announced. */
+int listener_take(const struct child *c, int number, struct err *e);
 
 /* Puts a message of CHILD_FAILED into words. */
 int child_failure(const struct child_message *m, struct err *e);

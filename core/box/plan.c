@@ -246,7 +246,12 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	if (rc < 0)
 		return rc;
 	p->v[p->n - 1].exec = exec;
-	if (init)
+	/* The listener is told when the container is made; so hooks are under the filter, as with
+	 * runc. */
+	bool notifies = init && seccomp_notifies(seccomp), late = seccomp && s->no_new_privileges;
+	if (late && notifies)
+		rc = seccomp_plan(p, seccomp, e);
+	if (rc == 0 && init)
 		rc = add(p, OP_READY, "report to the parent", NULL, e);
 	if (rc == 0 && init && init->start != START_AT_ONCE)
 		rc = add(p, init->start == START_BY_PARENT ? OP_GO : OP_START, "wait for the start",
@@ -255,7 +260,7 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		rc = plan_hooks(p, &spec->hooks->start_container, init->created_json, e);
 	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
 	 * earlier. */
-	if (rc == 0 && seccomp && s->no_new_privileges)
+	if (rc == 0 && late && !notifies)
 		rc = seccomp_plan(p, seccomp, e);
 	if (rc == 0)
 		rc = add(p, OP_EXEC, "exec:", exec.name, e);

@@ -244,7 +244,10 @@ int label_keyring_plan(struct plan *p, const struct spec_process *s, const char 
 		       struct err *e);
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,
 		 struct err *e); /* process.c: argv, envp, where to look */
-int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e); /* seccomp.c */
+/* seccomp.c: the filter, unless it is off; whether a listener is to be told of calls. */
+int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e);
+bool seccomp_off(const struct spec_seccomp *s);
+bool seccomp_notifies(const struct spec_seccomp *s);
 
 /* The words that a seccomp configuration may use; flags_here: those that this kernel takes. */
 struct seccomp_words {

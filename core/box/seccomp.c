@@ -3,6 +3,7 @@
 #include "box/plan.h"
 
 #include <ctype.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -13,6 +14,11 @@
 
 #define ARGS_MAX  6
 #define NAMES_MAX 8192
+#define MANY	  32 /* system calls, for which a tree is faster than a list */
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV 0x20
+#endif
 
 static int action_find(const char *name, const struct opt_u64 *errno_ret, uint32_t *out)
 {
@@ -28,6 +34,7 @@ static int action_find(const char *name, const struct opt_u64 *errno_ret, uint32
 		{ "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(number) },
 		{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(number) },
 		{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
+		{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY },
 		{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
 	};
 	for (size_t i = 0; name && i < sizeof(actions) / sizeof(actions[0]); i++)
@@ -60,13 +67,14 @@ static int compare_find(const char *name, enum scmp_compare *out)
 	return -EINVAL;
 }
 
-/* "SCMP_ARCH_X86_64"; 0: unknown. */
+/* "SCMP_ARCH_X86_64" to libseccomp's number; 0: unknown. */
 static uint32_t arch_find(const char *name)
 {
 	char lower[32] = "";
-	if (!strncmp(name, "SCMP_ARCH_", 10))
-		for (size_t k = 0; k + 1 < sizeof(lower) && name[10 + k]; k++)
-			lower[k] = (char)tolower((unsigned char)name[10 + k]);
+	if (strncmp(name, "SCMP_ARCH_", 10) != 0)
+		return 0;
+	for (size_t k = 0; k + 1 < sizeof(lower) && name[10 + k]; k++)
+		lower[k] = (char)tolower((unsigned char)name[10 + k]);
 	return seccomp_arch_resolve_name(lower);
 }
 
@@ -76,10 +84,11 @@ static int add_architectures(scmp_filter_ctx ctx, const struct spec_seccomp *s, 
 		const char *name = s->architectures.v[i];
 		uint32_t arch = arch_find(name);
 		if (!arch)
-			return refuse(e, EINVAL, "linux.seccomp.architectures: unknown '%s'", name);
+			return refuse(e, EINVAL, "linux.seccomp.architectures[%zu]: unknown '%s'",
+				      i, name);
 		int rc = seccomp_arch_add(ctx, arch);
 		if (rc < 0 && rc != -EEXIST)
-			return fail(e, rc, "linux.seccomp.architectures: %s", name);
+			return fail(e, rc, "linux.seccomp.architectures[%zu]: %s", i, name);
 	}
 	return 0;
 }
@@ -95,34 +104,34 @@ static int add_call(scmp_filter_ctx ctx, const char *name, uint32_t action,
 		rc = seccomp_rule_add_array(ctx, action, call, (unsigned)n, args);
 	for (size_t i = 0; any && rc == 0 && i < n; i++)
 		rc = seccomp_rule_add_array(ctx, action, call, 1, &args[i]);
-	return rc < 0 ? fail(e, rc, "linux.seccomp: rule for %s", name) : 0;
+	return rc < 0 ? fail(e, rc, "linux.seccomp.syscalls: rule for %s", name) : 0;
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct spec_seccomp_rule *r, uint32_t otherwise,
-		    struct err *e)
+static int add_rule(scmp_filter_ctx ctx, const struct spec_seccomp *s, size_t at,
+		    uint32_t otherwise, struct err *e)
 {
+	const struct spec_seccomp_rule *r = &s->syscalls.v[at];
 	struct scmp_arg_cmp args[ARGS_MAX];
 	uint32_t action, seen = 0;
 	bool any = false; /* one argument tested twice: either will do, as runc has it */
 	if (action_find(r->action, &r->errno_ret, &action) < 0)
-		return refuse(e, ENOTSUP, "linux.seccomp: action '%s' is not supported",
+		return refuse(e, EINVAL, "linux.seccomp.syscalls[%zu].action: unknown '%s'", at,
 			      r->action ? r->action : "");
-	if (action == otherwise)
-		return 0;
 	if (r->args.n > ARGS_MAX)
-		return refuse(e, EINVAL, "linux.seccomp: a rule with more than 6 arguments");
+		return refuse(e, EINVAL, "linux.seccomp.syscalls[%zu].args: more than 6", at);
 	for (size_t i = 0; i < r->args.n; i++) {
 		const struct spec_seccomp_arg *a = &r->args.v[i];
 		enum scmp_compare op;
 		if (a->index >= ARGS_MAX || compare_find(a->op, &op) < 0)
 			return refuse(e, EINVAL,
-				      "linux.seccomp: bad argument rule (index %u, op '%s')",
-				      a->index, a->op ? a->op : "");
+				      "linux.seccomp.syscalls[%zu].args[%zu]: index %u or op '%s' "
+				      "is unknown",
+				      at, i, a->index, a->op ? a->op : "");
 		any = any || (seen & (1u << a->index));
 		seen |= 1u << a->index;
 		args[i] = (struct scmp_arg_cmp){ a->index, op, a->value, a->value_two };
 	}
-	for (size_t i = 0; i < r->names.n; i++) {
+	for (size_t i = 0; i < r->names.n && action != otherwise; i++) {
 		int rc = add_call(ctx, r->names.v[i], action, args, r->args.n, any, e);
 		if (rc < 0)
 			return rc;
@@ -130,36 +139,176 @@ static int add_rule(scmp_filter_ctx ctx, const struct spec_seccomp_rule *r, uint
 	return 0;
 }
 
-static int flags_find(const struct strs *names, unsigned *out, struct err *e)
+static bool notifies(const struct spec_seccomp *s)
 {
-	*out = 0;
-	for (size_t i = 0; i < names->n; i++) {
-		if (!strcmp(names->v[i], "SECCOMP_FILTER_FLAG_LOG"))
-			*out |= SECCOMP_FILTER_FLAG_LOG;
-		else if (!strcmp(names->v[i], "SECCOMP_FILTER_FLAG_SPEC_ALLOW"))
-			*out |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-		else if (strcmp(names->v[i], "SECCOMP_FILTER_FLAG_TSYNC") !=
-			 0) /* one thread: moot */
-			return refuse(e, ENOTSUP, "linux.seccomp.flags: '%s' is not supported",
-				      names->v[i]);
-	}
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		if (s->syscalls.v[i].action && !strcmp(s->syscalls.v[i].action, "SCMP_ACT_NOTIFY"))
+			return true;
+	return false;
+}
+
+/* What cannot work, in runc's words. */
+static int check_notify(const struct spec_seccomp *s, struct err *e)
+{
+	if (s->default_action && !strcmp(s->default_action, "SCMP_ACT_NOTIFY"))
+		return refuse(e, EINVAL,
+			      "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as "
+			      "default action");
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		if (s->syscalls.v[i].action &&
+		    !strcmp(s->syscalls.v[i].action, "SCMP_ACT_NOTIFY") &&
+		    strs_has(&s->syscalls.v[i].names, "write"))
+			return refuse(e, EINVAL,
+				      "linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used "
+				      "for the write syscall",
+				      i);
+	if (notifies(s) && (!s->listener_path || !*s->listener_path))
+		return refuse(e, EINVAL,
+			      "linux.seccomp.listenerPath: seccomp listenerPath is not set, as "
+			      "SCMP_ACT_NOTIFY needs");
 	return 0;
 }
 
-static int export(scmp_filter_ctx ctx, struct plan *p, struct op *o, struct err *e)
+/* Its bit; TSYNC has none, as there is one thread. -EINVAL. */
+static int flag_find(const char *name)
 {
-	size_t size = 0;
+	static const struct {
+		const char *name;
+		int flag;
+	} flags[] = {
+		{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+		{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+		{ "SECCOMP_FILTER_FLAG_TSYNC", 0 },
+		{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+		  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
+	};
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (!strcmp(flags[i].name, name))
+			return flags[i].flag;
+	return -EINVAL;
+}
+
+static int flags_find(const struct spec_seccomp *s, unsigned *out, struct err *e)
+{
+	*out = s->flags.v ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW; /* as runc, when none are said */
+	for (size_t i = 0; i < s->flags.n; i++) {
+		int flag = flag_find(s->flags.v[i]);
+		if (flag < 0)
+			return refuse(e, EINVAL, "linux.seccomp.flags[%zu]: unknown '%s'", i,
+				      s->flags.v[i]);
+		*out |= (unsigned)flag;
+	}
+	if (notifies(s))
+		*out |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	else
+		*out &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	return 0;
+}
+
+/* The highest number that a profile knows on an architecture; -1: none. */
+static int newest_call(const struct spec_seccomp *s, uint32_t arch)
+{
+	int newest = -1;
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		for (size_t k = 0; k < s->syscalls.v[i].names.n; k++) {
+			int nr = seccomp_syscall_resolve_name_arch(arch,
+								   s->syscalls.v[i].names.v[k]);
+			newest = nr > newest ? nr : newest;
+		}
+	return newest;
+}
+
+/* Puts in front of the filter: on this architecture, what is newer than all that the profile knows
+ * does not exist. Only in that case may a C library take the call that it replaces; a filter's
+ * EPERM would be taken for an answer. */
+static size_t put_newer(struct sock_filter *f, uint32_t audit, int newest, int newest_x32)
+{
+	const unsigned x32 = 0x40000000;
+	const struct sock_filter part[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, audit, 0, 7),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, newest_x32 < 0 ? 0 : x32, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (unsigned)newest_x32, 2, 3),
+		/* x32's numbers, in a profile without them, are left to the filter. */
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, audit == AUDIT_ARCH_X86_64 ? x32 : ~0u, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest < 0 ? ~0u : (unsigned)newest, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	};
+	memcpy(f, part, sizeof(part));
+	return sizeof(part) / sizeof(part[0]);
+}
+
+#define NEWER_MAX 160 /* instructions: one load, and 8 an architecture */
+
+/* runc's rule: unless the profile allows what it does not name, or has ENOSYS for it already. */
+static size_t newer(const struct spec_seccomp *s, uint32_t otherwise, struct sock_filter *f)
+{
+	uint32_t done[16];
+	size_t n = 0, archs = 0;
+	if (otherwise == SCMP_ACT_ALLOW || otherwise == SCMP_ACT_LOG ||
+	    (otherwise & 0xffff0000) == (SCMP_ACT_TRACE(0) & 0xffff0000) ||
+	    otherwise == SCMP_ACT_ERRNO(ENOSYS))
+		return 0;
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					      offsetof(struct seccomp_data, arch));
+	for (size_t i = 0; i <= s->architectures.n && archs < 16; i++) {
+		uint32_t arch = i < s->architectures.n ? arch_find(s->architectures.v[i])
+						       : seccomp_arch_native();
+		bool x32 = arch == SCMP_ARCH_X32, again = false;
+		uint32_t audit = x32 ? AUDIT_ARCH_X86_64 : arch; /* they are the kernel's numbers */
+		for (size_t k = 0; k < archs; k++)
+			again |= done[k] == audit;
+		if (again)
+			continue;
+		done[archs++] = audit;
+		bool both = audit == AUDIT_ARCH_X86_64 &&
+			    strs_has(&s->architectures, "SCMP_ARCH_X32");
+		bool own = audit != AUDIT_ARCH_X86_64 || !x32 ||
+			   strs_has(&s->architectures, "SCMP_ARCH_X86_64") ||
+			   seccomp_arch_native() == SCMP_ARCH_X86_64;
+		int newest = own ? newest_call(s, audit) : -1;
+		int newest_x32 = both ? newest_call(s, SCMP_ARCH_X32) : -1;
+		if (newest > 0 || newest_x32 > 0)
+			n += put_newer(f + n, audit, newest, newest_x32);
+	}
+	return n > 1 ? n : 0;
+}
+
+static int export(scmp_filter_ctx ctx, const struct sock_filter *front, size_t n, struct plan *p,
+		  struct op *o, struct err *e)
+{
+	size_t size = 0, before = n * sizeof(*front);
 	int rc = seccomp_export_bpf_mem(ctx, NULL, &size);
-	void *program = rc == 0 ? arena_alloc(p->arena, size) : NULL;
+	char *program = rc == 0 ? arena_alloc(p->arena, before + size) : NULL;
 	if (program)
-		rc = seccomp_export_bpf_mem(ctx, program, &size);
+		rc = seccomp_export_bpf_mem(ctx, program + before, &size);
 	if (rc < 0 || !program)
 		return fail(e, rc < 0 ? rc : E2BIG, "linux.seccomp: compile the filter");
-	if (size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+	size_t length = n + size / sizeof(struct sock_filter);
+	if (length > BPF_MAXINSNS)
 		return refuse(e, E2BIG, "linux.seccomp: more than %d instructions", BPF_MAXINSNS);
+	memcpy(program, front, before);
 	o->seccomp.program = program;
-	o->seccomp.length = (unsigned short)(size / sizeof(struct sock_filter));
+	o->seccomp.length = (unsigned short)length;
 	return 0;
+}
+
+static int build(scmp_filter_ctx ctx, const struct spec_seccomp *s, uint32_t otherwise,
+		 struct err *e)
+{
+	size_t calls = 0;
+	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+	for (size_t i = 0; i < s->syscalls.n; i++)
+		calls += s->syscalls.v[i].names.n;
+	if (rc == 0 && calls > MANY)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (rc < 0)
+		return fail(e, rc, "linux.seccomp");
+	rc = add_architectures(ctx, s, e);
+	for (size_t i = 0; rc == 0 && i < s->syscalls.n; i++)
+		rc = add_rule(ctx, s, i, otherwise, e);
+	return rc;
 }
 
 /* What fits a filter; the library would think about more of them for hours. */
@@ -173,40 +322,43 @@ static int check_size(const struct spec_seccomp *s, struct err *e)
 	return 0;
 }
 
-static int build(scmp_filter_ctx ctx, const struct spec_seccomp *s, uint32_t otherwise,
-		 struct err *e)
-{
-	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
-	if (rc < 0)
-		return fail(e, rc, "linux.seccomp");
-	rc = add_architectures(ctx, s, e);
-	for (size_t i = 0; rc == 0 && i < s->syscalls.n; i++)
-		rc = add_rule(ctx, &s->syscalls.v[i], otherwise, e);
-	return rc;
-}
-
 int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 {
+	struct sock_filter front[NEWER_MAX];
 	uint32_t otherwise;
+	if (seccomp_off(s))
+		return 0;
 	if (action_find(s->default_action, &s->default_errno_ret, &otherwise) < 0)
-		return refuse(e, ENOTSUP, "linux.seccomp.defaultAction: '%s' is not supported",
+		return refuse(e, EINVAL, "linux.seccomp.defaultAction: unknown '%s'",
 			      s->default_action ? s->default_action : "");
-	struct op *o = plan_add(p, OP_SECCOMP, "load the seccomp filter");
-	if (!o)
-		return fail(e, E2BIG, "linux.seccomp");
 	int rc = check_size(s, e);
 	if (rc == 0)
-		rc = flags_find(&s->flags, &o->seccomp.flags, e);
+		rc = check_notify(s, e);
+	struct op *o = rc == 0 ? plan_add(p, OP_SECCOMP, "load the seccomp filter") : NULL;
+	if (rc == 0 && !o)
+		return fail(e, E2BIG, "linux.seccomp");
+	if (rc == 0)
+		rc = flags_find(s, &o->seccomp.flags, e);
 	scmp_filter_ctx ctx = rc == 0 ? seccomp_init(otherwise) : NULL;
 	if (rc == 0 && !ctx)
 		return fail(e, ENOMEM, "linux.seccomp");
 	if (rc == 0)
 		rc = build(ctx, s, otherwise, e);
 	if (rc == 0)
-		rc = export(ctx, p, o, e);
+		rc = export(ctx, front, newer(s, otherwise, front), p, o, e);
 	if (ctx)
 		seccomp_release(ctx);
 	return rc;
+}
+
+bool seccomp_off(const struct spec_seccomp *s)
+{
+	return !s || ((!s->default_action || !*s->default_action) && !s->syscalls.n);
+}
+
+bool seccomp_notifies(const struct spec_seccomp *s)
+{
+	return !seccomp_off(s) && notifies(s);
 }
 
 static bool action_known(const char *name)
@@ -223,8 +375,7 @@ static bool operator_known(const char *name)
 
 static bool flag_known(const char *name)
 {
-	unsigned flags;
-	return flags_find(&(struct strs){ &name, 1 }, &flags, NULL) == 0;
+	return flag_find(name) >= 0;
 }
 
 /* A filter that cannot be read is looked at only when the flags are known: EFAULT. */

@@ -322,8 +322,13 @@ static int run_hooks(struct making *m, struct err *e)
 static int attend(struct making *m, struct err *e)
 {
 	for (;;) {
-		int kind = child_wait(&m->child, &m->console, e);
+		auto_close int fd = -1;
+		int kind = child_wait(&m->child, &fd, e);
 		int rc = kind < 0 ? kind : 0;
+		if (kind == CHILD_CONSOLE)
+			m->console = take_fd(&fd);
+		if (kind == CHILD_LISTENER)
+			rc = listener_send(m->c, m->spec->linux_->seccomp, &m->child, fd, e);
 		if (kind == CHILD_READY)
 			return 0;
 		if (kind == 0)

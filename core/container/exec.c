@@ -19,6 +19,7 @@ struct joining {
 	struct container *c;
 	const struct exec_request *r;
 	struct arena *a;
+	const struct spec *spec;
 	const struct spec_process *process; /* complete */
 	struct plan plan;
 	struct cgroup cgroup;
@@ -72,12 +73,11 @@ static int make_plan(struct joining *j, struct err *e)
 {
 	auto_close int root = -1;
 	uint64_t namespaces = 0;
-	const struct spec *spec;
 	int rc = look_at_init(j, &namespaces, &root, e);
 	if (rc == 0)
-		rc = container_spec(j->c, j->a, &spec, e);
+		rc = container_spec(j->c, j->a, &j->spec, e);
 	if (rc == 0)
-		rc = complete(j->r->process, spec->process, j->a, &j->process, e);
+		rc = complete(j->r->process, j->spec->process, j->a, &j->process, e);
 	if (rc == 0)
 		rc = process_with_home(j->process, root, j->a, &j->process, e);
 	if (rc == 0 && j->r->console_fd)
@@ -85,7 +85,7 @@ static int make_plan(struct joining *j, struct err *e)
 	if (rc < 0)
 		return rc;
 	const struct plan_joining joining = { .process = j->process,
-					      .spec = spec,
+					      .spec = j->spec,
 					      .id = j->c->state.no_new_keyring ? NULL : j->c->id,
 					      .init_pidfd = j->c->pidfd,
 					      .namespaces = namespaces,
@@ -123,11 +123,18 @@ static int launch(struct joining *j, struct err *e)
 /* The end of the socket is a successful execve. */
 static int attend(struct joining *j, struct err *e)
 {
-	int kind;
-	do {
-		kind = child_wait(&j->child, &j->console, e);
-	} while (kind > 0);
-	return kind;
+	for (;;) {
+		auto_close int fd = -1;
+		int kind = child_wait(&j->child, &fd, e);
+		if (kind == CHILD_CONSOLE)
+			j->console = take_fd(&fd);
+		if (kind == CHILD_LISTENER)
+			kind = listener_send(j->c, j->spec->linux_->seccomp, &j->child, fd, e) < 0
+				       ? -EPROTO
+				       : kind;
+		if (kind <= 0)
+			return kind;
+	}
 }
 
 static int hand_over(struct joining *j, struct err *e)

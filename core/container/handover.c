@@ -2,7 +2,9 @@
  * HOME, OOM score, hooks. */
 #include "base/fdpass.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "box/child.h"
 #include "box/hook.h"
 #include "box/user.h"
 #include "box/userns.h"
@@ -31,12 +33,17 @@ static int open_parent(const char *path, int flags, const char **name, struct er
 	return fd < 0 ? fail(e, errno, "open its directory") : fd;
 }
 
-static int socket_send(const char *path, const char *kind, const char *message, int what,
-		       struct err *e)
+static int connect_at(const char *path, struct err *e)
 {
 	const char *name;
 	auto_close int at = open_parent(path, O_PATH, &name, e);
-	auto_close int sock = at < 0 ? -1 : unix_connect(at, name, SOCK_STREAM, e);
+	return at < 0 ? take_fd(&at) : unix_connect(at, name, SOCK_STREAM, e);
+}
+
+static int socket_send(const char *path, const char *kind, const char *message, int what,
+		       struct err *e)
+{
+	auto_close int sock = connect_at(path, e);
 	if (sock < 0)
 		return within(e, "%s socket %.200s", kind, path);
 	int rc = fd_send(sock, message, strlen(message), &what, 1);
@@ -51,6 +58,46 @@ int console_send(const char *path, int master, struct err *e)
 int pidfd_send(const char *path, const char *name, int held, struct err *e)
 {
 	return socket_send(path, "pidfd", name, held, e);
+}
+
+/* The spec's ContainerProcessState. */
+struct process_state {
+	const char *oci_version;
+	struct strs fds;
+	int pid;
+	const char *metadata, *state;
+};
+
+static const struct json_field process_state_fields[] = {
+	JSON_F(J_STR, process_state, oci_version, "ociVersion", J_KEEP),
+	JSON(J_STRS, process_state, fds, "fds"),
+	JSON_F(J_INT, process_state, pid, "pid", J_KEEP),
+	JSON(J_STR, process_state, metadata, "metadata"),
+	JSON(J_RAW, process_state, state, "state"),
+	{ 0 },
+};
+
+int listener_send(struct container *c, const struct spec_seccomp *s, const struct child *child,
+		  int listener, struct err *e)
+{
+	const char *name = "seccompFd";
+	auto_buf state = { 0 }, text = { 0 };
+	auto_close int sock = connect_at(s->listener_path, e);
+	if (sock < 0)
+		return within(e, "failed to connect with seccomp agent specified in the seccomp "
+				 "profile (linux.seccomp.listenerPath)");
+	state_write_hook(&c->state, c->state.pid == child->pid ? "creating" : "running", &state);
+	const struct process_state p = { .oci_version = SPEC_VERSION,
+					 .fds = { &name, 1 },
+					 .pid = child->pid,
+					 .metadata = s->listener_metadata,
+					 .state = state.p };
+	json_write(&text, process_state_fields, &p, 0);
+	int rc = state.failed || text.failed ? -ENOMEM
+					     : fd_send(sock, text.p, text.len, &listener, 1);
+	if (rc < 0)
+		return fail(e, rc, "send the seccomp listener to %s", s->listener_path);
+	return child_go(child, e);
 }
 
 int pid_file_write(const char *path, pid_t pid, struct err *e)

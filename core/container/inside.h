@@ -39,6 +39,12 @@ int console_send(const char *path, int master, struct err *e);
 /* Sends a process as a pidfd, with that name. */
 int pidfd_send(const char *path, const char *name, int held, struct err *e);
 
+/* Sends the seccomp listener of a new process, with the state that the spec wants, to the profile's
+ * agent, and lets the process go on. */
+struct child;
+int listener_send(struct container *c, const struct spec_seccomp *s, const struct child *child,
+		  int listener, struct err *e);
+
 /* Writes the pid to the file at path, by rename. */
 int pid_file_write(const char *path, pid_t pid, struct err *e);
 

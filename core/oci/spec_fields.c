@@ -265,7 +265,7 @@ static const struct json_field seccomp_rule_fields[] = {
 };
 
 static const struct json_field seccomp_fields[] = {
-	JSON_F(J_STR, spec_seccomp, default_action, "defaultAction", J_REQUIRED),
+	JSON_F(J_STR, spec_seccomp, default_action, "defaultAction", J_KEEP),
 	JSON(J_OPT_U64, spec_seccomp, default_errno_ret, "defaultErrnoRet"),
 	JSON(J_STRS, spec_seccomp, architectures, "architectures"),
 	JSON(J_STRS, spec_seccomp, flags, "flags"),

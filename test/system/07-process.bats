@@ -233,3 +233,153 @@ policy_of() {
 	fi
 	nothing_left
 }
+
+# --- seccomp --------------------------------------------------------------------------------------
+
+# filter ACTION NAMES [JQ]: all is allowed but these.
+filter() {
+	spec --arg a "$1" --argjson n "$2" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: $n, action: $a}]}'
+	[ $# -lt 3 ] || spec "$3"
+}
+
+@test "every_seccomp_action_does_what_it_says" {
+	filter SCMP_ACT_ERRNO '["mkdir", "mkdirat"]'
+	run ! inside 'mkdir /dev/shm/a'
+	[[ $output == *"not permitted"* ]]
+	filter SCMP_ACT_ERRNO '["mkdir", "mkdirat"]' '.linux.seccomp.syscalls[0].errnoRet = 123'
+	run ! inside 'mkdir /dev/shm/a'
+	[[ $output == *"No medium found"* ]]
+	local action
+	for action in KILL KILL_THREAD KILL_PROCESS TRAP; do
+		filter "SCMP_ACT_$action" '["mkdir", "mkdirat"]' '.process.args = ["mkdir", "/dev/shm/a"]'
+		run -159 rt run -b "$B" "$ID"
+	done
+	filter SCMP_ACT_TRACE '["mkdir", "mkdirat"]' # nobody traces
+	run ! inside 'mkdir /dev/shm/a'
+	[[ $output == *"Function not implemented"* ]]
+	for action in LOG ALLOW; do
+		filter "SCMP_ACT_$action" '["mkdir", "mkdirat"]'
+		inside 'mkdir /dev/shm/a'
+	done
+	nothing_left
+}
+
+@test "what_is_newer_than_a_profile_does_not_exist_as_with_runc" {
+	local names
+	# All that busybox may want; statx (332) is the newest that is named.
+	names=$(awk '/^#define __NR_/ && $3 <= 332 {sub("__NR_", "", $2); print $2}' /usr/include/x86_64-linux-gnu/asm/unistd_64.h |
+		jq -R . | jq -s .) 2> /dev/null || skip "not x86-64"
+	spec --argjson n "$names" '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32",
+		"SCMP_ARCH_X86"], syscalls: [{names: ($n - ["mkdir"]), action: "SCMP_ACT_ALLOW"}]} | .process.args = ["/probe", "83", "332", "435", "9999"]'
+	own_rootfs
+	cp "$TOOLS/probe" "$ROOTFS/probe"
+	# mkdir: EPERM; statx: EINVAL; clone3 and what will be: ENOSYS
+	[ "$(rt run -b "$B" "$ID")" = "1 22 38 38" ]
+	[ "$(rc run -b "$B" "$ID")" = "1 22 38 38" ]
+	spec '.linux.seccomp.defaultErrnoRet = 5'
+	[ "$(rt run -b "$B" "$ID")" = "5 22 38 38" ]
+	spec '.linux.seccomp.defaultErrnoRet = 38'
+	[ "$(rt run -b "$B" "$ID")" = "38 22 38 38" ]
+	nothing_left
+}
+
+@test "seccomp_arguments_are_compared_as_by_runc" {
+	own_rootfs
+	cp "$TOOLS/probe" "$ROOTFS/probe"
+	local args want
+	# personality(x) of 0x1000 and 0x2000: which of the two is refused
+	while IFS='|' read -r args want; do
+		spec --argjson a "$args" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["personality"],
+			action: "SCMP_ACT_ERRNO", errnoRet: 77, args: $a}]} | .process.args = ["/probe", "135:4096:1", "135:8192:2"]'
+		[ "$(rt run -b "$B" "$ID")" = "$want" ] || { echo "$args"; return 1; }
+		[ "$(rc run -b "$B" "$ID")" = "$want" ]
+	done <<- 'END'
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_EQ"}]|77 0
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_NE"}]|0 77
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_LE"}]|77 0
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_LT"}]|0 0
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_GE"}]|77 77
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_GT"}]|0 77
+		[{"index": 0, "value": 8192, "valueTwo": 8192, "op": "SCMP_CMP_MASKED_EQ"}]|0 77
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 8192, "op": "SCMP_CMP_EQ"}]|77 77
+		[{"index": 0, "value": 4096, "op": "SCMP_CMP_GE"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]|0 77
+	END
+	nothing_left
+}
+
+@test "bad_words_about_seccomp_are_named" {
+	local filter words
+	while IFS='|' read -r filter words; do
+		filter SCMP_ACT_ERRNO '["mkdir"]' ".linux.seccomp$filter"
+		attempt rt create -b "$B" "$ID"
+		refused 1 "$words"
+	done <<- 'END'
+		.defaultAction = "X"|linux.seccomp.defaultAction
+		.defaultAction = "SCMP_ACT_NOTIFY"|SCMP_ACT_NOTIFY cannot be used as default action
+		.architectures = ["SCMP_ARCH_X"]|linux.seccomp.architectures[0]
+		.flags = ["X"]|linux.seccomp.flags[0]
+		.syscalls[0].action = "X"|linux.seccomp.syscalls[0].action
+		.syscalls[0].args = [{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]|linux.seccomp.syscalls[0].args[0]
+		.syscalls[0].args = [{"index": 0, "value": 1, "op": "X"}]|linux.seccomp.syscalls[0].args[0]
+		.syscalls[0].action = "SCMP_ACT_NOTIFY"|seccomp listenerPath is not set
+		.syscalls[0] = {"names": ["write"], "action": "SCMP_ACT_NOTIFY"}|SCMP_ACT_NOTIFY cannot be used for the write syscall
+	END
+	filter SCMP_ACT_NOTIFY '["mkdir"]' ".linux.seccomp.listenerPath = \"$B/none\""
+	attempt rt create -b "$B" "$ID"
+	refused 1 "failed to connect with seccomp agent"
+	nothing_left
+}
+
+agent_start() {
+	AGENT=$BATS_TEST_TMPDIR/agent
+	"$TOOLS/agent" "$AGENT" >> "$AGENT.out" 3>&- &
+	AGENT_PID=$!
+	until [ -S "$AGENT" ]; do :; done
+}
+
+agent_stop() {
+	kill "$AGENT_PID"
+	wait "$AGENT_PID" || true
+}
+
+@test "a_seccomp_agent_answers_for_init_its_hooks_and_exec" {
+	agent_start
+	local nnp
+	for nnp in true false; do
+		filter SCMP_ACT_NOTIFY '["mkdir", "mkdirat", "chmod", "fchmodat"]'
+		spec --arg l "$AGENT" --argjson n $nnp '.linux.seccomp += {listenerPath: $l, listenerMetadata: "m", flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}
+			| .process.noNewPrivileges = $n | .annotations = {a: "b"}
+			| .hooks = {startContainer: [{path: "/bin/sh", args: ["sh", "-c", "mkdir /dev/shm/hook && stat /dev/shm/hook-bar"], env: ["PATH=/bin"]}]}'
+		: > "$AGENT.out"
+		run -0 inside 'stat /dev/shm/hook-bar > /dev/null && mkdir /dev/shm/foo && stat /dev/shm/foo-bar > /dev/null; chmod 700 /tmp || true'
+		[[ $output == *"No medium found"* ]]
+		jq -e --arg id "$ID" --arg b "$B" '.fds == ["seccompFd"] and .metadata == "m" and .pid > 0 and .ociVersion and (.state | .id == $id and
+			.status == "creating" and .bundle == $b and .annotations == {a: "b"}) and .pid == .state.pid' "$AGENT.out"
+		create_sleeper
+		[ "$(jq -s 'length' "$AGENT.out")" = 2 ]
+		rt start "$ID"
+		: > "$AGENT.out"
+		rt exec "$ID" sh -c 'mkdir /dev/shm/x && stat /dev/shm/x-bar > /dev/null'
+		jq -e --argjson p "$(state pid)" '.state.status == "running" and .state.pid == $p and .pid != $p' "$AGENT.out"
+		end
+	done
+	agent_stop
+	nothing_left
+}
+
+@test "a_filter_that_notifies_of_the_calls_of_its_own_handover_hangs_nobody" {
+	agent_start
+	local nnp
+	for nnp in true false; do
+		filter SCMP_ACT_NOTIFY '["mkdir", "read", "sendmsg", "sendto", "recvmsg", "recvfrom", "close", "open", "openat", "openat2", "poll", "fcntl",
+			"clone", "fork", "vfork", "dup", "dup2", "accept", "accept4", "execve", "chdir", "setuid", "setresuid", "close_range", "futex"]'
+		spec --arg l "$AGENT" --argjson n $nnp '.linux.seccomp.listenerPath = $l | .process.noNewPrivileges = $n'
+		[ "$(inside 'mkdir /dev/shm/foo && cd /dev/shm/foo-bar && pwd')" = /dev/shm/foo-bar ]
+		create_sleeper
+		rt start "$ID"
+		[ "$(rt exec "$ID" echo in)" = in ]
+		end
+	done
+	agent_stop
+	nothing_left
+}
