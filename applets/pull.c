@@ -1,6 +1,7 @@
 /* pull.c - `coracle pull`: images from registries and layouts into the store. */
 #include "image/pull.h"
 #include "applets.h"
+#include "box/subid.h"
 #include "image/progress.h"
 #include "image/show.h"
 
@@ -58,7 +59,9 @@ static int run_pull(const struct call *c, struct err *e)
 {
 	const struct pull_options *o = c->opts;
 	struct store s;
-	int rc = store_open(o->store, &s, e);
+	int rc = subid_enter(e); /* a layer has files of all ids */
+	if (rc == 0)
+		rc = store_open(o->store, &s, e);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < c->args.n; i++)

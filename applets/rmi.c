@@ -1,5 +1,6 @@
 /* rmi.c - `coracle rmi`: images out of the store. */
 #include "applets.h"
+#include "box/subid.h"
 #include "image/image.h"
 
 #include <stdio.h>
@@ -18,7 +19,9 @@ static int rmi(const struct call *c, struct err *e)
 {
 	const struct rmi_options *o = c->opts;
 	struct store s;
-	int rc = store_open(o->store, &s, e);
+	int rc = subid_enter(e); /* layers have files of all of a user's ids */
+	if (rc == 0)
+		rc = store_open(o->store, &s, e);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < c->args.n; i++) {

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "box/hook.h"
+#include "box/subid.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +18,7 @@
 
 bool we_are_root(void)
 {
-	return getauxval(AT_EUID) == 0;
+	return getauxval(AT_EUID) == 0 || subid_inside();
 }
 
 bool userns_first(void)
@@ -145,6 +146,12 @@ static const char *find_tool(const struct kind *k, struct arena *a)
 			return path;
 	}
 	return NULL;
+}
+
+bool userns_has_tools(void)
+{
+	auto_arena *a = arena_new(HELPER_MEMORY);
+	return a && find_tool(&uids, a) && find_tool(&gids, a);
 }
 
 static int run_tool(pid_t pid, const struct kind *k, const struct spec_id_mappings *m,

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 /* Whether we run as root: of the machine, or of the user namespace that we are in. What the program
- * began as; no system call. */
+ * began as, or became by subid_enter(); no system call. */
 bool we_are_root(void);
 
 /* Whether our own user namespace is the first one, where ids are what they are. */
@@ -33,6 +33,9 @@ void userns_root(const struct spec *s, const struct spec_user *u, uid_t *uid, gi
 
 /* As above for an option "uid=N" or "gid=N" of a mount. */
 int userns_check_option(const struct spec *s, const char *option, const char *what, struct err *e);
+
+/* Whether newuidmap and newgidmap are installed. */
+bool userns_has_tools(void);
 
 /* Writes the uid_map and gid_map of a child in a new user namespace: by ourselves where we may,
  * else by newuidmap and newgidmap, which know the subordinate ids that we were given. */

@@ -45,7 +45,7 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		*e = (struct err){ 0 };
 		rc = 0;
 	}
-	if (rc == 0 && limits)
+	if (rc == 0 && limits && (cg->n || !r->limits_if_possible))
 		rc = cgroup_limit(cg, limits, e);
 	if (rc < 0 || !cg->n)
 		return rc;

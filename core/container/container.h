@@ -47,7 +47,8 @@ struct create_request {
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */
 	bool auto_remove;
-	bool start;   /* at once: container_start() is not needed, and its cost is saved */
+	bool start; /* at once: container_start() is not needed, and its cost is saved */
+	bool limits_if_possible; /* without a cgroup, none */
 	int rootless; /* it may do without a cgroup: 1 yes, -1 no, 0 if we have few rights */
 	/* No new process, but those of a checkpoint; they run at once. NULL: a new one. */
 	const struct checkpoint_options *restore;

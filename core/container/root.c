@@ -1,4 +1,5 @@
 /* root.c - where the states of containers are kept, unless somebody says. */
+#include "box/subid.h"
 #include "box/userns.h"
 #include "container/container.h"
 
@@ -10,7 +11,7 @@
 static bool has_own_directory(const char *xdg)
 {
 	const char *user = getenv("USER");
-	if (!we_are_root())
+	if (subid_inside() || !we_are_root())
 		return true;
 	return xdg && *xdg && (!user || strcmp(user, "root") != 0) && !userns_first();
 }

@@ -3,6 +3,7 @@
 #include "image/mountset.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/subid.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,7 +86,9 @@ static int overlay_open(struct err *e)
 	if (fs < 0)
 		return fail(e, errno,
 			    "use overlay file systems (is the kernel's module \"overlay\" there?)");
-	if (sys_fsconfig(fs, FSC_STRING, "source", "coracle", 0) == 0)
+	/* Attributes trusted.* are for root of the machine alone. */
+	if (sys_fsconfig(fs, FSC_STRING, "source", "coracle", 0) == 0 &&
+	    (!subid_inside() || sys_fsconfig(fs, FSC_FLAG, "userxattr", NULL, 0) == 0))
 		return fs;
 	int rc = fail(e, errno, "name the overlay");
 	close(fs);

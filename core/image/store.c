@@ -2,6 +2,8 @@
 #include "image/store.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "box/subid.h"
+#include "box/userns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -54,11 +56,26 @@ static int make_parts(int dir, struct err *e)
 	return rc;
 }
 
+/* For a user's own in his home, as XDG has it. */
+static const char *default_store(char out[PATH_MAX])
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	if (we_are_root() && !subid_inside())
+		return DEFAULT_STORE;
+	bool given = data && *data == '/';
+	int n = given ? snprintf(out, PATH_MAX, "%s/coracle/images", data)
+		      : snprintf(out, PATH_MAX, "%s/.local/share/coracle/images", home ? home : "");
+	return (given || (home && *home == '/')) && n < PATH_MAX ? out : "";
+}
+
 int store_open(const char *path, struct store *out, struct err *e)
 {
+	char own[PATH_MAX];
 	const char *env = getenv("CORACLE_STORE");
 	if (!path)
-		path = env && *env ? env : DEFAULT_STORE;
+		path = env && *env ? env : default_store(own);
+	if (!*path)
+		return refuse(e, ENOENT, "no place for images: HOME is not set; set CORACLE_STORE");
 	if (*path != '/')
 		return refuse(e, EINVAL, "the store %.200s is not an absolute path", path);
 	auto_close int dir = dir_make(-1, path, 0700, e);

@@ -26,7 +26,8 @@ struct store {
 	int lock; /* shared while it is open; rmi wants it alone */
 };
 
-/* path NULL: CORACLE_STORE of the environment, else DEFAULT_STORE. Made when absent. Many may have
+/* path NULL: CORACLE_STORE of the environment, else DEFAULT_STORE, for others than root
+ * ~/.local/share/coracle/images. Made when absent. Many may have
  * it open. */
 int store_open(const char *path, struct store *out, struct err *e);
 void store_close(struct store *s);

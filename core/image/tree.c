@@ -2,6 +2,7 @@
  * lead out of. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/subid.h"
 #include "image/tree_inner.h"
 
 #include <fcntl.h>
@@ -12,14 +13,17 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define WHITEOUT       ".wh."
-#define OPAQUE	       ".wh..wh..opq"
-#define OVERLAY_OPAQUE "trusted.overlay.opaque"
+#define WHITEOUT	    ".wh."
+#define OPAQUE		    ".wh..wh..opq"
+#define OVERLAY_OPAQUE	    "trusted.overlay.opaque"
+#define OVERLAY_OPAQUE_USER "user.overlay.opaque" /* with the mount option userxattr */
 
 void tree_begin(struct tree *t, int root)
 {
 	struct stat st;
-	*t = (struct tree){ .root = root, .owners = geteuid() == 0, .parent_fd = -1 };
+	*t = (struct tree){ .root = root,
+			    .owners = geteuid() == 0 && !subid_alone(),
+			    .parent_fd = -1 };
 	t->mask = umask(0);
 	umask(t->mask);
 	/* New files are root's own already, but for those below a directory that passes on its
@@ -77,7 +81,8 @@ static int set_opaque(int dir, const char *name, struct err *e)
 	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(e, errno, "open %s", name);
-	if (fsetxattr(fd, OVERLAY_OPAQUE, "y", 1, 0) < 0)
+	const char *mark = subid_inside() ? OVERLAY_OPAQUE_USER : OVERLAY_OPAQUE;
+	if (fsetxattr(fd, mark, "y", 1, 0) < 0)
 		return fail(e, errno, "make directory %s opaque", name);
 	return 0;
 }
@@ -227,6 +232,8 @@ static int add_special(struct tree *t, const struct tree_entry *n, int dir, cons
 		rc = symlinkat(n->link, dir, leaf);
 	else
 		rc = mknodat(dir, leaf, (n->mode & S_IFMT) | 0600, n->device);
+	if (rc < 0 && errno == EPERM && (S_ISCHR(n->mode) || S_ISBLK(n->mode)) && subid_inside())
+		return 0; /* he could not open it either */
 	if (rc < 0)
 		return fail(e, errno, "make %.200s", n->path);
 	rc = set_owner(t, n, dir, leaf, e);

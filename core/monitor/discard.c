@@ -2,6 +2,7 @@
 #include "monitor/discard.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "box/subid.h"
 #include "image/store.h"
 
 #include <signal.h>
@@ -15,18 +16,29 @@ int data_mark(int dir, const char *root, const char *id, struct err *e)
 			: file_replace(dir, DATA_STATE, b.p, b.len, 0600, e);
 }
 
+struct removal {
+	const char *store, *id;
+};
+
+static int remove_data(void *arg, struct err *e)
+{
+	const struct removal *r = arg;
+	struct store s;
+	int rc = store_open(r->store, &s, e);
+	if (rc < 0)
+		return rc;
+	rc = store_container_remove(&s, r->id, e);
+	store_close(&s);
+	return rc;
+}
+
 int data_remove(const char *path, const char *id, struct err *e)
 {
-	struct store s;
+	struct removal r = { path, id };
 	struct stat st;
 	if (stat(path, &st) < 0 && errno == ENOENT)
 		return 0;
-	int rc = store_open(path, &s, e);
-	if (rc < 0)
-		return rc;
-	rc = store_container_remove(&s, id, e);
-	store_close(&s);
-	return rc;
+	return subid_call(remove_data, &r, e);
 }
 
 /* Ends it, if it has not ended and can be. */

@@ -1,6 +1,7 @@
 /* run.c - a container out of an image, a directory, or nothing at all. */
 #include "monitor/run.h"
 #include "base/file.h"
+#include "box/subid.h"
 #include "image/bundle.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -30,6 +31,7 @@ struct making {
 	struct run_options options; /* with what the image decides */
 	struct arena *a;
 	const char *root, *id, *image_name;
+	bool own_limits; /* none that the user asked for */
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
 	bool store_open, data;
@@ -108,6 +110,7 @@ static int use_embedded(struct making *m, struct err *e)
 	struct run_options *o = &m->options;
 	m->image_name = "embedded";
 	m->command = (struct strs){ hello, 2 };
+	m->own_limits = !o->memory && !o->pids_limit && !o->cpus;
 	o->memory = o->memory ? o->memory : EMBEDDED_MEMORY;
 	o->pids_limit = o->pids_limit ? o->pids_limit : EMBEDDED_PIDS;
 	o->cpus = o->cpus ? o->cpus : EMBEDDED_CPUS;
@@ -261,6 +264,7 @@ static int hand_over(struct making *m, struct err *e)
 			.bundle = m->bundle ? m->bundle : data ? data : "/",
 			.spec = m->spec,
 			.rootfs_fd = m->bundle ? -1 : m->rootfs,
+			.limits_if_possible = m->own_limits,
 			.image = m->image_name,
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
 		},
@@ -278,6 +282,9 @@ static int hand_over(struct making *m, struct err *e)
 
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
 {
+	int rc = subid_enter(e);
+	if (rc < 0)
+		return rc;
 	struct making m = {
 		.r = r,
 		.options = r->options,
@@ -286,7 +293,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.rootfs = -1,
 		.image = &m.none,
 	};
-	int rc = !m.root ? -e->code : make(&m, e);
+	rc = !m.root ? -e->code : make(&m, e);
 	if (rc == 0)
 		rc = hand_over(&m, e);
 	release(&m);

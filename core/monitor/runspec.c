@@ -1,6 +1,7 @@
 /* runspec.c - the options of `coracle run` put into a runtime spec. */
 #include "monitor/runspec.h"
 #include "base/file.h"
+#include "box/subid.h"
 #include "image/profile.h"
 #include "monitor/discard.h"
 #include "monitor/stdio.h"
@@ -119,7 +120,7 @@ static int apply_limits(struct spec *s, const struct run_options *o, struct aren
 	return 0;
 }
 
-static void cap_remove(struct strs *l, const char *name)
+static void strs_remove(struct strs *l, const char *name)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < l->n; i++)
@@ -139,7 +140,7 @@ static int caps_change(struct strs *l, const struct strs *words, bool add, struc
 				      add ? "add" : "drop", words->v[i]);
 		for (int k = all ? 0 : one; k < (all ? CAPABILITIES : one + 1); k++) {
 			const char *name = capability_name(k);
-			cap_remove(l, name);
+			strs_remove(l, name);
 			if (add)
 				l->v[l->n++] = name;
 		}
@@ -294,6 +295,28 @@ static int host_files(struct spec *s, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* What the mounts of a usual container need, a user's may not have: a group 5, and for sysfs a
+ * network of its own. */
+static int apply_user_mounts(struct spec *s, bool host_network, struct arena *a, struct err *e)
+{
+	static const char *const bound[] = { "rbind", "nosuid", "noexec", "nodev", "ro" };
+	for (size_t i = 0; subid_inside() && i < s->mounts.n; i++) {
+		struct spec_mount *m = &s->mounts.v[i];
+		if (m->type && !strcmp(m->type, "devpts") && subid_alone())
+			strs_remove(&m->options, "gid=5");
+		if (!m->type || strcmp(m->type, "sysfs") != 0 || !host_network)
+			continue;
+		const char **v = arena_array(a, sizeof(bound) / sizeof(bound[0]), sizeof(*v));
+		if (!v)
+			return fail(e, E2BIG, "mounts");
+		memcpy(v, bound, sizeof(bound));
+		m->type = "none";
+		m->source = "/sys";
+		m->options = (struct strs){ v, sizeof(bound) / sizeof(bound[0]) };
+	}
+	return 0;
+}
+
 static int apply_namespaces(struct spec *s, const struct run_options *o, struct arena *a,
 			    struct err *e)
 {
@@ -304,7 +327,8 @@ static int apply_namespaces(struct spec *s, const struct run_options *o, struct 
 	if (namespaces_have(s, "network", !host, a) < 0 ||
 	    namespaces_have(s, "cgroup", true, a) < 0)
 		return fail(e, E2BIG, "namespaces");
-	return host && !s->root->readonly ? host_files(s, a, e) : 0;
+	int rc = apply_user_mounts(s, host, a, e);
+	return rc == 0 && host && !s->root->readonly ? host_files(s, a, e) : rc;
 }
 
 static int apply_cgroup(struct spec *s, const char *parent, const char *id, struct arena *a,

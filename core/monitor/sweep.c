@@ -2,6 +2,7 @@
 #include "monitor/sweep.h"
 #include "base/file.h"
 #include "box/cgroup.h"
+#include "box/subid.h"
 #include "box/userns.h"
 #include "container/container.h"
 #include "image/store.h"
@@ -280,6 +281,23 @@ static bool data_stale(const struct sweeping *s, const struct store *store, cons
 	return lstat(b.p, &st) < 0 && errno == ENOENT;
 }
 
+struct removal {
+	const struct store *store;
+	const char *id;
+};
+
+static int remove_in(void *arg, struct err *e)
+{
+	const struct removal *r = arg;
+	return store_container_remove(r->store, r->id, e);
+}
+
+static int remove_data(const struct store *store, const char *id, struct err *e)
+{
+	struct removal r = { store, id };
+	return subid_call(remove_in, &r, e);
+}
+
 /* Looks first, and only when there is something waits until no `run` is between its data and its
  * state. */
 static void sweep_data(struct sweeping *s)
@@ -303,7 +321,7 @@ static void sweep_data(struct sweeping *s)
 			continue;
 		say(s, "data", "what it wrote", ids.v[i]);
 		if (!s->r->dry_run)
-			rc = store_container_remove(&store, ids.v[i], &one);
+			rc = remove_data(&store, ids.v[i], &one);
 	}
 	note_error(s, rc, &one);
 	if (!s->r->dry_run)

@@ -348,3 +348,92 @@ $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	[ "${lines[0]}/${lines[1]}" = 0/inner ]
 	unothing_left
 }
+
+# --- the standalone tool --------------------------------------------------------------------------
+
+# A container by `coracle run`, as him.
+uc() {
+	as "$CORACLE" "$@"
+}
+
+@test "a_user_runs_the_embedded_image_and_a_directory" {
+	run -0 uc run
+	[[ $output == "Hello from Coracle"*"user           0:0"*"capabilities   none"* ]]
+	: > "$BATS_TEST_TMPDIR/etc/subuid" # with one id alone it must do too
+	run -0 uc run
+	[[ $output == "Hello from Coracle"* ]]
+	run -0 uc run --rm --network host --rootfs "$ROOTFS" sh -c 'tail -n 1 /proc/self/uid_map; test -d /sys/class && echo sys'
+	[ "$(tr -s ' ' <<< "${lines[0]}")" = " 0 $USER_ID 1" ]
+	run -125 uc run -m 64m
+	[[ $output == *"cannot set memory limit: container could not join or create cgroup"* ]]
+	[ -z "$(uc ps -aq)" ]
+	XDG='' run -125 uc run
+	[[ $output == *XDG_RUNTIME_DIR* ]]
+}
+
+@test "a_user_s_container_is_left_to_a_monitor" {
+	[ "$(uc run -d --name "$ID" --rootfs "$ROOTFS" sh -c 'echo said; exec sleep 1000')" = "$ID" ]
+	[ "$(uc ps -q)" = "$ID" ]
+	run -0 uc exec -u 7:8 "$ID" id
+	[ "$output" = "uid=7 gid=8" ]
+	uc logs "$ID" | grep -qx said
+	uc stop -t 0 "$ID"
+	[ -z "$(uc ps -q)" ]
+	uc rm "$ID"
+	[ -z "$(uc ps -aq)" ]
+	[ -z "$(ls -A "$XDG/coracle/default")$(ls -A "$HOMEDIR/.local/share/coracle/images/containers")" ]
+}
+
+@test "a_user_pulls_and_runs_an_image_with_all_its_owners" {
+	local l=$BATS_TEST_TMPDIR/layout
+	mkdir "$l"
+	tar_of "$l.tar" <<- 'END'
+		d bin 755 0:0
+		d old 755 5:6
+		f old/a 644 5:6 - a
+		d kept 755 0:0
+		f kept/b 644 0:0 - b
+		f gone 644 0:0 - c
+		c node 666 0:0
+	END
+	(cd "$ROOTFS" && tar --append --owner=0 --group=0 -f "$l.tar" bin/busybox bin/sh bin/ls bin/id bin/cat bin/stat bin/touch bin/rm bin/mkdir)
+	layer "$l" "$l.tar" none
+	tar_of "$l.2.tar" <<- 'END'
+		d old 700 7:8
+		f old/.wh..wh..opq 644 0:0
+		f old/new 644 9:10 - n
+		f .wh.gone 644 0:0
+	END
+	layer "$l" "$l.2.tar"
+	image_end "$l" his '{"User": "11:12"}' > /dev/null
+	chmod -R a+rX "$l"
+	uc pull "oci:$l:his" > /dev/null
+	run -0 uc run --rm "oci:$l:his" sh -c 'id; stat -c "%n %u:%g %a" /old /kept; ls / | while read n; do [ $n != gone ] || echo there; done'
+	[ "${lines[0]}" = "uid=11 gid=12" ]
+	[ "${lines[1]}/${lines[2]}" = "/old 7:8 700//kept 0:0 755" ]
+	[ "${#lines[@]}" = 3 ]
+	run -0 uc run --name "$ID" -u 0 "oci:$l:his" sh -c 'ls /old; stat -c %u /old/new; rm -r /old; mkdir /old; ls /old; touch /by-root'
+	[ "$output" = "new
+9" ]
+	uc rm "$ID"
+	uc rmi "oci:$l:his"
+	[ -z "$(find "$HOMEDIR/.local/share/coracle/images/"{layers,containers}/ -mindepth 2 -print -quit)" ]
+}
+
+@test "cleanup_of_a_user_removes_his_own_leftovers_alone" {
+	local pid monitor
+	uc run -d --name "$ID" --rootfs "$ROOTFS" sleep 1000 > /dev/null
+	pid=$(jq .pid "$XDG/coracle/default/$ID/state.json")
+	monitor=$(jq .owner "$XDG/coracle/default/$ID/state.json")
+	rt create -b "$(root_bundle)" "$ID-root" < /dev/null > /dev/null 2>&1 3>&-
+	kill -KILL "$monitor"
+	await_end "$monitor"
+	run -0 uc cleanup --dry-run
+	[[ $output == *"container $ID"* && $output != *"$ID-root"* ]]
+	run -0 uc cleanup
+	[[ $output == *"container $ID"* && $output != *"$ID-root"* ]]
+	await "$pid"
+	[ -z "$(uc ps -aq)" ]
+	[ "$(rt state "$ID-root" | jq -r .status)" = created ]
+	rt delete --force "$ID-root"
+}

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2086
 
 load runtime
+load images
 
 # The ids of our user and his subordinate ones; nobody else has them.
 USER_ID=23456
@@ -72,6 +73,16 @@ uspec() {
 all_ids() {
 	uspec --argjson u $USER_ID --argjson s $SUB_ID '.linux |= (.uidMappings = [{containerID: 0, hostID: $u, size: 1},
 		{containerID: 1, hostID: $s, size: 65536}] | .gidMappings = .uidMappings)'
+}
+
+# A bundle of root's, with the same root file system; prints where.
+root_bundle() {
+	mkdir -p "$BATS_TEST_TMPDIR/root-bundle"
+	runc spec -b "$BATS_TEST_TMPDIR/root-bundle"
+	jq --arg r "$ROOTFS" '.process.terminal = false | .process.args = ["sleep", "1000"] | .root.path = $r' \
+		"$BATS_TEST_TMPDIR/root-bundle/config.json" > "$BATS_TEST_TMPDIR/root-bundle/new"
+	mv "$BATS_TEST_TMPDIR/root-bundle/new" "$BATS_TEST_TMPDIR/root-bundle/config.json"
+	echo "$BATS_TEST_TMPDIR/root-bundle"
 }
 
 # Runs a shell script as his container's program.

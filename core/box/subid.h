@@ -1,0 +1,25 @@
+/* subid.h - a user namespace with all the ids that a user has: his own as root, and those that he
+ * was given in /etc/subuid and /etc/subgid. */
+#ifndef BOX_SUBID_H
+#define BOX_SUBID_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/* Unless we are root: moves this process, which must have one thread, into such a namespace and a
+ * mount namespace of its own, as its root. Nobody comes back; from then on we_are_root() is true.
+ */
+int subid_enter(struct err *e);
+
+/* Whether we did so. No system call. */
+bool subid_inside(void);
+
+/* ... who has no ids but his own: then everything belongs to root there. */
+bool subid_alone(void);
+
+/* Calls it here if we are root, else in a process that has entered such a namespace: what may
+ * change files whatever ids of the user's they have. */
+int subid_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e);
+
+#endif
