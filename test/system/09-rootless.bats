@@ -86,7 +86,7 @@ there" ]
 	[ "$(ur exec "$ID" sh -c 'echo $$; readlink /proc/1/ns/user; readlink /proc/self/ns/user' | sed 1d | uniq | wc -l)" = 1 ]
 	run -9 ur exec "$ID" sh -c 'exit 9'
 	attempt ur exec "$ID" nothing-like-this
-	refused 1 "nothing-like-this" "executable file not found"
+	refused 255 "nothing-like-this" "executable file not found"
 	run -0 ur exec -t "$ID" tty
 	[[ $output == *"/dev/pts/0"* ]]
 	ur exec -d "$ID" sleep 1001 < /dev/null > /dev/null 2>&1 3>&-
