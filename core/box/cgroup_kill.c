@@ -1,5 +1,6 @@
 /* cgroup_kill.c - all processes of a cgroup: freeze, thaw, signal, kill, and what the kernel
  * killed. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sys.h"
@@ -8,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,26 +57,31 @@ int cgroup_wait_event(int dir, const char *key, int value, int timeout_ms)
 	}
 }
 
-/* v1 only: the state is worked out when it is read, and nothing tells of its change. So this is the
- * one place that asks again and again, a millisecond apart. */
-static int wait_frozen_v1(int dir)
-{
-	char state[16];
-	for (int ms = 0; ms < FREEZE_MS; ms++) {
-		int n = cgroup_get(dir, "freezer.state", state, sizeof(state));
-		if (n < 0)
-			return n;
-		if (!strcmp(state, "FROZEN"))
-			return 0;
-		poll(NULL, 0, 1);
-	}
-	return -ETIMEDOUT;
-}
-
+/* v1 works its state out when it is read, and nothing tells of its change. A process stops as soon
+ * as it runs, which takes as long as it takes to be scheduled: so we let others run, and then, for
+ * those that wait for a device, look again ever more rarely. Who joined meanwhile was not told to
+ * stop: so all are, each time. */
 static int freeze_v1(const struct cgroup_dir *d, bool frozen)
 {
-	int rc = file_put(d->fd, "freezer.state", frozen ? "FROZEN" : "THAWED");
-	return rc < 0 || !frozen ? rc : wait_frozen_v1(d->fd);
+	char state[16];
+	uint64_t end = clock_monotonic_ns() + FREEZE_MS * UINT64_C(1000000);
+	struct timespec pause = { 0, 50000 };
+	for (int i = 0;; i++) {
+		int rc = file_put(d->fd, "freezer.state", frozen ? "FROZEN" : "THAWED");
+		if (rc < 0 || !frozen)
+			return rc;
+		rc = cgroup_get(d->fd, "freezer.state", state, sizeof(state));
+		if (rc < 0 || !strcmp(state, "FROZEN"))
+			return rc < 0 ? rc : 0;
+		if (clock_monotonic_ns() > end)
+			return -ETIMEDOUT;
+		if (i < 16) {
+			sched_yield();
+			continue;
+		}
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = pause.tv_nsec < 5000000 ? pause.tv_nsec * 2 : 10000000;
+	}
 }
 
 static int freeze_unified(const struct cgroup_dir *d, bool frozen)
