@@ -59,6 +59,10 @@ static int go_old(struct self *s)
 {
 	struct plan *p = s->setup->plan;
 	int rc = 0;
+	if (p->host_mounts) {
+		snprintf(s->words, sizeof(s->words), "without a mount namespace, on Linux < 5.12");
+		return -ENOTSUP;
+	}
 	s->stage.old = true;
 	if (p->old)
 		return 0;
@@ -353,13 +357,21 @@ int apply_pivot(struct self *s, const struct op *o)
 	stage_close(&s->stage);
 	if (fchdir(s->root) < 0)
 		return -errno;
-	if (o->flags) /* --no-pivot: an initramfs cannot be pivoted away */
+	if (o->flags == ROOT_COVER) /* an initramfs cannot be pivoted away */
 		return nopivot_enter(s);
+	if (o->flags == ROOT_CHROOT)
+		return chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
 	/* The old root lies on the new one, and "." is what lies on top: pivot_root(2). It is a
 	 * slave, so taking it away here takes nothing away on the host. */
 	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
+}
+
+int apply_chroot(struct self *s, const struct op *o)
+{
+	(void)s;
+	return fchdir(o->fd) < 0 || chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
 }
 
 int apply_root_propagation(struct self *s, const struct op *o)

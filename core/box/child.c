@@ -164,6 +164,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_PARENT_HOOKS] = apply_parent_hooks,
 	[OP_HOOK] = apply_hook,
 	[OP_PIVOT] = apply_pivot,
+	[OP_CHROOT] = apply_chroot,
 	[OP_ROOT_PROPAGATION] = apply_root_propagation,
 	[OP_ROOT_READONLY] = apply_root_readonly,
 	[OP_MAKE_DIR] = apply_make_dir,
@@ -217,6 +218,7 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .place = -1,
 			  .stage = STAGE_NONE };
 	const struct plan *p = setup->plan;
+	s.stage.forbidden = p->host_mounts;
 	close_rest(&s);
 	signals_reset();
 	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;

@@ -59,6 +59,14 @@ int label_plan(struct plan *p, const struct spec_process *s, struct err *e)
 	return rc;
 }
 
+int label_mount_check(const char *label, struct err *e)
+{
+	if (!given(label) || has_selinux())
+		return 0;
+	return refuse(e, ENOTSUP,
+		      "linux.mountLabel: SELinux is disabled or not supported on this machine");
+}
+
 int label_keyring_plan(struct plan *p, const struct spec_process *s, const char *label,
 		       struct err *e)
 {

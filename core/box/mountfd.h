@@ -14,6 +14,7 @@
 
 struct stage {
 	bool old;	     /* there is no mount API: all goes over the stage */
+	bool forbidden;	     /* this is the host's mount namespace */
 	int top;	     /* the tmpfs; -1: not there yet */
 	int directory, file; /* to mount on */
 };

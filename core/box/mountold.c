@@ -57,6 +57,8 @@ static int stage_open(struct stage *s)
 	struct stat root, top;
 	if (s->top >= 0)
 		return 0;
+	if (s->forbidden)
+		return -ENOTSUP;
 	if (mount("tmpfs", "/", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=16k,mode=700") < 0)
 		return -errno;
 	s->top = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -95,8 +97,10 @@ static int data_of(const struct op_mount *m, char out[PATH_MAX])
 	out[0] = 0;
 	for (size_t i = 0; i < m->options.n; i++) {
 		const struct mount_option *o = &m->options.v[i];
-		int n = snprintf(out + at, PATH_MAX - at, "%s%s%s%s", at ? "," : "", o->key,
-				 o->value ? "=" : "", o->value ? o->value : "");
+		/* A security label may have a comma in it. */
+		const char *quote = !strcmp(o->key, "context") ? "\"" : "";
+		int n = snprintf(out + at, PATH_MAX - at, "%s%s%s%s%s%s", at ? "," : "", o->key,
+				 o->value ? "=" : "", quote, o->value ? o->value : "", quote);
 		at += (size_t)n;
 		if (at >= PATH_MAX)
 			return -E2BIG;

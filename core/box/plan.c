@@ -128,10 +128,12 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 	uint64_t wanted = propagation(name);
 	if (name && *name && !wanted)
 		return refuse(e, EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
+	int rc = 0;
 	/* Not private: what the host unmounts must go away here too. Not shared, whatever the spec
 	 * wants for later: what is mounted here would show up on the host. */
-	int rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts", MS_REC | MS_SLAVE,
-			   e);
+	if (!p->host_mounts)
+		rc = add_flags(p, OP_PROPAGATION, "set the propagation of mounts",
+			       MS_REC | MS_SLAVE, e);
 	if (rc < 0)
 		return rc;
 	struct op *o = plan_add(p, OP_ROOT, "mount the root file system %s",
@@ -221,7 +223,11 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	if (rc == 0 && s->root->readonly)
 		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
 	if (rc == 0)
-		rc = add_flags(p, OP_PIVOT, "make the root file system /", c->no_pivot, e);
+		rc = add_flags(p, OP_PIVOT, "make the root file system /",
+			       p->host_mounts ? ROOT_CHROOT
+			       : c->no_pivot  ? ROOT_COVER
+					      : ROOT_PIVOT,
+			       e);
 	uint64_t wanted = propagation(s->linux_->rootfs_propagation);
 	if (rc == 0 && wanted)
 		rc = add_flags(p, OP_ROOT_PROPAGATION, "set the propagation of /", wanted, e);
@@ -300,12 +306,14 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	const struct spec *s = c->spec;
 	uint64_t unshare = 0;
 	struct plan plan, *p = &plan;
-	if (!spec_namespace(s, "mount"))
-		return refuse(e, ENOTSUP, "linux.namespaces: a mount namespace is needed");
 	const struct spec_namespace *user = spec_namespace(s, "user");
+	if (user && !spec_namespace(s, "mount"))
+		return refuse(e, EINVAL,
+			      "linux.namespaces: a user namespace needs a mount namespace too");
 	int rc = 0;
 	plan_begin(p, a);
 	p->bundle = c->bundle;
+	p->host_mounts = !spec_namespace(s, "mount");
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
 	plan.waits = (user && (!user->path || !*user->path || s->process->rlimits.n)) ||
 		     s->linux_->net_devices.n;
@@ -377,6 +385,12 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	p->pid_ns = born & CLONE_NEWPID ? j->init_pidfd : -1;
 	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;
 	p->user_ns_path = "of the container";
+	if (!spec_namespace(j->spec, "mount")) {
+		rc = add(p, OP_CHROOT, "enter the container's root", NULL, e);
+		if (rc < 0)
+			return rc;
+		p->v[p->n - 1].fd = j->root;
+	}
 	if (j->namespaces & CLONE_NEWUSER)
 		rc = plan_become_root(p, j->spec, j->process, e);
 	if (rc == 0)

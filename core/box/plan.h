@@ -40,7 +40,8 @@ enum op_kind {
 	OP_SYSCTL,	     /* path (below /proc/sys) = source */
 	OP_PARENT_HOOKS,     /* the parent runs hooks outside, and answers */
 	OP_HOOK,	     /* struct op_exec: run it here */
-	OP_PIVOT,	     /* the root file system becomes / */
+	OP_PIVOT,	     /* the root file system becomes /: flags, enum root_way */
+	OP_CHROOT,	     /* the directory fd becomes / */
 	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
 	OP_ROOT_READONLY,
 	OP_MAKE_DIR,	  /* path, for a cwd that does not exist */
@@ -72,6 +73,10 @@ enum op_kind {
 struct mount_option {
 	const char *key, *value; /* value NULL: a flag */
 };
+
+/* How: leaving nothing of the old root; by covering it (--no-pivot); in the host's mount namespace.
+ */
+enum root_way { ROOT_PIVOT, ROOT_COVER, ROOT_CHROOT };
 
 #define MOUNT_PROPAGATIONS 4
 
@@ -163,6 +168,7 @@ struct plan {
 	const struct spec_linux
 		*maps; /* id mappings to write, when there is a new user namespace */
 	const struct spec_linux *clocks; /* offsets of a new time namespace; NULL: none */
+	bool host_mounts; /* there is no mount namespace: mounts are made in the host's */
 	bool old; /* there is no mount API: the child opens the sources, and clones nothing */
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
@@ -205,6 +211,7 @@ struct plan_joining {
 	const char *id;		 /* NULL: it has no keyring of its own */
 	int init_pidfd;		 /* holds the process whose namespaces are joined */
 	uint64_t namespaces;	 /* CLONE_NEW* to join */
+	int root;	  /* of that process, to go to where no mount namespace leads there */
 	uint64_t born_in; /* of these, to be born in: pid, and user where we may nothing else */
 };
 
@@ -240,6 +247,7 @@ int schedule_plan(struct plan *p, const struct spec_process *s, const struct spe
 		  struct err *e); /* schedule.c */
 /* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */
 int label_plan(struct plan *p, const struct spec_process *s, struct err *e);
+int label_mount_check(const char *label, struct err *e); /* whether mounts can have one */
 int label_keyring_plan(struct plan *p, const struct spec_process *s, const char *label,
 		       struct err *e);
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,

@@ -171,8 +171,6 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 {
 	struct op_caps caps;
 	int rc = plan_limits(p, s, e);
-	if (spec->linux_->mount_label && *spec->linux_->mount_label)
-		return refuse(e, ENOTSUP, "linux.mountLabel is not supported");
 	if (rc == 0)
 		rc = plan_personality(p, spec->linux_->personality, e);
 	if (rc == 0)

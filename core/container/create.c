@@ -147,6 +147,23 @@ static const char *rootfs_path(struct making *m)
 			    : arena_printf(m->c->arena, "%s/%s", m->r->bundle, path);
 }
 
+/* Without a mount namespace its root is mounted in ours, at a place of its own. */
+static bool has_host_mounts(const struct making *m)
+{
+	return m->engine->own_root && !spec_namespace(m->spec, "mount");
+}
+
+#define HOST_ROOT "rootfs"
+
+static int host_mounts(struct making *m, struct strs *out)
+{
+	const char **v = arena_array(m->c->arena, 1, sizeof(*v));
+	if (!v || !(v[0] = arena_printf(m->c->arena, "%s/%s/" HOST_ROOT, m->r->root, m->r->id)))
+		return -E2BIG;
+	*out = (struct strs){ v, 1 };
+	return mkdirat(m->c->dir, HOST_ROOT, 0700) < 0 ? -errno : 0;
+}
+
 /* What will have to be undone is written down before any of it exists. */
 static int record(struct making *m, struct err *e)
 {
@@ -175,7 +192,8 @@ static int record(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (cgroup_paths(&m->cgroup, m->c->arena, &s->cgroups) < 0 ||
-	    own_namespaces(m, &s->namespaces) < 0 || copy_annotations(m, &s->annotations) < 0)
+	    own_namespaces(m, &s->namespaces) < 0 || copy_annotations(m, &s->annotations) < 0 ||
+	    (has_host_mounts(m) && host_mounts(m, &s->mounts) < 0))
 		return refuse(e, E2BIG, "container %s: the spec is too large", m->c->id);
 	if (m->cgroup.unit) { /* from here on it is ours to stop */
 		s->unit = copied(m, m->cgroup.unit->name);
@@ -207,6 +225,8 @@ static int open_root(struct making *m)
 static const char *mount_point(struct making *m)
 {
 	const char *rootfs = m->c->state.rootfs;
+	if (m->c->state.mounts.n)
+		return m->c->state.mounts.v[0];
 	if (rootfs && faccessat(m->bundle, rootfs, F_OK, 0) == 0)
 		return rootfs;
 	return arena_printf(m->a, "%s/%s", m->r->root, m->c->id);

@@ -24,16 +24,16 @@ struct joining {
 	struct plan plan;
 	struct cgroup cgroup;
 	struct child child;
-	int console;
+	int console, root; /* of init */
 };
 
 /* What is in /proc under init's number is init's only if init lives still afterwards. */
-static int look_at_init(struct joining *j, uint64_t *namespaces, int *root, struct err *e)
+static int look_at_init(struct joining *j, uint64_t *namespaces, struct err *e)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
-	*root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc = *root < 0 ? -errno : ns_different(j->c->state.pid, namespaces);
+	j->root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int rc = j->root < 0 ? -errno : ns_different(j->c->state.pid, namespaces);
 	if (proc_ended(j->c->pidfd))
 		return lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
 	return rc < 0 ? fail(e, rc, "look at the init of container %s", j->c->id) : 0;
@@ -71,15 +71,14 @@ static int complete(const struct spec_process *p, const struct spec_process *ini
 
 static int make_plan(struct joining *j, struct err *e)
 {
-	auto_close int root = -1;
 	uint64_t namespaces = 0;
-	int rc = look_at_init(j, &namespaces, &root, e);
+	int rc = look_at_init(j, &namespaces, e);
 	if (rc == 0)
 		rc = container_spec(j->c, j->a, &j->spec, e);
 	if (rc == 0)
 		rc = complete(j->r->process, j->spec->process, j->a, &j->process, e);
 	if (rc == 0)
-		rc = process_with_home(j->process, root, j->a, &j->process, e);
+		rc = process_with_home(j->process, j->root, j->a, &j->process, e);
 	if (rc == 0 && j->r->console_fd)
 		rc = process_on_screen(j->process, j->r->console_plain, j->a, &j->process, e);
 	if (rc < 0)
@@ -88,6 +87,7 @@ static int make_plan(struct joining *j, struct err *e)
 					      .spec = j->spec,
 					      .id = j->c->state.no_new_keyring ? NULL : j->c->id,
 					      .init_pidfd = j->c->pidfd,
+					      .root = j->root,
 					      .namespaces = namespaces,
 					      .born_in = CLONE_NEWPID |
 							 (we_are_root() ? 0 : CLONE_NEWUSER) };
@@ -190,6 +190,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 			     .r = r,
 			     .a = arena_new(WORK_MEMORY),
 			     .console = -1,
+			     .root = -1,
 			     .plan = { .pid_ns = -1, .user_ns = -1 },
 			     .child = { .sync = -1, .pidfd = -1 } };
 	if (!j.a)
@@ -203,6 +204,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 		undo(&j);
 	put_fd(&j.child.sync, -1);
 	put_fd(&j.console, -1);
+	put_fd(&j.root, -1);
 	cgroup_close(&j.cgroup);
 	arena_free(j.a);
 	return rc;

@@ -263,6 +263,15 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	END
 }
 
+@test "a_label_for_mounts_is_refused_where_nothing_labels" {
+	[ ! -d /sys/fs/selinux ] || skip "SELinux is on"
+	spec '.linux.mountLabel = "system_u:object_r:svirt_sandbox_file_t:s0:c1,c2"'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "linux.mountLabel: SELinux is disabled or not supported"
+	nothing_left
+	run -1 rc run -b "$B" "$ID" # so does runc, if not in these words
+}
+
 # --- sources and targets --------------------------------------------------------------------------
 
 @test "sources_of_every_kind_are_bound_and_targets_are_made" {
@@ -297,6 +306,42 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	run unshare -m sh -c 'mount --bind -o ro "$ROOTFS" "$ROOTFS" && exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
 	[ "$status" = 1 ]
 	[[ $output == *"on /new/point: Read-only file system" ]]
+	nothing_left
+}
+
+# --- without a mount namespace ---------------------------------------------------------------------
+
+@test "without_a_mount_namespace_it_has_a_root_of_its_own_and_leaves_no_mount" {
+	local none='.linux.namespaces = [] | .hostname = "" | del(.linux.maskedPaths, .linux.readonlyPaths)'
+	export D STATE B ID CORACLE
+	# runc does so too, but leaves all mounts behind. In a mount namespace of our own, should they be left.
+	cat > "$D/script" <<- 'END'
+		rt() { "$CORACLE" runtime --root "$STATE" "$@"; }
+		rt create -b "$B" "$ID" < /dev/null > "$D/out" 2>&1 3>&- || { cat "$D/out"; exit 1; }
+		rt start "$ID"
+		rt exec "$ID" sh -c 'readlink /proc/self/ns/mnt; ls /; cat /mnt/file'
+		grep -c "$STATE/$ID/rootfs" /proc/self/mountinfo
+		readlink /proc/self/ns/mnt
+		rt delete --force "$ID"
+		! grep -F "$D" /proc/self/mountinfo
+		"$CORACLE" runtime --root "$STATE" run -b "$B/fails" "$ID"
+		! grep -F "$D" /proc/self/mountinfo
+	END
+	mounts '[{destination: "/mnt", source: "\($d)/src", options: ["bind"]}]'
+	spec "$none"' | .process.args = ["sleep", "1000"]'
+	mkdir "$B/fails"
+	jq '.process.args = ["nope"]' "$B/config.json" > "$B/fails/config.json"
+	run -0 unshare -m sh "$D/script"
+	echo "$output"
+	[ "${lines[*]:1:9}" = "bin dev etc mnt proc root sys tmp file" ]
+	[ "${lines[10]}" -gt 5 ]
+	[ "${lines[0]}" = "${lines[11]}" ]
+	[[ ${lines[12]} == *'"nope"'* ]]
+	[ "${#lines[@]}" = 13 ]
+	nothing_left
+	spec '.linux.maskedPaths = ["/proc/kcore"]'
+	attempt rt run -b "$B" "$ID"
+	refused 1 linux.maskedPaths "mount namespace"
 	nothing_left
 }
 

@@ -119,8 +119,9 @@ static const char *refusal(const char *text)
 
 static void what_cannot_be_done_is_refused_before_anything_is(void)
 {
-	is_str(refusal(AROUND("", ",'linux':{'namespaces':[{'type':'pid'}]}")),
-	       "linux.namespaces: a mount namespace is needed");
+	has_str(refusal(AROUND("", ",'linux':{'namespaces':[{'type':'user'}],'uidMappings':["
+				   "{'size':1}],'gidMappings':[{'size':1}]}")),
+		"a user namespace needs a mount namespace");
 	has_str(refusal(AROUND(",'rlimits':[{'type':'RLIMIT_FUN','hard':1,'soft':1}]", LINUX(""))),
 		"unknown limit 'RLIMIT_FUN'");
 	has_str(refusal(AROUND("", LINUX(",'rootfsPropagation':'sideways'"))), "'sideways'");
