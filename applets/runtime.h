@@ -86,7 +86,8 @@ command_function command_create, command_start, command_run, command_exec, comma
 
 /* Stays with a container until its end, with our stdio and our signals (attend_signals), and
  * deletes it then, unless it is to be kept. Its exit status. */
-int runtime_attend(struct container *run, int signals, int console, bool keep, struct err *e);
+int runtime_attend(struct container *run, int signals, int console, int notify, bool keep,
+		   struct err *e);
 
 /* runtime_checkpoint.c */
 extern const struct opt checkpoint_options[], restore_options[];

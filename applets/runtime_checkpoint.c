@@ -154,7 +154,7 @@ int command_restore(const struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (!create->detach)
-		rc = runtime_attend(run, signals, console, false, e);
+		rc = runtime_attend(run, signals, console, -1, false, e);
 	container_close(run);
 	return rc;
 }

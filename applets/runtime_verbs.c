@@ -1,6 +1,7 @@
 /* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "container/notify.h"
 #include "container/ps.h"
 #include "monitor/attend.h"
 #include "runtime.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *runtime_root(const struct call *c, struct err *e)
 {
@@ -24,8 +26,23 @@ int runtime_open(const struct call *c, struct container **out, struct err *e)
 	return !root ? -e->code : container_open(root, c->args.v[0], out, e);
 }
 
-static int create(const struct call *c, const char *owner, int *console, struct container **out,
-		  struct err *e)
+/* Of the service manager that started us, if it did. */
+static const char *manager_socket(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	return path && *path ? path : NULL;
+}
+
+static int manager_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	if (!pid || !n || atoi(pid) != getpid() || atoi(n) < 0 || atoi(n) > 4096)
+		return 0;
+	return atoi(n);
+}
+
+static int create(const struct call *c, const char *owner, int *console, int *notify,
+		  struct container **out, struct err *e)
 {
 	const struct create_options *o = c->opts;
 	const struct runtime_options *global = c->parent->opts;
@@ -43,7 +60,10 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 		.console_plain = true,
 		.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL,
 		.pidfd_socket = o->pidfd_socket,
-		.preserve_fds = o->preserve_fds,
+		.preserve_fds = o->preserve_fds + (o->preserve_fds < 0 ? 0 : manager_fds()),
+		.listen_fds = manager_fds(),
+		.notify = manager_socket() != NULL,
+		.notify_fd = notify,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
@@ -64,7 +84,7 @@ static int create(const struct call *c, const char *owner, int *console, struct 
 int command_create(const struct call *c, struct err *e)
 {
 	struct container *made = NULL;
-	int rc = create(c, NULL, NULL, &made, e);
+	int rc = create(c, NULL, NULL, NULL, &made, e);
 	container_close(rc < 0 ? NULL : made);
 	return rc;
 }
@@ -75,20 +95,28 @@ int command_start(const struct call *c, struct err *e)
 	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
-	rc = container_start(found, e);
+	const struct notify_host manager = { manager_socket(), found->state.pid };
+	auto_close int notify = manager.socket ? notify_bind(found, e) : -ENOENT;
+	rc = notify < 0 && notify != -ENOENT ? notify : container_start(found, e);
+	if (rc == 0 && notify >= 0)
+		rc = notify_await(found, notify, &manager, e);
 	e->status = 0;
 	container_close(found);
 	return rc;
 }
 
-int runtime_attend(struct container *run, int signals, int console, bool keep, struct err *e)
+int runtime_attend(struct container *run, int signals, int console, int notify, bool keep,
+		   struct err *e)
 {
 	struct exit_status st;
+	const struct notify_host manager = { manager_socket(), getpid() };
 	const struct attend a = { .pid = run->state.pid,
 				  .pidfd = run->pidfd,
 				  .signals = signals,
 				  .console = console,
 				  .input = true,
+				  .manager = notify < 0 ? NULL : &manager,
+				  .notify = notify,
 				  .pipes = { -1, -1 } };
 	int rc = attend(&a, &st, e);
 	if (rc == 0)
@@ -101,16 +129,19 @@ int command_run(const struct call *c, struct err *e)
 {
 	const struct create_options *o = c->opts;
 	struct container *run = NULL;
-	auto_close int console = -1;
+	auto_close int console = -1, notify = -1;
 	auto_close int signals = o->detach ? -1 : attend_signals(e);
 	if (!o->detach && signals < 0)
 		return signals;
 	int *wants = o->detach || o->console_socket ? NULL : &console;
-	int rc = create(c, o->detach ? NULL : "run", wants, &run, e);
+	int rc = create(c, o->detach ? NULL : "run", wants, &notify, &run, e);
 	if (rc < 0)
 		return rc;
+	const struct notify_host manager = { manager_socket(), run->state.pid };
 	if (!o->detach)
-		rc = runtime_attend(run, signals, console, o->keep, e);
+		rc = runtime_attend(run, signals, console, notify, o->keep, e);
+	else if (notify >= 0)
+		rc = notify_await(run, notify, &manager, e);
 	container_close(run);
 	return rc;
 }

@@ -41,6 +41,9 @@ struct create_request {
 	const char *pid_file;	    /* NULL: none; absolute */
 	const char *pidfd_socket;   /* NULL: none; a pidfd of init is sent there */
 	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
+	int listen_fds;		    /* the first of these are a service manager's (LISTEN_FDS) */
+	bool notify;	/* a socket for what it tells a service manager (NOTIFY_SOCKET) */
+	int *notify_fd; /* with start: put that socket here */
 	bool no_pivot, no_new_keyring;
 	bool systemd_cgroup;	 /* its cgroup is to be a scope of systemd's */
 	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */

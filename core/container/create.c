@@ -8,6 +8,7 @@
 #include "box/systemd.h"
 #include "box/userns.h"
 #include "container/inside.h"
+#include "container/notify.h"
 #include "container/restore.h"
 #include "engine/engine.h"
 
@@ -270,6 +271,11 @@ static int make_plan(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	spec->process = (struct spec_process *)(uintptr_t)process;
+	rc = notify_add(m->r, m->c, m->a, spec, e);
+	if (rc == 0 && m->r->notify && m->r->notify_fd)
+		rc = *m->r->notify_fd = notify_bind(m->c, e);
+	if (rc < 0)
+		return rc;
 	const struct plan_context context = {
 		.spec = spec,
 		.id = m->c->id,

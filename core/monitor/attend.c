@@ -1,6 +1,7 @@
 /* attend.c - being the parent of a process, until it ends. */
 #include "monitor/attend.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/sys.h"
 #include "monitor/stdio.h"
@@ -24,7 +25,7 @@ struct source {
 struct attendance {
 	const struct attend *a;
 	struct loop *loop;
-	struct watch ended, signals;
+	struct watch ended, signals, notify;
 	struct source sources[2];
 	struct relay input, output;
 	struct exit_status status;
@@ -138,6 +139,19 @@ static int source_open(struct attendance *t, int i, int fd, struct err *e)
 	return 0;
 }
 
+static void on_notify(void *arg, uint32_t events)
+{
+	struct attendance *t = arg;
+	struct err e = { 0 };
+	int rc;
+	(void)events;
+	do {
+		rc = notify_pass(t->a->notify, t->a->manager, &e);
+	} while (rc >= 0);
+	if (rc != -EAGAIN)
+		log_warn("%s", e.msg);
+}
+
 static int nonblocking(int fd)
 {
 	int flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
@@ -154,6 +168,9 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 	int rc = loop_add(t->loop, &t->ended, EPOLLIN);
 	if (rc == 0 || rc == -EPERM) /* no pidfd: SIGCHLD tells */
 		rc = loop_add(t->loop, &t->signals, EPOLLIN);
+	t->notify = (struct watch){ a->notify, on_notify, t };
+	if (rc == 0 && a->manager)
+		rc = loop_add(t->loop, &t->notify, EPOLLIN);
 	if (rc == 0)
 		rc = nonblocking(a->console);
 	for (int i = 0; rc == 0 && i < 2; i++)
@@ -174,6 +191,8 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 
 static void drain_all(struct attendance *t)
 {
+	if (t->a->manager)
+		on_notify(t, 0);
 	relay_stop(&t->input);
 	relay_finish(&t->output);
 	for (int i = 0; i < 2; i++) {

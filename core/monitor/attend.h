@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/proc.h"
+#include "container/notify.h"
 #include "monitor/logfile.h"
 
 #include <stdbool.h>
@@ -18,6 +19,8 @@ struct attend {
 	bool input;  /* our stdin goes to the console */
 	struct logfile *
 		log; /* where the console, or the pipes, go; NULL: the console goes to our stdout */
+	const struct notify_host *manager; /* to be told what comes from notify; NULL: none */
+	int notify;
 	int pipes[2]; /* ends for reading of its stdout and stderr; -1: none. They are made
 			 nonblocking. */
 };

@@ -383,3 +383,69 @@ agent_stop() {
 	agent_stop
 	nothing_left
 }
+
+# --- service managers -----------------------------------------------------------------------------
+
+@test "sockets_of_a_service_manager_are_passed_on" {
+	spec '.process.args = ["sh", "-c", "echo $LISTEN_PID $LISTEN_FDS; cat <&3; cat <&4; cat <&5; ls /proc/self/fd | wc -l"]'
+	echo one > "$B/1" && echo two > "$B/2" && echo three > "$B/3"
+	local by
+	for by in "$CORACLE runtime --root $STATE" "runc --root $BATS_TEST_TMPDIR/runc"; do
+		# shellcheck disable=SC2016 # of the inner shell
+		[ "$(sh -c 'export LISTEN_PID=$$ LISTEN_FDS=2; exec '"$by"' run --preserve-fds 1 -b "$1" "$2"' - "$B" "$ID" \
+			3< "$B/1" 4< "$B/2" 5< "$B/3")" = $'1 2\none\ntwo\nthree\n7' ]
+	done
+	# Those of somebody else are none of ours.
+	[ "$(LISTEN_PID=1 LISTEN_FDS=2 rt run -b "$B" "$ID" 3< "$B/1" 2> /dev/null | head -n 1)" = "" ]
+	nothing_left
+}
+
+manager_start() {
+	MANAGER=$BATS_TEST_TMPDIR/manager
+	"$TOOLS/manager" listen "$MANAGER" >> "$MANAGER.out" 3>&- &
+	MANAGER_PID=$!
+	until [ -S "$MANAGER" ]; do :; done
+	own_rootfs
+	cp "$TOOLS/manager" "$ROOTFS/bin/manager"
+	spec '.process.args = ["sh", "-c", "manager tell STATUS=soon; manager tell READY=1; exec sleep 1000"]'
+}
+
+@test "a_service_manager_hears_when_the_container_is_ready" {
+	manager_start
+	export NOTIFY_SOCKET=$MANAGER
+	create
+	[ ! -s "$MANAGER.out" ]
+	rt start "$ID" # returns when the manager has heard it
+	[ "$(cat "$MANAGER.out")" = $'READY=1\nMAINPID='"$(state pid)"$'\nBARRIER=1 with a file' ]
+	end
+	: > "$MANAGER.out"
+	rt run -d -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	[ "$(cat "$MANAGER.out")" = $'READY=1\nMAINPID='"$(state pid)"$'\nBARRIER=1 with a file' ]
+	end
+	: > "$MANAGER.out"
+	# In the foreground the runtime is who the manager watches.
+	spec '.process.args = ["sh", "-c", "manager tell READY=1; manager tell READY=2; echo ran"]'
+	"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" > "$BATS_TEST_TMPDIR/ran" 3>&- &
+	wait $!
+	[ "$(cat "$BATS_TEST_TMPDIR/ran")" = ran ]
+	until [ "$(wc -l < "$MANAGER.out")" -ge 3 ]; do :; done
+	[ "$(head -n 2 "$MANAGER.out")" = $'READY=1\nMAINPID='$! ]
+	kill "$MANAGER_PID"
+	nothing_left
+}
+
+@test "a_container_that_ends_without_being_ready_keeps_nobody_waiting" {
+	manager_start
+	spec '.process.args = ["true"]'
+	export NOTIFY_SOCKET=$MANAGER
+	rt run -d -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	rt delete --force "$ID"
+	rt run -b "$B" "$ID"
+	unset NOTIFY_SOCKET
+	create
+	NOTIFY_SOCKET=$MANAGER rt start "$ID" # made without: nothing to wait for
+	end
+	[ ! -s "$MANAGER.out" ]
+	kill "$MANAGER_PID"
+	nothing_left
+}
