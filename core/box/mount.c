@@ -109,11 +109,12 @@ static int own_option(struct plan *p, struct op_mount *m, const char *text, cons
 	return 0;
 }
 
-/* In the order given; more than there is room for (shared, slave, private) has no meaning. */
+/* In the order given, and room for one before them; of more than there is room for the last counts.
+ */
 static void add_propagation(struct op_mount *m, uint64_t propagation)
 {
 	size_t n = 0;
-	while (n + 1 < MOUNT_PROPAGATIONS && m->propagation[n])
+	while (n + 2 < MOUNT_PROPAGATIONS && m->propagation[n])
 		n++;
 	m->propagation[n] = propagation;
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 
 static struct cgroup_dir dirs[] = {
 	{ .controllers = "name=systemd",
@@ -217,6 +218,117 @@ static void recursive_options_reach_all_below_a_mount(void)
 	ok(!m->type);
 }
 
+/* What options of a mount become. */
+struct words {
+	const char *options; /* as JSON */
+	const char *type;    /* NULL: a bind */
+	uint64_t set, clear, set_recursive, clear_recursive;
+	unsigned long super;
+	uint64_t propagation[4];
+};
+
+static const struct words words[] = {
+	{ "'ro'", "tmpfs", 1, 0, 0, 0, 0, { 0 } },
+	{ "'rw'", "tmpfs", 0, 1, 0, 0, 0, { 0 } },
+	{ "'ro','rw'", "tmpfs", 0, 1, 0, 0, 0, { 0 } },
+	{ "'rw','ro'", "tmpfs", 1, 0, 0, 0, 0, { 0 } },
+	{ "'nosuid','nodev','noexec'", "tmpfs", 0xe, 0, 0, 0, 0, { 0 } },
+	{ "'suid','dev','exec'", "tmpfs", 0, 0xe, 0, 0, 0, { 0 } },
+	{ "'nosymfollow','nodiratime'", "tmpfs", 0x200080, 0, 0, 0, 0, { 0 } },
+	{ "'symfollow','diratime'", "tmpfs", 0, 0x200080, 0, 0, 0, { 0 } },
+	{ "'noatime'", "tmpfs", 0x10, 0x70, 0, 0, 0, { 0 } },
+	{ "'noatime','relatime'", "tmpfs", 0, 0x70, 0, 0, 0, { 0 } },
+	{ "'atime'", "tmpfs", 0, 0x70, 0, 0, 0, { 0 } },
+	{ "'norelatime'", "tmpfs", 0, 0x70, 0, 0, 0, { 0 } },
+	{ "'strictatime'", "tmpfs", 0x20, 0x70, 0, 0, 0, { 0 } },
+	{ "'strictatime','nostrictatime'", "tmpfs", 0, 0x70, 0, 0, 0, { 0 } },
+	{ "'rro','rnosuid','rnodev','rnoexec'", "tmpfs", 0, 0, 0xf, 0, 0, { 0 } },
+	{ "'rrw','rsuid','rdev','rexec'", "tmpfs", 0, 0, 0, 0xf, 0, { 0 } },
+	{ "'rnosymfollow','rnodiratime'", "tmpfs", 0, 0, 0x200080, 0, 0, { 0 } },
+	{ "'rsymfollow','rdiratime'", "tmpfs", 0, 0, 0, 0x200080, 0, { 0 } },
+	{ "'rnoatime'", "tmpfs", 0, 0, 0x10, 0x70, 0, { 0 } },
+	{ "'rstrictatime'", "tmpfs", 0, 0, 0x20, 0x70, 0, { 0 } },
+	{ "'rrelatime'", "tmpfs", 0, 0, 0, 0x70, 0, { 0 } },
+	{ "'ratime','rnorelatime','rnostrictatime'", "tmpfs", 0, 0, 0, 0x70, 0, { 0 } },
+	{ "'sync','dirsync','lazytime','mand','iversion','acl','silent'",
+	  "tmpfs",
+	  0,
+	  0,
+	  0,
+	  0,
+	  MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME | MS_MANDLOCK | MS_I_VERSION | MS_POSIXACL |
+		  MS_SILENT,
+	  { 0 } },
+	{ "'sync','lazytime','mand','iversion','acl','silent','async','nolazytime','nomand',"
+	  "'noiversion','noacl','loud'",
+	  "tmpfs",
+	  0,
+	  0,
+	  0,
+	  0,
+	  0,
+	  { 0 } },
+	{ "'defaults',''", "tmpfs", 0, 0, 0, 0, 0, { 0 } },
+	{ "'private'", "tmpfs", 0, 0, 0, 0, 0, { MS_PRIVATE } },
+	{ "'slave','rshared'", "tmpfs", 0, 0, 0, 0, 0, { MS_SLAVE, MS_SHARED | MS_REC } },
+	{ "'bind','unbindable'", NULL, 0, 0, 0, 0, 0, { MS_SLAVE | MS_REC, MS_UNBINDABLE } },
+	{ "'rbind','rslave','shared','private','runbindable'",
+	  NULL,
+	  0,
+	  0,
+	  0,
+	  0,
+	  0,
+	  { MS_SLAVE | MS_REC, MS_SLAVE | MS_REC, MS_SHARED, MS_UNBINDABLE | MS_REC } },
+};
+
+static void every_word_of_a_mount_has_its_meaning(void)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		auto_arena *a = arena_new(8 << 20);
+		const struct words *w = &words[i];
+		struct plan p;
+		struct err e = { 0 };
+		const char *text = arena_printf(
+			a,
+			AROUND("", ",'mounts':[{'destination':'/x','type':'tmpfs','source':'/y',"
+				   "'options':[%s]}]" LINUX("")),
+			w->options);
+		is_int(plan_text(text, a, &p, &e), 0);
+		const struct op_mount *m = &p.v[index_of(&p, OP_MOUNT)].mount;
+		is_str(m->type, w->type);
+		is_int(m->set, w->set);
+		is_int(m->clear, w->clear);
+		is_int(m->set_recursive, w->set_recursive);
+		is_int(m->clear_recursive, w->clear_recursive);
+		is_int(m->super, w->super);
+		is_int(m->options.n, 0);
+		ok(!memcmp(m->propagation, w->propagation, sizeof(w->propagation)));
+	}
+}
+
+static void what_is_no_word_is_the_file_system_s_own(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	struct plan p;
+	struct err e = { 0 };
+	is_int(plan_text(AROUND("", ",'mounts':[{'destination':'/x','type':'tmpfs','source':'/y',"
+				    "'options':['size=1k','tmpcopyup','flag','a=b=c','remount']},"
+				    "{'destination':'/x','type':'tmpfs','source':'/y','options':["
+				    "'mode=755']}]" LINUX("")),
+			 a, &p, &e),
+	       0);
+	const struct op_mount *m = &p.v[index_of(&p, OP_RECONFIGURE)].mount;
+	is_int(m->options.n, 3);
+	is_str(m->options.v[0].key, "size");
+	is_str(m->options.v[0].value, "1k");
+	is_str(m->options.v[1].key, "flag");
+	is_str(m->options.v[1].value, NULL);
+	is_str(m->options.v[2].value, "b=c");
+	ok(m->copy_up && m->remount);
+	is_int(p.v[index_of(&p, OP_MOUNT)].mount.options.n, 1);
+}
+
 static void the_last_value_of_a_name_is_the_one_that_a_program_gets(void)
 {
 	auto_arena *a = arena_new(8 << 20);
@@ -253,6 +365,8 @@ int main(void)
 	test(a_program_is_looked_for_along_the_containers_own_path);
 	test(a_sysctl_name_becomes_a_path_with_its_slashes_as_dots);
 	test(recursive_options_reach_all_below_a_mount);
+	test(every_word_of_a_mount_has_its_meaning);
+	test(what_is_no_word_is_the_file_system_s_own);
 	test(the_last_value_of_a_name_is_the_one_that_a_program_gets);
 	test(an_exec_has_the_containers_keyring_and_not_the_callers);
 	return done_testing();
