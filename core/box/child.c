@@ -239,11 +239,15 @@ struct birthplace {
 	int pid, time; /* our own namespaces, to go back to; -1: not left */
 };
 
+/* -EXDEV: we could leave, but not come back, being root of a user namespace alone. */
 static int leave(const char *path, int ns, int flag, int *back, struct err *e)
 {
-	*back = openat(-1, path, O_RDONLY | O_CLOEXEC);
-	if (*back < 0)
+	if (back)
+		*back = openat(-1, path, O_RDONLY | O_CLOEXEC);
+	if (back && *back < 0)
 		return fail(e, errno, "open %s", path);
+	if (back && setns(*back, flag) < 0)
+		return -EXDEV;
 	int rc = ns < 0 ? (unshare(flag) < 0 ? -errno : 0) : ns_join(ns, (uint64_t)flag);
 	return rc < 0 ? fail(e, rc, "enter a namespace instead of %s", path) : 0;
 }
@@ -263,13 +267,16 @@ static int set_clocks(const struct spec_linux *l, struct err *e)
 	return 0;
 }
 
+/* back NULL: for good. */
 static int born_elsewhere(const struct plan *p, struct birthplace *back, struct err *e)
 {
 	int rc = 0;
 	if (p->pid_ns >= 0 && p->user_ns < 0)
-		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID, &back->pid, e);
+		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID,
+			   back ? &back->pid : NULL, e);
 	if (rc == 0 && p->clocks)
-		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, &back->time, e);
+		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME,
+			   back ? &back->time : NULL, e);
 	return rc == 0 && p->clocks ? set_clocks(p->clocks, e) : rc;
 }
 
@@ -317,11 +324,10 @@ static int enter_given(struct plan *p, struct err *e)
 /* Some of the given namespaces may belong to the given user namespace, others to ours. */
 static int enter_all(struct plan *p, struct err *e)
 {
-	struct birthplace back = { -1, -1 };
 	bool clocks_first = we_are_root() || p->user_ns < 0;
 	int rc = enter_given(p, e);
 	if (rc == 0 && clocks_first)
-		rc = born_elsewhere(p, &back, e);
+		rc = born_elsewhere(p, NULL, e);
 	if (rc < 0 || p->user_ns < 0)
 		return rc;
 	rc = ns_join(p->user_ns, CLONE_NEWUSER);
@@ -329,7 +335,7 @@ static int enter_all(struct plan *p, struct err *e)
 		return fail(e, rc, "join the user namespace %s", p->user_ns_path);
 	p->user_ns = -1;
 	rc = enter_given(p, e);
-	return rc < 0 || clocks_first ? rc : born_elsewhere(p, &back, e);
+	return rc < 0 || clocks_first ? rc : born_elsewhere(p, NULL, e);
 }
 
 /* Nobody comes back from a user namespace, so a helper enters it, and gives birth to a child of
@@ -449,6 +455,8 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 	}
 	int rc = needs_helper(s->plan) ? clone_by_helper(s, &args, pair, &c, e)
 				       : clone_here(s, &args, pair, &c, e);
+	if (rc == -EXDEV)
+		rc = clone_by_helper(s, &args, pair, &c, e);
 	if (cpus)
 		affinity_set(&before);
 	close(pair[1]);	 /* the child has its own */

@@ -320,6 +320,12 @@ $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	run -0 as unshare -Ur "$CORACLE" runtime run -b "$B" "$ID"
 	[ "$(tr -s ' ' <<< "$output")" = "0
  0 $USER_ID 1" ]
+	# Whoever leaves the machine's own pid namespace there may not come back to it.
+	uspec '.process.args = ["sleep", "1000"]'
+	run -0 as unshare -Ur sh -c '"$1" runtime create -b "$2" "$3" < /dev/null > /dev/null 2>&1 && "$1" runtime start "$3" &&
+		"$1" runtime exec "$3" sh -c "ps | grep -c [s]leep" && "$1" runtime kill "$3" 0 && "$1" runtime delete --force "$3"' \
+		sh "$CORACLE" "$B" "$ID"
+	[ "$output" = 1 ]
 	unothing_left
 }
 
