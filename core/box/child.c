@@ -272,11 +272,10 @@ static int born_elsewhere(const struct plan *p, struct birthplace *back, struct 
 {
 	int rc = 0;
 	if (p->pid_ns >= 0 && p->user_ns < 0)
-		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID,
-			   back ? &back->pid : NULL, e);
+		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID, back ? &back->pid : NULL,
+			   e);
 	if (rc == 0 && p->clocks)
-		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME,
-			   back ? &back->time : NULL, e);
+		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, back ? &back->time : NULL, e);
 	return rc == 0 && p->clocks ? set_clocks(p->clocks, e) : rc;
 }
 

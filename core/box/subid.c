@@ -33,23 +33,25 @@ bool subid_alone(void)
 	return mark && strchr(mark, ':');
 }
 
-/* "name:start:count" a line; the name may be a number. */
-static void add_ranges(char *text, const char *name, const char *number,
-		       struct spec_id_mappings *out)
+void subid_parse(char *text, const char *name, const char *number, size_t room,
+		 struct spec_id_mappings *out)
 {
-	uint32_t next = 1;
 	char *save = NULL;
+	const struct spec_id_mapping *last = out->n ? &out->v[out->n - 1] : NULL;
+	uint32_t next = last ? last->container_id + last->size : 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		unsigned start, count;
+		unsigned long long first, count;
 		size_t n = strcspn(line, ":");
 		bool his = (n == strlen(number) && !strncmp(line, number, n)) ||
 			   (name && n == strlen(name) && !strncmp(line, name, n));
-		if (!his || out->n == RANGES || sscanf(line + n, ":%10u:%10u", &start, &count) != 2)
+		if (!his || out->n == room ||
+		    sscanf(line + n, ":%19llu:%19llu", &first, &count) != 2)
 			continue;
-		if (!count || count > UINT32_MAX - next || count > UINT32_MAX - start)
+		if (!count || count > UINT32_MAX - next || first + count > UINT32_MAX)
 			continue;
-		out->v[out->n++] = (struct spec_id_mapping){ next, start, count };
-		next += count;
+		out->v[out->n++] = (struct spec_id_mapping){ next, (uint32_t)first,
+							     (uint32_t)count };
+		next += (uint32_t)count;
 	}
 }
 
@@ -57,13 +59,13 @@ static int read_ids(const char *file, unsigned long own, const char *name, const
 		    struct arena *a, struct spec_id_mappings *out)
 {
 	auto_buf text = { .max = SUBIDS };
-	out->v = arena_array(a, RANGES + 1, sizeof(*out->v));
+	out->v = arena_array(a, RANGES, sizeof(*out->v));
 	if (!out->v)
 		return -ENOMEM;
 	out->v[0] = (struct spec_id_mapping){ 0, (uint32_t)own, 1 };
 	out->n = 1;
 	if (file_read(-1, file, &text, NULL) == 0 && text.p)
-		add_ranges(text.p, name, number, out);
+		subid_parse(text.p, name, number, RANGES, out);
 	return 0;
 }
 

@@ -4,8 +4,15 @@
 #define BOX_SUBID_H
 
 #include "base/err.h"
+#include "oci/spec.h"
 
 #include <stdbool.h>
+
+/* The ranges in a text of lines "USER:FIRST:COUNT" that are of the user of that name (may be NULL)
+ * or number, each mapped after the last of out, which has room for `room`. What cannot be meant is
+ * left out. Cuts the text up. */
+void subid_parse(char *text, const char *name, const char *number, size_t room,
+		 struct spec_id_mappings *out);
 
 /* Unless we are root: moves this process, which must have one thread, into such a namespace and a
  * mount namespace of its own, as its root. Nobody comes back; from then on we_are_root() is true.
