@@ -180,7 +180,10 @@ enum status container_status(struct container *c)
 
 int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e)
 {
-	int rc = spec_read(c->dir, SPEC_COPY, a, out, e);
+	auto_buf text = { 0 };
+	int rc = state_read_spec(c->dir, &text, e);
+	if (rc == 0)
+		rc = spec_parse(text.p ? text.p : "", text.len, a, out, e);
 	return rc < 0 ? within(e, "container %s", c->id) : 0;
 }
 

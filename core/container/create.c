@@ -28,6 +28,7 @@ struct making {
 	struct arena *a;
 	const struct engine *engine;
 	const struct spec *spec;
+	struct buf text; /* of the spec */
 	int bundle, listener, lock;
 	struct cgroup cgroup;
 	struct cgroup_keeper keeper;
@@ -69,8 +70,12 @@ static int claim(struct making *m, struct err *e)
 	}
 	m->c = c;
 	c->dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	m->lock = c->dir < 0 ? fail(e, errno, "open %s/%s", m->r->root, id)
-			     : container_lock(c, 0, e);
+	if (c->dir < 0) {
+		rc = fail(e, errno, "open %s/%s", m->r->root, id);
+		unlinkat(root, id, AT_REMOVEDIR);
+		return rc;
+	}
+	m->lock = container_lock(c, 0, e);
 	return m->lock < 0 ? m->lock : 0;
 }
 
@@ -79,15 +84,14 @@ static int read_spec(struct making *m, struct err *e)
 	m->bundle = openat(-1, m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->bundle < 0)
 		return fail(e, errno, "open bundle %s", m->r->bundle);
-	auto_buf text = { .max = SPEC_MAX };
-	int rc;
-	if (m->r->spec) {
-		m->spec = m->r->spec;
-		spec_write(m->spec, 0, &text);
+	m->spec = m->r->spec;
+	m->text.max = SPEC_MAX;
+	if (m->spec) {
+		spec_write(m->spec, 0, &m->text);
 	} else {
-		rc = file_read(m->bundle, "config.json", &text, e);
+		int rc = file_read(m->bundle, "config.json", &m->text, e);
 		if (rc == 0)
-			rc = spec_parse(text.p, text.len, m->a, &m->spec, e);
+			rc = spec_parse(m->text.p, m->text.len, m->a, &m->spec, e);
 		if (rc < 0)
 			return within(e, "%s/config.json", m->r->bundle);
 	}
@@ -102,11 +106,7 @@ static int read_spec(struct making *m, struct err *e)
 		return refuse(e, EINVAL, "%s/config.json: linux: missing", m->r->bundle);
 	if (m->engine->own_root && m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
 		return refuse(e, EINVAL, "%s/config.json: root.path: missing", m->r->bundle);
-	/* The copy is for exec, which wants it as it was now. */
-	auto_close int fd = openat(m->c->dir, SPEC_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-				   0600);
-	rc = fd < 0 ? -errno : text.failed ? -ENOMEM : write_all(fd, text.p, text.len);
-	return rc < 0 ? fail(e, rc, "copy the spec of container %s", m->r->id) : 0;
+	return m->text.failed ? fail(e, ENOMEM, "read the spec of container %s", m->r->id) : 0;
 }
 
 static int own_namespaces(struct making *m, struct strs *out)
@@ -200,7 +200,9 @@ static int record(struct making *m, struct err *e)
 		s->unit = copied(m, m->cgroup.unit->name);
 		s->unit_user = m->cgroup.unit->user;
 	}
-	return container_save(m->c, e);
+	/* With the spec: exec wants it as it was now. */
+	rc = state_begin(m->c->dir, &m->text, s, e);
+	return rc < 0 ? within(e, "container %s", m->c->id) : 0;
 }
 
 static int make_cgroup(struct making *m, struct err *e)
@@ -466,6 +468,7 @@ static void let_go(struct making *m)
 	put_fd(&m->console, -1);
 	put_fd(&m->bundle, -1);
 	put_fd(&m->lock, -1);
+	buf_free(&m->text);
 	arena_free(m->a);
 }
 

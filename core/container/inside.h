@@ -6,8 +6,7 @@
 #include "box/cgroup.h"
 #include "container/container.h"
 
-#define START_SOCKET "start"	   /* init listens on it until it is started */
-#define SPEC_COPY    "config.json" /* the spec as it was at create */
+#define START_SOCKET "start" /* init listens on it until it is started */
 
 /* An empty container, with an arena for its record; NULL with e said. */
 struct container *container_new(const char *root, const char *id, struct err *e);

@@ -3,9 +3,11 @@
 #include "base/file.h"
 #include "oci/spec.h"
 
+#include <fcntl.h>
 #include <string.h>
 
-#define STATE_MAX ((size_t)4 << 20)
+#define STATE_MAX  ((size_t)4 << 20)
+#define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
 
 static const char *const names[] = {
 	[STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
@@ -85,26 +87,105 @@ int state_parse(const char *text, size_t len, struct arena *a, struct state *out
 	return rc;
 }
 
+/* The last whole line after the first; what follows it was torn by a crash. */
+static int last_line(const struct buf *text, size_t *from, size_t *to)
+{
+	size_t n = text->len;
+	while (n > 0 && text->p[n - 1] != '\n')
+		n--;
+	while (n > 0 && text->p[n - 1] == '\n')
+		n--;
+	*to = n;
+	while (n > 0 && text->p[n - 1] != '\n')
+		n--;
+	*from = n;
+	return n ? 0 : -EINVAL;
+}
+
+static size_t first_line(const struct buf *text)
+{
+	return text->len ? strcspn(text->p, "\n") : 0;
+}
+
 int state_read(int dir, struct arena *a, struct state *out, struct err *e)
 {
-	auto_buf text = { .max = STATE_MAX };
+	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
+	size_t from, to;
 	int rc = file_read(dir, STATE_FILE, &text, e);
 	if (rc < 0)
 		return rc;
-	rc = state_parse(text.p ? text.p : "", text.len, a, out, e);
-	return rc < 0 ? within(e, "%s", STATE_FILE) : 0;
+	if (last_line(&text, &from, &to) < 0)
+		return refuse(e, EINVAL, "%s: no whole record", STATE_FILE);
+	rc = state_parse(text.p + from, to - from, a, out, e);
+	if (rc < 0)
+		return within(e, "%s", STATE_FILE);
+	out->before = from - first_line(&text);
+	return 0;
+}
+
+int state_read_spec(int dir, struct buf *out, struct err *e)
+{
+	out->max = SPEC_MAX + STATE_MAX;
+	int rc = file_read(dir, STATE_FILE, out, e);
+	if (rc < 0 || !out->len)
+		return rc;
+	out->len = first_line(out);
+	out->p[out->len] = 0;
+	return 0;
+}
+
+static int add_line(const struct state *s, struct buf *out, struct err *e)
+{
+	struct state now = *s;
+	size_t before = out->len;
+	now.version = STATE_VERSION;
+	buf_char(out, '\n'); /* also after a line that was torn */
+	json_write(out, state_fields, &now, 0);
+	buf_char(out, '\n');
+	return out->failed || out->len - before > STATE_MAX
+		       ? refuse(e, E2BIG, "%s: too large", STATE_FILE)
+		       : 0;
+}
+
+/* One write: whoever is killed in it has begun nothing that the line would tell of. */
+static int write_lines(int dir, int flags, const struct buf *text, struct err *e)
+{
+	auto_close int fd = openat(dir, STATE_FILE, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags,
+				   0600);
+	int rc = fd < 0 ? -errno : write_all(fd, text->p, text->len);
+	return rc < 0 ? fail(e, rc, "write %s", STATE_FILE) : 0;
+}
+
+int state_begin(int dir, const struct buf *spec, const struct state *s, struct err *e)
+{
+	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
+	buf_add(&text, spec->p, spec->len);
+	for (size_t i = 0; i < text.len; i++) /* between values: none is inside a string */
+		if (text.p[i] == '\n')
+			text.p[i] = ' ';
+	int rc = add_line(s, &text, e);
+	return rc < 0 ? rc : write_lines(dir, O_CREAT | O_EXCL, &text, e);
+}
+
+static int replace(int dir, const struct state *s, struct err *e)
+{
+	auto_buf text = { 0 };
+	int rc = state_read_spec(dir, &text, NULL);
+	if (rc < 0 && rc != -ENOENT)
+		return fail(e, rc, "read %s", STATE_FILE);
+	rc = add_line(s, &text, e);
+	if (rc < 0)
+		return rc;
+	return (s->has_exit ? file_replace : file_swap)(dir, STATE_FILE, text.p, text.len, 0600, e);
 }
 
 int state_save(int dir, const struct state *s, struct err *e)
 {
-	auto_buf text = { .max = STATE_MAX };
-	struct state now = *s;
-	now.version = STATE_VERSION;
-	json_write(&text, state_fields, &now, 0);
-	buf_char(&text, '\n');
-	if (text.failed)
-		return refuse(e, E2BIG, "%s: too large", STATE_FILE);
-	return (s->has_exit ? file_replace : file_swap)(dir, STATE_FILE, text.p, text.len, 0600, e);
+	auto_buf text = { .max = STATE_MAX + 2 };
+	if (s->has_exit || s->before > BEFORE_MAX)
+		return replace(dir, s, e);
+	int rc = add_line(s, &text, e);
+	return rc < 0 ? rc : write_lines(dir, O_APPEND, &text, e);
 }
 
 /* What is shown of it. */

@@ -20,8 +20,7 @@ enum status {
 const char *status_name(enum status s); /* "creating", "created", ... */
 int status_parse(const char *s);	/* -EINVAL */
 
-/* state.json. Versioned; replaced by rename. Whatever would outlive a crash is in it before it is
- * made. */
+/* One line of state.json. Versioned. Whatever would outlive a crash is in it before it is made. */
 struct state {
 	int version; /* STATE_VERSION */
 	const char *id, *bundle, *oci_version, *engine;
@@ -47,23 +46,34 @@ struct state {
 	int exit_code, exit_signal;
 	bool oom;
 	bool auto_remove; /* run --rm */
-	const char *user; /* not recorded: in lists, whose state directory it is */
+	/* Not recorded: */
+	const char *user; /* in lists, whose state directory it is */
+	size_t before;	  /* bytes of earlier states in the file that it was read from */
 };
 #define STATE_VERSION 1
 #define STATE_FILE    "state.json"
 
 extern const struct json_field state_fields[];
 
-/* The state file in directory dir. -ENOENT when there is none; a version from the future is refused
- * by name. */
+/* The file is a journal. Its first line is the spec as it was at create, each other one a state,
+ * and the last that is whole counts. What has been written is never changed, so whoever reads it,
+ * and whoever comes after a crash, sees the old or the new. */
+
+/* Makes it in directory dir, which has none: with the spec's JSON and the first state. */
+int state_begin(int dir, const struct buf *spec, const struct state *s, struct err *e);
+
+/* -ENOENT when there is none; a version from the future is refused by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
 
-/* Replaces it. With an exit status in it, it is on the disk before this returns: that must outlive
- * the machine. What else it tells of (processes, cgroups, mounts) goes when the machine goes: for
- * those a rename is enough. */
+/* Its first line; empty when it was made without. */
+int state_read_spec(int dir, struct buf *out, struct err *e);
+
+/* Adds a state. One with an exit status takes the place of all by rename, and is on the disk before
+ * this returns: that must outlive the machine. What else it tells of (processes, cgroups, mounts)
+ * goes when the machine goes. */
 int state_save(int dir, const struct state *s, struct err *e);
 
-/* The same from its text. */
+/* One from its text. */
 int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e);
 
 /* The JSON that `runtime state` prints, as runc does: ociVersion, id, pid, status, bundle, rootfs,

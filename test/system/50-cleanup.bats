@@ -232,5 +232,5 @@ torture() {
 	subject() {
 		words=("$CORACLE" runtime --root "$STATE" create -b "$BATS_TEST_TMPDIR/b" "$1")
 	}
-	torture clone3:1 mkdirat:4 mkdir:4 renameat:1 openat:31 openat2:37 write:7 move_mount:14 sendmsg:1
+	torture clone3:1 mkdirat:4 mkdir:4 openat:31 openat2:37 write:7 move_mount:14 sendmsg:1
 }

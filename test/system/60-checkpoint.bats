@@ -292,7 +292,7 @@ mounts() {
 	refused 1 "Container cannot be checkpointed in created state"
 	rt start "$ID"
 	echo end > "$ROOTFS/tmp/q"
-	await "$(jq .pid "$STATE/$ID/state.json")"
+	await "$(field "$ID" pid)"
 	attempt rt checkpoint --image-path "$IMG" "$ID"
 	refused 1 "Container cannot be checkpointed in stopped state"
 	[ ! -e "$IMG" ]

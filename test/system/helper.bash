@@ -64,7 +64,7 @@ box() {
 
 # The value of a field of a container's record: field ID NAME
 field() {
-	jq -r ".$2" "$STATE/$1/state.json"
+	tail -n 1 "$STATE/$1/state.json" | jq -r ".$2"
 }
 
 # Nothing of a container is left: state, cgroup, data, process.

@@ -22,10 +22,10 @@ static void make(void)
 	is_int(mkdir(path, 0700), 0);
 	auto_close int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	buf_str(&b,
-		"{\"version\":1,\"id\":\"c1\",\"status\":\"stopped\",\"annotations\":{\"a\":\"");
+		"\n{\"version\":1,\"id\":\"c1\",\"status\":\"stopped\",\"annotations\":{\"a\":\"");
 	for (int i = 0; i < 4096; i++)
 		buf_char(&b, 'x');
-	buf_str(&b, "\"}}");
+	buf_str(&b, "\"}}\n");
 	is_int(file_swap(dir, "state.json", b.p, b.len, 0600, NULL), 0);
 }
 

@@ -87,6 +87,78 @@ static void a_torn_or_strange_record_is_refused(void)
 	is_str(said.msg, "status: missing");
 }
 
+static void append(int dir, const char *text)
+{
+	auto_close int fd = openat(dir, STATE_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+				   0600);
+	is_int(write_all(fd, text, strlen(text)), 0);
+}
+
+static void the_last_whole_line_of_the_journal_counts(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct state s = { .id = "c1", .status = "creating" }, read;
+	auto_buf spec = { 0 }, kept = { 0 }, again = { 0 };
+	buf_str(&spec, "{\n \"ociVersion\": \"1.0.2\"\n}\n");
+	is_int(state_begin(dir, &spec, &s, &said), 0);
+	is_int(state_begin(dir, &spec, &s, NULL), -EEXIST);
+	s.status = "created";
+	s.pid = 7;
+	is_int(state_save(dir, &s, &said), 0);
+	is_int(state_read(dir, a, &read, &said), 0);
+	is_str(read.status, "created");
+	append(dir, "\n{\"version\":1,\"id\":\"c1\",\"sta"); /* its writer was killed */
+	is_int(state_read(dir, a, &read, &said), 0);
+	is_int(read.pid, 7);
+	s.status = "running";
+	is_int(state_save(dir, &s, &said), 0);
+	is_int(state_read(dir, a, &read, &said), 0);
+	is_str(read.status, "running");
+	is_int(state_read_spec(dir, &kept, &said), 0);
+	is_str(kept.p, "{  \"ociVersion\": \"1.0.2\" } ");
+	s.has_exit = true; /* takes the place of all */
+	is_int(state_save(dir, &s, &said), 0);
+	is_int(state_read(dir, a, &read, &said), 0);
+	ok(read.has_exit && read.before <= 2);
+	is_int(state_read_spec(dir, &again, &said), 0);
+	is_str(again.p, kept.p);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
+static void a_journal_that_grew_is_cut(void)
+{
+	auto_arena *a = arena_new(1 << 22);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct state s = { .id = "c1", .status = "paused" };
+	struct buf none = { 0 };
+	struct stat st;
+	int rc = state_begin(dir, &none, &s, &said);
+	for (int i = 0; rc == 0 && i < 3000; i++)
+		if ((rc = state_read(dir, a, &s, &said)) == 0)
+			rc = state_save(dir, &s, &said);
+	is_int(rc, 0);
+	is_int(fstatat(dir, STATE_FILE, &st, 0), 0);
+	ok(st.st_size < 80000);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
+/* Whatever a spec says of itself. */
+static void a_spec_alone_is_no_record(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct state s;
+	append(dir, "{\"version\":1,\"id\":\"c1\",\"status\":\"running\",\"pid\":1}\n");
+	is_int(state_read(dir, a, &s, &said), -EINVAL);
+	append(dir, "\n{\"version\":1,");
+	is_int(state_read(dir, a, &s, &said), -EINVAL);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
 static void no_record_is_enoent(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -127,6 +199,9 @@ int main(void)
 	test(every_field_survives_saving_and_reading);
 	test(a_version_from_the_future_is_refused_by_name);
 	test(a_torn_or_strange_record_is_refused);
+	test(the_last_whole_line_of_the_journal_counts);
+	test(a_journal_that_grew_is_cut);
+	test(a_spec_alone_is_no_record);
 	test(no_record_is_enoent);
 	test(the_shown_state_has_runcs_fields_in_its_order);
 	return done_testing();
