@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "box/child.h"
+#include "box/netdevice.h"
 #include "box/systemd.h"
 #include "box/userns.h"
 #include "container/inside.h"
@@ -332,6 +333,8 @@ static int release(struct making *m, struct err *e)
 		rc = userns_map(m->child.pid, m->plan.maps, e);
 	if (rc == 0 && m->plan.waits)
 		limits_raise(m->child.pid, &m->plan);
+	if (rc == 0)
+		rc = netdevices_move(m->spec, m->child.pid, e);
 	if (rc == 0)
 		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
 	return rc == 0 && m->plan.waits ? child_go(&m->child, e) : rc;

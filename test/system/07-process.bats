@@ -449,3 +449,61 @@ manager_start() {
 	kill "$MANAGER_PID"
 	nothing_left
 }
+
+# --- devices of the host --------------------------------------------------------------------------
+
+# A veth pair; both ends go with either namespace.
+veth() {
+	A=v${BASHPID}a Z=v${BASHPID}z
+	ip link add "$A" type veth peer name "$Z"
+	ip addr add 192.0.2.7/24 dev "$A"
+	ip addr add 198.51.100.1/32 dev "$A" scope link
+	ip -6 addr add 2001:db8::7/64 dev "$A" nodad
+	ip link set "$A" up
+}
+
+@test "network_devices_move_into_the_container_with_name_and_addresses" {
+	veth
+	spec --arg a "$A" '.linux.netDevices = {($a): {name: "ctr0"}}'
+	create_sleeper
+	[ ! -e "/sys/class/net/$A" ]
+	rt start "$ID"
+	run -0 rt exec "$ID" ip -o addr show dev ctr0
+	[[ $output == *"inet 192.0.2.7/24"* ]]
+	[[ $output == *"inet6 2001:db8::7/64"* ]]
+	[[ $output != *198.51.100.1* ]]
+	rt exec "$ID" ip link show ctr0 | grep -q '[<,]UP'
+	end
+	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	nothing_left
+}
+
+@test "a_network_device_keeps_its_name_or_gets_one_of_a_pattern_also_in_a_given_namespace" {
+	veth
+	spec --arg a "$A" '.linux.netDevices = {($a): {}} | .process.args = ["ls", "/sys/class/net"]'
+	rt run -b "$B" "$ID" | grep -qx "$A"
+	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	veth
+	ip netns add "$ID"
+	ip -n "$ID" link add ctr0 type dummy 2> /dev/null || ip -n "$ID" link add ctr0 type veth peer name ctr9
+	spec --arg a "$A" --arg p "/run/netns/$ID" '.linux.netDevices = {($a): {name: "ctr%d"}}
+		| .linux.namespaces |= map(if .type == "network" then .path = $p else . end)'
+	[[ $(rt run -b "$B" "$ID") == *ctr1* ]]
+	# One that is there already is refused, and the host's device as it was.
+	ip netns exec "$ID" ip link del ctr1
+	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	veth
+	spec --arg a "$A" '.linux.netDevices = {($a): {name: "ctr0"}}'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "linux.netDevices.$A: move it to the container as ctr0"
+	ip addr show dev "$A" | grep -q 2001:db8::7
+	ip link show "$A" | grep -q '[<,]UP'
+	ip link del "$A"
+	ip netns del "$ID"
+	attempt rt create -b "$B" "$ID"
+	refused 1 "/run/netns/$ID"
+	spec --arg a "$A" '.linux.netDevices = {($a): {}} | .linux.namespaces |= map(del(.path))'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "linux.netDevices.$A: this machine has no such device"
+	nothing_left
+}
