@@ -85,6 +85,12 @@ static int apply_sources(struct self *s, const struct op *o)
 	return 0;
 }
 
+static int say_go(int sync)
+{
+	struct child_message m = { .kind = CHILD_GO };
+	return fd_send(sync, &m, sizeof(m), NULL, 0);
+}
+
 static int apply_parent_hooks(struct self *s, const struct op *o)
 {
 	(void)o;
@@ -191,11 +197,10 @@ static apply_function *const apply[OP_KINDS] = {
 
 /* Whatever else we or whoever called us left open goes now, not at execve: until then a path may
  * lead through it, a cwd or a program such as /proc/self/fd/7/bin/sh. */
-static void close_rest(const struct self *s)
+static void close_rest(const struct child_setup *setup, int sync)
 {
-	const struct child_setup *setup = s->setup;
 	struct keep keep = { .n = 0 };
-	keep_add(&keep, s->sync);
+	keep_add(&keep, sync);
 	keep_add(&keep, setup->listener);
 	for (size_t i = 0; setup->cgroup && i < setup->cgroup->n; i++)
 		keep_add(&keep, setup->cgroup->v[i].door);
@@ -219,7 +224,7 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .stage = STAGE_NONE };
 	const struct plan *p = setup->plan;
 	s.stage.forbidden = p->host_mounts;
-	close_rest(&s);
+	close_rest(setup, sync);
 	signals_reset();
 	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;
 	if (rc < 0)
@@ -298,13 +303,18 @@ struct birth {
 };
 
 /* Enters the given namespaces as far as we may; those that we did are not left to the child. Where
- * nothing is left to try, what we may not is an error. */
+ * nothing is left to try, what we may not is an error. The pid namespace comes first, while /proc
+ * is ours. */
 static int enter_given(struct plan *p, struct err *e)
 {
-	int rc;
+	int rc = p->pid_ns < 0 ? 0 : ns_join(p->pid_ns, CLONE_NEWPID);
+	if (rc == 0)
+		p->pid_ns = -1;
+	else if (rc != -EPERM || p->user_ns < 0)
+		return fail(e, rc, "join the pid namespace");
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->kind != OP_JOIN || !o->path || !o->flags)
+		if (o->kind != OP_JOIN || !(o->path || p->joining) || !o->flags)
 			continue;
 		rc = ns_join(o->fd, o->flags);
 		if (rc == 0)
@@ -312,11 +322,6 @@ static int enter_given(struct plan *p, struct err *e)
 		else if (rc != -EPERM)
 			return fail(e, rc, "%s", o->what);
 	}
-	rc = p->pid_ns < 0 ? 0 : ns_join(p->pid_ns, CLONE_NEWPID);
-	if (rc == 0)
-		p->pid_ns = -1;
-	else if (rc != -EPERM || p->user_ns < 0)
-		return fail(e, rc, "join the pid namespace");
 	return 0;
 }
 
@@ -337,17 +342,35 @@ static int enter_all(struct plan *p, struct err *e)
 	return rc < 0 || clocks_first ? rc : born_elsewhere(p, NULL, e);
 }
 
+/* Whoever may trace everybody in the container sees the child from its birth on: it must not have
+ * our root then, nor anything that leads to it. So all of that is left behind before. */
+static int leave_host(struct child_setup *s, int sync, struct err *e)
+{
+	close_rest(s, sync);
+	int rc = await_go(sync); /* before Linux 5.7, we are put into the unified cgroup only now */
+	if (rc == 0 && s->cgroup)
+		rc = cgroup_join(s->cgroup);
+	s->cgroup = NULL;
+	return rc < 0 ? fail(e, rc, "join the cgroup") : 0;
+}
+
 /* Nobody comes back from a user namespace, so a helper enters it, and gives birth to a child of
  * ours. */
-static _Noreturn void helper_main(const struct child_setup *s, struct clone_args *args,
-				  const int pair[2], struct birth *b)
+static _Noreturn void helper_main(struct child_setup s, struct clone_args *args, const int pair[2],
+				  struct birth *b)
 {
-	if (enter_all(s->plan, &b->why) < 0)
+	if (s.plan->joining && leave_host(&s, pair[1], &b->why) < 0)
 		_exit(1);
+	if (enter_all(s.plan, &b->why) < 0)
+		_exit(1);
+	for (size_t i = 0; s.plan->joining && i < s.plan->n; i++)
+		if (s.plan->v[i].kind == OP_JOIN && !s.plan->v[i].flags)
+			put_fd(&s.plan->v[i].fd, -1);
 	pid_t pid = proc_clone(args, NULL);
 	if (pid == 0) {
-		close(pair[0]);
-		child_main(s, pair[1]);
+		if (!s.plan->joining)
+			close(pair[0]);
+		child_main(&s, pair[1]);
 	}
 	if (pid < 0)
 		fail(&b->why, pid, "clone a process in the namespaces that were given");
@@ -376,10 +399,18 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 		helper.flags = CLONE_NEWUSER;
 		args->flags &= ~(uint64_t)CLONE_NEWUSER;
 	}
+	if (s->plan->joining) {
+		helper.flags |= args->flags & CLONE_INTO_CGROUP;
+		helper.cgroup = args->cgroup;
+		args->flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+		args->cgroup = 0;
+	}
 	pid_t pid = proc_clone(&helper, NULL);
 	if (pid == 0)
-		helper_main(s, args, pair, b);
+		helper_main(*s, args, pair, b);
 	int rc = pid < 0 ? fail(e, pid, "clone a process") : 0;
+	if (rc == 0 && s->plan->joining)
+		say_go(pair[0]);
 	while (rc == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (rc == 0 && b->pid <= 0)
@@ -415,10 +446,13 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 	return rc;
 }
 
-/* Whoever is in a new user namespace may not enter what belongs to ours; so it is born in there. */
+/* Whoever is in a new user namespace may not enter what belongs to ours; so it is born in there.
+ * And who joins a container is not to be seen in it while he is not; with a user namespace of its
+ * own, nobody in it may look at him at all. */
 static bool needs_helper(const struct plan *p)
 {
-	if (p->user_ns >= 0 || clocks_of_others(p))
+	bool seen = p->joining && p->pid_ns >= 0 && !p->waits;
+	if (p->user_ns >= 0 || clocks_of_others(p) || seen)
 		return true;
 	for (size_t i = 0; p->clone_flags & CLONE_NEWUSER && i < p->n; i++)
 		if (p->v[i].kind == OP_JOIN)
@@ -468,8 +502,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 
 int child_go(const struct child *c, struct err *e)
 {
-	struct child_message m = { .kind = CHILD_GO };
-	int rc = fd_send(c->sync, &m, sizeof(m), NULL, 0);
+	int rc = say_go(c->sync);
 	return rc < 0 ? fail(e, rc, "release the new process") : 0;
 }
 

@@ -368,6 +368,15 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 	return rc;
 }
 
+/* fd: of a namespace, or of a process. */
+static int add_join(struct plan *p, uint64_t namespaces, int fd, struct err *e)
+{
+	int rc = add_flags(p, OP_JOIN, "join the container's namespaces", namespaces, e);
+	if (rc == 0)
+		p->v[p->n - 1].fd = fd;
+	return rc;
+}
+
 int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e)
 {
 	struct plan plan, *p = &plan;
@@ -376,11 +385,13 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	plan.waits = j->namespaces & CLONE_NEWUSER;
 	int rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
-		rc = add_flags(p, OP_JOIN, "join the container's namespaces",
-			       j->namespaces & ~j->born_in, e);
+		rc = add_join(p, j->namespaces & ~j->born_in & ~(uint64_t)CLONE_NEWCGROUP,
+			      j->init_pidfd, e);
+	/* Not with the others: before, who clones may not be in it, being in another cgroup. */
+	if (rc == 0 && j->namespaces & CLONE_NEWCGROUP)
+		rc = add_join(p, CLONE_NEWCGROUP, j->cgroup_ns, e);
 	if (rc < 0)
 		return rc;
-	p->v[p->n - 1].fd = j->init_pidfd; /* setns takes it itself (Linux 5.8) */
 	uint64_t born = j->namespaces & j->born_in;
 	p->pid_ns = born & CLONE_NEWPID ? j->init_pidfd : -1;
 	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;

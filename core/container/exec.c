@@ -24,7 +24,7 @@ struct joining {
 	struct plan plan;
 	struct cgroup cgroup;
 	struct child child;
-	int console, root; /* of init */
+	int console, cgroup_ns, root; /* of init */
 };
 
 /* What is in /proc under init's number is init's only if init lives still afterwards. */
@@ -34,6 +34,11 @@ static int look_at_init(struct joining *j, uint64_t *namespaces, struct err *e)
 	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
 	j->root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int rc = j->root < 0 ? -errno : ns_different(j->c->state.pid, namespaces);
+	if (rc == 0 && *namespaces & CLONE_NEWCGROUP) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", j->c->state.pid);
+		j->cgroup_ns = openat(-1, path, O_RDONLY | O_CLOEXEC);
+		rc = j->cgroup_ns < 0 ? -errno : 0;
+	}
 	if (proc_ended(j->c->pidfd))
 		return lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
 	return rc < 0 ? fail(e, rc, "look at the init of container %s", j->c->id) : 0;
@@ -89,6 +94,7 @@ static int make_plan(struct joining *j, struct err *e)
 					      .init_pidfd = j->c->pidfd,
 					      .root = j->root,
 					      .namespaces = namespaces,
+					      .cgroup_ns = j->cgroup_ns,
 					      .born_in = CLONE_NEWPID |
 							 (we_are_root() ? 0 : CLONE_NEWUSER) };
 	return plan_exec(&joining, j->a, &j->plan, e);
@@ -191,6 +197,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 			     .a = arena_new(WORK_MEMORY),
 			     .console = -1,
 			     .root = -1,
+			     .cgroup_ns = -1,
 			     .plan = { .pid_ns = -1, .user_ns = -1 },
 			     .child = { .sync = -1, .pidfd = -1 } };
 	if (!j.a)
@@ -205,6 +212,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 	put_fd(&j.child.sync, -1);
 	put_fd(&j.console, -1);
 	put_fd(&j.root, -1);
+	put_fd(&j.cgroup_ns, -1);
 	cgroup_close(&j.cgroup);
 	arena_free(j.a);
 	return rc;

@@ -29,7 +29,7 @@ prying() {
 	cp "$ROOTFS/bin/busybox" "$ROOTFS/bin/sleep"
 	cp "$CORACLE" "$BATS_TEST_TMPDIR/coracle"
 	CORACLE=$BATS_TEST_TMPDIR/coracle
-	spec "$1 | .process.args = [\"sh\", \"-c\", \"/pry & exec /bin/busybox sleep 1000\"]"
+	spec "$1 | .process.args = [\"sh\", \"-c\", \"/pry $VICTIM & exec /bin/busybox sleep 1000\"]"
 	create
 	rt start "$ID"
 }
@@ -65,7 +65,17 @@ prying() {
 	for i in {1..15}; do rt exec "$ID" true "$i"; done
 	cat "$BATS_TEST_TMPDIR/out"
 	grep -q "^denied" "$BATS_TEST_TMPDIR/out"
-	run -1 grep -E "^(opened|reached|overwrote)" "$BATS_TEST_TMPDIR/out"
+	run -1 grep -E "^(opened|reached|overwrote|outside)" "$BATS_TEST_TMPDIR/out"
+	end
+}
+
+@test "who_may_trace_all_inside_does_not_see_the_host_through_a_process_that_joins" {
+	local i
+	prying '.process.capabilities[] += ["CAP_SYS_PTRACE"]'
+	for i in {1..40}; do rt exec "$ID" true "$i"; done
+	cat "$BATS_TEST_TMPDIR/out"
+	grep -q "^opened" "$BATS_TEST_TMPDIR/out" # it did look at some
+	run -1 grep -E "^(overwrote|outside)" "$BATS_TEST_TMPDIR/out"
 	end
 }
 

@@ -1,6 +1,7 @@
 /* pry.c - pry: from inside a container, gets hold of the program of whoever comes by and writes
  * into it. Says once of each what it could do: "denied", "opened NAME", "readonly NAME", "overwrote
- * NAME", "reached NAME" (a directory by one of its fds). Its own program and busybox are none. */
+ * NAME", "reached NAME" (a directory by one of its fds), "outside NAME" (its root is not ours, and
+ * NAME, our argument, is there). Its own program and busybox are none. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -72,6 +73,16 @@ static void reach(const char *pid)
 	closedir(d);
 }
 
+/* Its root, if that is the host's still. */
+static void look_outside(const char *pid, const char *victim)
+{
+	char path[300];
+	struct stat st;
+	snprintf(path, sizeof(path), "/proc/%s/root%s", pid, victim);
+	if (stat(path, &st) == 0)
+		say("outside", victim);
+}
+
 static int same(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
@@ -98,7 +109,7 @@ static void pry(const char *pid, const struct stat *own)
 	close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct stat own[2]; /* what comes by without any harm: we, and the container's programs */
 	if (stat("/proc/self/exe", &own[0]) < 0 || stat("/bin/busybox", &own[1]) < 0)
@@ -108,8 +119,11 @@ int main(void)
 		if (!d)
 			return 1;
 		for (struct dirent *e; (e = readdir(d));)
-			if (isdigit((unsigned char)*e->d_name) && strcmp(e->d_name, "1"))
+			if (isdigit((unsigned char)*e->d_name) && strcmp(e->d_name, "1")) {
+				if (argc > 1)
+					look_outside(e->d_name, argv[1]);
 				pry(e->d_name, own);
+			}
 		closedir(d);
 	}
 }
