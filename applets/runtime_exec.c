@@ -108,7 +108,7 @@ static int from_options(const struct call *c, const struct spec_process *own,
 	if (rc == 0)
 		rc = add_groups(p, &o->gids, c->arena, e);
 	*out = p;
-	return rc;
+	return rc == 0 ? spec_check_process(p, "process.", e) : rc;
 }
 
 static int from_file(const struct call *c, const char *path, const struct spec_process **out,

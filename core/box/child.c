@@ -51,7 +51,9 @@ int await_go(int sync)
 
 static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 {
-	struct child_message m = { .kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind };
+	struct child_message m = {
+		.kind = CHILD_FAILED, .error = -rc, .op = (int)o->kind, .nth = o->nth
+	};
 	snprintf(m.what, sizeof(m.what), "%s", o->what);
 	memcpy(m.words, s->words, sizeof(m.words));
 	send(s->starter >= 0 ? s->starter : s->sync, &m, sizeof(m), MSG_NOSIGNAL);
@@ -542,10 +544,8 @@ static const char *mount_hint(const char *what)
 	return "";
 }
 
-int child_failure(const struct child_message *m, struct err *e)
+static int op_failure(const struct child_message *m, struct err *e)
 {
-	if (m->op == OP_FIND || m->op == OP_EXEC)
-		return exec_failure(m, e);
 	if (m->op == OP_LIMIT && m->error == EPERM)
 		return refuse(e, EPERM,
 			      "%s: above our own hard limit, which needs CAP_SYS_RESOURCE",
@@ -563,6 +563,14 @@ int child_failure(const struct child_message *m, struct err *e)
 	if (*hint)
 		return refuse(e, EPERM, "%s: Operation not permitted%s", m->what, hint);
 	return fail(e, m->error, "%s%s%s", m->what, *m->words ? ": " : "", m->words);
+}
+
+int child_failure(const struct child_message *m, struct err *e)
+{
+	if (m->op == OP_FIND || m->op == OP_EXEC)
+		return exec_failure(m, e);
+	op_failure(m, e);
+	return op_within((enum op_kind)m->op, m->nth, e);
 }
 
 int child_wait(const struct child *c, int *fd, struct err *e)

@@ -22,6 +22,7 @@ struct child_message {
 	int kind;
 	int error; /* errno */
 	int op;	   /* enum op_kind */
+	unsigned nth;
 	char what[400];
 	char words[256]; /* the kernel's or the hook's own; "" */
 };

@@ -82,6 +82,7 @@ static int spec_devices(struct plan *p, const struct spec *s, bool bind, struct 
 		int rc = device_add(p, d->path, op, e);
 		if (rc < 0)
 			return rc;
+		p->v[p->n - 1].nth = (unsigned)i + 1;
 	}
 	return 0;
 }

@@ -371,9 +371,12 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 		const struct spec_mount *m = &c->spec->mounts.v[i];
 		bool cgroup = !is_bind(m) && m->type &&
 			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+		size_t first = p->n;
 		rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
 		if (rc < 0)
 			return within(e, "mounts[%zu]", i);
+		while (first < p->n)
+			p->v[first++].nth = (unsigned)i + 1;
 	}
 	return 0;
 }

@@ -143,7 +143,8 @@ struct op {
 	enum op_kind kind;
 	const char *what; /* for the message: "mount proc on /proc" */
 	const char *path, *source;
-	int fd; /* opened by plan_open(); -1 */
+	unsigned nth; /* of the mounts or devices of the spec, from 1 on; 0: none */
+	int fd;	      /* opened by plan_open(); -1 */
 	uint64_t flags;
 	union {
 		struct op_mount mount;
@@ -228,6 +229,10 @@ void plan_close(struct plan *p);
 /* In the child, with system calls only: clones what the parent could not; for an old plan, opens
  * all there is. The number of operations, or of the one that failed with *rc said. */
 size_t plan_open_rest(struct plan *p, int *rc);
+
+/* Puts before what e says of an operation that failed where in config.json it comes from:
+ * "mounts[3]: ". Returns -e->code. */
+int op_within(enum op_kind kind, unsigned nth, struct err *e);
 
 /* Appends an operation, zeroed but for kind, fd -1 and what (a format). NULL when the arena is
  * full. */

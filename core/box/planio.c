@@ -120,6 +120,22 @@ static int check_sysctl(const struct plan *p, const struct op *sysctl, struct er
 	return 0;
 }
 
+int op_within(enum op_kind kind, unsigned nth, struct err *e)
+{
+	static const char *const fields[OP_KINDS] = {
+		[OP_HOSTNAME] = "hostname",	 [OP_DOMAINNAME] = "domainname",
+		[OP_ROOT] = "root.path",	 [OP_SYSCTL] = "linux.sysctl",
+		[OP_MASK] = "linux.maskedPaths", [OP_READONLY] = "linux.readonlyPaths",
+		[OP_LIMIT] = "process.rlimits",	 [OP_CHDIR] = "process.cwd",
+		[OP_USER] = "process.user",
+	};
+	if (nth)
+		return within(e, "%s[%u]", kind == OP_MKNOD ? "linux.devices" : "mounts", nth - 1);
+	if (kind < OP_KINDS && fields[kind])
+		return within(e, "%s", fields[kind]);
+	return e ? -e->code : -EIO;
+}
+
 int plan_open(struct plan *p, int bundle_dir, struct err *e)
 {
 	int rc = 0;
@@ -130,12 +146,14 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 	struct idmap_last last = { .fd = -1 };
 	for (size_t i = 0; rc >= 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (source_of(o))
+		if (source_of(o)) {
 			rc = open_source(p, o, bundle_dir, e);
-		else if (o->kind == OP_JOIN && o->path)
+			rc = rc < 0 ? op_within(o->kind, o->nth, e) : rc;
+		} else if (o->kind == OP_JOIN && o->path) {
 			rc = o->fd = open_namespace(o->path, o->flags, bundle_dir, e);
-		else if (o->kind == OP_SYSCTL)
+		} else if (o->kind == OP_SYSCTL) {
 			rc = check_sysctl(p, o, e);
+		}
 		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
 			rc = idmap_apply(p, o, &last, e);
 	}

@@ -265,7 +265,7 @@ static int make_plan(struct making *m, struct err *e)
 	if (!spec)
 		return fail(e, E2BIG, "container %s", m->c->id);
 	if (root < 0)
-		return fail(e, errno, "root file system %s", m->spec->root->path);
+		return fail(e, errno, "root.path: root file system %s", m->spec->root->path);
 	*spec = *m->spec;
 	const struct spec_process *process;
 	int rc = process_with_home(m->spec->process, root, m->a, &process, e);

@@ -16,7 +16,7 @@ struct enabled {
 struct features {
 	const char *version_min, *version_max;
 	struct strs hooks, mount_options, namespaces, capabilities;
-	bool yes, systemd;
+	bool yes;
 	struct seccomp_words seccomp;
 	struct enabled apparmor, selinux, intel_rdt, idmap, net_devices;
 	struct pairs annotations;
@@ -38,8 +38,8 @@ static const struct json_field enabled_fields[] = {
 static const struct json_field cgroup_fields[] = {
 	JSON_F(J_BOOL, features, yes, "v1", J_KEEP),
 	JSON_F(J_BOOL, features, yes, "v2", J_KEEP),
-	JSON_F(J_BOOL, features, systemd, "systemd", J_KEEP),
-	JSON_F(J_BOOL, features, systemd, "systemdUser", J_KEEP),
+	JSON_F(J_BOOL, features, yes, "systemd", J_KEEP),
+	JSON_F(J_BOOL, features, yes, "systemdUser", J_KEEP),
 	JSON_F(J_BOOL, features, yes, "rdma", J_KEEP),
 	{ 0 },
 };
@@ -140,7 +140,7 @@ int features_write(struct buf *out, struct err *e)
 {
 	static const char *kinds[] = { "cgroup", "ipc",	 "mount", "network",
 				       "pid",	 "time", "user",  "uts" };
-	static const char *unsafe[] = { "org.criu.config" };
+	static const char *unsafe[] = { "org.systemd.property.", "org.criu.config" };
 	const struct engine *native;
 	auto_arena *a = arena_new((size_t)1 << 20);
 	int rc = a ? engine_find(NULL, &native, e) : fail(e, ENOMEM, "features");
@@ -166,7 +166,7 @@ int features_write(struct buf *out, struct err *e)
 		{ "coracle.version", CORACLE_VERSION },
 	};
 	f.annotations = (struct pairs){ annotations, sizeof(annotations) / sizeof(annotations[0]) };
-	f.unsafe_annotations = (struct strs){ unsafe, checkpoint };
+	f.unsafe_annotations = (struct strs){ unsafe, checkpoint ? 2 : 1 };
 	f.idmap.enabled = strs_has(&f.mount_options, "idmap");
 	json_write(out, features_fields, &f, 4);
 	buf_char(out, '\n');

@@ -141,11 +141,14 @@ static int check_sysctls(const struct spec *s, struct err *e)
 
 static int check_hooks(const struct spec_hook_list *l, const char *name, struct err *e)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		if (*l->v[i].path != '/')
 			return refuse(e, EINVAL,
 				      "hooks.%s[%zu].path: '%.200s' is not an absolute path", name,
 				      i, l->v[i].path);
+		if (l->v[i].timeout.set && l->v[i].timeout.v <= 0)
+			return refuse(e, EINVAL, "hooks.%s[%zu].timeout: must be above 0", name, i);
+	}
 	return 0;
 }
 
@@ -221,12 +224,67 @@ static int check_linux(const struct spec *s, struct err *e)
 		rc = check_devices(l, e);
 	if (rc < 0)
 		return rc;
+	if (l->seccomp && !given(l->seccomp->default_action))
+		return refuse(e, EINVAL, "linux.seccomp.defaultAction: missing");
 	if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
 		return refuse(e, EINVAL, "linux.rootfsPropagation: '%.40s' is unknown",
 			      l->rootfs_propagation);
 	if ((l->masked_paths.n || l->readonly_paths.n) && !spec_namespace(s, "mount"))
 		return refuse(e, EINVAL, "linux.%s: needs a mount namespace of the container's own",
 			      l->masked_paths.n ? "maskedPaths" : "readonlyPaths");
+	return 0;
+}
+
+/* A path without "." and "..", as far as can be told without looking. */
+static void clean(const char *path, char *out, size_t size)
+{
+	size_t n = 0;
+	for (const char *p = path; *p;) {
+		size_t len = strcspn(p, "/");
+		if (len == 2 && !strncmp(p, "..", 2))
+			while (n && out[--n] != '/')
+				;
+		else if (len && !(len == 1 && *p == '.') && n + len + 2 < size) {
+			out[n++] = '/';
+			memcpy(out + n, p, len);
+			n += len;
+		}
+		p += len + strspn(p + len, "/");
+	}
+	out[n] = 0;
+}
+
+/* Over what is inside /proc only the files of lxcfs may go, as with runc: programs trust the
+ * rest. */
+static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
+{
+	static const char *const fine[] = { "cpuinfo",
+					    "diskstats",
+					    "meminfo",
+					    "stat",
+					    "swaps",
+					    "uptime",
+					    "loadavg",
+					    "slabinfo",
+					    "sys/kernel/ns_last_pid",
+					    "sys/crypto/fips_enabled",
+					    NULL };
+	char path[4096];
+	if (!given(m->destination))
+		return refuse(e, EINVAL, "mounts[%zu].destination: missing", i);
+	clean(m->destination, path, sizeof(path));
+	bool bind = strs_has(&m->options, "bind") || strs_has(&m->options, "rbind") ||
+		    (m->type && !strcmp(m->type, "bind"));
+	if (!strcmp(path, "/proc") && !bind && (!m->type || strcmp(m->type, "proc") != 0))
+		return refuse(e, EINVAL,
+			      "mounts[%zu].destination: /proc cannot be mounted because it is not "
+			      "of type proc",
+			      i);
+	if (!strncmp(path, "/proc/", 6) && !one_of(path + 6, fine))
+		return refuse(e, EINVAL,
+			      "mounts[%zu].destination: '%.200s' cannot be mounted because it is "
+			      "inside /proc",
+			      i, m->destination);
 	return 0;
 }
 
@@ -245,8 +303,8 @@ static int check(const struct spec *s, struct err *e)
 	if (!given(s->root->path))
 		return refuse(e, EINVAL, "root.path: missing");
 	for (size_t i = 0; i < s->mounts.n; i++)
-		if (!given(s->mounts.v[i].destination))
-			return refuse(e, EINVAL, "mounts[%zu].destination: missing", i);
+		if ((rc = check_mount(&s->mounts.v[i], i, e)) < 0)
+			return rc;
 	if (given(s->hostname) && !spec_namespace(s, "uts"))
 		return refuse(e, EINVAL, "hostname: needs a uts namespace of the container's own");
 	if (given(s->domainname) && !spec_namespace(s, "uts"))
@@ -267,6 +325,10 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 	for (size_t i = 0; i < s->linux_->namespaces.n; i++)
 		if (!given(s->linux_->namespaces.v[i].path))
 			s->linux_->namespaces.v[i].path = NULL;
+	/* Nothing said of it is none of it. */
+	const struct spec_seccomp *seccomp = s->linux_->seccomp;
+	if (seccomp && !given(seccomp->default_action) && !seccomp->syscalls.n)
+		s->linux_->seccomp = NULL;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const char **at = &s->mounts.v[i].destination;
 		if (given(*at) && **at != '/' && !(*at = arena_printf(a, "/%s", *at)))

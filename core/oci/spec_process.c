@@ -104,6 +104,10 @@ int spec_check_process(const struct spec_process *p, const char *at, struct err 
 	/* To the kernel, the last number is no id: one would stay who one is, which is root. */
 	if (p->user.uid == UINT32_MAX || p->user.gid == UINT32_MAX)
 		return refuse(e, EINVAL, "%suser: %u is no id", at, UINT32_MAX);
+	for (size_t i = 0; i < p->env.n; i++)
+		if (!strchr(p->env.v[i], '=') || *p->env.v[i] == '=')
+			return refuse(e, EINVAL, "%senv[%zu]: '%.100s' is not NAME=VALUE", at, i,
+				      p->env.v[i]);
 	for (size_t i = 0; i < p->rlimits.n; i++) {
 		const struct spec_rlimit *r = &p->rlimits.v[i];
 		if (r->soft > r->hard)

@@ -73,7 +73,6 @@ bad_spec() {
 	bad_spec root.path -- 'del(.root.path)'
 	bad_spec ociVersion 9.0.0 -- '.ociVersion = "9.0.0"'
 	bad_spec 'mounts[0].destination' -- 'del(.mounts[0].destination)'
-	bad_spec "mount namespace" -- '.linux.namespaces |= map(select(.type != "mount")) | del(.linux.maskedPaths, .linux.readonlyPaths)'
 	bad_spec hostname uts -- '.linux.namespaces |= map(select(.type != "uts"))'
 	rm "$B/config.json"
 	bad 1 config.json "No such file" -- rt create -b "$B" "$ID"
@@ -285,4 +284,159 @@ bad_spec() {
 	refused 1 /not/there
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/log")" = 1 ]
 	jq -e '.level == "error" and (.msg | contains("/not/there")) and (.time | test("^20"))' "$BATS_TEST_TMPDIR/log"
+}
+
+# refuses WORDS COMMAND...: it fails, says one line on stderr with these words and nothing else, and leaves nothing of ID.
+refuses() {
+	local words=$1
+	shift
+	attempt "$@"
+	if [ "$status" = 0 ]; then
+		end
+		echo "accepted"
+	elif [ -n "$output" ] || [ "${#stderr_lines[@]}" != 1 ] || [[ $stderr != *"$words"* ]]; then
+		echo "$stderr$output"
+	elif [ -e "$STATE/$ID" ] || compgen -G "/sys/fs/cgroup/*/*$ID*" > /dev/null; then
+		echo "left something"
+	else
+		return 0
+	fi
+	return 1
+}
+
+@test "wrong_configurations_are_refused_by_the_path_of_the_field" {
+	local line config why bad=0 all=0
+	grep -v '^#' "$BATS_TEST_DIRNAME/../data/bad/configs" > "$BATS_TEST_TMPDIR/table"
+	# All of them by one jq: "(change), (change), ...".
+	jq -c "$(sed 's/^[^|]* | /(/; s/$/),/; $s/,$//' "$BATS_TEST_TMPDIR/table")" "$B/config.json" > "$BATS_TEST_TMPDIR/configs"
+	while IFS= read -r line <&8 && IFS= read -r config <&9; do
+		printf '%s\n' "$config" > "$B/config.json"
+		all=$((all + 1))
+		why=$(refuses "${line%% | *}" rt create -b "$B" "$ID") || {
+			bad=$((bad + 1))
+			echo "$line: $why"
+		}
+	done 8< "$BATS_TEST_TMPDIR/table" 9< "$BATS_TEST_TMPDIR/configs"
+	[ $all -gt 150 ]
+	[ $bad = 0 ]
+	nothing_left
+}
+
+@test "wrong_command_lines_are_refused_by_the_option" {
+	local words args why bad=0
+	create_sleeper
+	local ID=$ID-2
+	spec '.process.args = ["true"]'
+	echo '{"memory": {"limit": "x"}}' > "$BATS_TEST_TMPDIR/r"
+	while IFS='|' read -r words args; do
+		# shellcheck disable=SC2086,SC2294
+		why=$(eval refuses '"$words"' rt $args) || {
+			bad=$((bad + 1))
+			echo "rt $args: $why, not: $words"
+		}
+	done <<- 'END'
+		unknown command nonsense|nonsense
+		unknown command Create|Create $ID
+		unknown option --nonsense|--nonsense list
+		no value for option root|--root
+		option --log-format: 'xml'|--log-format xml list
+		option --rootless: 'maybe'|--rootless maybe list
+		option --cgroup-manager: 'none'|--cgroup-manager none list
+		option --debug: 'maybe'|--debug=maybe list
+		open log /not/there/log|--log /not/there/log list
+		unknown engine 'nonsense'|--engine nonsense create -b $B $ID
+		too few arguments|create
+		too many arguments|create -b $B $ID two
+		unknown option --nonsense|create --nonsense $ID
+		unknown option -x|create -x $ID
+		no value for option bundle|create $ID --bundle
+		no value for option bundle|create $ID -b
+		option --no-pivot: 'maybe'|create --no-pivot=maybe -b $B $ID
+		option --preserve-fds: 'x'|create --preserve-fds x -b $B $ID
+		option --preserve-fds: ''|create --preserve-fds= -b $B $ID
+		--preserve-fds: -1|create --preserve-fds -1 -b $B $ID
+		--preserve-fds 7: file|create --preserve-fds 7 -b $B $ID
+		/not/there|create -b /not/there $ID
+		--console-socket is of no use|create -b $B --console-socket /not/there $ID
+		pid file /not/there/p|create -b $B --pid-file /not/there/p $ID
+		pidfd socket /not/there|create -b $B --pidfd-socket /not/there $ID
+		invalid container id|create -b $B a/b
+		invalid container id|create -b $B ''
+		invalid container id|create -b $B ..
+		invalid container id|run -b $B 'a b'
+		unknown option --keeps|run --keeps -b $B $ID
+		too few arguments|start
+		too many arguments|start $ID two
+		does not exist|start $ID
+		unknown option -f|start -f $ID
+		does not exist|state $ID
+		invalid container id|state ../x
+		too many arguments|state $ID two
+		unknown signal 'NONSENSE'|kill $ID NONSENSE
+		unknown signal '99'|kill $ID 99
+		unknown signal '-1'|kill $ID -- -1
+		does not exist|kill $ID
+		too many arguments|kill $ID TERM three
+		does not exist|delete $ID
+		option --force: 'x'|delete --force=x $ID
+		option --format: 'xml'|list -f xml
+		too many arguments|list x
+		option --format: 'xml'|ps -f xml $ID
+		does not exist|ps $ID
+		does not exist|pause $ID
+		does not exist|resume $ID
+		does not exist|exec $ID true
+		too few arguments|exec
+		option --user: 'root'|exec --user root ${ID%-2} true
+		option --user: '1:'|exec --user 1: ${ID%-2} true
+		option --additional-gids: 'x'|exec -g x ${ID%-2} true
+		no command|exec ${ID%-2}
+		process file /not/there|exec --process /not/there ${ID%-2}
+		--console-socket|exec -t -d ${ID%-2} true
+		is not NAME=VALUE|exec -e NOEQUALS ${ID%-2} true
+		--cgroup|exec --cgroup none ${ID%-2} true
+		does not exist|update --memory 64m $ID
+		option --memory: '64x'|update --memory 64x ${ID%-2}
+		option --memory: '-2'|update --memory=-2 ${ID%-2}
+		option --cpu-share: 'many'|update --cpu-share many ${ID%-2}
+		option --cpu-period: '-1'|update --cpu-period -1 ${ID%-2}
+		option --pids-limit: '1.5'|update --pids-limit 1.5 ${ID%-2}
+		option --blkio-weight: '0x10'|update --blkio-weight 0x10 ${ID%-2}
+		memory.limit: expected a number|update --resources $BATS_TEST_TMPDIR/r ${ID%-2}
+		resources /not/there|update -r /not/there ${ID%-2}
+		does not exist|events $ID
+		option --interval: 'x'|events --interval x ${ID%-2}
+		option --interval|events --interval 0s ${ID%-2}
+		too many arguments|features x
+		open bundle /not/there|spec -b /not/there
+		config.json exists|spec -b $B
+		too many arguments|spec x
+	END
+	[ $bad = 0 ]
+	ID=${ID%-2}
+	end
+	nothing_left
+}
+
+@test "hostile_configurations_are_refused_at_once" {
+	local deep
+	deep=$(printf '[%.0s' {1..70})$(printf ']%.0s' {1..70})
+	jq -c --argjson n '{"a": 1}' '.annotations = $n' "$B/config.json" | sed "s/\"a\":1/\"a\":$deep/" > "$B/deep"
+	mv "$B/deep" "$B/config.json"
+	bad 1 "more than 64 levels deep" -- rt create -b "$B" "$ID"
+	cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+	{ jq -c . "$B/config.json" | sed 's/}$/,"x":"/'; head -c 5000000 /dev/zero | tr '\0' x; echo '"}'; } > "$B/big"
+	mv "$B/big" "$B/config.json"
+	bad 1 "larger than" -- rt create -b "$B" "$ID"
+	cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+	bad_spec "mounts" -- '.mounts = [range(60000) | {}]'
+	bad_spec "linux.namespaces[1]" -- '.linux.namespaces = [range(100000) | {type: "uts"}]'
+	bad_spec "linux.uidMappings" -- '.linux.uidMappings = [range(50000) | {size: 0}]'
+	bad_spec "process.user.additionalGids[100000]" -- '.process.user.additionalGids = [range(100000)] + [-1]'
+	# A name given twice: the last counts, as in Go.
+	sed '0,/{/s//{"process": {"args": ["false"], "cwd": "relative"},/' "$B/config.json" > "$B/twice"
+	mv "$B/twice" "$B/config.json"
+	spec '.process.args = ["true"]'
+	rt run -b "$B" "$ID"
+	nothing_left
 }

@@ -200,7 +200,9 @@ prying() {
 	own_rootfs
 	mkdir -p "$VICTIM/ipv4" "$VICTIM/attr"
 	echo bait > "$VICTIM/ipv4/ip_default_ttl"
-	spec --arg v "$VICTIM" '.mounts += [{destination: "/proc/sys/net", source: $v, options: ["bind"]}]
+	# A link, since nothing may be mounted on what is said to be inside /proc.
+	ln -s proc/sys/net "$ROOTFS/elsewhere"
+	spec --arg v "$VICTIM" '.mounts += [{destination: "/elsewhere", source: $v, options: ["bind"]}]
 		| .linux.sysctl = {"net.ipv4.ip_default_ttl": "99"}'
 	create_sleeper
 	[ "$(cat "$VICTIM/ipv4/ip_default_ttl")" = bait ]
