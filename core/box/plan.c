@@ -316,7 +316,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	p->host_mounts = !spec_namespace(s, "mount");
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
 	plan.waits = (user && (!user->path || !*user->path || s->process->rlimits.n)) ||
-		     s->linux_->net_devices.n;
+		     s->linux_->net_devices.n || s->linux_->intel_rdt;
 	if (plan.waits)
 		rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)

@@ -32,6 +32,7 @@ struct making {
 	struct buf text; /* of the spec */
 	int bundle, listener, lock;
 	struct cgroup cgroup;
+	struct resctrl resctrl;
 	struct cgroup_keeper keeper;
 	struct plan plan;
 	struct child child;
@@ -201,6 +202,10 @@ static int record(struct making *m, struct err *e)
 		s->unit = copied(m, m->cgroup.unit->name);
 		s->unit_user = m->cgroup.unit->user;
 	}
+	if (m->spec->linux_->intel_rdt &&
+	    (rc = container_resctrl(m->spec, m->c, &m->resctrl, e)) < 0)
+		return rc;
+	s->resctrl = m->resctrl.own;
 	/* With the spec: exec wants it as it was now. */
 	rc = state_begin(m->c->dir, &m->text, s, e);
 	return rc < 0 ? within(e, "container %s", m->c->id) : 0;
@@ -209,6 +214,8 @@ static int record(struct making *m, struct err *e)
 static int make_cgroup(struct making *m, struct err *e)
 {
 	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper, e);
+	if (rc == 0 && m->resctrl.group)
+		rc = resctrl_make(&m->resctrl, m->spec->linux_->intel_rdt, e);
 	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
 		return rc;
 	m->c->state.cgroups.n = 0;
@@ -333,6 +340,8 @@ static int release(struct making *m, struct err *e)
 		rc = userns_map(m->child.pid, m->plan.maps, e);
 	if (rc == 0 && m->plan.waits)
 		limits_raise(m->child.pid, &m->plan);
+	if (rc == 0 && m->resctrl.group)
+		rc = resctrl_join(&m->resctrl, m->child.pid, e);
 	if (rc == 0)
 		rc = netdevices_move(m->spec, m->child.pid, e);
 	if (rc == 0)

@@ -75,12 +75,25 @@ static int undo_mounts(struct container *c, const struct cleanup_report *r, bool
 	return 0;
 }
 
+/* The monitoring group is in the group, and goes first. */
+static int undo_resctrl(struct container *c, const struct cleanup_report *r, bool dry_run,
+			struct err *e)
+{
+	for (size_t i = c->state.resctrl.n; i-- > 0;) {
+		const char *path = c->state.resctrl.v[i];
+		tell(r, "group %s of container %s", path, c->id);
+		if (!dry_run && rmdir(path) < 0 && errno != ENOENT)
+			return fail(e, errno, "remove %s", path);
+	}
+	return 0;
+}
+
 /* The common end: nothing lives, and the cgroups are where they are by default, with no parents of
  * ours above. They go by name; whoever still is in one makes it busy. */
 static bool undo_quietly(struct container *c)
 {
 	auto_buf name = { 0 };
-	if (c->pidfd < 0 || !proc_ended(c->pidfd) || c->state.mounts.n)
+	if (c->pidfd < 0 || !proc_ended(c->pidfd) || c->state.mounts.n || c->state.resctrl.n)
 		return false;
 	buf_printf(&name, "/coracle-%s", c->id);
 	for (size_t i = 0; name.p && i < c->state.cgroups.n; i++) {
@@ -109,6 +122,8 @@ static int undo_all(struct container *c, const struct cleanup_report *r, bool dr
 		rc = undo_processes(c, &cg, r, dry_run, e);
 	if (rc == 0)
 		rc = undo_mounts(c, r, dry_run, e);
+	if (rc == 0)
+		rc = undo_resctrl(c, r, dry_run, e);
 	if (rc == 0 && r)
 		tell_cgroups(c, &cg, r);
 	if (rc == 0 && !dry_run)

@@ -119,6 +119,12 @@ static int launch(struct joining *j, struct err *e)
 	rc = child_clone(&setup, &j->child, e);
 	if (rc == -EBUSY && !j->r->cgroups.n && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
 		rc = child_clone(&setup, &j->child, e);
+	struct resctrl group;
+	bool grouped = j->spec->linux_->intel_rdt;
+	if (rc == 0 && grouped)
+		rc = container_resctrl(j->spec, j->c, &group, e);
+	if (rc == 0 && grouped)
+		rc = resctrl_join(&group, j->child.pid, e);
 	if (rc == 0)
 		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
 	if (rc == 0 && j->plan.waits)

@@ -219,3 +219,10 @@ int container_hooks(struct container *c, const struct spec_hook_list *l, const c
 	state_write_hook(&c->state, status, &state);
 	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, state.p, c->arena, e);
 }
+
+int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out, struct err *e)
+{
+	const char *root;
+	int rc = resctrl_find(c->arena, &root, e);
+	return rc == 0 ? resctrl_plan(root, s->linux_->intel_rdt, c->id, c->arena, out, e) : rc;
+}

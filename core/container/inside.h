@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "box/cgroup.h"
+#include "box/resctrl.h"
 #include "container/container.h"
 
 #define START_SOCKET "start" /* init listens on it until it is started */
@@ -31,6 +32,10 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 			    struct cgroup *out, struct err *e);
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
 			  struct cgroup_keeper *keeper, struct err *e);
+
+/* Where a container that wants a group of Intel's RDT has it. Strings go to the record's arena. */
+int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out,
+		      struct err *e);
 
 /* Sends a pty's master to whoever listens on the socket at path. */
 int console_send(const char *path, int master, struct err *e);

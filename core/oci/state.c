@@ -44,6 +44,7 @@ const struct json_field state_fields[] = {
 	JSON(J_STRS, state, cgroups, "cgroups"),
 	JSON(J_STR, state, unit, "unit"),
 	JSON(J_BOOL, state, unit_user, "unitUser"),
+	JSON(J_STRS, state, resctrl, "resctrl"),
 	JSON(J_STRS, state, mounts, "mounts"),
 	JSON(J_STRS, state, namespaces, "namespaces"),
 	JSON(J_STR, state, image, "image"),

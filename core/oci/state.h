@@ -34,6 +34,7 @@ struct state {
 	struct strs cgroups;	/* directories, absolute: what to kill in and to remove */
 	const char *unit;	/* of systemd's, whose cgroups these are; NULL: none */
 	bool unit_user;		/* ... of the user's own manager */
+	struct strs resctrl;	/* directories of Intel's RDT that are its own */
 	struct strs mounts;	/* mount points on the host that were made for it */
 	struct strs namespaces; /* "pid", "mount", ... that it has of its own */
 	const char *image;	/* of `coracle run`, as the user wrote it */

@@ -507,3 +507,11 @@ veth() {
 	refused 1 "linux.netDevices.$A: this machine has no such device"
 	nothing_left
 }
+
+@test "rdt_is_refused_where_the_machine_has_none" {
+	[ ! -e /sys/fs/resctrl ] || skip "it has"
+	spec '.linux.intelRdt = {l3CacheSchema: "L3:0=f"}'
+	attempt rt create -b "$B" "$ID"
+	refused 1 linux.intelRdt "Intel RDT is not enabled"
+	nothing_left
+}
