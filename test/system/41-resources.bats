@@ -249,7 +249,9 @@ cgroups() {
 	dir=${dir%/*}
 	mkdir "$dir/other-$ID"
 	end
-	! kill -0 $! 2> /dev/null
+	status=0
+	wait $! || status=$?
+	[ "$status" = 137 ]
 	rmdir "$dir/other-$ID"
 	nothing_left
 }
