@@ -160,7 +160,10 @@ static const char *cleaned(struct arena *a, const char *path)
 int criuwork_mounts(struct criu_work *w, const struct plan_context *c, criuwork_mount *each,
 		    void *arg, struct err *e)
 {
+	const struct spec_namespace *user = spec_namespace(c->spec, "user");
 	struct plan plan = { .arena = w->a, .pid_ns = -1, .user_ns = -1 };
+	if (user)
+		plan.clone_flags = CLONE_NEWUSER;
 	int rc = mount_plan(&plan, c, e);
 	if (rc == 0)
 		rc = device_plan(&plan, c, e);

@@ -380,3 +380,40 @@ mounts() {
 	[ "$(ask)" = 1 ]
 	end
 }
+
+@test "a_user_namespace_is_restored" {
+	spec '.linux.namespaces += [{type: "user"}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 0, size: 1000}] | .linux.gidMappings = .linux.uidMappings'
+	start
+	[ "$(ask)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	restore -d
+	[ "$(ask)" = 2 ]
+	[ "$(tr -s ' ' < "/proc/$(state pid)/uid_map")" = " 0 0 1000" ]
+	end
+	nothing_left
+}
+
+# On cgroup v1 runc mounts as we do; its stdio is pipes, which runc knows.
+@test "runc_restores_what_we_dumped_and_we_what_runc_did" {
+	local answer run="$BATS_TEST_TMPDIR/run"
+	mkfifo "$run"
+	rt run -d -b "$B" "$ID" < <(:) 2>&1 3>&- | cat > "$run" 3>&- &
+	exec 4< "$run"
+	[ "$(ask one)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	read -r answer <&4
+	[ "$answer" = "one 1" ]
+	rc restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) 2>&1 3>&- 4<&- | cat > "$run" 3>&- 4<&- &
+	[ "$(ask two)" = 2 ]
+	rm -r "$IMG"
+	rc checkpoint --image-path "$IMG" "$ID"
+	read -r answer <&4
+	[ "$answer" = "two 2" ]
+	rt restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) 2>&1 3>&- 4<&- | cat > "$run" 3>&- 4<&- &
+	[ "$(ask three)" = 3 ]
+	end
+	read -r answer <&4
+	[ "$answer" = "three 3" ]
+	nothing_left
+}
