@@ -89,6 +89,9 @@ command_function command_create, command_start, command_run, command_exec, comma
 int runtime_attend(struct container *run, int signals, int console, int notify, bool keep,
 		   struct err *e);
 
+/* Whether cgroups are systemd's to make: --systemd-cgroup, --cgroup-manager=systemd. */
+bool runtime_systemd(const struct runtime_options *o);
+
 /* runtime_checkpoint.c */
 extern const struct opt checkpoint_options[], restore_options[];
 

@@ -127,6 +127,7 @@ int command_restore(const struct call *c, struct err *e)
 {
 	const struct restore_options *o = c->opts;
 	const struct create_options *create = &o->create;
+	const struct runtime_options *global = c->parent->opts;
 	struct checkpoint_options restore;
 	auto_close int console = -1;
 	const char *root = runtime_root(c, e);
@@ -145,6 +146,8 @@ int command_restore(const struct call *c, struct err *e)
 		.console_fd = create->detach || create->console_socket ? NULL : &console,
 		.pid_file = create->pid_file ? path_absolute(c->arena, create->pid_file) : NULL,
 		.owner_kind = create->detach ? NULL : "run",
+		.systemd_cgroup = runtime_systemd(global),
+		.rootless = runtime_rootless(global->rootless),
 		.restore = &restore,
 	};
 	struct container *run;

@@ -41,6 +41,11 @@ static int manager_fds(void)
 	return atoi(n);
 }
 
+bool runtime_systemd(const struct runtime_options *o)
+{
+	return o->systemd_cgroup || (o->cgroup_manager && !strcmp(o->cgroup_manager, "systemd"));
+}
+
 static int create(const struct call *c, const char *owner, int *console, int *notify,
 		  struct container **out, struct err *e)
 {
@@ -67,9 +72,7 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
-		.systemd_cgroup = global->systemd_cgroup ||
-				  (global->cgroup_manager &&
-				   !strcmp(global->cgroup_manager, "systemd")),
+		.systemd_cgroup = runtime_systemd(global),
 		.engine = global->engine,
 		.rootless = runtime_rootless(global->rootless),
 		.start = c->command->run == command_run,

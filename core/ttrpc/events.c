@@ -21,6 +21,7 @@ static const struct {
 	[EVENT_EXEC_STARTED] = { "/tasks/exec-started", "containerd.events.TaskExecStarted", 0 },
 	[EVENT_PAUSED] = { "/tasks/paused", "containerd.events.TaskPaused", 0 },
 	[EVENT_RESUMED] = { "/tasks/resumed", "containerd.events.TaskResumed", 0 },
+	[EVENT_CHECKPOINTED] = { "/tasks/checkpointed", "containerd.events.TaskCheckpointed", 0 },
 };
 
 #define EVENT_MEMORY ((size_t)1 << 20)

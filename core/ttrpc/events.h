@@ -27,6 +27,7 @@ enum event {
 	EVENT_EXEC_STARTED,
 	EVENT_PAUSED,
 	EVENT_RESUMED,
+	EVENT_CHECKPOINTED,
 };
 
 /* Queues the event's message (containerd.events.TaskExit, ...) with the time of now. Exit, OOM and

@@ -5,6 +5,7 @@
 #include "box/rootmount.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
+#include "ttrpc/checkpoint.h"
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
 #include "ttrpc/options.h"
@@ -88,30 +89,32 @@ static int create_container(struct task *t, const V2(CreateTaskRequest) * in,
 			    const struct runtime_options *o, struct arena *a, struct err *e)
 {
 	auto_close int rootfs = -1, console = -1;
-	int fds[3];
 	const char *root = options_root(o, t->shim->namespace_, a);
 	int rc = root ? mount_root(in, a, &rootfs, e) : fail(e, ENOMEM, "state root");
 	if (rc >= 0 && *o->root)
 		rc = note_root(in->bundle, root, e);
-	if (rc >= 0)
-		rc = member_open_stdio(&t->init, fds, e);
 	if (rc < 0)
 		return rc;
-	const struct create_request r = {
+	struct create_request r = {
 		.root = root,
 		.id = in->id,
 		.bundle = in->bundle,
 		.rootfs_fd = rootfs,
-		.stdio = { fds[0], fds[1], fds[2] },
 		.console_fd = in->terminal ? &console : NULL,
 		.no_pivot = o->no_pivot_root,
 		.systemd_cgroup = o->systemd_cgroup,
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = "shim",
 	};
-	rc = container_create(&r, &t->container, e);
+	if (*in->checkpoint)
+		return restore_later(t, &r, in->checkpoint, o, e);
+	rc = member_open_stdio(&t->init, r.stdio, e);
+	if (rc >= 0)
+		rc = container_create(&r, &t->container, e);
 	if (rc >= 0 && in->terminal)
 		rc = stdio_terminal(t->init.stdio, take_fd(&console), e);
+	if (rc >= 0)
+		rc = member_watch(&t->init, t->container->state.pid, t->container->pidfd, e);
 	return rc;
 }
 
@@ -154,8 +157,6 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_UNAVAILABLE, "this shim is shutting down");
 	if (task_find(s, in->id, &ignored))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "container %s", in->id);
-	if (*in->checkpoint)
-		return rpc_fail(e, RPC_UNIMPLEMENTED, "create from a checkpoint");
 	int rc = options_read(in->options, r->arena, &options, e);
 	if (rc >= 0)
 		rc = new_task(s, in, &t, e);
@@ -164,11 +165,10 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 	t->io_uid = options.io_uid;
 	t->io_gid = options.io_gid;
 	rc = create_container(t, in, &options, r->arena, e);
-	if (rc >= 0)
-		rc = member_watch(&t->init, t->container->state.pid, t->container->pidfd, e);
 	if (rc < 0)
 		return create_failed(t, rc);
-	oom_watch(t);
+	if (t->container)
+		oom_watch(t);
 	t->next = s->tasks;
 	s->tasks = t;
 	publish_create(t, in);
@@ -227,9 +227,16 @@ int on_exec(void *arg, const struct rpc *r, struct err *e)
 static int start_init(struct member *m, struct err *e)
 {
 	struct task *t = m->task;
+	bool restore = t->restore;
+	int rc = restore ? restore_now(t, e) : 0;
+	if (rc < 0)
+		return rc;
 	stdio_hold(m->stdio);
 	stdio_run(m->stdio);
-	int rc = container_start(t->container, e);
+	if (restore)
+		oom_watch(t);
+	else
+		rc = container_start(t->container, e);
 	if (rc < 0)
 		return rc;
 	Containerd__Events__TaskStart event = CONTAINERD__EVENTS__TASK_START__INIT;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
+#include "ttrpc/checkpoint.h"
 #include "ttrpc/oom.h"
 
 #include <fcntl.h>
@@ -239,6 +240,7 @@ void task_free(struct task *t)
 	member_clear(&t->init);
 	oom_unwatch(t);
 	container_close(t->container);
+	restore_free(t->restore);
 	free((char *)(uintptr_t)t->id);
 	free((char *)(uintptr_t)t->bundle);
 	free(t);

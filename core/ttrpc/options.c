@@ -14,6 +14,7 @@ static void from_runc(const Containerd__Runc__V1__Options *m, struct runtime_opt
 	o->systemd_cgroup = m->systemd_cgroup;
 	o->shim_cgroup = m->shim_cgroup;
 	o->root = m->root;
+	o->criu_work_path = m->criu_work_path;
 	o->io_uid = m->io_uid;
 	o->io_gid = m->io_gid;
 }
@@ -23,6 +24,7 @@ static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct 
 	o->no_pivot_root = m->no_pivot_root;
 	o->no_new_keyring = m->no_new_keyring;
 	o->shim_cgroup = m->shim_cgroup;
+	o->criu_work_path = m->criu_work_path;
 	o->io_uid = m->io_uid;
 	o->io_gid = m->io_gid;
 }
@@ -30,7 +32,7 @@ static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct 
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
 		 struct err *e)
 {
-	struct runtime_options o = { .shim_cgroup = "", .root = "" };
+	struct runtime_options o = { .shim_cgroup = "", .root = "", .criu_work_path = "" };
 	const char *type = any ? pb_type_name(any->type_url) : "";
 	const void *m = "";
 	if (!strcmp(type, "containerd.runc.v1.Options")) {

@@ -11,8 +11,9 @@
 
 struct runtime_options {
 	bool no_pivot_root, no_new_keyring, systemd_cgroup;
-	const char *shim_cgroup; /* never NULL */
-	const char *root;	 /* state root, "" for ours */
+	const char *shim_cgroup;    /* never NULL */
+	const char *root;	    /* state root, "" for ours */
+	const char *criu_work_path; /* "": in the bundle */
 	uint32_t io_uid, io_gid;
 };
 

@@ -15,6 +15,7 @@
 
 struct shim;
 struct task;
+struct restore; /* checkpoint.h */
 
 enum member_state { MEMBER_CREATED, MEMBER_RUNNING, MEMBER_STOPPED };
 
@@ -44,6 +45,7 @@ struct task {
 	struct shim *shim;
 	const char *id, *bundle;
 	struct container *container;
+	struct restore *restore; /* what Start has to restore; then there is no container yet */
 	struct member init;
 	struct member *execs;
 	bool paused;

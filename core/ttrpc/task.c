@@ -4,6 +4,7 @@
 #include "pb/runc_options.pb-c.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
+#include "ttrpc/checkpoint.h"
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/metrics.h"
@@ -54,10 +55,21 @@ static int on_state(void *arg, const struct rpc *r, struct err *e)
 	return 0;
 }
 
+/* One whose container is there: before Start, that of a checkpoint is not. */
+static struct task *task_made(struct shim *s, const char *id, struct err *e)
+{
+	struct task *t = task_find(s, id, e);
+	if (!t || t->container)
+		return t;
+	rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s has not been restored yet", id);
+	return NULL;
+}
+
 static int delete_task(struct task *t, struct err *e)
 {
 	struct shim *s = t->shim;
-	int rc = container_delete(t->container, t->init.state == MEMBER_CREATED, e);
+	bool created = t->init.state == MEMBER_CREATED;
+	int rc = t->container ? container_delete(t->container, created, e) : 0;
 	if (rc < 0)
 		return rc;
 	/* Nothing of it lives now: who was never started has ended by this, and an exec may still
@@ -117,7 +129,7 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(PidsRequest) *in = r->in;
 	V2(PidsResponse) *out = r->out;
-	struct task *t = task_find(arg, in->id, e);
+	struct task *t = task_made(arg, in->id, e);
 	struct u32s pids = { 0 };
 	if (!t)
 		return -e->code;
@@ -142,7 +154,7 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 
 static int set_paused(struct shim *s, const char *id, bool paused, struct err *e)
 {
-	struct task *t = task_find(s, id, e);
+	struct task *t = task_made(s, id, e);
 	if (!t)
 		return -e->code;
 	int rc = paused ? container_pause(t->container, e) : container_resume(t->container, e);
@@ -221,7 +233,7 @@ static int on_stats(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(StatsRequest) *in = r->in;
 	V2(StatsResponse) *out = r->out;
-	const struct task *t = task_find(arg, in->id, e);
+	const struct task *t = task_made(arg, in->id, e);
 	return t ? metrics_read(t->container, r->arena, &out->stats, e) : -e->code;
 }
 
@@ -248,13 +260,6 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	if (!s->tasks)
 		shim_stop(s);
 	return 0;
-}
-
-static int on_checkpoint(void *arg, const struct rpc *r, struct err *e)
-{
-	(void)arg;
-	(void)r;
-	return rpc_fail(e, RPC_UNIMPLEMENTED, "checkpoint");
 }
 
 static int on_update(void *arg, const struct rpc *r, struct err *e)

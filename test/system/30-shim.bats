@@ -159,12 +159,6 @@ teardown() {
 	[ "$(jq -r '.memory.usage.limit // .memory.usage_limit' "$BATS_TEST_TMPDIR/json")" = 33554432 ]
 }
 
-@test "what_is_not_there_yet_is_unimplemented_by_name" {
-	ctr_ run -d --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
-	run -1 ctr_ task checkpoint "$ID"
-	[[ "$output" == *"checkpoint"*"not implemented"* ]]
-}
-
 @test "events_come_in_order_with_true_times" {
 	events_start
 	local before after
