@@ -330,7 +330,8 @@ static int launch(struct making *m, struct err *e)
 	m->c->pidfd = m->child.pidfd;
 	m->c->state.pid = m->child.pid;
 	m->c->state.start_time = proc_start_time(m->child.pid, NULL);
-	return 0;
+	/* Without a cgroup nothing else tells whose it is, should we die when it is ready. */
+	return m->cgroup.n ? 0 : container_save(m->c, e);
 }
 
 static int release(struct making *m, struct err *e)

@@ -443,3 +443,69 @@ uc() {
 	[ "$(rt state "$ID-root" | jq -r .status)" = created ]
 	rt delete --force "$ID-root"
 }
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+@test "a_user_s_create_killed_anywhere_leaves_nothing_to_him" {
+	local call n at=0
+	uspec '.process.args = ["sleep", "1000"]'
+	set -- "$CORACLE" runtime --root "$XDG/state" create -b "$B" "$ID"
+	as strace -qqq -e signal=none -o "$HOMEDIR/calls" "$@" < /dev/null > /dev/null 2>&1 3>&-
+	uc cleanup --root "$XDG/state" "$ID" > /dev/null
+	STATE=$XDG/state nothing_left
+	for call in sendto sendmsg recvmsg renameat clone3 clone write connect mkdirat; do
+		n=$(grep -c "^$call(" "$HOMEDIR/calls") || continue
+		for n in $(seq "$n"); do
+			attempt as strace -qqq -e signal=none -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" -o /dev/null "$@"
+			[ "$status" = 137 ] || continue
+			at=$((at + 1))
+			uc cleanup --root "$XDG/state" > /dev/null
+			uc cleanup --root "$XDG/state" "$ID" > /dev/null # if it was created after all
+			STATE=$XDG/state nothing_left || { echo "killed at $call $n"; return 1; }
+		done
+	done
+	[ "$at" -ge 8 ] || { echo "died at $at calls only"; return 1; }
+}
+
+@test "the_helpers_are_not_whoever_is_in_the_user_s_path_and_get_nothing_of_ours" {
+	all_ids
+	mkdir "$HOMEDIR/bin"
+	printf '#!/bin/sh\necho taken > "%s/taken"\n' "$HOMEDIR" | tee "$HOMEDIR/bin/newuidmap" > "$HOMEDIR/bin/newgidmap"
+	chmod 755 "$HOMEDIR"/bin/*
+	chown -R $USER_ID "$HOMEDIR/bin"
+	uspec '.process.args = ["true"]'
+	PATH=$HOMEDIR/bin:$PATH ur run -b "$B" "$ID"
+	[ ! -e "$HOMEDIR/taken" ]
+	# In the place of the real one: it looks at itself.
+	printf '#!/bin/sh\nls /proc/$$/fd > "%s/fds"\nenv > "%s/env"\nexit 3\n' "$HOMEDIR" "$HOMEDIR" > "$BATS_TEST_TMPDIR/spy"
+	chmod 755 "$BATS_TEST_TMPDIR/spy"
+	BEFORE='mount --bind "$E/../spy" /usr/bin/newuidmap' attempt ur run -b "$B" "$ID" 7< "$B/config.json"
+	refused 1 "linux.uidMappings: /usr/bin/newuidmap failed"
+	[ "$(grep -vxE '[0-2]|1[0-2]' "$HOMEDIR/fds")" = "" ]
+	! grep -qE '^(HOME|XDG|USER)' "$HOMEDIR/env"
+	unothing_left
+}
+
+@test "rootless_says_whether_a_cgroup_may_be_missing" {
+	uspec '.process.args = ["true"]'
+	local yes no
+	for yes in auto true 1 TRUE; do
+		ur --rootless "$yes" run -b "$B" "$ID"
+	done
+	for no in false 0; do
+		attempt ur --rootless "$no" run -b "$B" "$ID"
+		refused 1 "make cgroup" "Permission denied"
+	done
+	attempt ur --rootless perhaps run -b "$B" "$ID"
+	refused 1 "--rootless" "perhaps"
+	unothing_left
+}
+
+@test "root_does_not_believe_a_user_s_state" {
+	ucreate
+	attempt "$CORACLE" runtime --root "$XDG/coracle/default" delete --force "$ID"
+	refused 1 "belongs to user $USER_ID"
+	[ "$(ustate status)" = created ]
+	ur delete --force "$ID"
+	unothing_left
+}
