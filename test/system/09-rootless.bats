@@ -429,8 +429,8 @@ uc() {
 @test "cleanup_of_a_user_removes_his_own_leftovers_alone" {
 	local pid monitor
 	uc run -d --name "$ID" --rootfs "$ROOTFS" sleep 1000 > /dev/null
-	pid=$(jq .pid "$XDG/coracle/default/$ID/state.json")
-	monitor=$(jq .owner "$XDG/coracle/default/$ID/state.json")
+	pid=$(STATE=$XDG/coracle/default field "$ID" pid)
+	monitor=$(STATE=$XDG/coracle/default field "$ID" owner)
 	rt create -b "$(root_bundle)" "$ID-root" < /dev/null > /dev/null 2>&1 3>&-
 	kill -KILL "$monitor"
 	await_end "$monitor"
@@ -482,7 +482,7 @@ uc() {
 	BEFORE='mount --bind "$E/../spy" /usr/bin/newuidmap' attempt ur run -b "$B" "$ID" 7< "$B/config.json"
 	refused 1 "linux.uidMappings: /usr/bin/newuidmap failed"
 	[ "$(grep -vxE '[0-2]|1[0-2]' "$HOMEDIR/fds")" = "" ]
-	! grep -qE '^(HOME|XDG|USER)' "$HOMEDIR/env"
+	[ -z "$(grep -E "^(HOME|XDG|USER)" "$HOMEDIR/env" || true)" ]
 	unothing_left
 }
 
