@@ -93,6 +93,19 @@ int fds_close(unsigned from, unsigned to, unsigned flags)
 	return errno == ENOSYS || errno == EINVAL ? close_each(from, to, flags) : -errno;
 }
 
+void fd_run_close(struct fd_run *r, int fd)
+{
+	if (fd >= 0 && r->n && fd == r->first + r->n) {
+		r->n++;
+		return;
+	}
+	if (r->n == 1)
+		close(r->first);
+	else if (r->n)
+		fds_close((unsigned)r->first, (unsigned)(r->first + r->n - 1), 0);
+	*r = (struct fd_run){ fd, fd >= 0 };
+}
+
 int write_all(int fd, const void *p, size_t n)
 {
 	const char *at = p;
@@ -165,6 +178,9 @@ int file_swap(int dir, const char *name, const void *p, size_t n, mode_t mode, s
 
 int dir_make(int dir, const char *path, mode_t mode, struct err *e)
 {
+	int there = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (there >= 0)
+		return there;
 	auto_close int at = openat(dir, *path == '/' ? "/" : ".",
 				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)

@@ -44,6 +44,13 @@ int file_read_fd(int fd, const char *name, struct buf *b, struct err *e);
 /* close_range(2), also before Linux 5.9 (or 5.11, with CLOSE_RANGE_CLOEXEC). System calls only. */
 int fds_close(unsigned from, unsigned to, unsigned flags);
 
+/* Closes descriptors of which many are neighbours in few calls: each is added, then -1. System
+ * calls only. */
+struct fd_run {
+	int first, n;
+};
+void fd_run_close(struct fd_run *r, int fd);
+
 /* Writes all of p, going on after short writes and EINTR. 0 or -errno. */
 int write_all(int fd, const void *p, size_t n);
 

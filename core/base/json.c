@@ -381,7 +381,7 @@ static bool exact(const char *p, size_t n)
 /* \uXXXX begins at p, with four of these digits; "": with whatever. */
 static bool is_escaped(const char *p, const char *end, const char *digits)
 {
-	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+	if (*p != '\\' || end - p < 6 || p[1] != 'u')
 		return false;
 	for (int i = 2; *digits && i < 6; i++)
 		if (!memchr(digits, p[i], strlen(digits)))

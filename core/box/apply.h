@@ -3,6 +3,7 @@
 #ifndef BOX_APPLY_H
 #define BOX_APPLY_H
 
+#include "base/file.h"
 #include "box/child.h"
 #include "box/hook.h"
 #include "box/mountfd.h"
@@ -10,13 +11,15 @@
 /* The child's own state. */
 struct self {
 	const struct child_setup *setup;
-	int sync;	     /* to the parent; -1 once it was told that we are ready */
-	int starter;	     /* who started us, to be told if execve fails; -1 */
-	int root;	     /* the root file system; -1 */
-	int terminal;	     /* slave of our pty; -1 */
-	int empty;	     /* a masked directory, to be cloned for the next; -1 */
-	int proc;	     /* a procfs of our own, attached nowhere; -1 */
-	int place;	     /* where the root file system goes, opened before we may not; -1 */
+	int sync;     /* to the parent; -1 once it was told that we are ready */
+	int starter;  /* who started us, to be told if execve fails; -1 */
+	int root;     /* the root file system; -1 */
+	int terminal; /* slave of our pty; -1 */
+	int empty;    /* a masked directory, to be cloned for the next; -1 */
+	int proc;     /* a procfs of our own, attached nowhere; -1 */
+	int place;    /* where the root file system goes, opened before we may not; -1 */
+	int parent;   /* directory of the node that was made last; -1 */
+	const struct op *parent_op;
 	struct stage stage;  /* where mounts are made when there is no mount API */
 	const char *program; /* what OP_FIND found */
 	bool user_set, cwd_denied;
@@ -45,6 +48,15 @@ apply_function apply_affinity, apply_schedule, apply_io_priority, apply_memory_p
 /* schedule.c: the processors of the calling process; 0 or -errno. */
 int affinity_set(const struct bits *cpus);
 int affinity_get(struct bits *cpus);
+
+/* What the child opens on the way is closed all at once by OP_CLOSE, unless it is a lot. */
+#define MANY_FDS 256
+static inline void later_fdp(int *fd)
+{
+	if (*fd >= MANY_FDS)
+		close_fdp(fd);
+}
+#define close_later __attribute__((cleanup(later_fdp)))
 
 /* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
 int own_proc(struct self *s);

@@ -148,20 +148,36 @@ static int fill(int fd, int covered, const struct op_mount *m)
 	return m->copy_up ? copyup(covered, fd) : 0;
 }
 
+/* What mount(2) can say in one call. Not a tmpfs that is to look like what it covers. */
+static bool is_plain(const struct op_mount *m)
+{
+	bool told = !m->type || strcmp(m->type, "tmpfs") != 0;
+	for (size_t i = 0; i < m->options.n; i++)
+		told |= !strcmp(m->options.v[i].key, "mode");
+	return m->type && told && !m->copy_up && !m->propagation[0] && !m->set_recursive &&
+	       !m->clear_recursive && !mount_readonly_later(m) && m->idmap == IDMAP_NOT;
+}
+
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
+	if (is_plain(m)) {
+		close_later int target = mount_target(s, o, true);
+		if (target >= 0 && mountfd_new_at(target, m) == 0)
+			return 0;
+		/* The long way says why not. */
+	}
 	const struct mount_words words = { s->words, sizeof(s->words) };
-	auto_close int made = m->type	     ? mountfd_new(&s->stage, m, &words)
-			      : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
-					     : -1;
+	close_later int made = m->type	      ? mountfd_new(&s->stage, m, &words)
+			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
+					      : -1;
 	if ((m->type || s->stage.old) && made < 0)
 		return made;
 	int fd = made >= 0 ? made : o->fd;
 	int directory = m->type ? 1 : is_directory(fd);
 	if (directory < 0)
 		return directory;
-	auto_close int target = mount_target(s, o, directory);
+	close_later int target = mount_target(s, o, directory);
 	if (target < 0)
 		return target;
 	int rc = m->type && !strcmp(m->type, "tmpfs") ? fill(fd, target, m) : 0;
@@ -172,7 +188,7 @@ int apply_mount(struct self *s, const struct op *o)
 
 int apply_reconfigure(struct self *s, const struct op *o)
 {
-	auto_close int target = rootfs_open(s->root, o->path, O_PATH);
+	close_later int target = rootfs_open(s->root, o->path, O_PATH);
 	if (target < 0)
 		return target;
 	int rc = mountfd_reconfigure(target, &o->mount);
@@ -209,13 +225,30 @@ static int bind_device(struct self *s, const struct op *o)
 	return target < 0 ? target : mountfd_attach(&s->stage, node, target);
 }
 
+/* The directory that a node is to be made in: most often that of the one before. It stays open. */
+static int parent_of(struct self *s, const struct op *o, const char **name)
+{
+	const struct op *last = s->parent_op;
+	const char *slash = strrchr(o->path, '/');
+	size_t n = slash ? (size_t)(slash - o->path) : 0;
+	bool same = s->parent >= 0 && slash && last + 1 == o && !strncmp(last->path, o->path, n) &&
+		    last->path[n] == '/' && !strchr(last->path + n + 1, '/') && slash[1] != '.' &&
+		    slash[1];
+	if (same)
+		*name = slash + 1;
+	else
+		put_fd(&s->parent, rootfs_parent(s->root, o->path, name));
+	s->parent_op = o;
+	return s->parent;
+}
+
 int apply_mknod(struct self *s, const struct op *o)
 {
 	const struct op_device *d = &o->device;
 	const char *name;
 	if (d->bind)
 		return bind_device(s, o);
-	auto_close int dir = rootfs_parent(s->root, o->path, &name);
+	int dir = parent_of(s, o, &name);
 	if (dir < 0)
 		return dir;
 	if (mknodat(dir, name, d->mode, d->number) < 0) { /* the umask is 0 */
@@ -232,7 +265,7 @@ int apply_mknod(struct self *s, const struct op *o)
 int apply_symlink(struct self *s, const struct op *o)
 {
 	const char *name;
-	auto_close int dir = rootfs_parent(s->root, o->path, &name);
+	int dir = parent_of(s, o, &name);
 	if (dir < 0)
 		return dir;
 	return symlinkat(o->source, dir, name) < 0 && errno != EEXIST ? -errno : 0;
@@ -272,7 +305,7 @@ static int empty_mount(struct self *s)
 
 int apply_mask(struct self *s, const struct op *o)
 {
-	auto_close int target = rootfs_open(s->root, o->path, O_PATH);
+	close_later int target = rootfs_open(s->root, o->path, O_PATH);
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0)
@@ -280,23 +313,18 @@ int apply_mask(struct self *s, const struct op *o)
 	int directory = is_directory(target);
 	if (directory < 0)
 		return directory;
-	int cover = directory ? empty_mount(s) : null_mount(s);
-	if (cover < 0)
-		return cover;
-	int rc = mountfd_attach(&s->stage, cover, target);
-	if (cover != s->empty)
-		close(cover);
-	return rc;
+	close_later int cover = directory ? empty_mount(s) : null_mount(s);
+	return cover < 0 ? cover : mountfd_attach(&s->stage, cover, target);
 }
 
 int apply_readonly(struct self *s, const struct op *o)
 {
-	auto_close int target = rootfs_open(s->root, o->path, O_PATH);
+	close_later int target = rootfs_open(s->root, o->path, O_PATH);
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0)
 		return target;
-	auto_close int fd = mountfd_copy(&s->stage, target, "", true);
+	close_later int fd = mountfd_copy(&s->stage, target, "", true);
 	if (fd < 0)
 		return fd;
 	int rc = set_attributes(s, fd, MOUNT_ATTR_RDONLY, 0, true);
@@ -305,7 +333,7 @@ int apply_readonly(struct self *s, const struct op *o)
 
 int apply_remount(struct self *s, const struct op *o)
 {
-	auto_close int fd = rootfs_open(s->root, o->path, O_PATH);
+	close_later int fd = rootfs_open(s->root, o->path, O_PATH);
 	return fd < 0 ? fd : set_attributes(s, fd, o->flags, 0, false);
 }
 

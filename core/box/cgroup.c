@@ -207,13 +207,15 @@ int cgroup_clone_fd(const struct cgroup *cg)
 
 int cgroup_join(const struct cgroup *cg)
 {
+	struct fd_run run = { 0 };
 	for (size_t i = 0; i < cg->n; i++) {
 		if (cg->v[i].door < 0)
 			continue;
 		if (write(cg->v[i].door, "0", 1) < 0)
 			return -errno;
-		close(cg->v[i].door);
+		fd_run_close(&run, cg->v[i].door);
 	}
+	fd_run_close(&run, -1);
 	return 0;
 }
 
@@ -382,8 +384,12 @@ int cgroup_remove(struct cgroup *cg, struct err *e)
 
 void cgroup_close(struct cgroup *cg)
 {
-	for (size_t i = 0; i < cg->n; i++) {
-		put_fd(&cg->v[i].fd, -1);
-		put_fd(&cg->v[i].door, -1);
-	}
+	struct fd_run run = { 0 };
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->v[i].fd >= 0)
+			fd_run_close(&run, take_fd(&cg->v[i].fd));
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->v[i].door >= 0)
+			fd_run_close(&run, take_fd(&cg->v[i].door));
+	fd_run_close(&run, -1);
 }

@@ -126,7 +126,7 @@ static int apply_close(struct self *s, const struct op *o)
 			fds_close((unsigned)from, (unsigned)keep[i] - 1, 0);
 		from = keep[i] + 1;
 	}
-	s->root = s->empty = s->proc = -1;
+	s->root = s->empty = s->proc = s->parent = -1;
 	return fds_close((unsigned)from, ~0u, 0);
 }
 
@@ -223,6 +223,7 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .empty = -1,
 			  .proc = -1,
 			  .place = -1,
+			  .parent = -1,
 			  .stage = STAGE_NONE };
 	const struct plan *p = setup->plan;
 	s.stage.forbidden = p->host_mounts;

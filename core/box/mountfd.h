@@ -35,6 +35,9 @@ bool mount_readonly_later(const struct op_mount *m);
  * without a stage; -ENOSYS where it takes one. */
 int mountfd_new(struct stage *s, const struct op_mount *m, const struct mount_words *words);
 
+/* The same on target at once, by mount(2). */
+int mountfd_new_at(int target, const struct op_mount *m);
+
 /* A copy of the mount at path ("": at dir itself), with all below it or alone. */
 int mountfd_copy(struct stage *s, int dir, const char *path, bool recursive);
 

@@ -108,6 +108,16 @@ static int data_of(const struct op_mount *m, char out[PATH_MAX])
 	return 0;
 }
 
+int mountfd_new_at(int target, const struct op_mount *m)
+{
+	char data[PATH_MAX];
+	int rc = data_of(m, data);
+	if (rc < 0)
+		return rc;
+	unsigned long how = mount_flags(m->set) | m->super;
+	return mount(m->source, name_of(target).text, m->type, how, data) < 0 ? -errno : 0;
+}
+
 int stage_new(struct stage *s, const struct op_mount *m)
 {
 	char data[PATH_MAX];

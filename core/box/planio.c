@@ -165,12 +165,14 @@ void plan_close(struct plan *p)
 {
 	put_fd(&p->pid_ns, -1);
 	put_fd(&p->user_ns, -1);
+	struct fd_run run = { 0 };
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
 		bool ours = source_of(o) || (o->kind == OP_JOIN && o->path);
-		if (ours)
-			put_fd(&o->fd, -1);
+		if (ours && o->fd >= 0)
+			fd_run_close(&run, take_fd(&o->fd));
 	}
+	fd_run_close(&run, -1);
 }
 
 static void print_mount(const struct op_mount *m, struct buf *out)

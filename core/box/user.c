@@ -157,6 +157,14 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 	return 0;
 }
 
+const char *user_home(int root, uint32_t uid, struct arena *a)
+{
+	struct passwd p = { 0 };
+	const char *who = arena_printf(a, "%u", (unsigned)uid);
+	bool has = who && find_user(root, who, a, &p, NULL) == 0 && p.found && *p.home == '/';
+	return has ? p.home : "/";
+}
+
 const char *user_name(int root, uint32_t uid, struct arena *a)
 {
 	struct passwd p = { 0 };

@@ -141,7 +141,11 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	if (dry_run)
 		return 0;
 	auto_close int root = openat(-1, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return root < 0 ? fail(e, errno, "open %s", c->root) : tree_remove(root, c->id, e);
+	if (root < 0)
+		return fail(e, errno, "open %s", c->root);
+	/* Most often there is nothing else. */
+	unlinkat(c->dir, STATE_FILE, 0);
+	return unlinkat(root, c->id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, c->id, e);
 }
 
 static void poststop(struct container *c)

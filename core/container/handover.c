@@ -159,13 +159,9 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 		return 0;
 	struct spec_process *copy = arena_alloc(a, sizeof(*copy));
 	const char **env = arena_array(a, p->env.n + 2, sizeof(*env));
-	const char *home = NULL, *uid = arena_printf(a, "%" PRIu32, p->user.uid);
-	struct spec_user user;
 	/* Whatever is wrong with its passwd is no reason not to run: it only has no home. */
-	if (uid && user_find(root, uid, a, &user, &home, NULL) < 0)
-		home = "/";
-	home = arena_printf(a, "HOME=%s", home ? home : "/");
-	if (!copy || !env || !uid || !home)
+	const char *home = arena_printf(a, "HOME=%s", user_home(root, p->user.uid, a));
+	if (!copy || !env || !home)
 		return fail(e, E2BIG, "process.env");
 	if (p->env.n)
 		memcpy(env, p->env.v, p->env.n * sizeof(*env));
