@@ -80,6 +80,8 @@ static int write_one(const struct cgroup_dir *d, const struct limit_write *w, si
 static int write_all_of(const struct cgroup_dir *d, const struct limit_plan *p,
 			const char *controller, struct err *e)
 {
+	for (size_t i = 0; p->undo && i < p->n; i++)
+		limit_undo_note(p->undo, d, p->v[i].file);
 	for (size_t i = 0; i < p->n;) {
 		int done = write_one(d, &p->v[i], p->n - i);
 		if (done < 0)
@@ -186,7 +188,7 @@ static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spe
 {
 	const struct cgroup_dir *d = cg->v2 ? NULL : cgroup_v1_dir(cg, n->controller);
 	const char *controller = d || !n->v2_controller ? n->controller : n->v2_controller;
-	*p = (struct limit_plan){ .a = p->a };
+	*p = (struct limit_plan){ .a = p->a, .undo = p->undo };
 	(d ? n->v1 : n->v2)(r, p);
 	if (p->full)
 		return refuse(e, E2BIG, "linux.resources: too many limits for %s", controller);
@@ -257,15 +259,9 @@ static int update_unit(const struct cgroup *cg, const struct spec_resources *r, 
 	return rc < 0 ? rc : systemd_update(cg->unit, &l, e);
 }
 
-int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct limit_plan *p,
+		     struct err *e)
 {
-	if (!r)
-		return 0;
-	auto_arena *a = arena_new((size_t)256 << 10);
-	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
-	if (!p)
-		return fail(e, ENOMEM, "linux.resources");
-	p->a = a;
 	struct completed whole;
 	int rc = 0;
 	r = complete(cg, r, &whole);
@@ -274,4 +270,32 @@ int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *
 	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
 		rc = apply(cg, n, r, p, e);
 	return rc < 0 ? rc : limit_unified(cg, &r->unified, e);
+}
+
+#define LIMIT_MEMORY ((size_t)256 << 10)
+
+int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	if (!r)
+		return 0;
+	auto_arena *a = arena_new(LIMIT_MEMORY);
+	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
+	if (!p)
+		return fail(e, ENOMEM, "linux.resources");
+	p->a = a;
+	return limit_all(cg, r, p, e);
+}
+
+int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	auto_arena *a = arena_new(LIMIT_MEMORY);
+	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
+	if (!p || !(p->undo = limit_undo_new(a)))
+		return fail(e, ENOMEM, "linux.resources");
+	struct limit_undo *undo = p->undo;
+	p->a = a;
+	int rc = limit_all(cg, r, p, e);
+	if (rc < 0)
+		limit_undo_all(undo);
+	return rc;
 }

@@ -21,8 +21,11 @@ struct limit_write {
 
 #define LIMIT_WRITES 256
 
+struct limit_undo;
+
 struct limit_plan {
 	struct arena *a;
+	struct limit_undo *undo; /* NULL: what fails half way is undone in another way */
 	struct limit_write v[LIMIT_WRITES];
 	size_t n;
 	bool full;	     /* more than fit, or no memory */
@@ -32,6 +35,13 @@ struct limit_plan {
 /* Adds a write; the value is formatted. */
 void limit_add(struct limit_plan *p, const char *field, unsigned flags, const char *file,
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* What files said before they were written to, for when a later write fails. Only what has one line
+ * can be written back. */
+struct cgroup_dir;
+struct limit_undo *limit_undo_new(struct arena *a);
+void limit_undo_note(struct limit_undo *u, const struct cgroup_dir *d, const char *file);
+void limit_undo_all(const struct limit_undo *u);
 
 /* Each controller's part of the resources, in terms of v1's files and of v2's. */
 struct limit_noun {

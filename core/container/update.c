@@ -16,7 +16,7 @@ int container_update(struct container *c, const struct spec_resources *r, struct
 		rc = container_cgroup(c, &cg, e);
 	if (rc < 0)
 		return rc;
-	rc = cgroup_limit(&cg, r, e);
+	rc = cgroup_update(&cg, r, e);
 	cgroup_close(&cg);
 	return rc;
 }

@@ -135,6 +135,14 @@ is() {
 	echo '{"memory"' > "$BATS_TEST_TMPDIR/r"
 	attempt rt update --resources "$BATS_TEST_TMPDIR/r" "$ID"
 	refused 1 "not valid JSON"
+	# What failed half way is as it was.
+	rt update --pids-limit 9 --cpu-share 200 "$ID"
+	attempt rt update --memory 20m --memory-swap 20m --pids-limit 5 --cpu-share 500 --blkio-weight 5000 "$ID"
+	refused 1 blockIO.weight 5000
+	is memory memory.limit_in_bytes 33554432
+	is memory memory.memsw.limit_in_bytes 33554432
+	is pids pids.max 9
+	is cpu cpu.shares 200
 	echo '{"unified": {"memory.high": "1"}}' > "$BATS_TEST_TMPDIR/r"
 	attempt rt update --resources "$BATS_TEST_TMPDIR/r" "$ID"
 	refused 1 unified
