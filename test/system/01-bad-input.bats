@@ -288,13 +288,13 @@ bad_spec() {
 
 # refuses WORDS COMMAND...: it fails, says one line on stderr with these words and nothing else, and leaves nothing of ID.
 refuses() {
-	local words=$1
+	local saying=$1
 	shift
 	attempt "$@"
 	if [ "$status" = 0 ]; then
 		end
 		echo "accepted"
-	elif [ -n "$output" ] || [ "${#stderr_lines[@]}" != 1 ] || [[ $stderr != *"$words"* ]]; then
+	elif [ -n "$output" ] || [ "${#stderr_lines[@]}" != 1 ] || [[ $stderr != *"$saying"* ]]; then
 		echo "$stderr$output"
 	elif [ -e "$STATE/$ID" ] || compgen -G "/sys/fs/cgroup/*/*$ID*" > /dev/null; then
 		echo "left something"
@@ -323,16 +323,16 @@ refuses() {
 }
 
 @test "wrong_command_lines_are_refused_by_the_option" {
-	local words args why bad=0
+	local saying args why bad=0
 	create_sleeper
 	local ID=$ID-2
 	spec '.process.args = ["true"]'
 	echo '{"memory": {"limit": "x"}}' > "$BATS_TEST_TMPDIR/r"
-	while IFS='|' read -r words args; do
+	while IFS='|' read -r saying args; do
 		# shellcheck disable=SC2086,SC2294
-		why=$(eval refuses '"$words"' rt $args) || {
+		why=$(eval refuses '"$saying"' rt $args) || {
 			bad=$((bad + 1))
-			echo "rt $args: $why, not: $words"
+			echo "rt $args: $why, not: $saying"
 		}
 	done <<- 'END'
 		unknown command nonsense|nonsense

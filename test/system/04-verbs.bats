@@ -9,7 +9,7 @@ teardown() { runtime_teardown; }
 
 # A container that sleeps, started.
 sleeper() {
-	create_sleeper "$@"
+	create_sleeper
 	rt start "$ID"
 }
 
@@ -187,7 +187,7 @@ paths_of() {
 	"$CORACLE" runtime --root "$STATE" events --interval 50ms "$ID" > "$BATS_TEST_TMPDIR/events" 3>&- &
 	local teller=$! line n
 	exec 7< "$BATS_TEST_TMPDIR/events"
-	for n in 1 2 3; do
+	for _ in 1 2 3; do
 		read -r line <&7
 		[ "$(jq -r '.type' <<< "$line")" = stats ]
 	done
@@ -255,7 +255,6 @@ paths_of() {
 }
 
 @test "features_tells_no_mount_option_and_no_seccomp_word_that_is_refused" {
-	local o
 	own_rootfs
 	spec '.process.args = ["true"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW"}'
 	spec --argjson f "$(rt features)" '.linux.seccomp.architectures = ($f.linux.seccomp.archs | map(select(test("X86|X32|AARCH64|_ARM"))))
@@ -342,7 +341,7 @@ paths_of() {
 	sleeper
 	(cd "$BATS_TEST_TMPDIR" && rt exec -d --pid-file p "$ID" sh -c 'read a < /sync/go' < /dev/null > /dev/null 2>&1 3>&-)
 	[ "$(rt ps -f json "$ID" | jq length)" = 2 ]
-	! pgrep -f -- "--root $STATE"
+	run ! pgrep -f -- "--root $STATE"
 	echo > "$SYNC/go"
 	await "$(cat "$BATS_TEST_TMPDIR/p")"
 	end
@@ -365,7 +364,7 @@ paths_of() {
 # --- the finer points -----------------------------------------------------------------------------
 
 @test "pidfd_socket_gets_a_pidfd_of_init_and_of_an_exec" {
-	local s=$BATS_TEST_TMPDIR/s listener
+	local s=$BATS_TEST_TMPDIR/s
 	cat > "$BATS_TEST_TMPDIR/listen.py" <<- 'END'
 		import array, os, select, socket, sys
 		l = socket.socket(socket.AF_UNIX); l.bind(sys.argv[1]); l.listen(); print("listening", flush=True)
@@ -425,10 +424,10 @@ paths_of() {
 	create
 	rt start "$ID"
 	exec 7<> "$SYNC/out"
-	local n got=
-	for n in 1 2 3; do read -r -u 7; done
+	local got=
+	for _ in 1 2 3; do read -r -u 7; done
 	rt kill --all "$ID" USR1
-	for n in 1 2 3; do
+	for _ in 1 2 3; do
 		read -r -u 7
 		got+="$REPLY,"
 	done
