@@ -82,9 +82,13 @@ static int apply_sources(struct self *s, const struct op *o)
 	int rc = 0;
 	struct plan *p = s->setup->plan;
 	size_t failed = plan_open_rest(p, &rc);
-	if (failed < p->n)
-		give_up(s, &p->v[failed], rc);
-	return 0;
+	if (failed == p->n)
+		return 0;
+	const struct op *bind = &p->v[failed];
+	if (rc == -EINVAL && bind->kind == OP_MOUNT && !bind->mount.recursive)
+		snprintf(s->words, sizeof(s->words),
+			 "a user namespace may not uncover what is mounted below; use rbind");
+	give_up(s, bind, rc);
 }
 
 static int say_go(int sync)

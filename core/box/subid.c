@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define MARK   "_CORACLE_USER" /* of the environment: the user whose root we are, "ID[:alone]" */
@@ -78,7 +79,8 @@ static int all_ids(struct arena *a, struct spec_linux *out, struct err *e)
 	if (!number || read_ids("/etc/subuid", uid, name, number, a, &out->uid_mappings) < 0 ||
 	    read_ids("/etc/subgid", gid, name, number, a, &out->gid_mappings) < 0)
 		return fail(e, ENOMEM, "read the subordinate ids");
-	if (out->uid_mappings.n == 1 || out->gid_mappings.n == 1 || !userns_has_tools())
+	bool no_helpers = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || !userns_has_tools();
+	if (out->uid_mappings.n == 1 || out->gid_mappings.n == 1 || no_helpers)
 		out->uid_mappings.n = out->gid_mappings.n = 1; /* either alone is of no use */
 	return 0;
 }

@@ -129,10 +129,12 @@ there" ]
 		.linux.resources.memory.limit = 100000000@cannot set memory limit: container could not join or create cgroup
 		.linux.resources.unified = {"memory.high": "max"}@cannot set unified limit: container could not join or create cgroup
 		.linux.cgroupsPath = "/not-for-him"@/not-for-him: Permission denied
+		.mounts += [{destination: "/tmp", source: "/", options: ["bind"]}]@mounts[7]: mount / (bind) on /tmp: a user namespace
+		.mounts += [{destination: "/tmp", source: "/sys", options: ["bind"]}]@what is mounted below; use rbind
 		.linux.devices = [{path: "/dev/kmsg", type: "c", major: 5, minor: 5}]@device /dev/kmsg: No such device
 		.process.rlimits = [{type: "RLIMIT_NOFILE", hard: 99999999, soft: 1024}]@above our own hard limit
 	END
-	[ "$n" = 14 ]
+	[ "$n" = 16 ]
 }
 
 @test "runc_says_the_same_of_what_a_user_may_not_have" {
@@ -442,6 +444,21 @@ uc() {
 	[ -z "$(uc ps -aq)" ]
 	[ "$(rt state "$ID-root" | jq -r .status)" = created ]
 	rt delete --force "$ID-root"
+}
+
+@test "a_user_s_containers_run_on_linux_4_18" {
+	local old=("$TOOLS/deny" 4.18 -- "$CORACLE")
+	uspec '.process.args = ["sh", "-c", "id -u; echo > /dev/null; ls /sys/fs/cgroup"]'
+	run -0 as "${old[@]}" runtime run -b "$B" "$ID"
+	[ "$output" = 0 ]
+	uspec '.process.args = ["sleep", "1000"]'
+	as "${old[@]}" runtime create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	as "${old[@]}" runtime start "$ID"
+	[ "$(as "${old[@]}" runtime exec "$ID" id -u)" = 0 ]
+	[ "$(as "${old[@]}" runtime ps -f json "$ID" | jq length)" = 1 ]
+	as "${old[@]}" runtime delete --force "$ID"
+	[ "$(as "${old[@]}" run --rm --rootfs "$ROOTFS" id -u)" = 0 ]
+	unothing_left
 }
 
 # --- what goes wrong ------------------------------------------------------------------------------
