@@ -7,16 +7,20 @@
 #include <limits.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+
+extern char **environ;
 
 static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 {
 	setpgid(0, 0);
-	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC); /* our caller's are none of its business */
 	signals_reset(); /* our caller may have blocked some for its own loop */
 	/* What our caller was given, for itself or for the container. */
 	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (x->dir)
+		(void)!chdir(x->dir); /* as good a place as any other */
 	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
 		const char *why = strerror(errno);
@@ -25,29 +29,33 @@ static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 	_exit(127);
 }
 
-/* The end of what is in the file, blanks for line ends and other control characters. */
-static void read_end(int fd, char said[HOOK_SAID])
+/* How it ended, and the end of what is in the file: blanks for line ends and other control
+ * characters. */
+static void tell_end(const struct exit_status *st, int fd, char said[HOOK_SAID])
 {
-	off_t size = lseek(fd, 0, SEEK_END), from = size > HOOK_SAID - 1 ? size - HOOK_SAID + 1 : 0;
-	ssize_t n = size > 0 ? pread(fd, said, HOOK_SAID - 1, from) : 0;
-	for (ssize_t i = 0; i < n; i++)
+	int begin = snprintf(said, HOOK_SAID, st->signal ? "signal %d: " : "exit status %d: ",
+			     st->signal ? st->signal : st->code);
+	off_t room = HOOK_SAID - 1 - begin, size = lseek(fd, 0, SEEK_END);
+	off_t from = size > room ? size - room : 0;
+	ssize_t n = size > 0 ? pread(fd, said + begin, (size_t)room, from) : 0;
+	n = begin + (n > 0 ? n : 0);
+	for (ssize_t i = begin; i < n; i++)
 		if ((unsigned char)said[i] < ' ')
 			said[i] = ' ';
-	while (n > 0 && said[n - 1] == ' ')
+	while (n > 0 && (said[n - 1] == ' ' || (n <= begin && said[n - 1] == ':')))
 		n--;
-	said[n > 0 ? n : 0] = 0;
+	said[n] = 0;
 }
 
-static int hook_wait(pid_t pid, int held, int timeout_ms)
+static int hook_wait(pid_t pid, int held, int timeout_ms, struct exit_status *st)
 {
-	struct exit_status st = { 0 };
 	int late = timeout_ms > 0 ? proc_wait_end(held, timeout_ms) : 0;
 	if (late == -ETIMEDOUT) { /* with all that it has started in its group */
 		kill(-pid, SIGKILL);
 		proc_signal(held, SIGKILL);
 	}
-	int rc = proc_reap(held, &st);
-	return late < 0 ? late : rc < 0 ? rc : st.code ? -ECANCELED : 0;
+	int rc = proc_reap(held, st);
+	return late < 0 ? late : rc < 0 ? rc : st->code ? -ECANCELED : 0;
 }
 
 int hook_run(const struct op_exec *x, char said[HOOK_SAID])
@@ -65,8 +73,10 @@ int hook_run(const struct op_exec *x, char said[HOOK_SAID])
 	pid_t pid = proc_clone(&args, &held);
 	if (pid == 0)
 		hook_main(x, input, output);
-	rc = pid < 0 ? pid : hook_wait(pid, held, x->timeout_ms);
-	read_end(output, said);
+	struct exit_status st = { 0 };
+	rc = pid < 0 ? pid : hook_wait(pid, held, x->timeout_ms, &st);
+	if (rc == -ECANCELED)
+		tell_end(&st, output, said);
 	return rc;
 }
 
@@ -78,46 +88,53 @@ static int timeout_of(const struct spec_hook *h)
 	return h->timeout.v > INT_MAX / 1000 ? INT_MAX : (int)h->timeout.v * 1000;
 }
 
-const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, struct arena *a)
+const struct op_exec *hook_exec(const struct spec_hook *h, const struct hook_stage *stage,
+				struct arena *a)
 {
 	struct op_exec *x = arena_alloc(a, sizeof(*x));
 	const char **paths = arena_array(a, 2, sizeof(*paths));
 	const char **argv = arena_array(a, h->args.n + 2, sizeof(*argv));
-	const char **envp = arena_array(a, h->env.n + 1, sizeof(*envp));
+	const struct strs *env = !h->env.n && stage->env ? stage->env : &h->env;
+	const char **envp = arena_array(a, env->n + 1, sizeof(*envp));
 	if (!x || !paths || !argv || !envp)
 		return NULL;
 	paths[0] = argv[0] = h->path;
 	if (h->args.n)
 		memcpy(argv, h->args.v, h->args.n * sizeof(*argv));
-	if (h->env.n)
-		memcpy(envp, h->env.v, h->env.n * sizeof(*envp));
+	if (env->n)
+		memcpy(envp, env->v, env->n * sizeof(*envp));
 	*x = (struct op_exec){
 		.name = h->path,
 		.paths = paths,
 		.argv = argv,
-		.envp = envp,
-		.input = state,
-		.input_size = strlen(state),
+		/* Who is given none at all has ours: hooks look for programs in its PATH. */
+		.envp = env->v ? envp : (const char *const *)environ,
+		.dir = stage->dir,
+		.input = stage->state,
+		.input_size = strlen(stage->state),
 		.timeout_ms = timeout_of(h),
 	};
 	return x;
 }
 
-int hook_failed(struct err *e, const char *path, const char *said)
+int hook_failed(struct err *e, const char *what, const char *said)
 {
-	return refuse(e, ECANCELED, "hook %s failed%s%s", path, *said ? ": " : "", said);
+	return refuse(e, ECANCELED, "%s failed: %s", what, said);
 }
 
-int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e)
+int hooks_run(const struct spec_hook_list *l, const struct hook_stage *stage, struct arena *a,
+	      struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		const struct op_exec *x = hook_exec(&l->v[i], state, a);
-		char said[HOOK_SAID] = "";
+		const struct op_exec *x = hook_exec(&l->v[i], stage, a);
+		char said[HOOK_SAID] = "", what[512];
 		int rc = x ? hook_run(x, said) : -E2BIG;
+		snprintf(what, sizeof(what), HOOK_WHAT, stage->name, stage->first + i,
+			 l->v[i].path);
 		if (rc == -ECANCELED)
-			return hook_failed(e, l->v[i].path, said);
+			return hook_failed(e, what, said);
 		if (rc < 0)
-			return fail(e, rc, "hook %s", l->v[i].path);
+			return fail(e, rc, "%s", what);
 	}
 	return 0;
 }

@@ -13,13 +13,25 @@
  * output: the end of it goes to said, as one line. */
 int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
 
-/* The words for one that did not exit with 0. -ECANCELED. */
-int hook_failed(struct err *e, const char *path, const char *said);
+/* What all hooks of a point in a container's life have in common. */
+struct hook_stage {
+	const char *name;	/* "prestart", ... */
+	const char *state;	/* JSON, for their stdin */
+	const char *dir;	/* where they run; NULL: where we are */
+	const struct strs *env; /* of those that are given none; NULL: ours */
+	size_t first;		/* number of the first of the list */
+};
 
-/* Runs a list here, in the runtime's namespaces; the first failure ends it. state is JSON. */
-int hooks_run(const struct spec_hook_list *l, const char *state, struct arena *a, struct err *e);
+/* In runc's words: what failed, and the words for one that did not exit with 0. -ECANCELED. */
+#define HOOK_WHAT "error running %s hook #%zu: hook %s"
+int hook_failed(struct err *e, const char *what, const char *said);
+
+/* Runs a list here, in the runtime's namespaces; the first failure ends it. */
+int hooks_run(const struct spec_hook_list *l, const struct hook_stage *stage, struct arena *a,
+	      struct err *e);
 
 /* A hook of the spec as something to execute. NULL when the arena is full. */
-const struct op_exec *hook_exec(const struct spec_hook *h, const char *state, struct arena *a);
+const struct op_exec *hook_exec(const struct spec_hook *h, const struct hook_stage *stage,
+				struct arena *a);
 
 #endif

@@ -170,12 +170,12 @@ static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
 	return rc;
 }
 
-static int plan_hooks(struct plan *p, const struct spec_hook_list *l, const char *state,
-		      struct err *e)
+static int plan_hooks(struct plan *p, const struct spec_hook_list *l,
+		      const struct hook_stage *stage, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		struct op *o = plan_add(p, OP_HOOK, "hook %s", l->v[i].path);
-		const struct op_exec *x = o ? hook_exec(&l->v[i], state, p->arena) : NULL;
+		struct op *o = plan_add(p, OP_HOOK, HOOK_WHAT, stage->name, i, l->v[i].path);
+		const struct op_exec *x = o ? hook_exec(&l->v[i], stage, p->arena) : NULL;
 		if (!x)
 			return fail(e, E2BIG, "hooks");
 		o->exec = *x;
@@ -208,7 +208,11 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	if (rc == 0 && s->hooks && (s->hooks->prestart.n || s->hooks->create_runtime.n))
 		rc = add(p, OP_PARENT_HOOKS, "run the createRuntime hooks", NULL, e);
 	if (rc == 0 && s->hooks)
-		rc = plan_hooks(p, &s->hooks->create_container, c->creating_json, e);
+		rc = plan_hooks(p, &s->hooks->create_container,
+				&(struct hook_stage){ .name = "createContainer",
+						      .state = c->creating_json,
+						      .dir = c->mount_point },
+				e);
 	if (rc == 0)
 		rc = plan_paths(p, s, e);
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
@@ -263,7 +267,11 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		rc = add(p, init->start == START_BY_PARENT ? OP_GO : OP_START, "wait for the start",
 			 NULL, e);
 	if (rc == 0 && init && spec->hooks)
-		rc = plan_hooks(p, &spec->hooks->start_container, init->created_json, e);
+		rc = plan_hooks(p, &spec->hooks->start_container,
+				&(struct hook_stage){ .name = "startContainer",
+						      .state = init->created_json,
+						      .env = &s->env },
+				e);
 	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
 	 * earlier. */
 	if (rc == 0 && late && !notifies)

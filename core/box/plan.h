@@ -134,6 +134,7 @@ struct op_exec {
 	const char *const *paths; /* where to look, NULL-ended */
 	const char *const *argv;
 	const char *const *envp;
+	const char *dir;   /* hook: where it runs; NULL: where we are */
 	const char *input; /* hook: its stdin */
 	size_t input_size;
 	int timeout_ms; /* hook: 0 none */
@@ -213,7 +214,7 @@ struct plan_joining {
 	int init_pidfd;		 /* holds the process whose namespaces are joined */
 	uint64_t namespaces;	 /* CLONE_NEW* to join */
 	int root;	  /* of that process, to go to where no mount namespace leads there */
-	int cgroup_ns;		 /* opened, if it is among them: the last to be joined; -1 */
+	int cgroup_ns;	  /* opened, if it is among them: the last to be joined; -1 */
 	uint64_t born_in; /* of these, to be born in: pid, and user where we may nothing else */
 };
 

@@ -353,9 +353,9 @@ static int release(struct making *m, struct err *e)
 static int run_hooks(struct making *m, struct err *e)
 {
 	const struct spec_hooks *h = m->spec->hooks;
-	int rc = container_hooks(m->c, &h->prestart, "creating", e);
+	int rc = container_hooks(m->c, &h->prestart, "prestart", e);
 	if (rc == 0)
-		rc = container_hooks(m->c, &h->create_runtime, "creating", e);
+		rc = container_hooks(m->c, &h->create_runtime, "createRuntime", e);
 	return rc == 0 ? child_go(&m->child, e) : rc;
 }
 
@@ -469,6 +469,8 @@ static void undo(struct making *m)
 	if (container_undo(m->c, NULL, false, &why) < 0)
 		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id,
 			 why.msg);
+	if (m->child.pid > 0) /* with hooks that may have something to undo */
+		container_poststop(m->c, m->spec);
 }
 
 static void let_go(struct making *m)

@@ -148,23 +148,6 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	return unlinkat(root, c->id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, c->id, e);
 }
 
-static void poststop(struct container *c)
-{
-	struct err e = { 0 };
-	const struct spec *spec;
-	if (!c->state.hooks)
-		return;
-	auto_arena *a = arena_new(SPEC_MAX * 16);
-	if (!a || container_spec(c, a, &spec, &e) < 0 || !spec->hooks || !spec->hooks->poststop.n)
-		return;
-	/* The spec: a failing poststop hook is logged, and the others and the removal go on. */
-	for (size_t i = 0; i < spec->hooks->poststop.n; i++) {
-		struct spec_hook_list one = { &spec->hooks->poststop.v[i], 1 };
-		if (container_hooks(c, &one, "stopped", &e) < 0)
-			log_warn("container %s: %s", c->id, e.msg);
-	}
-}
-
 /* Whoever holds the lock may hang, as in a hook that does not end. What it waits for is killed. */
 static int lock_by_force(struct container *c, struct err *e)
 {
@@ -196,8 +179,15 @@ int container_delete(struct container *c, bool force, struct err *e)
 		rc = lifecycle_check(container_status(c), EV_DELETE, c->id, e);
 	if (rc < 0)
 		return rc;
-	poststop(c);
-	return container_undo(c, NULL, false, e);
+	/* The hooks come when all is gone, the spec's copy included. */
+	const struct spec *spec = NULL;
+	auto_arena *a = c->state.hooks ? arena_new(SPEC_MAX * 16) : NULL;
+	if (a && container_spec(c, a, &spec, NULL) < 0)
+		spec = NULL;
+	rc = container_undo(c, NULL, false, e);
+	if (rc == 0 && spec)
+		container_poststop(c, spec);
+	return rc;
 }
 
 /* A record that cannot be read was never completed, and what it would tell of was never made. */

@@ -206,14 +206,38 @@ int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e)
 	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
 }
 
-int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
-		    struct err *e)
+static int hooks(struct container *c, const struct spec_hook_list *l, const char *name,
+		 size_t first, struct err *e)
 {
 	auto_buf state = { 0 };
+	const char *status = !strcmp(name, "poststart")	 ? "running"
+			     : !strcmp(name, "poststop") ? "stopped"
+							 : "creating";
 	if (!l->n)
 		return 0;
 	state_write_hook(&c->state, status, &state);
-	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, state.p, c->arena, e);
+	const struct hook_stage stage = { .name = name,
+					  .state = state.p,
+					  .dir = *status == 'c' ? c->state.bundle : NULL,
+					  .first = first };
+	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, &stage, c->arena, e);
+}
+
+int container_hooks(struct container *c, const struct spec_hook_list *l, const char *name,
+		    struct err *e)
+{
+	return hooks(c, l, name, 0, e);
+}
+
+/* The spec: one that fails is logged, and the others go on. */
+void container_poststop(struct container *c, const struct spec *spec)
+{
+	for (size_t i = 0; spec->hooks && i < spec->hooks->poststop.n; i++) {
+		const struct spec_hook_list one = { &spec->hooks->poststop.v[i], 1 };
+		struct err e = { 0 };
+		if (hooks(c, &one, "poststop", i, &e) < 0)
+			log_warn("container %s: %s", c->id, e.msg);
+	}
 }
 
 int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out, struct err *e)

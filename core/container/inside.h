@@ -68,8 +68,11 @@ int preserved_check(int n, struct err *e);
 int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e);
 
 /* Hooks of a stage, run here, with the container's state on their stdin. */
-int container_hooks(struct container *c, const struct spec_hook_list *l, const char *status,
+int container_hooks(struct container *c, const struct spec_hook_list *l, const char *name,
 		    struct err *e);
+
+/* The poststop hooks, after all else is gone. */
+void container_poststop(struct container *c, const struct spec *spec);
 
 /* The poststart hooks. */
 int container_poststart(struct container *c, struct err *e);

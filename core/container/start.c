@@ -6,6 +6,7 @@
 #include "container/inside.h"
 #include "container/lifecycle.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -45,7 +46,10 @@ int container_poststart(struct container *c, struct err *e)
 	int rc = a ? container_spec(c, a, &spec, e) : -ENOMEM;
 	if (rc < 0 || !spec->hooks)
 		return rc;
-	return container_hooks(c, &spec->hooks->poststart, "running", e);
+	rc = container_hooks(c, &spec->hooks->poststart, "poststart", e);
+	if (rc < 0 && container_kill(c, SIGKILL, false, NULL) == 0) /* the spec */
+		proc_wait_end(c->pidfd, -1);
+	return rc;
 }
 
 int container_start(struct container *c, struct err *e)

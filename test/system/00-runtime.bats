@@ -841,11 +841,11 @@ add_hooks() {
 		[ "$output/$stderr" = "ran/" ]
 		spec --arg h $h '.hooks[$h][0].args[2] = "echo chatter; echo no such thing >&2; exit 1"'
 		run --separate-stderr rt run -b "$B" "$ID"
-		refused 1 "hook /bin/sh failed: chatter no such thing"
+		refused 1 "error running $h hook #0: hook /bin/sh failed: exit status 1: chatter no such thing"
 	done
 	spec '.hooks = {prestart: [{path: "/not/there"}]}'
 	run --separate-stderr rt run -b "$B" "$ID"
-	refused 1 "hook /not/there failed: No such file or directory"
+	refused 1 "hook /not/there failed: exit status 127: No such file or directory"
 	nothing_left
 }
 

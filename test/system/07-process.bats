@@ -515,3 +515,64 @@ veth() {
 	refused 1 linux.intelRdt "Intel RDT is not enabled"
 	nothing_left
 }
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+@test "hooks_have_the_environment_and_the_place_that_runc_gives_them" {
+	local d=$BATS_TEST_TMPDIR by
+	mkdir "$d/seen"
+	own_rootfs
+	spec --arg d "$d/seen" '.process.args = ["cat", "/tmp/start"] | .process.env = ["PATH=/bin", "OWN=1"] | .hooks = {
+		createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "echo $MARK $GIVEN; pwd"] , env: ["GIVEN=1"]},
+			{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK; pwd) > \($d)/runtime"]}],
+		createContainer: [{path: "/bin/sh", args: ["sh", "-c", "pwd > \($d)/container"]}],
+		startContainer: [{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK $OWN; pwd) > /tmp/start"]}],
+		poststop: [{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK; cat) > \($d)/stop"]}]}'
+	for by in rt rc; do
+		MARK=mine $by run -b "$B" "$ID" > "$d/$by.out"
+		(cd "$d/seen" && cat runtime container && sed 's/,"pid":[0-9]*//' stop) >> "$d/$by.out"
+	done
+	diff "$d/rt.out" "$d/rc.out"
+	[ "$(head -n 4 "$d/rt.out")" = $'1\n/\nmine\n'"$B" ]
+	nothing_left
+}
+
+@test "a_hook_that_fails_is_named_with_its_number_and_status_and_poststop_runs" {
+	local h d=$BATS_TEST_TMPDIR
+	for h in prestart createRuntime createContainer startContainer poststart; do
+		: > "$d/stop"
+		spec --arg h $h --arg d "$d" '.process.args = ["sleep", "1000"] | .hooks = {($h): [{path: "/bin/true"},
+			{path: "/bin/sh", args: ["sh", "-c", "echo first; echo why >&2; exit 3"]}], poststop: [{path: "/bin/false"},
+			{path: "/bin/sh", args: ["sh", "-c", "cat >> \($d)/stop"]}]}'
+		run --separate-stderr rt run -b "$B" "$ID"
+		[ "$status" = 1 ]
+		[[ $stderr == *"error running $h hook #1: hook /bin/sh failed: exit status 3: first why"* ]]
+		[[ $stderr == *"warning: container $ID: error running poststop hook #0: hook /bin/false failed: exit status 1"* ]]
+		[ "$(jq -r .status "$d/stop")" = stopped ]
+		nothing_left
+	done
+	# A container whose poststart hook fails does not run on.
+	spec '.hooks |= {poststart: .poststart}'
+	create
+	local pid
+	pid=$(state pid)
+	attempt rt start "$ID"
+	refused 1 "error running poststart hook #1"
+	await "$pid"
+	[ "$(state status)" = stopped ]
+	rt delete "$ID"
+	nothing_left
+}
+
+@test "a_hook_that_is_late_is_killed_with_all_that_it_started" {
+	local h d=$BATS_TEST_TMPDIR
+	mkfifo "$d/f"
+	for h in createRuntime createContainer; do
+		spec --arg h $h --arg d "$d" '.hooks = {($h): [{path: "/bin/sh", args: ["sh", "-c", "sleep 1000 > \($d)/f & wait"], timeout: 1}]}'
+		cat "$d/f" & # ends when nobody has it open any more
+		attempt rt create -b "$B" "$ID"
+		refused 1 "error running $h hook #0: hook /bin/sh" "imed out"
+		wait $!
+	done
+	nothing_left
+}
