@@ -183,7 +183,9 @@ int apply_mount(struct self *s, const struct op *o)
 	int rc = m->type && !strcmp(m->type, "tmpfs") ? fill(fd, target, m) : 0;
 	if (rc == 0)
 		rc = set_all(s, fd, m);
-	return rc == 0 ? mountfd_attach(&s->stage, fd, target) : rc;
+	if (rc == 0)
+		rc = mountfd_attach(&s->stage, fd, target);
+	return rc == -EINVAL && is_directory(target) != directory ? -ENOTDIR : rc;
 }
 
 int apply_reconfigure(struct self *s, const struct op *o)

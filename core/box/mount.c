@@ -230,6 +230,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 {
 	bool bind = is_bind(m);
 	const char *type = m->type ? m->type : "none";
+	int rc = 0;
 	struct op *o = plan_add(p, OP_MOUNT, "mount %s (%s) on %s", m->source ? m->source : type,
 				bind ? "bind" : type, m->destination);
 	if (!o)
@@ -239,7 +240,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	o->mount.source = m->source ? m->source : type;
 	o->mount.real_directory = !bind && (!strcmp(type, "proc") || !strcmp(type, "sysfs"));
 	for (size_t i = 0; i < m->options.n; i++) {
-		int rc = userns_check_option(c->spec, m->options.v[i], o->what, e);
+		rc = userns_check_option(c->spec, m->options.v[i], o->what, e);
 		if (rc == 0)
 			rc = option(p, &o->mount, m->options.v[i], o->what, e);
 		if (rc < 0)
@@ -249,14 +250,14 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 		o->kind = OP_RECONFIGURE;
 		return mount_idmap(p, m, &o->mount, o->what, e);
 	}
-	if (bind && !m->source)
+	if (bind && (!m->source || !*m->source))
 		return refuse(e, EINVAL, "%s: a bind mount needs a source", o->what);
 	if (bind && !shares(c->spec))
 		cut_off(&o->mount);
 	/* /dev is written to once it is mounted: its read-only comes at the end. */
 	if (!bind && !strcmp(m->destination, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	int rc = mount_label(p, c->spec, o, e);
+	rc = mount_label(p, c->spec, o, e);
 	return rc == 0 ? mount_idmap(p, m, &o->mount, o->what, e) : rc;
 }
 

@@ -254,6 +254,15 @@ static void clean(const char *path, char *out, size_t size)
 	out[n] = 0;
 }
 
+static bool shows_proc(const struct spec_mount *m, bool bind)
+{
+	char source[4096];
+	if (!bind)
+		return m->type && !strcmp(m->type, "proc");
+	clean(m->source ? m->source : "", source, sizeof(source));
+	return !strcmp(source, "/proc");
+}
+
 /* Over what is inside /proc only the files of lxcfs may go, as with runc: programs trust the
  * rest. */
 static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
@@ -266,6 +275,7 @@ static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
 					    "uptime",
 					    "loadavg",
 					    "slabinfo",
+					    "net/dev",
 					    "sys/kernel/ns_last_pid",
 					    "sys/crypto/fips_enabled",
 					    NULL };
@@ -275,7 +285,9 @@ static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
 	clean(m->destination, path, sizeof(path));
 	bool bind = strs_has(&m->options, "bind") || strs_has(&m->options, "rbind") ||
 		    (m->type && !strcmp(m->type, "bind"));
-	if (!strcmp(path, "/proc") && !bind && (!m->type || strcmp(m->type, "proc") != 0))
+	if (!*path)
+		return refuse(e, EINVAL, "mounts[%zu].destination: / is for root.path", i);
+	if (!strcmp(path, "/proc") && !shows_proc(m, bind))
 		return refuse(e, EINVAL,
 			      "mounts[%zu].destination: /proc cannot be mounted because it is not "
 			      "of type proc",

@@ -202,6 +202,7 @@ prying() {
 	echo bait > "$VICTIM/ipv4/ip_default_ttl"
 	# A link, since nothing may be mounted on what is said to be inside /proc.
 	ln -s proc/sys/net "$ROOTFS/elsewhere"
+	ln -s proc "$ROOTFS/proc-link"
 	spec --arg v "$VICTIM" '.mounts += [{destination: "/elsewhere", source: $v, options: ["bind"]}]
 		| .linux.sysctl = {"net.ipv4.ip_default_ttl": "99"}'
 	create_sleeper
@@ -211,7 +212,7 @@ prying() {
 	# The whole of /proc is somebody else's.
 	mkdir -p "$VICTIM/sys/net/ipv4" "$VICTIM/self"
 	echo bait > "$VICTIM/sys/net/ipv4/ip_default_ttl"
-	spec --arg v "$VICTIM" '.mounts |= map(select(.destination | startswith("/proc") | not)) + [{destination: "/proc", source: $v, options: ["bind"]}]'
+	spec --arg v "$VICTIM" '.mounts |= map(select(.destination | startswith("/proc") | not)) + [{destination: "/proc-link", source: $v, options: ["bind"]}]'
 	create
 	[ "$(cat "$VICTIM/sys/net/ipv4/ip_default_ttl")" = bait ]
 	[ "$(nsenter -t "$(state pid)" -n cat /proc/sys/net/ipv4/ip_default_ttl)" = 99 ]

@@ -309,6 +309,38 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	nothing_left
 }
 
+@test "targets_that_runc_refuses_are_refused" {
+	local mount said words
+	cp "$B/config.json" "$B/before"
+	while IFS=: read -r said mount; do
+		cp "$B/before" "$B/config.json"
+		mounts "[{$mount}]"
+		attempt rt run -b "$B" "$ID"
+		IFS=';' read -ra words <<< "$said"
+		refused 1 "${words[@]/# /}"
+	done <<- 'END'
+		mounts[7].destination; / is for root.path:destination: "/", type: "tmpfs", source: "x"
+		mounts[7].destination; / is for root.path:destination: "/a/.././", source: "/tmp", options: ["bind"]
+		/proc/sys; cannot be mounted because it is inside /proc:destination: "/proc/sys", source: "/tmp", options: ["bind"]
+		mounts[7].destination; cannot be mounted because it is inside /proc:destination: "//proc/./sys/x/../kernel/", source: "/tmp", options: ["rbind"]
+		/proc; cannot be mounted because it is not of type proc:destination: "/proc", source: "/tmp", options: ["bind"]
+		on /tmp; Not a directory:destination: "/tmp", source: "/etc/passwd", options: ["bind"]
+		on /bin/sh; Not a directory:destination: "/bin/sh", source: "/tmp", options: ["bind"]
+		on /bin/sh; Not a directory:destination: "/bin/sh", type: "tmpfs", source: "x"
+		on /bin/sh/x; Not a directory:destination: "/bin/sh/x", type: "tmpfs", source: "x"
+		needs a source:destination: "/x", source: "", options: ["bind"]
+		on /x; No such device:destination: "/x", type: "nosuchfs", source: "x"
+		on /x; /not/there; No such file or directory:destination: "/x", source: "/not/there", options: ["bind"]
+	END
+	nothing_left
+	# What shows the container's share of the machine, and a procfs, may be there.
+	cp "$B/before" "$B/config.json"
+	mounts '[{destination: "/proc/uptime", source: "\($d)/src/file", options: ["bind"]}, {destination: "/proc", source: "/proc/", options: ["rbind"]}, {destination: "/procs", source: "/tmp", options: ["bind"]}]'
+	spec '.process.args = ["true"]'
+	rt run -b "$B" "$ID"
+	nothing_left
+}
+
 # --- without a mount namespace ---------------------------------------------------------------------
 
 @test "without_a_mount_namespace_it_has_a_root_of_its_own_and_leaves_no_mount" {
@@ -360,6 +392,17 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	ln -s /etc/passwd "$ROOTFS/node"
 	attempt rt run -b "$B" "$ID"
 	refused 1 /node
+	nothing_left
+}
+
+@test "nodes_that_may_not_be_made_are_the_host_s" {
+	spec '.process.args = ["sh", "-c", "stat -c %t:%T /dev/null /dev/full; awk \"\\$5 == \\\"/dev/null\\\"\" /proc/self/mountinfo | wc -l"]'
+	export CORACLE STATE B ID
+	run -0 setpriv --bounding-set=-mknod --inh-caps=-mknod "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	[ "${lines[*]}" = "1:3 1:7 1" ]
+	spec '.linux.devices = [{path: "/dev/odd", type: "c", major: 1, minor: 5}]'
+	attempt setpriv --bounding-set=-mknod --inh-caps=-mknod "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "/dev/odd: Operation not permitted"
 	nothing_left
 }
 
