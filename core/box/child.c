@@ -342,6 +342,10 @@ static int enter_all(struct plan *p, struct err *e)
 	if (rc < 0 || p->user_ns < 0)
 		return rc;
 	rc = ns_join(p->user_ns, CLONE_NEWUSER);
+	if (rc == -EINVAL)
+		return refuse(e, EINVAL,
+			      "join the user namespace %s: it is our own, or none at all",
+			      p->user_ns_path);
 	if (rc < 0)
 		return fail(e, rc, "join the user namespace %s", p->user_ns_path);
 	p->user_ns = -1;

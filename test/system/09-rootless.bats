@@ -177,6 +177,25 @@ there" ]
 	[ "$output" = 500 ]
 }
 
+@test "a_user_s_container_looks_as_runc_s" {
+	local filter look='cut -d" " -f4- /proc/self/mountinfo | sort; grep -E "^(Uid|Gid|Groups|Cap|NoNew|Seccomp:)" /proc/self/status
+		sort /proc/self/limits; env; pwd; ls -la /dev; id; cat /proc/self/setgroups /proc/self/oom_score_adj /proc/self/uid_map; hostname; umask'
+	while read -r filter; do
+		cp "$BATS_FILE_TMPDIR/rootless.json" "$B/config.json"
+		uspec --arg s "$look" "$filter"' | .process.args = ["sh", "-c", $s]'
+		urc run -b "$B" "$ID" > "$BATS_TEST_TMPDIR/theirs" < /dev/null
+		ur run -b "$B" "$ID" > "$BATS_TEST_TMPDIR/ours" < /dev/null
+		# Ours shows nobody's cgroups, and what is masked with more flags.
+		diff <(grep -vE ' /sys/fs/cgroup| (/proc/acpi|/sys/firmware) ' "$BATS_TEST_TMPDIR/theirs") \
+			<(grep -vE ' /sys/fs/cgroup| (/proc/acpi|/sys/firmware) ' "$BATS_TEST_TMPDIR/ours") || { echo "for $filter"; return 1; }
+	done <<- 'END'
+		.
+		.linux.namespaces += [{type: "network"}, {type: "cgroup"}] | .root.readonly = false
+		.process.user = {uid: 5, gid: 6, umask: 63} | .linux.uidMappings += [{containerID: 1, hostID: 300000, size: 1000}] | .linux.gidMappings += [{containerID: 1, hostID: 300000, size: 1000}]
+		.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["uid=0", "nodev", "mode=700"]}] | .hostname = "his" | .process.noNewPrivileges = false
+	END
+}
+
 # --- no cgroup ------------------------------------------------------------------------------------
 
 @test "without_a_cgroup_its_processes_are_known_by_their_namespaces" {
@@ -242,6 +261,13 @@ $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	refused 1 "cannot set uid to unmapped user in user namespace"
 	ID=$first ur delete --force "$first"
 	unothing_left
+}
+
+@test "one_s_own_user_namespace_cannot_be_joined" {
+	uspec --arg p "/proc/$$/ns/user" '.process.args = ["true"] | .linux.namespaces |= map(if .type == "user" then .path = $p else . end)'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "join the user namespace /proc/$$/ns/user: it is our own"
+	nothing_left
 }
 
 @test "clocks_of_a_user_s_container_are_its_own" {
