@@ -39,20 +39,18 @@ static int from_file(const struct call *c, const char *path, const struct spec_r
 int command_update(const struct call *c, struct err *e)
 {
 	const struct update_options *o = c->opts;
-	const struct spec_resources *r;
+	struct update_request r = { .rdt = { .l3_cache_schema = o->l3_cache_schema,
+					     .mem_bw_schema = o->mem_bw_schema } };
 	struct container *found;
-	if (given(o->l3_cache_schema))
-		return refuse(e, ENOTSUP, "--l3-cache-schema: Intel RDT/CAT is not enabled here");
-	if (given(o->mem_bw_schema))
-		return refuse(e, ENOTSUP, "--mem-bw-schema: Intel RDT/MBA is not enabled here");
 	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
-	rc = given(o->resources) ? from_file(c, o->resources, &r, e) : from_options(c, &r, e);
-	if (rc == 0 && r->memory && r->memory->kernel.set)
+	rc = given(o->resources) ? from_file(c, o->resources, &r.resources, e)
+				 : from_options(c, &r.resources, e);
+	if (rc == 0 && r.resources->memory && r.resources->memory->kernel.set)
 		log_warn("memory.kernel is ignored: kernels have no such limit any more");
 	if (rc == 0)
-		rc = container_update(found, r, e);
+		rc = container_update(found, &r, e);
 	container_close(found);
 	return rc;
 }

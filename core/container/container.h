@@ -92,9 +92,13 @@ int container_kill(struct container *c, int sig, bool all, struct err *e);
 int container_pause(struct container *c, struct err *e);
 int container_resume(struct container *c, struct err *e);
 
-/* Changes its limits: what r does not name stays as it is. The kernel is the one record of them.
- * Device rules are not changed. -EINVAL: "container not running". */
-int container_update(struct container *c, const struct spec_resources *r, struct err *e);
+/* Changes its limits: what a request does not name stays as it is. The kernel is the one record of
+ * them. Device rules are not changed. -EINVAL: "container not running". */
+struct update_request {
+	const struct spec_resources *resources;
+	struct spec_intel_rdt rdt; /* schemata; all empty: they stay */
+};
+int container_update(struct container *c, const struct update_request *r, struct err *e);
 
 /* Removes a stopped container (force: kills it first): processes, cgroups, mounts, state; poststop
  * hooks run. Idempotent; what is gone already is success. The container is still to be closed. */

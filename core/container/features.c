@@ -15,7 +15,7 @@ struct enabled {
 
 struct features {
 	const char *version_min, *version_max;
-	struct strs hooks, mount_options, namespaces, capabilities;
+	struct strs hooks, mount_options, namespaces, capabilities, memory_modes, memory_flags;
 	bool yes;
 	struct seccomp_words seccomp;
 	struct enabled apparmor, selinux, intel_rdt, idmap, net_devices;
@@ -52,6 +52,11 @@ static const struct json_field seccomp_fields[] = {
 	JSON_F(J_STRS, features, seccomp.flags_here, "supportedFlags", J_KEEP),
 	{ 0 },
 };
+static const struct json_field memory_policy_fields[] = {
+	JSON_F(J_STRS, features, memory_modes, "modes", J_KEEP),
+	JSON_F(J_STRS, features, memory_flags, "flags", J_KEEP),
+	{ 0 },
+};
 static const struct json_field extension_fields[] = {
 	ENABLED(idmap, "idmap"),
 	{ 0 },
@@ -64,6 +69,7 @@ static const struct json_field linux_fields[] = {
 	ENABLED(apparmor, "apparmor"),
 	ENABLED(selinux, "selinux"),
 	ENABLED(intel_rdt, "intelRdt"),
+	PART("memoryPolicy", memory_policy_fields),
 	PART("mountExtensions", extension_fields),
 	ENABLED(net_devices, "netDevices"),
 	{ 0 },
@@ -117,6 +123,25 @@ static int capabilities(struct arena *a, struct strs *out)
 	return out->v ? 0 : -E2BIG;
 }
 
+static int memory_policy(struct features *f, struct arena *a)
+{
+	static const char *const flags[] = { "MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
+					     "MPOL_F_STATIC_NODES" };
+	const size_t count = sizeof(flags) / sizeof(flags[0]);
+	size_t n = 0;
+	while (spec_memory_modes[n])
+		n++;
+	f->memory_modes = (struct strs){ arena_array(a, n + 1, sizeof(char *)), n };
+	f->memory_flags = (struct strs){ arena_array(a, count, sizeof(char *)), 0 };
+	if (!f->memory_modes.v || !f->memory_flags.v)
+		return -E2BIG;
+	memcpy(f->memory_modes.v, spec_memory_modes, n * sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		if (spec_memory_flag(flags[i]) > 0)
+			f->memory_flags.v[f->memory_flags.n++] = flags[i];
+	return 0;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -131,6 +156,8 @@ static int collect(struct features *f, struct arena *a)
 		rc = capabilities(a, &f->capabilities);
 	if (rc == 0)
 		rc = seccomp_words(a, &f->seccomp);
+	if (rc == 0)
+		rc = memory_policy(f, a);
 	if (rc == 0)
 		qsort(f->mount_options.v, f->mount_options.n, sizeof(char *), by_name);
 	return rc;

@@ -37,8 +37,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	auto_arena *a = arena_new((size_t)32 << 20), *b = arena_new((size_t)64 << 20);
 	const struct spec *s, *t;
+	const struct spec_process *process;
+	const struct spec_resources *resources;
 	struct err e = { 0 };
-	if (!a || !b || spec_parse((const char *)p, n, a, &s, &e) < 0)
+	if (!a || !b)
+		return 0;
+	/* What exec and update are given. */
+	spec_process_parse((const char *)p, n, b, &process, NULL);
+	spec_resources_parse((const char *)p, n, b, &resources, NULL);
+	if (spec_parse((const char *)p, n, a, &s, &e) < 0)
 		return 0;
 	auto_buf first = { 0 }, second = { 0 };
 	spec_write(s, 0, &first);

@@ -124,9 +124,9 @@ is() {
 	attempt rt update --cpuset-cpus 4000 "$ID"
 	refused 1 cpu.cpus 4000
 	attempt rt update --l3-cache-schema L3:0=f "$ID"
-	refused 1 l3-cache-schema "Intel RDT"
+	refused 1 linux.intelRdt "Intel RDT"
 	attempt rt update --mem-bw-schema MB:0=1 "$ID"
-	refused 1 mem-bw-schema "Intel RDT"
+	refused 1 linux.intelRdt "Intel RDT"
 	attempt rt update --resources /not/there "$ID"
 	refused 1 /not/there "No such file"
 	echo '{"memory": {"limit": "64m"}}' > "$BATS_TEST_TMPDIR/r"
@@ -185,7 +185,7 @@ paths_of() {
 	sleeper
 	mkfifo "$BATS_TEST_TMPDIR/events"
 	"$CORACLE" runtime --root "$STATE" events --interval 50ms "$ID" > "$BATS_TEST_TMPDIR/events" 3>&- &
-	local teller=$! line n
+	local teller=$! line
 	exec 7< "$BATS_TEST_TMPDIR/events"
 	for _ in 1 2 3; do
 		read -r line <&7
