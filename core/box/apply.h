@@ -64,6 +64,18 @@ int own_proc(struct self *s);
 /* child.c: waits until the parent lets us go on; 0 or -errno. */
 int await_go(int sync);
 
+/* child.c: lets the process at the other end go on. */
+int say_go(int sync);
+
+/* child.c: closes, or has execve close, all but what a new process needs. */
+void close_rest(const struct child_setup *setup, int sync);
+
+/* birth.c: makes the process of a plan, with the flags and the cgroup of args; pair are the ends of
+ * its socket, the first its parent's. */
+struct clone_args;
+int birth(const struct child_setup *s, struct clone_args *args, const int pair[2],
+	  struct child *out, struct err *e);
+
 /* child.c: tells the parent, with the words and with an fd unless -1. */
 /* nopivot.c: the working directory, a mount, becomes / by being moved there. */
 int nopivot_enter(struct self *s);
