@@ -262,11 +262,19 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	return 0;
 }
 
+/* The resources come as JSON of linux.resources, whatever their type is called. */
 static int on_update(void *arg, const struct rpc *r, struct err *e)
 {
-	(void)arg;
-	(void)r;
-	return rpc_fail(e, RPC_UNIMPLEMENTED, "update");
+	const V2(UpdateTaskRequest) *in = r->in;
+	struct update_request request = { 0 };
+	struct task *t = task_made(arg, in->id, e);
+	if (!t)
+		return -e->code;
+	if (!in->resources)
+		return rpc_fail(e, RPC_INVALID_ARGUMENT, "update of %s: no resources", t->id);
+	int rc = spec_resources_parse((const char *)in->resources->value.data,
+				      in->resources->value.len, r->arena, &request.resources, e);
+	return rc < 0 ? within(e, "resources") : container_update(t->container, &request, e);
 }
 
 #define IN(name_)  &containerd__task__v2__##name_##_request__descriptor

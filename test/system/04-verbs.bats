@@ -364,32 +364,16 @@ paths_of() {
 # --- the finer points -----------------------------------------------------------------------------
 
 @test "pidfd_socket_gets_a_pidfd_of_init_and_of_an_exec" {
-	local s=$BATS_TEST_TMPDIR/s
-	cat > "$BATS_TEST_TMPDIR/listen.py" <<- 'END'
-		import array, os, select, socket, sys
-		l = socket.socket(socket.AF_UNIX); l.bind(sys.argv[1]); l.listen(); print("listening", flush=True)
-		c, _ = l.accept()
-		data, anc, _, _ = c.recvmsg(100, 100)
-		fd = array.array("i", anc[0][2])[0]
-		print(data.decode(), [x.split()[1] for x in open(f"/proc/self/fdinfo/{fd}") if x.startswith("Pid:")][0], flush=True)
-	END
-	mkfifo "$BATS_TEST_TMPDIR/said"
-	python3 "$BATS_TEST_TMPDIR/listen.py" "$s" > "$BATS_TEST_TMPDIR/said" 3>&- &
-	exec 7< "$BATS_TEST_TMPDIR/said"
-	read -r -u 7
-	create_sleeper --pidfd-socket "$s"
-	read -r -u 7
-	[ "$REPLY" = "standard $(state pid)" ]
-	exec 7<&-
+	local s=$BATS_TEST_TMPDIR/s d=$BATS_TEST_TMPDIR
+	spec '.process.args = ["sleep", "1000"]'
+	"$TOOLS/pidfd" "$s" sh -c '"$1" runtime --root "$2" create -b "$3" --pidfd-socket "$4" "$5" < /dev/null > /dev/null 2>&1' \
+		sh "$CORACLE" "$STATE" "$B" "$s" "$ID" > "$d/said" 3>&-
+	[ "$(cat "$d/said")" = "standard $(state pid)" ]
 	rt start "$ID"
 	rm "$s"
-	python3 "$BATS_TEST_TMPDIR/listen.py" "$s" > "$BATS_TEST_TMPDIR/said" 3>&- &
-	exec 7< "$BATS_TEST_TMPDIR/said"
-	read -r -u 7
-	rt exec -d --pidfd-socket "$s" --pid-file "$BATS_TEST_TMPDIR/p" "$ID" sleep 1000 < /dev/null > /dev/null 2>&1 3>&-
-	read -r -u 7
-	[ "$REPLY" = "setns $(cat "$BATS_TEST_TMPDIR/p")" ]
-	exec 7<&-
+	"$TOOLS/pidfd" "$s" sh -c '"$1" runtime --root "$2" exec -d --pid-file "$3" --pidfd-socket "$4" "$5" sleep 1000 < /dev/null > /dev/null 2>&1' \
+		sh "$CORACLE" "$STATE" "$d/p" "$s" "$ID" > "$d/said" 3>&-
+	[ "$(cat "$d/said")" = "setns $(cat "$d/p")" ]
 	attempt rt exec --pidfd-socket /not/there "$ID" true
 	refused 255 "pidfd socket" /not/there
 	end

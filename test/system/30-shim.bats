@@ -152,6 +152,25 @@ teardown() {
 	[[ "$output" == *"$ID"*RUNNING* ]]
 }
 
+@test "update_changes_the_limits_of_a_task" {
+	ctr_ run -d --memory-limit 67108864 --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	local address cgroup limit
+	address=$(cat "$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS/$ID/address")
+	cgroup=/sys/fs/cgroup/memory/$NS/$ID
+	update() {
+		"$BATS_TEST_DIRNAME/ttrpc" "${address#unix://}" Update 1="$ID" 2.1=types.containerd.io/opencontainers/runtime-spec/1/LinuxResources "$@"
+	}
+	limit=$(cat "$cgroup/memory.limit_in_bytes")
+	[ "$limit" = 67108864 ]
+	run -0 update 2.2='{"memory": {"limit": 33554432}, "pids": {"limit": 77}}'
+	[ "$(cat "$cgroup/memory.limit_in_bytes" "/sys/fs/cgroup/pids/$NS/$ID/pids.max" | tr '\n' ' ')" = "33554432 77 " ]
+	run -1 update 2.2='{"memory": {"limit": "x"}}'
+	[[ $output == *"memory.limit: expected a number"* ]]
+	run -1 "$BATS_TEST_DIRNAME/ttrpc" "${address#unix://}" Update 1="$ID"
+	[[ $output == *"no resources"* ]]
+	[ "$(cat "$cgroup/memory.limit_in_bytes")" = 33554432 ]
+}
+
 @test "metrics_are_the_cgroups" {
 	ctr_ run -d --runtime "$RUNTIME" --memory-limit 33554432 "$IMAGE" "$ID" sleep 1000
 	ctr_ task metrics --format json "$ID" > "$BATS_TEST_TMPDIR/json"
