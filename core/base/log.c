@@ -61,7 +61,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 			*c = '?';
 	if (file >= 0)
 		log_file(names[level], msg);
-	if (options.quiet)
+	/* As with runc: stderr may be the container's, which warnings are no part of. */
+	if (options.quiet || (file >= 0 && level < LOG_ERROR))
 		return;
 	const char *name = level == LOG_ERROR ? "" : names[level];
 	int n = snprintf(line, sizeof(line), "coracle: %s%s%s\n", name, *name ? ": " : "", msg);

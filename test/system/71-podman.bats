@@ -2,17 +2,23 @@
 # 71-podman.bats - podman with our runtime: it does what it does with runc.
 
 load helper
-load podman
+load clients
 
 BUSYBOX=localhost/busybox
 
 setup_file() {
 	[ "$(id -u)" = 0 ] || return 0
-	podman_setup
+	printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' \
+		> "$BATS_FILE_TMPDIR/containers.conf"
+	client_start 'exec sleep infinity'
+	podman_as ours import -q "$BATS_FILE_TMPDIR/image.tar" localhost/busybox > /dev/null
 }
 
 teardown_file() {
-	podman_teardown
+	[ -e "$BATS_FILE_TMPDIR/init" ] || return 0
+	podman_as ours rm -af -t 0 > /dev/null 2>&1
+	podman_as runc rm -af -t 0 > /dev/null 2>&1
+	client_end libpod_parent
 }
 
 setup() {
@@ -32,60 +38,60 @@ sleeper() {
 }
 
 @test "statuses_and_streams_are_the_command_s" {
-	same run --rm "$BUSYBOX" sh -c 'echo out; exit 7'
+	same podman_as run --rm "$BUSYBOX" sh -c 'echo out; exit 7'
 	[ "$output" = out ]
-	same run --rm "$BUSYBOX" sh -c 'kill -9 $$'
-	same run --rm "$BUSYBOX" no-such-command
-	same run --rm "$BUSYBOX" /etc/passwd
+	same podman_as run --rm "$BUSYBOX" sh -c 'kill -9 $$'
+	same podman_as run --rm "$BUSYBOX" no-such-command
+	same podman_as run --rm "$BUSYBOX" /etc/passwd
 	[ "$(echo from stdin | podman run --rm -i "$BUSYBOX" cat)" = "from stdin" ]
-	run -0 script -qec "stty rows 31 cols 77; $(declare -f podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
+	run -0 script -qec "stty rows 31 cols 77; $(declare -f client_inside podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
 		podman_as ours run --rm -it $BUSYBOX sh -c 'until stty size | grep \"31 77\"; do :; done; tty'" /dev/null
 	[[ $output == *"31 77"*/dev/pts/0* ]]
 }
 
 @test "users_names_and_environment_are_as_with_runc" {
-	same run --rm --user worker:root --group-add 55 -e A=b -w /tmp --hostname h1 --umask 077 --entrypoint '["sh", "-c"]' \
+	same podman_as run --rm --user worker:root --group-add 55 -e A=b -w /tmp --hostname h1 --umask 077 --entrypoint '["sh", "-c"]' \
 		"$BUSYBOX" 'id; echo $A; pwd; hostname; touch x; stat -c %a x'
-	same run --rm --user 1234:567 --init --add-host foo:1.2.3.4 "$BUSYBOX" sh -c 'id; cat /proc/1/cmdline; grep foo /etc/hosts'
-	same run --rm --uidmap 0:100000:1000 --gidmap 0:100000:1000 "$BUSYBOX" sh -c 'id -u; cat /proc/self/uid_map'
-	same run --rm --user no-such "$BUSYBOX" id
-	same run --rm -w /no/such "$BUSYBOX" pwd
+	same podman_as run --rm --user 1234:567 --init --add-host foo:1.2.3.4 "$BUSYBOX" sh -c 'id; cat /proc/1/cmdline; grep foo /etc/hosts'
+	same podman_as run --rm --uidmap 0:100000:1000 --gidmap 0:100000:1000 "$BUSYBOX" sh -c 'id -u; cat /proc/self/uid_map'
+	same podman_as run --rm --user no-such "$BUSYBOX" id
+	same podman_as run --rm -w /no/such "$BUSYBOX" pwd
 }
 
 @test "limits_and_devices_are_as_with_runc" {
-	same run --rm -m 64m --memory-reservation 32m --memory-swappiness 10 --pids-limit 33 --cpus 0.5 --cpuset-cpus 0 \
+	same podman_as run --rm -m 64m --memory-reservation 32m --memory-swappiness 10 --pids-limit 33 --cpus 0.5 --cpuset-cpus 0 \
 		--cpu-shares 77 --ulimit nofile=77:88 --oom-score-adj 500 --shm-size 1m "$BUSYBOX" sh -c 'cd /sys/fs/cgroup
 		cat memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes memory/memory.swappiness pids/pids.max \
 			cpu/cpu.cfs_quota_us cpuset/cpuset.cpus cpu/cpu.shares /proc/self/oom_score_adj || cat memory.max memory.low pids.max
 		ulimit -n; ulimit -Hn; df -k /dev/shm | tail -n 1'
-	same run --rm --device /dev/fuse --device /dev/null:/dev/zilch:r "$BUSYBOX" sh -c 'ls -l /dev/fuse /dev/zilch; : > /dev/zilch'
-	same run --rm --device-read-bps /dev/loop0:1mb "$BUSYBOX" true
+	same podman_as run --rm --device /dev/fuse --device /dev/null:/dev/zilch:r "$BUSYBOX" sh -c 'ls -l /dev/fuse /dev/zilch; : > /dev/zilch'
+	same podman_as run --rm --device-read-bps /dev/loop0:1mb "$BUSYBOX" true
 }
 
 @test "privileges_are_as_with_runc" {
-	same run --rm --cap-drop all --cap-add net_raw --security-opt no-new-privileges "$BUSYBOX" \
+	same podman_as run --rm --cap-drop all --cap-add net_raw --security-opt no-new-privileges "$BUSYBOX" \
 		grep -E 'Cap|NoNew|Seccomp' /proc/self/status
-	same run --rm --privileged "$BUSYBOX" sh -c 'grep Cap /proc/self/status; mkdir /t; mount -t tmpfs t /t && echo mounted'
+	same podman_as run --rm --privileged "$BUSYBOX" sh -c 'grep Cap /proc/self/status; mkdir /t; mount -t tmpfs t /t && echo mounted'
 	echo '{"defaultAction": "SCMP_ACT_ALLOW",
 		"syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}' > "$BATS_TEST_TMPDIR/filter"
-	same run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/filter" "$BUSYBOX" mkdir /tmp/x
-	same run --rm --security-opt mask=/proc/loadavg --security-opt unmask=/proc/kcore "$BUSYBOX" \
+	same podman_as run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/filter" "$BUSYBOX" mkdir /tmp/x
+	same podman_as run --rm --security-opt mask=/proc/loadavg --security-opt unmask=/proc/kcore "$BUSYBOX" \
 		sh -c 'cat /proc/loadavg; mount | grep -c " /proc/"'
 }
 
 @test "files_are_as_with_runc" {
-	same run --rm --read-only --tmpfs /t:size=1m,mode=1700 -v "$BATS_TEST_TMPDIR/volume:/v:ro" "$BUSYBOX" \
+	same podman_as run --rm --read-only --tmpfs /t:size=1m,mode=1700 -v "$BATS_TEST_TMPDIR/volume:/v:ro" "$BUSYBOX" \
 		sh -c 'touch /x; touch /v/x; touch /t/x; cat /v/file; stat -c %a /t; grep -E " /(v|t) " /proc/mounts | sort'
-	same run --rm -v "$BATS_TEST_TMPDIR/volume:/v:rslave,noexec" -v named:/n "$BUSYBOX" \
+	same podman_as run --rm -v "$BATS_TEST_TMPDIR/volume:/v:rslave,noexec" -v named:/n "$BUSYBOX" \
 		sh -c 'touch /n/x /v/y; ls /n /v; grep -E " /v " /proc/self/mountinfo | cut -d" " -f 6,7 | grep -o "rw.*master"'
 	[ -e "$BATS_TEST_TMPDIR/volume/y" ]
 }
 
 @test "networks_are_as_with_runc" {
-	same run --rm --network none --sysctl net.ipv4.ip_forward=1 --sysctl kernel.msgmax=9999 "$BUSYBOX" \
+	same podman_as run --rm --network none --sysctl net.ipv4.ip_forward=1 --sysctl kernel.msgmax=9999 "$BUSYBOX" \
 		sh -c 'ip link | grep -c UP; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax'
-	same run --rm --network host --ipc host --uts host "$BUSYBOX" sh -c 'for n in net ipc uts; do readlink /proc/self/ns/$n; done'
-	same run --rm --network bridge "$BUSYBOX" sh -c 'ip -o addr show eth0 | grep -c 10.88'
+	same podman_as run --rm --network host --ipc host --uts host "$BUSYBOX" sh -c 'for n in net ipc uts; do readlink /proc/self/ns/$n; done'
+	same podman_as run --rm --network bridge "$BUSYBOX" sh -c 'ip -o addr show eth0 | grep -c 10.88'
 }
 
 @test "containers_live_and_die" {
@@ -122,7 +128,7 @@ sleeper() {
 	run -42 podman exec exec sh -c 'exit 42'
 	run -127 podman exec exec no-such-command
 	run -126 podman exec exec /etc/passwd
-	run -0 script -qec "stty rows 31 cols 77; $(declare -f podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
+	run -0 script -qec "stty rows 31 cols 77; $(declare -f client_inside podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
 		podman_as ours exec -it exec tty" /dev/null
 	[[ $output == *"/dev/pts/"* ]]
 	podman exec -d exec sh -c 'touch /tmp/detached' > /dev/null

@@ -1,0 +1,67 @@
+# clients.bash - podman and docker, each in namespaces of its own, where whatever is left ends with them; and the same
+# command with our runtime and with runc.
+# shellcheck shell=bash disable=SC2034
+
+# client_start SCRIPT: an image's archive, the runtimes' names, and namespaces in which the script, given this file's
+# directory, starts. Their first process reaps what others leave; they are entered by client_inside.
+client_start() {
+	local dir=$BATS_FILE_TMPDIR
+	mkdir -p "$dir/bin"
+	ln -s "$(readlink -f "$CORACLE")" "$dir/bin/coracle-runtime"
+	ln -s "$(command -v runc)" "$dir/bin/runc"
+	make_rootfs "$dir/rootfs"
+	chmod 1777 "$dir/rootfs/tmp"
+	tar -C "$dir/rootfs" -cf "$dir/image.tar" .
+	mkfifo "$dir/ready"
+	# shellcheck disable=SC2016 # of the shell inside
+	unshare --pid --fork --kill-child --mount --net --mount-proc --propagation private catatonit -- sh -c '
+		mount -t tmpfs tmpfs /run && mkdir -p /run/lock && ip link set lo up
+		echo ready > "$1/ready"
+		'"$1" sh "$dir" > "$dir/log" 2>&1 < /dev/null 3>&- &
+	echo $! > "$dir/outer"
+	disown
+	read -r _ < "$dir/ready"
+	pgrep -P "$(cat "$dir/outer")" > "$dir/init"
+}
+
+# client_end CGROUP: the namespaces and all in them; and the cgroup of the client's own, unless another one is in it.
+client_end() {
+	kill -9 "$(cat "$BATS_FILE_TMPDIR/outer")"
+	await_end "$(cat "$BATS_FILE_TMPDIR/init")"
+	find /sys/fs/cgroup/*/"$1" -depth -type d -exec rmdir {} + 2> /dev/null || true
+}
+
+client_inside() {
+	nsenter -t "$(cat "$BATS_FILE_TMPDIR/init")" -p -m -n "$@" 3>&-
+}
+
+# podman_as ours|runc ARGUMENT...: podman with that runtime. Both see the same storage.
+podman_as() {
+	local dir=$BATS_FILE_TMPDIR runtime=coracle-runtime
+	[ "$1" = ours ] || runtime=runc
+	shift
+	PODMAN_IGNORE_CGROUPSV1_WARNING=1 CONTAINERS_CONF=$dir/containers.conf client_inside \
+		podman --root "$dir/root" --runroot "$dir/run" --tmpdir "$dir/tmp" \
+		--runtime "$dir/bin/$runtime" --cgroup-manager cgroupfs --events-backend file \
+		--network-config-dir "$dir/net" --network-backend netavark "$@"
+}
+
+# docker_as ours|runc VERB ARGUMENT...
+docker_as() {
+	local runtime=() verb=$2
+	[ "$1" = ours ] || runtime=(--runtime runc)
+	shift 2
+	command docker -H "unix://$BATS_FILE_TMPDIR/docker.sock" "$verb" "${runtime[@]}" "$@" 3>&-
+}
+
+# same CLIENT ARGUMENT...: it says the same on stdout and ends with the same status, whether the runtime is ours or runc.
+same() {
+	local client=$1 theirs dir=$BATS_TEST_TMPDIR
+	shift
+	"$client" runc "$@" < /dev/null > "$dir/runc.out" 2> "$dir/runc.err" && theirs=0 || theirs=$?
+	"$client" ours "$@" < /dev/null > "$dir/ours.out" 2> "$dir/ours.err" && status=0 || status=$?
+	[ "$status" = "$theirs" ] || { echo "$*: status $status, with runc $theirs: $(cat "$dir/ours.err" "$dir/runc.err")"; return 1; }
+	diff "$dir/runc.out" "$dir/ours.out" || { echo "$*: differs from runc's"; return 1; }
+	output=$(tr -d '\0' < "$dir/ours.out")
+	stderr=$(< "$dir/ours.err")
+}
