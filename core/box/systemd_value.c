@@ -166,7 +166,10 @@ static int array(struct buf *b, const char **at, char type)
 		blanks(at);
 	}
 	dbus_array_end(b, a);
-	return *(*at)++ == ']' ? 0 : -EINVAL;
+	if (**at != ']')
+		return -EINVAL;
+	(*at)++;
+	return 0;
 }
 
 static int single(struct buf *b, const char **at, uint64_t scale)
