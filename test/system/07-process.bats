@@ -355,7 +355,7 @@ agent_stop() {
 		[[ $output == *"No medium found"* ]]
 		jq -e --arg id "$ID" --arg b "$B" '.fds == ["seccompFd"] and .metadata == "m" and .pid > 0 and .ociVersion and (.state | .id == $id and
 			.status == "creating" and .bundle == $b and .annotations == {a: "b"}) and .pid == .state.pid' "$AGENT.out"
-		create_sleeper
+		create_sleeper || { echo "$set:"; cat "$BATS_TEST_TMPDIR/out"; return 1; }
 		[ "$(jq -s 'length' "$AGENT.out")" = 2 ]
 		rt start "$ID"
 		: > "$AGENT.out"
@@ -375,7 +375,7 @@ agent_stop() {
 			"clone", "fork", "vfork", "dup", "dup2", "accept", "accept4", "execve", "chdir", "setuid", "setresuid", "close_range", "futex"]'
 		spec --arg l "$AGENT" --argjson n $nnp '.linux.seccomp.listenerPath = $l | .process.noNewPrivileges = $n'
 		[ "$(inside 'mkdir /dev/shm/foo && cd /dev/shm/foo-bar && pwd')" = /dev/shm/foo-bar ]
-		create_sleeper
+		create_sleeper || { echo "$set:"; cat "$BATS_TEST_TMPDIR/out"; return 1; }
 		rt start "$ID"
 		[ "$(rt exec "$ID" echo in)" = in ]
 		end
@@ -575,4 +575,74 @@ veth() {
 		wait $!
 	done
 	nothing_left
+}
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+@test "any_namespaces_of_another_container_are_joined" {
+	local one=$ID pid set n ID
+	local -A file=([pid]=pid [network]=net [ipc]=ipc [uts]=uts [cgroup]=cgroup [time]=time [mount]=mnt)
+	spec '.linux.namespaces += [{type: "time"}] | .linux.namespaces |= (map(select(.type != "cgroup")) + [{type: "cgroup"}])
+		| .linux.timeOffsets = {boottime: {secs: 100000}}'
+	ID=$one
+	create_sleeper
+	rt start "$ID"
+	pid=$(state pid)
+	ID=$one-2
+	spec 'del(.linux.timeOffsets)'
+	for set in cgroup time "pid ipc" "network uts time" "pid network ipc uts cgroup time"; do
+		# shellcheck disable=SC2086 # a list of words
+		spec --argjson j "$(jq -n '$ARGS.positional' --args $set)" --argjson f "$(for n in "${!file[@]}"; do echo "{\"$n\": \"${file[$n]}\"}"; done |
+			jq -s add)" --arg p "/proc/$pid/ns" '.linux.namespaces = ($f | keys | map(if . as $t | $j | index($t) then
+			{type: ., path: "\($p)/\($f[.])"} else {type: .} end)) | .hostname = ""'
+		create_sleeper || { echo "$set:"; cat "$BATS_TEST_TMPDIR/out"; return 1; }
+		rt start "$ID"
+		for n in "${!file[@]}"; do
+			if [[ " $set " == *" $n "* ]]; then
+				[ "$(readlink "/proc/$(state pid)/ns/${file[$n]}")" = "$(readlink "/proc/$pid/ns/${file[$n]}")" ] || { echo "$set: $n is not joined"; return 1; }
+			else
+				[ "$(readlink "/proc/$(state pid)/ns/${file[$n]}")" != "$(readlink "/proc/$pid/ns/${file[$n]}")" ] || { echo "$set: $n is joined"; return 1; }
+			fi
+		done
+		[[ " $set " != *" time "* ]] || [ "$(rt exec "$ID" cut -d. -f1 /proc/uptime)" -gt 100000 ]
+		rt exec "$ID" true
+		end
+		[ ! -e "$STATE/$ID" ]
+	done
+	ID=$one
+	[ "$(state status)" = running ]
+	end
+	nothing_left
+}
+
+@test "a_mount_namespace_with_the_root_in_it_is_joined" {
+	mkfifo "$SYNC/go"
+	unshare -m --propagation private sh -c 'read -r x < "$1"' - "$SYNC/go" 3>&- &
+	local holder=$!
+	until [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; do :; done
+	spec --arg p "/proc/$holder/ns/mnt" '.linux.namespaces |= map(if .type == "mount" then .path = $p else . end)'
+	create_sleeper
+	[ "$(readlink "/proc/$(state pid)/ns/mnt")" = "$(readlink "/proc/$holder/ns/mnt")" ]
+	rt start "$ID"
+	[ "$(rt exec "$ID" sh -c 'ls -d /work /bin/busybox 2> /dev/null')" = /bin/busybox ]
+	end
+	echo > "$SYNC/go"
+	wait "$holder"
+	nothing_left
+}
+
+@test "a_namespace_path_of_another_type_or_of_nothing_is_refused" {
+	local n
+	for n in ipc network cgroup time pid user uts mount; do
+		cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
+		spec --arg n $n '.linux.namespaces |= (map(select(.type != $n)) + [{type: $n, path: "/proc/self/ns/\(if $n == "ipc" then "uts" else "ipc" end)"}])'
+		attempt rt create -b "$B" "$ID"
+		[ "$status" = 1 ]
+		[[ $stderr == *"$n"*"another type"* ]] || { echo "$n: $stderr"; return 1; }
+		spec --arg n $n '.linux.namespaces |= (map(select(.type != $n)) + [{type: $n, path: "/not/there"}])'
+		attempt rt create -b "$B" "$ID"
+		[ "$status" = 1 ]
+		[[ $stderr == *"$n"*/not/there* ]] || { echo "$n: $stderr"; return 1; }
+		nothing_left
+	done
 }
