@@ -52,6 +52,18 @@ static int set_clocks(const struct spec_linux *l, struct err *e)
 	return 0;
 }
 
+static int leave_clocks(struct birthplace *back, struct err *e)
+{
+	struct err own = { 0 };
+	int rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, back ? &back->time : NULL, &own);
+	if (rc == -ENOENT || rc == -EINVAL)
+		return refuse(
+			e, ENOTSUP,
+			"linux.namespaces: time: this kernel has no time namespaces (they came "
+			"with Linux 5.6)");
+	return rc < 0 ? refuse(e, rc, "%s", own.msg) : 0;
+}
+
 /* back NULL: for good. */
 static int born_elsewhere(const struct plan *p, struct birthplace *back, struct err *e)
 {
@@ -60,7 +72,7 @@ static int born_elsewhere(const struct plan *p, struct birthplace *back, struct 
 		rc = leave("/proc/self/ns/pid", p->pid_ns, CLONE_NEWPID, back ? &back->pid : NULL,
 			   e);
 	if (rc == 0 && p->clocks)
-		rc = leave("/proc/self/ns/time", -1, CLONE_NEWTIME, back ? &back->time : NULL, e);
+		rc = leave_clocks(back, e);
 	return rc == 0 && p->clocks ? set_clocks(p->clocks, e) : rc;
 }
 
