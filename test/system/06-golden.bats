@@ -30,8 +30,9 @@ deliberate() {
 
 # same NAME FILTER [FILE...]: the default configuration, changed by jq's filter, runs by both; its program is look.
 same() {
-	local name=$1 filter=$2 who ns d=$BATS_TEST_TMPDIR
+	local name=$1 filter=$2 who ns flags=() d=$BATS_TEST_TMPDIR
 	shift 2
+	[[ $name != --* ]] || flags=("$name")
 	ns=$(for n in cgroup ipc mnt net pid user time uts; do echo "$n=$(readlink /proc/self/ns/$n)"; done | jq -Rn '[inputs]')
 	for who in ours theirs; do
 		mkdir -p "$d/$who"
@@ -39,8 +40,8 @@ same() {
 			.linux.cgroupsPath = "/\($who)" | .process.args = ["/look"] + $ARGS.positional | .process.env += $ns
 			| .root.path = $r | '"$filter" "$BATS_FILE_TMPDIR/config.json" --args "$@" > "$d/$who/config.json"
 	done
-	rt run -b "$d/ours" "$ID-ours" < /dev/null > "$d/ours/out" 2>&1 || echo "ours: $?" >> "$d/ours/out"
-	rc run -b "$d/theirs" "$ID-theirs" < /dev/null > "$d/theirs/out" 2>&1 || echo "theirs: $?" >> "$d/theirs/out"
+	rt run "${flags[@]}" -b "$d/ours" "$ID-ours" < /dev/null > "$d/ours/out" 2>&1 || echo "ours: $?" >> "$d/ours/out"
+	rc run "${flags[@]}" -b "$d/theirs" "$ID-theirs" < /dev/null > "$d/theirs/out" 2>&1 || echo "theirs: $?" >> "$d/theirs/out"
 	for who in ours theirs; do
 		deliberate < "$d/$who/out" > "$d/$who/looked"
 	done
@@ -107,6 +108,7 @@ root rslave@.linux.rootfsPropagation = "rslave"
 root private@.linux.rootfsPropagation = "private"
 root rprivate@.linux.rootfsPropagation = "rprivate"
 masks@.root.readonly = false | .linux.maskedPaths = ["/proc/kcore", "/root", "/not/there", "/bin/sh", "/proc/sys/kernel"] | .linux.readonlyPaths = ["/tmp", "/nor/there", "/bin", "/bin/busybox", "/dev/shm", "/proc"]
+--no-pivot@.
 no masks@.linux.maskedPaths = [] | .linux.readonlyPaths = []
 sysctl@.linux.sysctl = {"net.ipv4.ip_default_ttl": "77", "kernel.shmmax": "12345", "net/ipv4/ip_forward": "1"}@/proc/sys/net/ipv4/ip_default_ttl /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_forward
 END
