@@ -344,6 +344,25 @@ int systemd_update(const struct systemd_unit *u, const struct systemd_limits *l,
 	return rc < 0 ? refuse(e, -rc, "systemd: unit %s: %s", u->name, why.msg) : 0;
 }
 
+int systemd_attach(const struct systemd_unit *u, pid_t pid, struct err *e)
+{
+	struct manager m;
+	struct dbus_message reply;
+	struct err why = { 0 };
+	auto_buf body = { 0 };
+	int rc = open_manager(&m, u->user, u->name, e);
+	if (rc < 0)
+		return rc;
+	dbus_put_str(&body, u->name);
+	dbus_put_str(&body, "/");
+	struct dbus_array pids = dbus_array_begin(&body, 'u');
+	dbus_put_u32(&body, (uint32_t)pid);
+	dbus_array_end(&body, pids);
+	rc = call(&m, "AttachProcessesToUnit", "ssau", &body, &reply, &why);
+	dbus_close(&m.bus);
+	return rc < 0 ? refuse(e, -rc, "systemd: unit %s: %s", u->name, why.msg) : 0;
+}
+
 int systemd_stop(const struct systemd_unit *u, struct err *e)
 {
 	struct manager m;

@@ -45,6 +45,9 @@ int systemd_start(const struct systemd_unit *u, pid_t pid, const struct systemd_
 /* Sets those limits that are named. */
 int systemd_update(const struct systemd_unit *u, const struct systemd_limits *l, struct err *e);
 
+/* Has systemd put a process into it. */
+int systemd_attach(const struct systemd_unit *u, pid_t pid, struct err *e);
+
 /* Stops it, waits, and has systemd forget that it failed. One that is not there is success. */
 int systemd_stop(const struct systemd_unit *u, struct err *e);
 

@@ -1,4 +1,6 @@
 /* cgroup.c - the cgroup of a container that is being made: where it goes, its limits, or none. */
+#include "box/child.h"
+#include "box/systemd.h"
 #include "box/userns.h"
 #include "container/inside.h"
 
@@ -58,4 +60,19 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		return rc;
 	}
 	return cgroup_doors(cg, e);
+}
+
+/* A user's manager has a part of the tree to itself, and it is he who may write there. But to come
+ * in from outside, as from a login, takes rights on what is above both. */
+int container_clone(const struct child_setup *s, struct child *out, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = child_clone(s, out, &why);
+	if (rc != -EACCES || !s->cgroup->unit)
+		return rc < 0 ? refuse(e, -rc, "%s", why.msg) : 0;
+	struct child_setup outside = *s;
+	const struct cgroup none = { 0 };
+	outside.cgroup = &none;
+	rc = child_clone(&outside, out, e);
+	return rc < 0 ? rc : systemd_attach(s->cgroup->unit, out->pid, e);
 }

@@ -323,7 +323,7 @@ static int launch(struct making *m, struct err *e)
 		.listener = m->listener,
 		.cgroup = &m->cgroup,
 	};
-	int rc = child_clone(&setup, &m->child, e);
+	int rc = container_clone(&setup, &m->child, e);
 	cgroup_let_go(&m->keeper);
 	if (rc < 0)
 		return rc;

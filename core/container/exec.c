@@ -116,9 +116,9 @@ static int launch(struct joining *j, struct err *e)
 		.listener = -1,
 		.cgroup = &j->cgroup,
 	};
-	rc = child_clone(&setup, &j->child, e);
+	rc = container_clone(&setup, &j->child, e);
 	if (rc == -EBUSY && !j->r->cgroups.n && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
-		rc = child_clone(&setup, &j->child, e);
+		rc = container_clone(&setup, &j->child, e);
 	struct resctrl group;
 	bool grouped = j->spec->linux_->intel_rdt;
 	if (rc == 0 && grouped)

@@ -37,6 +37,12 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out,
 		      struct err *e);
 
+/* child_clone, also where we may not clone into a cgroup of our own: systemd moves the child then.
+ */
+struct child;
+struct child_setup;
+int container_clone(const struct child_setup *s, struct child *out, struct err *e);
+
 /* Sends a pty's master to whoever listens on the socket at path. */
 int console_send(const char *path, int master, struct err *e);
 
