@@ -127,12 +127,54 @@ static int is_directory(int fd)
 	return fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode);
 }
 
-static int mount_target(const struct self *s, const struct op *o, bool directory)
+/* Whether o's path is in the directory that is open as s->parent. */
+static bool beside_last(const struct self *s, const struct op *o, const char *slash)
 {
-	if (!o->mount.real_directory)
-		return rootfs_make(s->root, o->path, directory);
-	int fd = rootfs_open_real(s->root, o->path, O_PATH | O_DIRECTORY);
-	return fd == -ENOENT ? rootfs_make(s->root, o->path, directory) : fd;
+	const struct op *last = s->parent_op;
+	size_t n = slash ? (size_t)(slash - o->path) : 0;
+	return s->parent >= 0 && slash && last + 1 == o && !strncmp(last->path, o->path, n) &&
+	       last->path[n] == '/' && !strchr(last->path + n + 1, '/') && slash[1] &&
+	       slash[1] != '.';
+}
+
+/* The directory that o's path is in: most often that of the one before. It stays open. */
+static int parent_of(struct self *s, const struct op *o, const char **name)
+{
+	const char *slash = strrchr(o->path, '/');
+	if (beside_last(s, o, slash))
+		*name = slash + 1;
+	else
+		put_fd(&s->parent, rootfs_parent(s->root, o->path, name));
+	s->parent_op = o;
+	return s->parent;
+}
+
+/* A directory that was missing; -EEXIST when it is not. */
+static int missing_target(struct self *s, const struct op *o)
+{
+	const char *name;
+	int dir = parent_of(s, o, &name);
+	if (dir < 0 || mkdirat(dir, name, 0755) < 0)
+		return dir < 0 ? dir : -EEXIST;
+	int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int mount_target(struct self *s, const struct op *o, bool directory)
+{
+	int fd = -EEXIST;
+	/* Where one was missing, so is the next. */
+	if (directory && beside_last(s, o, strrchr(o->path, '/')))
+		fd = missing_target(s, o);
+	if (fd != -EEXIST)
+		return fd;
+	fd = o->mount.real_directory ? rootfs_open_real(s->root, o->path, O_PATH | O_DIRECTORY)
+				     : rootfs_open(s->root, o->path, O_PATH);
+	if (fd >= 0 || (o->mount.real_directory && fd != -ENOENT))
+		return fd;
+	if (directory && fd == -ENOENT && (fd = missing_target(s, o)) >= 0)
+		return fd;
+	return rootfs_make(s->root, o->path, directory);
 }
 
 /* As with runc, a tmpfs that is told no mode has that of the directory which it covers; and what is
@@ -174,7 +216,7 @@ int apply_mount(struct self *s, const struct op *o)
 	if ((m->type || s->stage.old) && made < 0)
 		return made;
 	int fd = made >= 0 ? made : o->fd;
-	int directory = m->type ? 1 : is_directory(fd);
+	int directory = m->type || m->directory ? 1 : is_directory(fd);
 	if (directory < 0)
 		return directory;
 	close_later int target = mount_target(s, o, directory);
@@ -227,23 +269,6 @@ static int bind_device(struct self *s, const struct op *o)
 	return target < 0 ? target : mountfd_attach(&s->stage, node, target);
 }
 
-/* The directory that a node is to be made in: most often that of the one before. It stays open. */
-static int parent_of(struct self *s, const struct op *o, const char **name)
-{
-	const struct op *last = s->parent_op;
-	const char *slash = strrchr(o->path, '/');
-	size_t n = slash ? (size_t)(slash - o->path) : 0;
-	bool same = s->parent >= 0 && slash && last + 1 == o && !strncmp(last->path, o->path, n) &&
-		    last->path[n] == '/' && !strchr(last->path + n + 1, '/') && slash[1] != '.' &&
-		    slash[1];
-	if (same)
-		*name = slash + 1;
-	else
-		put_fd(&s->parent, rootfs_parent(s->root, o->path, name));
-	s->parent_op = o;
-	return s->parent;
-}
-
 int apply_mknod(struct self *s, const struct op *o)
 {
 	const struct op_device *d = &o->device;
@@ -288,10 +313,8 @@ static int null_mount(struct self *s)
 }
 
 /* The first is made, the rest are clones of it: clones of what is attached work on every kernel. */
-static int empty_mount(struct self *s)
+static int mask_directory(struct self *s, const struct op *o, int target)
 {
-	if (s->empty >= 0)
-		return mountfd_copy(&s->stage, s->empty, "", false);
 	struct mount_option options[] = { { "size", "4k" }, { "mode", "755" } };
 	struct op_mount m = { .type = "tmpfs",
 			      .source = "tmpfs",
@@ -299,10 +322,16 @@ static int empty_mount(struct self *s)
 			      .super = MS_RDONLY,
 			      .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				     MOUNT_ATTR_NOEXEC };
-	int fd = mountfd_new(&s->stage, &m, &(struct mount_words){ NULL, 0 });
-	if (fd >= 0)
-		s->empty = fd; /* stays open: it is what the others are cloned from */
-	return fd;
+	if (s->empty >= 0) {
+		close_later int fd = mountfd_copy(&s->stage, s->empty, "", false);
+		return fd < 0 ? fd : mountfd_attach(&s->stage, fd, target);
+	}
+	if (mountfd_new_at(target, &m) == 0) {
+		s->empty = rootfs_open(s->root, o->path, O_PATH);
+		return s->empty < 0 ? s->empty : 0;
+	}
+	s->empty = mountfd_new(&s->stage, &m, &(struct mount_words){ NULL, 0 });
+	return s->empty < 0 ? s->empty : mountfd_attach(&s->stage, s->empty, target);
 }
 
 int apply_mask(struct self *s, const struct op *o)
@@ -310,13 +339,13 @@ int apply_mask(struct self *s, const struct op *o)
 	close_later int target = rootfs_open(s->root, o->path, O_PATH);
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
-	if (target < 0)
-		return target;
-	int directory = is_directory(target);
+	int directory = target < 0 ? target : is_directory(target);
 	if (directory < 0)
 		return directory;
-	close_later int cover = directory ? empty_mount(s) : null_mount(s);
-	return cover < 0 ? cover : mountfd_attach(&s->stage, cover, target);
+	if (directory)
+		return mask_directory(s, o, target);
+	close_later int null = null_mount(s);
+	return null < 0 ? null : mountfd_attach(&s->stage, null, target);
 }
 
 int apply_readonly(struct self *s, const struct op *o)
@@ -335,8 +364,13 @@ int apply_readonly(struct self *s, const struct op *o)
 
 int apply_remount(struct self *s, const struct op *o)
 {
+	const struct op_mount *m = &o->mount;
+	const struct sys_mount_attr attr = { .attr_set = m->set | m->set_recursive,
+					     .propagation = m->propagation[0] & ~(uint64_t)MS_REC };
 	close_later int fd = rootfs_open(s->root, o->path, O_PATH);
-	return fd < 0 ? fd : set_attributes(s, fd, o->flags, 0, false);
+	return fd < 0 ? fd
+		      : mountfd_set(&s->stage, fd, &attr,
+				    m->set_recursive || m->propagation[0] & MS_REC);
 }
 
 /* No other may be made once / is the container's own and there is no mount API. */

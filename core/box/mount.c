@@ -264,7 +264,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 /* A v1 hierarchy has the name of its mount point on the host, "cpu,cpuacct"; cpu and cpuacct are
  * links to it. */
 static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struct cgroup_dir *d,
-			 uint64_t set, struct err *e)
+			 struct err *e)
 {
 	const char *mount = arena_strn(p->arena, d->path, d->mount);
 	const char *name = mount ? strrchr(mount, '/') : NULL;
@@ -275,8 +275,7 @@ static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struc
 		return fail(e, E2BIG, "cgroup mounts");
 	o->path = path;
 	o->mount.source = d->path;
-	o->mount.set = set;
-	o->mount.propagation[0] = MS_PRIVATE;
+	o->mount.directory = true;
 	for (const char *at = d->controllers; strchr(d->controllers, ',') && *at;) {
 		size_t n = strcspn(at, ",");
 		struct op *link = plan_add(p, OP_SYMLINK, "link %.*s to %s", (int)n, at, name);
@@ -311,6 +310,7 @@ static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, const s
 	bool none = !c->cgroup || !c->cgroup->n;
 	o->mount.type = "tmpfs";
 	o->mount.source = "tmpfs";
+	o->mount.propagation[0] = 0;
 	o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	int rc = own_option(p, &o->mount, "mode=755", o->what, e);
 	if (none) { /* not even the caller's, which /sys as a bind would show (CVE-2023-25809) */
@@ -319,15 +319,17 @@ static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, const s
 	}
 	for (size_t i = 0; rc == 0 && i < c->cgroup->n; i++)
 		if (*c->cgroup->v[i].controllers)
-			rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], set, e);
-	if (rc == 0 && (set & MOUNT_ATTR_RDONLY)) {
-		struct op *ro = plan_add(p, OP_REMOUNT, "make %s read-only", m->destination);
-		if (!ro)
-			return fail(e, E2BIG, "cgroup mounts");
-		ro->path = m->destination;
-		ro->flags = MOUNT_ATTR_RDONLY;
-	}
-	return rc;
+			rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], e);
+	if (rc < 0)
+		return rc;
+	/* All at once: the host's, of which they are clones, are to hear nothing of them. */
+	struct op *all = plan_add(p, OP_REMOUNT, "set the attributes of %s", m->destination);
+	if (!all)
+		return fail(e, E2BIG, "cgroup mounts");
+	all->path = m->destination;
+	all->mount.set_recursive = set;
+	all->mount.propagation[0] = MS_PRIVATE | MS_REC;
+	return 0;
 }
 
 /* v2 as runc shows it: in a cgroup namespace its root; without one the whole hierarchy as it is on

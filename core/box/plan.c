@@ -222,7 +222,7 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 			continue;
 		rc = add(p, OP_REMOUNT, "make read-only", "/dev", e);
 		if (rc == 0)
-			p->v[p->n - 1].flags = MOUNT_ATTR_RDONLY;
+			p->v[p->n - 1].mount.set = MOUNT_ATTR_RDONLY;
 	}
 	if (rc == 0 && s->root->readonly)
 		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);

@@ -27,21 +27,21 @@ enum op_kind {
 	OP_LOOPBACK, /* lo up */
 	OP_HOSTNAME, /* path: the name */
 	OP_DOMAINNAME,
-	OP_PROPAGATION,	     /* of all mounts: flags MS_* */
-	OP_ROOT,	     /* attach the root file system: fd, onto path */
-	OP_MOUNT,	     /* struct op_mount */
-	OP_MKNOD,	     /* path, device */
-	OP_SYMLINK,	     /* path -> source */
-	OP_CONSOLE,	     /* a pty; the master goes to the parent */
-	OP_MASK,	     /* path shows nothing */
-	OP_READONLY,	     /* path cannot be written */
-	OP_REMOUNT,	     /* the mount at path gets the attributes of flags */
-	OP_RECONFIGURE,	     /* struct op_mount, with remount: of what is mounted at path */
-	OP_SYSCTL,	     /* path (below /proc/sys) = source */
-	OP_PARENT_HOOKS,     /* the parent runs hooks outside, and answers */
-	OP_HOOK,	     /* struct op_exec: run it here */
-	OP_PIVOT,	     /* the root file system becomes /: flags, enum root_way */
-	OP_CHROOT,	     /* the directory fd becomes / */
+	OP_PROPAGATION,	 /* of all mounts: flags MS_* */
+	OP_ROOT,	 /* attach the root file system: fd, onto path */
+	OP_MOUNT,	 /* struct op_mount */
+	OP_MKNOD,	 /* path, device */
+	OP_SYMLINK,	 /* path -> source */
+	OP_CONSOLE,	 /* a pty; the master goes to the parent */
+	OP_MASK,	 /* path shows nothing */
+	OP_READONLY,	 /* path cannot be written */
+	OP_REMOUNT,	 /* the mount at path gets the attributes and the propagation of mount */
+	OP_RECONFIGURE,	 /* struct op_mount, with remount: of what is mounted at path */
+	OP_SYSCTL,	 /* path (below /proc/sys) = source */
+	OP_PARENT_HOOKS, /* the parent runs hooks outside, and answers */
+	OP_HOOK,	 /* struct op_exec: run it here */
+	OP_PIVOT,	 /* the root file system becomes /: flags, enum root_way */
+	OP_CHROOT,	 /* the directory fd becomes / */
 	OP_ROOT_PROPAGATION, /* flags MS_*, for / */
 	OP_ROOT_READONLY,
 	OP_MAKE_DIR,	  /* path, for a cwd that does not exist */
@@ -97,6 +97,7 @@ struct op_mount {
 	uint64_t propagation[MOUNT_PROPAGATIONS]; /* MS_*, in order; 0: no more */
 	unsigned long super;			  /* MS_* that are the file system's */
 	bool recursive;				  /* rbind */
+	bool directory;				  /* bind: known to be one */
 	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
 	bool remount;	     /* changes what is mounted there */
 	bool copy_up;	     /* a tmpfs: gets what it covers */

@@ -195,7 +195,7 @@ void plan_print(const struct plan *p, struct buf *out)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct op *o = &p->v[i];
 		buf_str(out, o->what);
-		if (o->kind == OP_MOUNT)
+		if (o->kind == OP_MOUNT || o->kind == OP_REMOUNT)
 			print_mount(&o->mount, out);
 		else if (o->kind == OP_BOUND || o->kind == OP_CAPS)
 			buf_printf(out,
