@@ -77,6 +77,12 @@ static inline bool given(const char *s)
 	return s && *s;
 }
 
+/* To runc, "" is as if it were not given. */
+static inline const char *if_given(const char *s)
+{
+	return given(s) ? s : NULL;
+}
+
 typedef int command_function(const struct call *c, struct err *e);
 
 command_function command_create, command_start, command_run, command_exec, command_state,

@@ -92,18 +92,18 @@ static int from_options(const struct call *c, const struct spec_process *own,
 	p->args = (struct strs){ c->args.v + 1, c->args.n - 1 };
 	p->terminal = o->tty;
 	p->no_new_privileges = own->no_new_privileges || o->no_new_privs;
-	if (o->cwd)
+	if (given(o->cwd))
 		p->cwd = o->cwd;
-	if (o->apparmor)
+	if (given(o->apparmor))
 		p->apparmor_profile = o->apparmor;
-	if (o->process_label)
+	if (given(o->process_label))
 		p->selinux_label = o->process_label;
 	int rc = joined(&p->env, &own->env, &o->env, c->arena);
 	if (rc == 0 && o->caps.n)
 		rc = add_caps(p, &o->caps, c->arena);
 	if (rc < 0)
 		return fail(e, rc, "process");
-	if (o->user)
+	if (given(o->user))
 		rc = set_user(p, o->user, e);
 	if (rc == 0)
 		rc = add_groups(p, &o->gids, c->arena, e);
@@ -130,26 +130,26 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	auto_close int console = -1;
 	auto_close int signals = o->detach ? -1 : attend_signals(e);
 	struct exec_request r = { .stdio = { -1, -1, -1 },
-				  .console_socket = o->console_socket,
-				  .pidfd_socket = o->pidfd_socket,
+				  .console_socket = if_given(o->console_socket),
+				  .pidfd_socket = if_given(o->pidfd_socket),
 				  .cgroups = o->cgroups,
 				  .preserve_fds = o->preserve_fds,
 				  .ignore_paused = o->ignore_paused };
 	if (!o->detach && signals < 0)
 		return signals;
 	int rc = container_spec(in, c->arena, &spec, e);
-	if (rc == 0 && o->process)
+	if (rc == 0 && given(o->process))
 		rc = from_file(c, o->process, &r.process, e);
 	else if (rc == 0)
 		rc = from_options(c, spec->process, &r.process, e);
 	if (rc < 0)
 		return rc;
-	if (r.process->terminal && o->detach && !o->console_socket)
+	if (r.process->terminal && o->detach && !r.console_socket)
 		return refuse(e, EINVAL,
 			      "a detached process with a terminal needs --console-socket");
-	r.console_fd = o->detach || o->console_socket ? NULL : &console;
+	r.console_fd = o->detach || r.console_socket ? NULL : &console;
 	r.console_plain = true;
-	r.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL;
+	r.pid_file = given(o->pid_file) ? path_absolute(c->arena, o->pid_file) : NULL;
 	rc = container_exec(in, &r, &made, e);
 	e->status = 0; /* 255, as with runc */
 	if (rc < 0)

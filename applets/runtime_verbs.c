@@ -57,14 +57,14 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 	struct create_request r = {
 		.root = path_absolute(c->arena, root),
 		.id = c->args.v[0],
-		.bundle = path_absolute(c->arena, o->bundle ? o->bundle : "."),
+		.bundle = path_absolute(c->arena, given(o->bundle) ? o->bundle : "."),
 		.rootfs_fd = -1,
 		.stdio = { -1, -1, -1 },
-		.console_socket = o->console_socket,
+		.console_socket = if_given(o->console_socket),
 		.console_fd = console,
 		.console_plain = true,
-		.pid_file = o->pid_file ? path_absolute(c->arena, o->pid_file) : NULL,
-		.pidfd_socket = o->pidfd_socket,
+		.pid_file = given(o->pid_file) ? path_absolute(c->arena, o->pid_file) : NULL,
+		.pidfd_socket = if_given(o->pidfd_socket),
 		.preserve_fds = o->preserve_fds + (o->preserve_fds < 0 ? 0 : manager_fds()),
 		.listen_fds = manager_fds(),
 		.notify = manager_socket() != NULL,
@@ -136,7 +136,7 @@ int command_run(const struct call *c, struct err *e)
 	auto_close int signals = o->detach ? -1 : attend_signals(e);
 	if (!o->detach && signals < 0)
 		return signals;
-	int *wants = o->detach || o->console_socket ? NULL : &console;
+	int *wants = o->detach || given(o->console_socket) ? NULL : &console;
 	int rc = create(c, o->detach ? NULL : "run", wants, &notify, &run, e);
 	if (rc < 0)
 		return rc;
@@ -330,7 +330,7 @@ int command_spec(const struct call *c, struct err *e)
 						.gid = getegid() };
 	struct spec *s;
 	int rc = spec_default(&d, c->arena, &s, e);
-	return rc < 0 ? rc : spec_save(o->bundle ? o->bundle : ".", s, e);
+	return rc < 0 ? rc : spec_save(given(o->bundle) ? o->bundle : ".", s, e);
 }
 
 int command_version(const struct call *c, struct err *e)

@@ -117,17 +117,30 @@ static int set_size(struct parser *p, const struct opt *o, int64_t *to, const ch
 	return 0;
 }
 
+/* The words that Go knows. */
+static int set_flag(struct parser *p, const struct opt *o, bool *to, const char *value)
+{
+	static const char *const words[][2] = {
+		{ "false", "true" }, { "0", "1" },	  { "f", "t" },
+		{ "F", "T" },	     { "False", "True" }, { "FALSE", "TRUE" },
+	};
+	*to = true;
+	for (size_t i = 0; value && i < 2 * sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(value, words[i / 2][i % 2])) {
+			*to = i % 2;
+			return 0;
+		}
+	return !value ? 0
+		      : refuse(p->e, EINVAL, "option --%s: '%s' is neither true nor false", o->name,
+			       value);
+}
+
 static int set_value(struct parser *p, const struct opt *o, const char *value)
 {
 	void *to = p->opts + o->offset;
 	switch (o->type) {
 	case OPT_FLAG:
-		if (value && strcmp(value, "true") && strcmp(value, "false") &&
-		    strcmp(value, "1") && strcmp(value, "0"))
-			return refuse(p->e, EINVAL, "option --%s: '%s' is neither true nor false",
-				      o->name, value);
-		*(bool *)to = !value || !strcmp(value, "true") || !strcmp(value, "1");
-		return 0;
+		return set_flag(p, o, to, value);
 	case OPT_PATH:
 		*(const char **)to = path_absolute(p->a, value);
 		return *(const char **)to ? 0 : fail(p->e, ENOMEM, "option --%s", o->name);
@@ -202,9 +215,11 @@ static int parse_option(struct parser *p, const char *word)
 	const char *name = word + (word[1] == '-' ? 2 : 1);
 	size_t n = strcspn(name, "=");
 	const struct opt *o = n == 1 && word[1] != '-' ? NULL : opt_find(p->c, name, n);
+	if (n == 1 && word[1] == '-') /* to Go, --b is -b */
+		o = opt_letter(p->c, *name);
 	if (o)
 		return take_value(p, o, name[n] ? name + n + 1 : NULL);
-	if (!strcmp(name, "help"))
+	if (!strcmp(name, "help") || (word[1] == '-' && !strcmp(name, "h")))
 		return HELP_ASKED;
 	if (word[1] == '-')
 		return usage(p, "unknown option", word);

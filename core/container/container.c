@@ -65,7 +65,7 @@ int container_lock(struct container *c, int flags, struct err *e)
 	auto_close int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 	if (fd < 0)
-		return errno == ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
+		return errno == ENOENT ? refuse(e, ENOENT, "container does not exist: %s", c->id)
 				       : fail(e, errno, "lock container %s", c->id);
 	do {
 		rc = flock(fd, LOCK_EX | flags);
@@ -84,7 +84,7 @@ int container_reload(struct container *c, struct err *e)
 	int rc = a ? state_read(c->dir, a, &s, e) : fail(e, ENOMEM, "read the record");
 	if (rc < 0) {
 		arena_free(a);
-		return rc == -ENOENT ? refuse(e, ENOENT, "container %s does not exist", c->id)
+		return rc == -ENOENT ? refuse(e, ENOENT, "container does not exist: %s", c->id)
 				     : within(e, "container %s", c->id);
 	}
 	if (strcmp(s.id, c->id) != 0) {
@@ -130,7 +130,7 @@ int container_dir(const char *root, const char *id, struct err *e)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENOTDIR)
-		return refuse(e, ENOENT, "container %s does not exist", id);
+		return refuse(e, ENOENT, "container does not exist: %s", id);
 	return fail(e, errno, "open the state of container %s in %s", id, root);
 }
 

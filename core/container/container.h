@@ -69,7 +69,7 @@ const char *container_roots(struct arena *a, struct err *e);
  * be executed (e->code too). */
 int container_create(const struct create_request *r, struct container **out, struct err *e);
 
-/* Opens an existing one. -ENOENT: "container ID does not exist". */
+/* Opens an existing one. -ENOENT: "container does not exist: ID". */
 int container_open(const char *root, const char *id, struct container **out, struct err *e);
 
 /* Reads the record again, after somebody else may have changed it; what of the earlier one was

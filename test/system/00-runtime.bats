@@ -42,7 +42,7 @@ teardown() { runtime_teardown; }
 	rt delete "$ID"
 	nothing_left
 	attempt rt state "$ID"
-	refused 1 "$ID does not exist"
+	refused 1 "container does not exist" "$ID"
 }
 
 @test "state_and_list_print_what_runc_prints" {

@@ -192,7 +192,7 @@ bad_spec() {
 	local verb
 	for verb in state start delete pause resume ps kill exec; do
 		attempt rt "$verb" "$ID"
-		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "$ID does not exist"
+		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "container does not exist" "$ID"
 		attempt rt "$verb"
 		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "argument"
 	done

@@ -325,11 +325,12 @@ paths_of() {
 @test "exec_users_are_strict_numbers" {
 	sleeper
 	local u
-	for u in root 1000:worker -1 1000: :5 0x10 " 5" 5x 4294967295 99999999999 1:2:3 ""; do
+	for u in root 1000:worker -1 1000: :5 0x10 " 5" 5x 4294967295 99999999999 1:2:3; do
 		attempt rt exec --user "$u" "$ID" true
 		refused 255 --user
 	done
 	[ "$(rt exec -u 7 "$ID" id -u)" = 7 ]
+	[ "$(rt exec --user "" --cwd "" --process "" --pid-file "" --console-socket "" --apparmor "" "$ID" id -u)" = 0 ] # not given
 	attempt rt exec -g -1 "$ID" true
 	refused 255 additional-gids
 	end
@@ -394,7 +395,7 @@ paths_of() {
 	rt kill --all=true "$ID" TERM
 	rt delete "$ID"
 	attempt rt delete "$ID"
-	refused 1 "container $ID does not exist"
+	refused 1 "container does not exist" "$ID"
 	rt delete --force "$ID"
 	rt delete -f=true "$ID"
 	nothing_left
@@ -447,6 +448,18 @@ paths_of() {
 	refused 1 nonsense
 }
 
+@test "options_are_spelt_as_go_has_them_to_the_last_corner" {
+	spec '.process.args = ["true"]'
+	rt run --b "$B" --no-pivot=F --keep=false "$ID"
+	rt run "$ID" -b "$B"
+	rt run -bundle="$B" --detach=0 --pid-file "" --console-socket= "$ID"
+	(cd "$B" && rt run --bundle "" "$ID")
+	create_sleeper
+	rt kill "$ID" --all=T KILL
+	rt delete "$ID" --f
+	nothing_left
+}
+
 @test "every_option_of_runc_and_crun_is_there_with_help" {
 	local verb option bad=
 	for verb in create delete events exec kill list ps run spec update; do
@@ -480,7 +493,7 @@ paths_of() {
 		and (.[0].msg | contains("does not exist")) and (.[1].msg | contains("--nonsense"))' "$log"
 	rm "$log"
 	attempt rt --log "$log" state "$ID"
-	grep -qE '^time="20[^"]+" level=error msg="container .* does not exist"$' "$log"
+	grep -qE '^time="20[^"]+" level=error msg="container does not exist: [^"]+"$' "$log"
 	attempt rt --log /not/there/log state "$ID"
 	refused 1 /not/there/log
 }

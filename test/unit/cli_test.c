@@ -138,6 +138,18 @@ static void every_form_of_an_option_is_understood(void)
 	ok(seen.o.huge == UINT64_MAX);
 }
 
+static void go_s_spellings_are_understood(void)
+{
+	is_int(call(&plain, "--n b --f=T --other=TRUE a"), 7);
+	ok(seen.o.flag && seen.o.other);
+	is_str(seen.o.name, "b");
+	is_int(call(&plain, "--f=False --other=0 a"), 7);
+	ok(!seen.o.flag && !seen.o.other);
+	is_int(call(&plain, "--f=yes a"), 1);
+	is_int(call(&plain, "--x a"), 1);
+	is_int(call(&plain, "--fo a"), 1);
+}
+
 static void defaults_hold_until_an_option_says_otherwise(void)
 {
 	is_int(call(&plain, "a"), 7);
@@ -256,6 +268,7 @@ int main(void)
 {
 	log_open(&(struct log_options){ .quiet = true }, NULL);
 	test(every_form_of_an_option_is_understood);
+	test(go_s_spellings_are_understood);
 	test(defaults_hold_until_an_option_says_otherwise);
 	test(an_option_may_tell_whether_it_was_given);
 	test(help_is_a_command_too);

@@ -51,7 +51,7 @@ static void a_record_that_is_gone_leaves_the_one_before(void)
 	is_int(container_open(root, "c1", &c, &e), 0);
 	is_int(unlinkat(c->dir, "state.json", 0), 0);
 	is_int(container_reload(c, &e), -ENOENT);
-	is_str(e.msg, "container c1 does not exist");
+	is_str(e.msg, "container does not exist: c1");
 	is_int(strlen(pairs_get(&c->state.annotations, "a")), 4096);
 	container_close(c);
 }
