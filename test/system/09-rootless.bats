@@ -487,6 +487,35 @@ uc() {
 	unothing_left
 }
 
+# podman, as him, with our runtime and nothing of the machine's settings.
+up() {
+	as env PODMAN_IGNORE_CGROUPSV1_WARNING=1 TMPDIR="$HOMEDIR" podman --cgroup-manager cgroupfs --events-backend file \
+		--storage-driver vfs --runtime "$BATS_FILE_TMPDIR/coracle-runtime" "$@" 2> >(grep -v 'not a shared mount' >&2)
+}
+
+@test "podman_without_root_has_us_as_its_runtime" {
+	command -v podman > /dev/null || skip "no podman"
+	cp "$CORACLE" "$BATS_FILE_TMPDIR/coracle-runtime"
+	printf '{"default": [{"type": "insecureAcceptAnything"}]}' > "$HOMEDIR/policy.json"
+	tar -C "$ROOTFS" -c bin etc dev proc sys tmp | up import - localhost/box > /dev/null
+	run -0 up run --rm --net none localhost/box sh -c 'id -u; exit 0'
+	[ "$output" = 0 ]
+	run -0 up run --rm --net none --user 1000:1000 --group-add 2000 localhost/box id
+	[ "$output" = "uid=1000(worker) gid=1000(worker) groups=1000(worker),2000(extra)" ]
+	run -0 up run --rm --net host --userns keep-id localhost/box id -u
+	[ "$output" = $USER_ID ]
+	up run -d --net none --name "$ID" localhost/box sleep 1000 > /dev/null
+	[ "$(up exec "$ID" id -u)" = 0 ]
+	[ "$(up exec -u 1000 "$ID" id -u)" = 1000 ]
+	run -3 up exec "$ID" sh -c 'exit 3'
+	run -0 up run --rm --net none --pid "container:$ID" localhost/box ps
+	[[ $output == *"sleep 1000"* ]]
+	up kill "$ID" > /dev/null
+	[ "$(up wait "$ID")" = 137 ]
+	up rm "$ID" > /dev/null
+	up rmi localhost/box > /dev/null
+}
+
 # --- what goes wrong ------------------------------------------------------------------------------
 
 @test "a_user_s_create_killed_anywhere_leaves_nothing_to_him" {

@@ -35,11 +35,12 @@ rootless_setup() {
 	chmod 700 "$HOMEDIR" "$XDG"
 }
 
-# What a failed test left ends with its user's processes: nobody else has his ids.
+# Ends what a failed test left of his, and what podman leaves to keep his user namespace.
 rootless_teardown() {
-	local pid
-	for pid in $(pgrep -U $USER_ID -f "$BATS_TEST_TMPDIR") $(pgrep -u $SUB_ID -f "$BATS_TEST_TMPDIR"); do
-		kill -KILL "$pid" || true
+	local dir pid=$XDG/libpod/tmp/pause.pid
+	[ ! -s "$pid" ] || kill -KILL "$(cat "$pid")" || true
+	for dir in "$XDG"/coracle/default/*/ "$XDG"/state/*/; do
+		[ ! -d "$dir" ] || as "$CORACLE" cleanup --root "$(dirname "$dir")" "$(basename "$dir")"
 	done
 	private_teardown
 }
