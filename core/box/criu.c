@@ -30,28 +30,36 @@ struct running {
 	int pidfd, sock;
 };
 
-static int find_program(struct arena *a, const char **out, struct err *e)
+/* In PATH; NULL: nowhere, or no memory. */
+static const char *program_find(struct arena *a, const char *program)
 {
 	const char *path = getenv("PATH");
 	for (const char *at = path && *path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"; *at;) {
 		size_t n = strcspn(at, ":");
-		char *name = arena_printf(a, "%.*s/criu", (int)n, at);
-		if (!name)
-			return fail(e, E2BIG, "criu");
-		if (n && faccessat(-1, name, X_OK, 0) == 0) {
-			*out = name;
-			return 0;
-		}
+		const char *name = n ? arena_printf(a, "%.*s/%s", (int)n, at, program) : NULL;
+		if (name && faccessat(-1, name, X_OK, 0) == 0)
+			return name;
 		at += n + (at[n] == ':');
 	}
-	return refuse(e, ENOENT,
-		      "criu is not installed: no such program in PATH; checkpoint and "
-		      "restore need the package 'criu'");
+	return NULL;
 }
 
-static int take_stdio(const int stdio[3])
+bool criu_locks_by_nftables(struct arena *a)
 {
+	return !program_find(a, "iptables-restore");
+}
+
+/* Unless it restores, whose stdio is the container's, what it says goes to its log alone. */
+static int take_stdio(const struct criu_call *c)
+{
+	const int *stdio = c->stdio;
 	int high[3];
+	if (c->type != CRIU_REQ_TYPE__RESTORE) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		return null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0
+			       ? -errno
+			       : 0;
+	}
 	for (int i = 0; i < 3; i++) {
 		high[i] = stdio[i] < 0 ? -1 : fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
 		if (stdio[i] >= 0 && high[i] < 0)
@@ -131,7 +139,7 @@ static _Noreturn void child_main(const struct running *r, int sync)
 	if (rc == 0)
 		rc = attach_root(c);
 	if (rc == 0)
-		rc = take_stdio(c->stdio);
+		rc = take_stdio(c);
 	if (rc == 0 && sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		rc = -errno;
 	if (rc == 0 && c->opts)
@@ -306,10 +314,12 @@ static int exchange(const struct criu_call *c, CriuReq *request, struct arena *a
 		    struct err *e)
 {
 	struct running r = { .call = c, .a = a, .pidfd = -1, .sock = -1 };
-	int rc = find_program(a, &r.program, e);
-	if (rc < 0)
-		return rc;
-	rc = begin(&r, e);
+	r.program = program_find(a, "criu");
+	if (!r.program)
+		return refuse(e, ENOENT,
+			      "criu is not installed: no such program in PATH; checkpoint and "
+			      "restore need the package 'criu'");
+	int rc = begin(&r, e);
 	if (rc == 0)
 		rc = attend(&r, request, out, e);
 	return finish(&r, rc, e);
@@ -333,9 +343,7 @@ int criu_run(const struct criu_call *c, struct arena *a, pid_t *pid, struct err 
 
 int criu_features(struct arena *a, CriuFeatures *out, struct err *e)
 {
-	const struct criu_call call = { .type = CRIU_REQ_TYPE__FEATURE_CHECK,
-					.stdio = { -1, -1, -1 },
-					.root = -1 };
+	const struct criu_call call = { .type = CRIU_REQ_TYPE__FEATURE_CHECK, .root = -1 };
 	CriuReq request = CRIU_REQ__INIT;
 	CriuFeatures wanted = CRIU_FEATURES__INIT;
 	CriuResp *answer = NULL;

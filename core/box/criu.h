@@ -8,6 +8,7 @@
 #include "box/cgroup.h"
 #include "pb/criu.pb-c.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* What CRIU tells while it works ("post-restore", "setup-namespaces", ...); it goes on once this
@@ -20,7 +21,7 @@ struct criu_call {
 	CriuOpts *opts;		   /* with our descriptors of ... */
 	const char *images, *work; /* ... these directories, absolute; work may be NULL */
 	const char *log;	   /* the name of its log there */
-	int stdio[3];		   /* -1: our own */
+	int stdio[3];		   /* of a restore; -1: our own */
 	const int *fds;		   /* what it inherits besides, under the same numbers */
 	size_t nfds;
 	const struct cgroup *cgroup; /* it lives in there; its doors are open; NULL */
@@ -38,5 +39,9 @@ int criu_run(const struct criu_call *c, struct arena *a, pid_t *pid, struct err 
 
 /* What this kernel lets CRIU do: memory tracking, lazy pages. */
 int criu_features(struct arena *a, CriuFeatures *out, struct err *e);
+
+/* Whether it has to be told to stop a container's network by nftables, since iptables, which it
+ * would run, is not there. */
+bool criu_locks_by_nftables(struct arena *a);
 
 #endif

@@ -77,6 +77,8 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	w->opts.log_level = 4;
 	w->opts.has_manage_cgroups_mode = true;
 	w->opts.manage_cgroups_mode = modes[o->cgroups].mode;
+	w->opts.has_network_lock = criu_locks_by_nftables(w->a);
+	w->opts.network_lock = CRIU_NETWORK_LOCK_METHOD__NFTABLES;
 	if (o->empty_network) {
 		w->opts.has_empty_ns = true;
 		w->opts.empty_ns = CLONE_NEWNET;

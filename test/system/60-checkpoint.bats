@@ -417,3 +417,19 @@ mounts() {
 	[ "$answer" = "three 3" ]
 	nothing_left
 }
+
+@test "without_iptables_the_network_is_stopped_by_nftables" {
+	local program
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	for program in sh tar gzip ip; do
+		ln -s "$(command -v $program)" "$BATS_TEST_TMPDIR/bin/$program"
+	done
+	start
+	[ "$(ask)" = 1 ]
+	PATH=$CRIU:$BATS_TEST_TMPDIR/bin "$CORACLE" runtime --root "$STATE" checkpoint --image-path "$IMG" "$ID"
+	PATH=$CRIU:$BATS_TEST_TMPDIR/bin "$CORACLE" runtime --root "$STATE" restore -d -b "$B" --image-path "$IMG" "$ID" \
+		< /dev/null >> "$BATS_TEST_TMPDIR/restored" 2>&1 3>&-
+	[ "$(ask)" = 2 ]
+	end
+	nothing_left
+}
