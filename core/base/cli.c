@@ -36,6 +36,7 @@ int size_parse(const char *s, int64_t *out)
 	double n = strtod(s, &end);
 	if (end == s || errno || strspn(s, "-0123456789.") != (size_t)(end - s))
 		return -EINVAL;
+	end += *end == ' ' && end[1]; /* "64 MB" */
 	if (*end) {
 		const char *unit = strchr(letters, *end | 0x20);
 		if (!unit)
@@ -48,7 +49,7 @@ int size_parse(const char *s, int64_t *out)
 		if ((*end | 0x20) == 'b' && unit != letters)
 			end++;
 	}
-	if (*end || n >= 9223372036854775807.0 || n < -1)
+	if (*end || n >= 9223372036854775807.0 || (n < 0 && n != -1))
 		return -EINVAL;
 	*out = (int64_t)n;
 	return 0;

@@ -11,7 +11,8 @@ struct cell {
 #define NOT_STOPPED "cannot delete container %s that is not stopped: "
 #define NOT_CHECKPOINTED(state_) \
 	{ 0, EINVAL, "Container cannot be checkpointed in " state_ " state: %s" }
-#define ALLOWED { .allowed = 1 }
+#define PAUSED_EXEC "cannot exec in a paused container: %s (use --ignore-paused to override)"
+#define ALLOWED	    { .allowed = 1 }
 
 static const struct cell table[][EVENTS] = {
 	[STATUS_CREATING] = {
@@ -52,7 +53,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_KILL] = ALLOWED,
 		[EV_PAUSE] = { 0, EINVAL, "container already paused: %s" },
 		[EV_RESUME] = ALLOWED,
-		[EV_EXEC] = { 0, EINVAL, "cannot exec in a paused container: %s (use --ignore-paused to override)" },
+		[EV_EXEC] = { 0, EINVAL, PAUSED_EXEC },
 		[EV_UPDATE] = ALLOWED,
 		[EV_CHECKPOINT] = ALLOWED,
 		[EV_DELETE] = { 0, EBUSY, NOT_STOPPED "paused" },

@@ -243,10 +243,12 @@ static void sizes_are_read_and_shown(void)
 	static const struct {
 		const char *text;
 		int64_t bytes;
-	} good[] = { { "4096", 4096 }, { "64m", 64 << 20 }, { "1GiB", 1 << 30 }, { "1.5k", 1536 },
-		     { "-1", -1 },     { "10b", 10 },	    { "2KB", 2048 },	 { "0", 0 } };
+	} good[] = { { "4096", 4096 }, { "64m", 64 << 20 }, { "1GiB", 1 << 30 },
+		     { "1.5k", 1536 }, { "-1", -1 },	    { "10b", 10 },
+		     { "2KB", 2048 },  { "0", 0 },	    { "64 MB", 64 << 20 } };
 	static const char *const bad[] = { "",	  "m",		 "12x", "1kib3", "--1",
-					   "1e3", "9999999999g", "nan", "-2",	 "1bb" };
+					   "1e3", "9999999999g", "nan", "-2",	 "1bb",
+					   "64 ", "-0.5",	 "-1k", "1  k" };
 	char text[32];
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		int64_t n = 0;
