@@ -478,6 +478,34 @@ CALLS="open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2"
 	refused 1 "mount proc" "/proc"
 }
 
+@test "targets_swapped_for_links_stay_inside_without_the_newer_calls" {
+	local end n=0 old=("$TOOLS/deny" "$(tr ' ' , <<< "$CALLS")" --)
+	mkdir "$D/victim" "$ROOTFS/vol"
+	ln -s "../../../../../../../../../../../../..$D/victim" "$ROOTFS/vol-link"
+	printf '#!/bin/sh\ngrep -F " %s" /proc/self/mountinfo >> %s\nexit 0\n' "$D/victim" "$D/mounts" > "$D/hook"
+	chmod 755 "$D/hook"
+	spec --arg d "$D" '.mounts += ([range(8)] | map({destination: "/vol/d\(.)/e/f/g", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]},
+			{destination: "/vol/b\(.)/c/d", source: "\($d)/src/file", options: ["bind", "ro"]}))
+		| .linux.maskedPaths += ["/vol/d1/e", "/vol/b1/c/d"] | .hooks = {createContainer: [{path: "\($d)/hook"}]} | .process.args = ["true"]'
+	"$TOOLS/swap" "$ROOTFS/vol" "$ROOTFS/vol-link" 3>&- &
+	local swap=$!
+	end=$((SECONDS + 2))
+	while [ $SECONDS -lt $end ] || [ "$n" -lt 6 ]; do
+		attempt "${old[@]}" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		[ "${#stderr_lines[@]}" -le 1 ]
+		[ -z "$(ls -A "$D/victim")" ] || break
+		n=$((n + 1))
+		kill -STOP "$swap" # what is there now is to be removed, wherever the names point
+		rm -rf "$ROOTFS"/vol*/[bd]*
+		kill -CONT "$swap"
+	done
+	kill "$swap"
+	wait "$swap" 2> /dev/null || true
+	[ -z "$(ls -A "$D/victim")" ]
+	[ ! -s "$D/mounts" ]
+	nothing_left
+}
+
 @test "a_terminal_a_label_and_exec_need_no_newer_calls" {
 	local old=("$TOOLS/deny" "$(tr ' ' , <<< "$CALLS")" -- "$CORACLE" runtime --root "$STATE")
 	spec '.process.terminal = true | .process.args = ["sh", "-c", "tty; test -c /dev/console && echo console"]'
