@@ -67,6 +67,9 @@ static int stage_open(struct stage *s)
 		return -errno;
 	if (fs.f_type != TMPFS_MAGIC || root.st_dev == top.st_dev)
 		return -ENOTSUP;
+	/* Whoever binds / with all that is mounted below gets it without the stage. */
+	if (mount(NULL, name_of(s->top).text, NULL, MS_UNBINDABLE, NULL) < 0)
+		return -errno;
 	if (mkdirat(s->top, "d", 0700) < 0 || mknodat(s->top, "f", S_IFREG | 0600, 0) < 0)
 		return -errno;
 	s->directory = openat(s->top, "d", O_PATH | O_NOFOLLOW | O_CLOEXEC);

@@ -419,7 +419,7 @@ everything() {
 	mounts '[{destination: "/b/ro", source: "\($d)/src", options: ["rbind", "ro", "nosuid", "noatime"]}, {destination: "/in/../in/file", source: "\($d)/src/file", options: ["bind", "strictatime"]},
 		{destination: "/r", source: "\($d)/src", options: ["rbind", "rro", "rnoexec", "rnodiratime"]}, {destination: "/t", type: "tmpfs", source: "x", options: ["ro", "size=64k", "mode=1711", "sync"]},
 		{destination: "/covered", type: "tmpfs", source: "x", options: ["tmpcopyup", "ro"]}, {destination: "/dangling/x", type: "tmpfs", source: "x", options: ["shared", "nodev"]},
-		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "rw", "nosuid"]}, {destination: "/p", type: "proc", source: "proc", options: ["ro", "hidepid=2"]}]'
+		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "rw", "nosuid"]}, {destination: "/p", type: "proc", source: "proc", options: ["ro", "hidepid=2"]}, {destination: "/host", source: "/", options: ["rbind", "rslave", "rro"]}]'
 	spec '.process.args = ["/look", "/covered", "/secret", "/proc/sys/net/ipv4/ip_default_ttl", "/b"] | .root.readonly = true | .linux.maskedPaths += ["/secret", "/in/../etc/passwd"]
 		| .linux.readonlyPaths += ["/in", "/r"] | .linux.sysctl = {"net.ipv4.ip_default_ttl": "77"} | .linux.rootfsPropagation = "slave"
 		| .linux.devices = [{path: "/dev/sub/mine", type: "c", major: 1, minor: 5, fileMode: 432, uid: 5, gid: 6}]'
@@ -431,7 +431,8 @@ seen() {
 	[ -z "${1:-}" ] || under=("$TOOLS/deny" "$1" --)
 	# In a mount namespace of our own: the mounts below the source are not this machine's.
 	unshare -m sh -c 'd=$1; shift; mount -t tmpfs none "$d" && mkdir "$d/a b" && mount -t ramfs -o nosuid none "$d/a b" && exec "$@"' sh "$D/src/sub" \
-		"${under[@]}" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" 2>&1 | grep -v Seccomp
+		"${under[@]}" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" 2>&1 |
+		grep -vE 'Seccomp|^mount /host/(proc/|[^p])' # others' mounts come and go
 }
 
 CALLS="open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2"
@@ -453,7 +454,7 @@ CALLS="open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2"
 	everything
 	chown 100000:200000 "$ROOTFS"{,/dir,/dev,/proc,/sys}
 	# What mounts of the host say of access times, somebody else's root may not change by mount(2).
-	spec "$MAPPED"' | del(.linux.devices) | .mounts |= map((.options // []) as $o | .options = $o - ["noatime", "strictatime"]) | .mounts |= map(select(.type != "cgroup" and .destination != "/p" and .destination != "/r"))'
+	spec "$MAPPED"' | del(.linux.devices) | .mounts |= map((.options // []) as $o | .options = $o - ["noatime", "strictatime"]) | .mounts |= map(select(.type != "cgroup" and .destination != "/p" and .destination != "/host" and .destination != "/r"))'
 	seen > "$D/new"
 	grep -q "^mount /covered in /" "$D/new"
 	seen "$(tr ' ' , <<< "$CALLS")" > "$D/old"
