@@ -50,32 +50,29 @@ int cgroup_get(int dir, const char *file, char *out, size_t size)
 
 /* cpuset of v1 begins empty and takes nobody in until it has cpus and mems: its parent's, which may
  * have to get them in the same way. The root always has some. */
-static int fill_cpuset(int fd)
+static int fill_cpuset(int fd, bool fresh)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	char value[4096];
-	for (size_t i = 0; i < 2; i++) {
-		int n = cgroup_get(fd, files[i], value, sizeof(value));
-		if (n > 0)
+	auto_close int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int n = up < 0 ? -errno : 0;
+	for (size_t i = 0; n >= 0 && i < 2; i++) {
+		if (!fresh && cgroup_get(fd, files[i], value, sizeof(value)) != 0)
 			continue;
-		auto_close int up = n < 0 ? -1
-					  : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		n = up < 0 ? -errno : cgroup_get(up, files[i], value, sizeof(value));
-		if (n == 0 && (n = fill_cpuset(up)) == 0)
+		n = cgroup_get(up, files[i], value, sizeof(value));
+		if (n == 0 && (n = fill_cpuset(up, false)) == 0)
 			n = cgroup_get(up, files[i], value, sizeof(value));
 		if (n > 0)
 			n = file_put(fd, files[i], value);
-		if (n < 0)
-			return n;
 	}
-	return 0;
+	return n < 0 ? n : 0;
 }
 
 /* With clone_children, the children begin with the same. */
 static int fill_parent(const char *path)
 {
 	auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : fill_cpuset(fd);
+	int rc = fd < 0 ? -errno : fill_cpuset(fd, true);
 	return rc < 0 ? rc : file_put(fd, "cgroup.clone_children", "1");
 }
 
@@ -164,12 +161,13 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 	int rc = mkdir(path, 0755) < 0 ? -errno : 0;
 	if (rc == -ENOENT && (rc = make_parents(d, path)) == 0)
 		rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	bool fresh = rc == 0;
 	if (rc < 0 && rc != -EEXIST)
 		return fail(e, rc, "make cgroup %s", path);
 	d->fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0)
 		return fail(e, errno, "open cgroup %s", path);
-	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(d->fd)) < 0)
+	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(d->fd, fresh)) < 0)
 		return fail(e, rc, "give cgroup %s its parent's cpus", path);
 	return 0;
 }

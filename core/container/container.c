@@ -76,9 +76,21 @@ int container_lock(struct container *c, int flags, struct err *e)
 	return take_fd(&fd);
 }
 
+static void hold_init(struct container *c)
+{
+	if (c->pidfd >= 0 || c->state.pid <= 0)
+		return;
+	int fd = proc_open(c->state.pid, c->state.start_time);
+	c->pidfd = fd < 0 ? -1 : fd;
+}
+
 int container_reload(struct container *c, struct err *e)
 {
 	struct state s;
+	if (c->state.inode && !state_outdated(c->dir, &c->state)) {
+		hold_init(c);
+		return 0;
+	}
 	/* In the place of the one before: who keeps a container open for long reads it often. */
 	struct arena *a = arena_new(RECORD_MEMORY);
 	int rc = a ? state_read(c->dir, a, &s, e) : fail(e, ENOMEM, "read the record");
@@ -95,10 +107,7 @@ int container_reload(struct container *c, struct err *e)
 	arena_free(c->arena);
 	c->arena = a;
 	c->state = s;
-	if (c->pidfd < 0 && s.pid > 0) {
-		int fd = proc_open(s.pid, s.start_time);
-		c->pidfd = fd < 0 ? -1 : fd;
-	}
+	hold_init(c);
 	return 0;
 }
 

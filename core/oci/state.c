@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define STATE_MAX  ((size_t)4 << 20)
 #define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
@@ -112,7 +113,11 @@ int state_read(int dir, struct arena *a, struct state *out, struct err *e)
 {
 	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
 	size_t from, to;
-	int rc = file_read(dir, STATE_FILE, &text, e);
+	struct stat st;
+	auto_close int fd = openat(dir, STATE_FILE, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(e, errno, "open %s", STATE_FILE);
+	int rc = file_read_fd(fd, STATE_FILE, &text, e);
 	if (rc < 0)
 		return rc;
 	if (last_line(&text, &from, &to) < 0)
@@ -121,6 +126,8 @@ int state_read(int dir, struct arena *a, struct state *out, struct err *e)
 	if (rc < 0)
 		return within(e, "%s", STATE_FILE);
 	out->before = from - first_line(&text);
+	out->inode = st.st_ino;
+	out->size = (uint64_t)st.st_size;
 	return 0;
 }
 
@@ -149,15 +156,27 @@ static int add_line(const struct state *s, struct buf *out, struct err *e)
 }
 
 /* One write: whoever is killed in it has begun nothing that the line would tell of. */
-static int write_lines(int dir, int flags, const struct buf *text, struct err *e)
+static int write_lines(int dir, int flags, const struct buf *text, struct state *s, struct err *e)
 {
+	struct stat st = { 0 };
 	auto_close int fd = openat(dir, STATE_FILE, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags,
 				   0600);
 	int rc = fd < 0 ? -errno : write_all(fd, text->p, text->len);
-	return rc < 0 ? fail(e, rc, "write %s", STATE_FILE) : 0;
+	if (rc < 0)
+		return fail(e, rc, "write %s", STATE_FILE);
+	s->inode = fstat(fd, &st) == 0 ? st.st_ino : 0;
+	s->size = (uint64_t)st.st_size;
+	return 0;
 }
 
-int state_begin(int dir, const struct buf *spec, const struct state *s, struct err *e)
+bool state_outdated(int dir, const struct state *s)
+{
+	struct stat st;
+	return !s->inode || fstatat(dir, STATE_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       st.st_ino != s->inode || (uint64_t)st.st_size != s->size;
+}
+
+int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 {
 	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
 	buf_add(&text, spec->p, spec->len);
@@ -165,13 +184,14 @@ int state_begin(int dir, const struct buf *spec, const struct state *s, struct e
 		if (text.p[i] == '\n')
 			text.p[i] = ' ';
 	int rc = add_line(s, &text, e);
-	return rc < 0 ? rc : write_lines(dir, O_CREAT | O_EXCL, &text, e);
+	return rc < 0 ? rc : write_lines(dir, O_CREAT | O_EXCL, &text, s, e);
 }
 
-static int replace(int dir, const struct state *s, struct err *e)
+static int replace(int dir, struct state *s, struct err *e)
 {
 	auto_buf text = { 0 };
 	int rc = state_read_spec(dir, &text, NULL);
+	s->inode = 0;
 	if (rc < 0 && rc != -ENOENT)
 		return fail(e, rc, "read %s", STATE_FILE);
 	rc = add_line(s, &text, e);
@@ -180,13 +200,13 @@ static int replace(int dir, const struct state *s, struct err *e)
 	return (s->has_exit ? file_replace : file_swap)(dir, STATE_FILE, text.p, text.len, 0600, e);
 }
 
-int state_save(int dir, const struct state *s, struct err *e)
+int state_save(int dir, struct state *s, struct err *e)
 {
 	auto_buf text = { .max = STATE_MAX + 2 };
 	if (s->has_exit || s->before > BEFORE_MAX)
 		return replace(dir, s, e);
 	int rc = add_line(s, &text, e);
-	return rc < 0 ? rc : write_lines(dir, O_APPEND, &text, e);
+	return rc < 0 ? rc : write_lines(dir, O_APPEND, &text, s, e);
 }
 
 /* What is shown of it. */

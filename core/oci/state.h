@@ -50,6 +50,8 @@ struct state {
 	/* Not recorded: */
 	const char *user; /* in lists, whose state directory it is */
 	size_t before;	  /* bytes of earlier states in the file that it was read from */
+	uint64_t inode;	  /* that file, and how long it was then; 0: not known */
+	uint64_t size;
 };
 #define STATE_VERSION 1
 #define STATE_FILE    "state.json"
@@ -61,7 +63,7 @@ extern const struct json_field state_fields[];
  * and whoever comes after a crash, sees the old or the new. */
 
 /* Makes it in directory dir, which has none: with the spec's JSON and the first state. */
-int state_begin(int dir, const struct buf *spec, const struct state *s, struct err *e);
+int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e);
 
 /* -ENOENT when there is none; a version from the future is refused by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
@@ -72,7 +74,11 @@ int state_read_spec(int dir, struct buf *out, struct err *e);
 /* Adds a state. One with an exit status takes the place of all by rename, and is on the disk before
  * this returns: that must outlive the machine. What else it tells of (processes, cgroups, mounts)
  * goes when the machine goes. */
-int state_save(int dir, const struct state *s, struct err *e);
+int state_save(int dir, struct state *s, struct err *e);
+
+/* Whether the file may say something else than s, which was read from it or saved to it. As nothing
+ * in it is ever changed, its length tells. */
+bool state_outdated(int dir, const struct state *s);
 
 /* One from its text. */
 int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e);
