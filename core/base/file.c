@@ -217,9 +217,10 @@ static int remove_below(DIR *d, int top, int depth, struct err *e);
 static int lift(int dir, const char *name, int top, struct err *e)
 {
 	char to[32];
+	struct stat st;
 	for (unsigned i = 0;; i++) {
 		snprintf(to, sizeof(to), ".deep-%u", i);
-		if (faccessat(top, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fstatat(top, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
 		return renameat(dir, name, top, to) < 0 ? fail(e, errno, "remove %s", name) : 0;
 	}

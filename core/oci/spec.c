@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool given(const char *s)
 {
@@ -25,7 +26,8 @@ int spec_save(const char *bundle, const struct spec *s, struct err *e)
 	auto_close int dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return fail(e, errno, "open bundle %s", bundle);
-	if (faccessat(dir, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	struct stat st; /* faccessat would need Linux 5.8 to look at a link itself */
+	if (fstatat(dir, "config.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return refuse(e, EEXIST, "file config.json exists in %s; remove it first", bundle);
 	spec_write(s, 4, &text);
 	buf_char(&text, '\n');

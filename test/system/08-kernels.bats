@@ -104,6 +104,11 @@ live() {
 	done
 }
 
+@test "a_config_that_exists_is_seen_without_faccessat2" {
+	DENIED=4.18 attempt old spec -b "$B"
+	refused 1 "config.json exists"
+}
+
 @test "what_an_older_kernel_cannot_do_is_refused_by_name" {
 	spec '.linux.namespaces += [{type: "time"}]'
 	DENIED=5.5 attempt old create -b "$B" "$ID"
