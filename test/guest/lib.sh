@@ -36,6 +36,17 @@ pid() {
 	c state c | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
 }
 
+# has PROPERTY=VALUE... - the container's unit, as systemd knows it.
+has() {
+	systemctl show box-c.scope > /tmp/unit
+	for has_want; do
+		grep -qxF -- "$has_want" /tmp/unit || {
+			echo "# got '$(grep "^${has_want%%=*}=" /tmp/unit)', want '$has_want'"
+			return 1
+		}
+	done
+}
+
 # All functions of a file of tests that have a name of more than two words are facts, but those that say what is left.
 facts() {
 	facts_count=0
