@@ -58,6 +58,7 @@ int nopivot_enter(struct self *s)
 	int proc = own_proc(s);
 	if (proc < 0)
 		return proc;
+	stage_close(&s->stage); /* on which it may have been made */
 	char *text = mmap(NULL, LIST_MAX, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (text == MAP_FAILED)
