@@ -404,7 +404,7 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	p->pid_ns = born & CLONE_NEWPID ? j->init_pidfd : -1;
 	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;
 	p->user_ns_path = "of the container";
-	if (!spec_namespace(j->spec, "mount")) {
+	if (j->root >= 0 && !spec_namespace(j->spec, "mount")) {
 		rc = add(p, OP_CHROOT, "enter the container's root", NULL, e);
 		if (rc < 0)
 			return rc;

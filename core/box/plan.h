@@ -214,7 +214,7 @@ struct plan_joining {
 	const char *id;		 /* NULL: it has no keyring of its own */
 	int init_pidfd;		 /* holds the process whose namespaces are joined */
 	uint64_t namespaces;	 /* CLONE_NEW* to join */
-	int root;	  /* of that process, to go to where no mount namespace leads there */
+	int root; /* of that process, to go to where no mount namespace leads there; -1: ours */
 	int cgroup_ns;	  /* opened, if it is among them: the last to be joined; -1 */
 	uint64_t born_in; /* of these, to be born in: pid, and user where we may nothing else */
 };

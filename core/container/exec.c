@@ -77,7 +77,10 @@ static int complete(const struct spec_process *p, const struct spec_process *ini
 static int make_plan(struct joining *j, struct err *e)
 {
 	uint64_t namespaces = 0;
-	int rc = look_at_init(j, &namespaces, e);
+	const struct engine *engine;
+	int rc = engine_find(j->c->state.engine, &engine, e);
+	if (rc == 0)
+		rc = look_at_init(j, &namespaces, e);
 	if (rc == 0)
 		rc = container_spec(j->c, j->a, &j->spec, e);
 	if (rc == 0)
@@ -92,7 +95,7 @@ static int make_plan(struct joining *j, struct err *e)
 					      .spec = j->spec,
 					      .id = j->c->state.no_new_keyring ? NULL : j->c->id,
 					      .init_pidfd = j->c->pidfd,
-					      .root = j->root,
+					      .root = engine->own_root ? j->root : -1,
 					      .namespaces = namespaces,
 					      .cgroup_ns = j->cgroup_ns,
 					      .born_in = CLONE_NEWPID |
