@@ -78,29 +78,113 @@ row() {
 	echo "$out"
 }
 
-runtime_part() {
+# The program of the bundle: program WORD...
+program() {
+	jq -c '.process.args = $ARGS.positional' --args "$@" < "$B/config.json" > "$B/new" && mv "$B/new" "$B/config.json"
+}
+
+ours() {
+	"$CORACLE" runtime --root "$T/s" "$@"
+}
+
+# System calls of all processes of a command.
+calls() {
+	strace -f -qqq -e signal=none -o "$T/strace" "$@" < /dev/null > /dev/null
+	grep -vc ' resumed' "$T/strace"
+}
+
+run_part() {
 	local times
+	program /bin/true
+	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle \
+		-- crun --root "$T/c" run -b "$B" bench-crun -- runc --root "$T/r" run -b "$B" bench-runc \
+		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
+	[ ${#times[@]} = 4 ]
+	row run "${times[0]}" crun "${times[1]}" runc "${times[2]}"
+	echo "| the floor: clone, mount, pivot, exec | | $(ms "${times[3]}") (ours is $(ratio "${times[0]}" "${times[3]}")) | |"
+	RUN_RATIO=$(ratio "${times[0]}" "${times[1]}")
+	FLOOR_RATIO=$(ratio "${times[0]}" "${times[3]}")
+	CALLS=$(calls "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle)
+	echo "| system calls of \`run\` | $CALLS | $(calls crun --root "$T/c" run -b "$B" bench-crun) (crun) | $(
+		calls runc --root "$T/r" run -b "$B" bench-runc) (runc) |"
+}
+
+life_part() {
+	local times all=()
+	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+		# shellcheck disable=SC2206 # words
+		all+=(-- $who create -b "$B" bench + $who start bench + $who delete --force bench)
+	done
+	mapfile -t times < <(rounds "$ROUNDS" "${all[@]}" | cut -d' ' -f1)
+	[ ${#times[@]} = 3 ]
+	row "create, start, delete" "${times[0]}" crun "${times[1]}" runc "${times[2]}"
+	LIFE_RATIO=$(ratio "${times[0]}" "${times[1]}")
+}
+
+exec_part() {
+	local times who
+	program sleep 100000
+	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+		$who run -d -b "$B" bench < /dev/null > /dev/null 2>&1
+	done
+	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" exec bench true \
+		-- crun --root "$T/c" exec bench true -- runc --root "$T/r" exec bench true | cut -d' ' -f1)
+	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+		$who delete --force bench
+	done
+	[ ${#times[@]} = 3 ]
+	row exec "${times[0]}" crun "${times[1]}" runc "${times[2]}"
+	EXEC_RATIO=$(ratio "${times[0]}" "${times[1]}")
+}
+
+# With MANY others alive: is the next as fast as the first, and what does it cost to list them?
+many_part() {
+	local many=${MANY:-1000} before after i times
+	program /bin/true
+	before=$(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one | cut -d' ' -f1)
+	program sleep 100000
+	for ((i = 0; i < many; i++)); do
+		ours run -d -b "$B" "bench-$i" < /dev/null > /dev/null 2>&1
+		runc --root "$T/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
+	done
+	program /bin/true
+	after=$(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one | cut -d' ' -f1)
+	mapfile -t times < <(rounds 5 -- "$CORACLE" runtime --root "$T/s" list -- runc --root "$T/r" list | cut -d' ' -f1,3)
+	[ ${#times[@]} = 2 ]
+	row "list of $many" "${times[0]% *}" runc "${times[1]% *}"
+	echo "| run beside $many others | $(ms "$after") | $(ms "$before") (beside none, $(ratio "$after" "$before") of it) | |"
+	LIST_RATIO=$(ratio "${times[0]% *}" "${times[1]% *}")
+	LIST_MEMORY=${times[0]#* }
+	MANY_RATIO=$(ratio "$after" "$before")
+	for ((i = 0; i < many; i++)); do
+		ours delete --force "bench-$i"
+		runc --root "$T/r" delete --force "bench-r$i"
+	done
+}
+
+# The greatest memory of each verb, KiB.
+memory_part() {
+	program sleep 100000
+	VERB_MEMORY=$(rounds 3 -- "$CORACLE" runtime --root "$T/s" create -b "$B" bench + "$CORACLE" runtime --root "$T/s" start bench \
+		+ "$CORACLE" runtime --root "$T/s" exec bench true + "$CORACLE" runtime --root "$T/s" state bench \
+		+ "$CORACLE" runtime --root "$T/s" ps -f json bench + "$CORACLE" runtime --root "$T/s" events --stats bench \
+		+ "$CORACLE" runtime --root "$T/s" update --pids-limit 100 bench + "$CORACLE" runtime --root "$T/s" pause bench \
+		+ "$CORACLE" runtime --root "$T/s" resume bench + "$CORACLE" runtime features \
+		+ "$CORACLE" runtime --root "$T/s" kill bench KILL + "$CORACLE" runtime --root "$T/s" delete --force bench | cut -d' ' -f3)
+	echo "| greatest RSS of any verb | $VERB_MEMORY KiB | | |"
+}
+
+runtime_part() {
 	echo "## runtime: medians of $ROUNDS rounds, in turn"
 	echo
 	echo "| \`/bin/true\` of \`runc spec\` | coracle | beside | beside |"
 	echo "|---|---|---|---|"
 	bundle '["/bin/true"]'
-	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle \
-		-- crun --root "$T/c" run -b "$B" bench-crun -- runc --root "$T/r" run -b "$B" bench-runc | cut -d' ' -f1)
-	[ ${#times[@]} = 3 ]
-	row run "${times[0]}" crun "${times[1]}" runc "${times[2]}"
-	RUN_RATIO=$(ratio "${times[0]}" "${times[1]}")
-	jq '.process.args = ["sleep", "100000"]' "$B/config.json" > "$B/new" && mv "$B/new" "$B/config.json"
-	"$CORACLE" runtime --root "$T/s" run -d -b "$B" bench-coracle < /dev/null > /dev/null 2>&1
-	crun --root "$T/c" run -d -b "$B" bench-crun < /dev/null > /dev/null 2>&1
-	runc --root "$T/r" run -d -b "$B" bench-runc < /dev/null > /dev/null 2>&1
-	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" exec bench-coracle true \
-		-- crun --root "$T/c" exec bench-crun true -- runc --root "$T/r" exec bench-runc true | cut -d' ' -f1)
-	"$CORACLE" runtime --root "$T/s" delete --force bench-coracle
-	crun --root "$T/c" delete --force bench-crun
-	runc --root "$T/r" delete --force bench-runc
-	[ ${#times[@]} = 3 ]
-	row exec "${times[0]}" crun "${times[1]}" runc "${times[2]}"
+	run_part
+	life_part
+	exec_part
+	memory_part
+	many_part
 	echo
 }
 
@@ -190,6 +274,16 @@ if wanted pull; then pull_part; fi
 echo "## budgets"
 echo
 budget "binary, bytes" "$size" 1572864
-[ -z "${RUN_RATIO:-}" ] || budget "runtime run, of crun's time" "$RUN_RATIO" 0.60
+if [ -n "${RUN_RATIO:-}" ]; then
+	budget "runtime run, of crun's time" "$RUN_RATIO" 0.40
+	budget "runtime run, of the floor" "$FLOOR_RATIO" 1.8
+	budget "runtime create, start and delete, of crun's time" "$LIFE_RATIO" 0.45
+	budget "runtime exec, of crun's time" "$EXEC_RATIO" 0.40
+	budget "system calls of runtime run" "$CALLS" 250
+	budget "RSS of any verb, KiB" "$VERB_MEMORY" 1536
+	budget "list of many, of runc's time" "$LIST_RATIO" 0.20
+	budget "RSS of list of many, KiB" "$LIST_MEMORY" 1536
+	budget "run beside many, of one beside none" "$MANY_RATIO" 1.10
+fi
 [ -z "${SHIM_DIRTY:-}" ] || budget "shim, private dirty KiB" "$SHIM_DIRTY" 250
 exit "$missed"

@@ -1,6 +1,7 @@
 /* rounds.c - rounds N [-b COMMAND]... -- COMMAND ... -- COMMAND ...: runs them in turn, N times
  * each, and prints a line for each: median and least time in microseconds, greatest memory in KiB.
- * -b: a shell command before each run, not counted.
+ * A COMMAND may be several with "+" between them, one after the other. -b: a shell command before
+ * each run, not counted.
  *
  * In turn, because the noise of a shared machine comes in waves: what is compared must have met the
  * same ones. */
@@ -41,29 +42,45 @@ static void die(const char *what, const char *name)
 }
 
 /* All but errors go to /dev/null. */
-static double run(struct candidate *c)
+static double run_one(struct candidate *c, char **argv)
 {
 	posix_spawn_file_actions_t files;
 	struct rusage used;
 	pid_t pid;
 	int status;
-	if (c->before && system(c->before) != 0)
-		die("the command before it failed", c->before);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
 	double start = now();
-	errno = posix_spawnp(&pid, c->argv[0], &files, NULL, c->argv, environ);
+	errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
 	if (errno)
-		die(strerror(errno), c->argv[0]);
+		die(strerror(errno), argv[0]);
 	if (wait4(pid, &status, 0, &used) < 0)
-		die(strerror(errno), c->argv[0]);
+		die(strerror(errno), argv[0]);
 	double took = now() - start;
 	if (status)
-		die("failed", c->argv[0]);
+		die("failed", argv[0]);
 	if (used.ru_maxrss > c->memory)
 		c->memory = used.ru_maxrss;
 	posix_spawn_file_actions_destroy(&files);
+	return took;
+}
+
+static double run(struct candidate *c)
+{
+	double took = 0;
+	if (c->before && system(c->before) != 0)
+		die("the command before it failed", c->before);
+	for (char **argv = c->argv; *argv; argv++) {
+		char **end = argv;
+		while (*end && strcmp(*end, "+") != 0)
+			end++;
+		char *plus = *end;
+		*end = NULL;
+		took += run_one(c, argv);
+		*end = plus;
+		argv = plus ? end : end - 1;
+	}
 	return took;
 }
 
