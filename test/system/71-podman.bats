@@ -182,3 +182,26 @@ sleeper() {
 	run ! podman build -q --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none "$BATS_TEST_TMPDIR/context"
 	[[ $output == *"exit status 9"* ]]
 }
+
+@test "a_container_is_checkpointed_restored_and_moved_in_an_archive" {
+	local answer
+	PATH=$("$BATS_TEST_DIRNAME/criu"):$PATH
+	mkfifo "$BATS_TEST_TMPDIR/volume/q" "$BATS_TEST_TMPDIR/volume/a"
+	ask() {
+		echo > "$BATS_TEST_TMPDIR/volume/q"
+		read -r answer < "$BATS_TEST_TMPDIR/volume/a"
+	}
+	podman run -d --name dumped --network none -v "$BATS_TEST_TMPDIR/volume:/v" "$BUSYBOX" \
+		sh -c 'n=0; while read -r word < /v/q; do n=$((n + 1)); echo $n > /v/a; done' > /dev/null
+	ask && [ "$answer" = 1 ]
+	podman container checkpoint dumped
+	[ "$(podman ps -q | wc -l)" = 0 ]
+	podman container restore dumped
+	ask && [ "$answer" = 2 ]
+	podman container checkpoint --export "$BATS_TEST_TMPDIR/archive.tar.gz" dumped
+	podman rm dumped > /dev/null
+	podman container restore --import "$BATS_TEST_TMPDIR/archive.tar.gz" --name moved > /dev/null
+	ask && [ "$answer" = 3 ]
+	[ "$(podman exec moved echo alive)" = alive ]
+	podman rm -f -t 0 moved > /dev/null
+}
