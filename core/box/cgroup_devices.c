@@ -6,6 +6,8 @@
 #include "box/systemd.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,7 +48,62 @@ static int devices_v1(const struct cgroup_dir *d, const struct dev_rules *r, str
 	return rc;
 }
 
-int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+/* "c 136:* rwm" */
+static bool read_rule(const char *line, struct dev_rule *out)
+{
+	char major[16], minor[16], access[8];
+	struct dev_rule r = { .major = -1, .minor = -1 };
+	if (sscanf(line, "%c %15[^:]:%15s %7s", &r.type, major, minor, access) != 4)
+		return false;
+	if (*major != '*')
+		r.major = strtoll(major, NULL, 10);
+	if (*minor != '*')
+		r.minor = strtoll(minor, NULL, 10);
+	r.access = (strchr(access, 'r') ? DEV_READ : 0) | (strchr(access, 'w') ? DEV_WRITE : 0) |
+		   (strchr(access, 'm') ? DEV_MKNOD : 0);
+	*out = r;
+	return true;
+}
+
+static unsigned access_in(const struct dev_rules *rules, const struct dev_rule *r)
+{
+	unsigned access = 0;
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct dev_rule *one = &rules->v[i];
+		if ((one->type == 'a' || one->type == r->type) && one->major == r->major &&
+		    one->minor == r->minor)
+			access |= one->access;
+	}
+	return access;
+}
+
+/* First what is new, then away with what is not in it any more: what was allowed and is, always
+ * was. */
+static int change_v1(const struct cgroup_dir *d, const struct dev_rules *rules, struct err *e)
+{
+	auto_buf list = { .max = 1 << 20 };
+	struct dev_rule r;
+	int rc = file_read(d->fd, "devices.list", &list, e);
+	if (rc < 0)
+		return rc;
+	if (rules->allow || !list.p || *list.p == 'a')
+		return devices_v1(d, rules, e);
+	auto_close int allow = openat(d->fd, "devices.allow", O_WRONLY | O_CLOEXEC);
+	auto_close int deny = openat(d->fd, "devices.deny", O_WRONLY | O_CLOEXEC);
+	if (allow < 0 || deny < 0)
+		return fail(e, errno, "open the device rules of cgroup %s", d->path);
+	for (size_t i = 0; rc == 0 && i < rules->n; i++)
+		rc = write_v1(allow, deny, rules->v[i], e);
+	for (const char *line = list.p; rc == 0 && *line;
+	     line += strcspn(line, "\n"), line += *line == '\n') {
+		if (read_rule(line, &r) && (r.access &= ~access_in(rules, &r)))
+			rc = write_rule(allow, deny, &r, e);
+	}
+	return rc;
+}
+
+static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool running,
+		       struct err *e)
 {
 	struct dev_rules rules;
 	const struct cgroup_dir *v1 = cgroup_v1_dir(cg, "devices"), *v2 = cgroup_unified(cg);
@@ -62,9 +119,22 @@ int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err
 		if ((rc = systemd_update(cg->unit, &l, e)) < 0)
 			return rc;
 	}
-	if (v1 && v1->fd >= 0)
-		return (rc = devfilter_flatten(&rules, e)) < 0 ? rc : devices_v1(v1, &rules, e);
+	if (v1 && v1->fd >= 0) {
+		if ((rc = devfilter_flatten(&rules, e)) < 0)
+			return rc;
+		return running ? change_v1(v1, &rules, e) : devices_v1(v1, &rules, e);
+	}
 	if (v2 && v2->fd >= 0)
 		return devfilter_attach(v2->fd, &rules, e);
 	return refuse(e, ENOENT, "this machine has no cgroup controller for devices");
+}
+
+int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	return put_devices(cg, r, false, e);
+}
+
+int cgroup_update_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+{
+	return put_devices(cg, r, true, e);
 }

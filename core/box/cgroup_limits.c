@@ -295,6 +295,8 @@ int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err 
 	struct limit_undo *undo = p->undo;
 	p->a = a;
 	int rc = limit_all(cg, r, p, e);
+	if (rc == 0 && r && r->devices.n)
+		rc = cgroup_update_devices(cg, r, e);
 	if (rc < 0)
 		limit_undo_all(undo);
 	return rc;

@@ -133,6 +133,27 @@ disk() {
 	end
 }
 
+@test "devices can be allowed and denied while it runs, also with groups below, on v1" {
+	local dir=/sys/fs/cgroup/devices/coracle-$ID
+	spec '.linux.devices = [{ path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 438 }]'
+	limited '{}'
+	mkdir "$dir/below"
+	run rt exec "$ID" sh -c ': > /dev/kmsg'
+	[ "$status" -ne 0 ]
+	echo '{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":11,"access":"rw"}]}' |
+		rt update --resources - "$ID"
+	rt exec "$ID" sh -c ': > /dev/kmsg; : > /dev/null'
+	grep -qx 'c 1:11 rw' "$dir/devices.list"
+	echo '{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]}' |
+		rt update --resources - "$ID"
+	run rt exec "$ID" sh -c ': > /dev/null && : > /dev/kmsg'
+	[ "$status" -ne 0 ]
+	[[ $output == *"/dev/kmsg: Operation not permitted"* ]]
+	grep -qx 'c 1:11 r' "$dir/devices.list"
+	rmdir "$dir/below"
+	end
+}
+
 @test "the idle may become busy, with shares, on v1" {
 	limited '{ cpu: { idle: 1 } }'
 	is cpu cpu.idle 1
