@@ -75,7 +75,8 @@ static int add_caps(struct spec_process *p, const struct strs *more, struct aren
 	    joined(&c->permitted, &c->permitted, more, a) < 0)
 		return -E2BIG;
 	p->capabilities = c;
-	return 0;
+	/* Ambient is what is inheritable too, which only the container's own spec may say. */
+	return c->inheritable.n ? joined(&c->ambient, &c->ambient, more, a) : 0;
 }
 
 static int from_options(const struct call *c, const struct spec_process *own,

@@ -279,7 +279,10 @@ int command_list(const struct call *c, struct err *e)
 	const struct list_options *o = c->opts;
 	struct container_list l;
 	auto_buf out = { 0 };
+	const struct runtime_options *given = c->parent->opts;
 	int rc = check_format(o->format, e);
+	if (rc == 0 && given->root && faccessat(AT_FDCWD, given->root, F_OK, 0) < 0)
+		rc = fail(e, errno, "open %s", given->root);
 	const char *root = rc == 0 ? runtime_root(c, e) : NULL;
 	if (rc == 0)
 		rc = !root ? -e->code : container_list(root, c->arena, &l, e);

@@ -210,10 +210,14 @@ int apply_mount(struct self *s, const struct op *o)
 		/* The long way says why not. */
 	}
 	const struct mount_words words = { s->words, sizeof(s->words) };
-	close_later int made = m->type	      ? mountfd_new(&s->stage, m, &words)
+	bool there = !m->type && !s->stage.old && o->fd >= 0;
+	close_later int made = there	      ? -1
+			       : m->type      ? mountfd_new(&s->stage, m, &words)
 			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
-					      : -1;
-	if ((m->type || s->stage.old) && made < 0)
+					      : plan_clone_source(o, -1);
+	if (!there && !m->type && made < 0)
+		snprintf(s->words, sizeof(s->words), "%s", m->source);
+	if (!there && made < 0)
 		return made;
 	int fd = made >= 0 ? made : o->fd;
 	int directory = m->type || m->directory ? 1 : is_directory(fd);

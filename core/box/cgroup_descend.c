@@ -13,7 +13,7 @@ static int enter(struct cgroup_dir *d, const char *place, struct err *e)
 	const char *path = place + strspn(place, "/");
 	int fd = walk_open(d->fd, *path ? path : ".", &how);
 	if (fd == -EXDEV)
-		return refuse(e, EINVAL, "--cgroup: %.200s is not a sub cgroup path", place);
+		return refuse(e, EINVAL, "--cgroup: bad sub cgroup path: %.200s", place);
 	if (fd < 0)
 		return fail(e, fd, "--cgroup: open %s/%.200s", d->path, path);
 	put_fd(&d->fd, fd);

@@ -172,7 +172,8 @@ struct plan {
 		*maps; /* id mappings to write, when there is a new user namespace */
 	const struct spec_linux *clocks; /* offsets of a new time namespace; NULL: none */
 	bool host_mounts; /* there is no mount namespace: mounts are made in the host's */
-	bool old; /* there is no mount API: the child opens the sources, and clones nothing */
+	bool old;      /* there is no mount API: the child opens the sources, and clones nothing */
+	bool in_order; /* binds are cloned by the child, when it is their turn */
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
@@ -227,6 +228,10 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
  * has them: in its own mount namespace. */
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
 void plan_close(struct plan *p);
+
+/* A detached clone of the source that the operation shows; for binds that are made in order, called
+ * by the child when it is their turn. */
+int plan_clone_source(const struct op *o, int dir);
 
 /* In the child, with system calls only: clones what the parent could not; for an old plan, opens
  * all there is. The number of operations, or of the one that failed with *rc said. */

@@ -22,11 +22,29 @@ static const char *source_of(const struct op *o)
 						       : NULL;
 }
 
-static int clone_source(const struct op *o, int dir)
+/* As with runc: so mountinfo, which kernels sort by the age of mounts since 6.8, has them in the
+ * spec's order, and one may show what another has brought. Not where the child is somebody else, or
+ * somewhere else, and cannot reach them. */
+static bool clones_in_order(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind == OP_JOIN && p->v[i].flags == CLONE_NEWNS)
+			return false;
+	return p->bundle && p->user_ns < 0 && !(p->clone_flags & CLONE_NEWUSER);
+}
+
+static bool is_for_later(const struct plan *p, const struct op *o)
+{
+	return p->in_order && !p->old && o->kind == OP_MOUNT && !o->mount.idmap;
+}
+
+int plan_clone_source(const struct op *o, int dir)
 {
 	bool recursive = o->kind == OP_ROOT || o->mount.recursive;
-	return sys_open_tree(dir, source_of(o),
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	int fd = sys_open_tree(dir, source_of(o),
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				       (recursive ? AT_RECURSIVE : 0));
+	return fd < 0 ? -errno : fd;
 }
 
 /* The child will not have the bundle's directory at hand. */
@@ -41,14 +59,17 @@ static int leave_to_child(struct plan *p, struct op *o, struct err *e)
 /* A detached clone of the source: made here, where its path means what the caller meant. */
 static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err *e)
 {
-	o->fd = p->old ? -1 : clone_source(o, bundle_dir);
-	if (o->fd >= 0)
-		return 0;
-	p->old = p->old || errno == ENOSYS;
-	if ((p->old || errno == EPERM) && p->bundle)
+	if (is_for_later(p, o))
 		return leave_to_child(p, o, e);
-	return o->kind == OP_ROOT ? fail(e, errno, "root file system %s", o->source)
-				  : fail(e, errno, "%s: %s", o->what, o->mount.source);
+	int fd = p->old ? -ENOSYS : plan_clone_source(o, bundle_dir);
+	o->fd = fd < 0 ? -1 : fd;
+	if (fd >= 0)
+		return 0;
+	p->old = p->old || fd == -ENOSYS;
+	if ((p->old || fd == -EPERM) && p->bundle)
+		return leave_to_child(p, o, e);
+	return o->kind == OP_ROOT ? fail(e, fd, "root file system %s", o->source)
+				  : fail(e, fd, "%s: %s", o->what, o->mount.source);
 }
 
 /* In the child's own mount namespace; a clone is made when it is mounted. */
@@ -74,13 +95,14 @@ size_t plan_open_rest(struct plan *p, int *rc)
 		return open_all(p, rc);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->fd >= 0 || !source_of(o))
+		if (o->fd >= 0 || !source_of(o) || is_for_later(p, o))
 			continue;
-		o->fd = clone_source(o, -1);
-		if (o->fd < 0) {
-			*rc = -errno;
+		int fd = plan_clone_source(o, -1);
+		if (fd < 0) {
+			*rc = fd;
 			return i;
 		}
+		o->fd = fd;
 	}
 	return p->n;
 }
@@ -144,6 +166,7 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 	if (rc >= 0 && p->user_ns_path)
 		rc = p->user_ns = open_namespace(p->user_ns_path, CLONE_NEWUSER, bundle_dir, e);
 	struct idmap_last last = { .fd = -1 };
+	p->in_order = clones_in_order(p);
 	for (size_t i = 0; rc >= 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (source_of(o)) {

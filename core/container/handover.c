@@ -110,11 +110,12 @@ int pid_file_write(const char *path, pid_t pid, struct err *e)
 	return rc < 0 ? within(e, "pid file %.200s", path) : 0;
 }
 
+/* The last one counts, and an empty one is none. */
 static bool has_home(const struct strs *env)
 {
-	for (size_t i = 0; i < env->n; i++)
+	for (size_t i = env->n; i-- > 0;)
 		if (!strncmp(env->v[i], "HOME=", 5))
-			return true;
+			return env->v[i][5] != 0;
 	return false;
 }
 

@@ -311,7 +311,7 @@ paths_of() {
 	attempt rt exec --cgroup whaaat:/ "$ID" true
 	refused 255 "unknown controller whaaat"
 	attempt rt exec --cgroup memory:../.. "$ID" true
-	refused 255 "not a sub cgroup path"
+	refused 255 "bad sub cgroup path"
 	attempt rt exec --cgroup memory:sub --cgroup memory:/ "$ID" true
 	refused 255 "specified multiple times"
 	attempt rt exec --cgroup memory:sub --cgroup / "$ID" true
