@@ -214,8 +214,8 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 	if (u->n && !cg->v2)
 		return refuse(
 			e, EINVAL,
-			"invalid configuration: linux.resources.unified: is for cgroup v2, and this "
-			"machine has v1");
+			"invalid configuration: linux.resources.unified: is for cgroup v2, and "
+			"this machine has v1");
 	for (size_t i = 0; i < u->n; i++) {
 		const char *file = u->v[i].key, *at = u->v[i].value;
 		if (strchr(file, '/'))
