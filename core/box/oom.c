@@ -54,3 +54,16 @@ uint64_t oom_clear(int fd)
 		}
 	return times;
 }
+
+bool oom_changed(int fd)
+{
+	_Alignas(struct inotify_event) char events[sizeof(struct inotify_event) * 8];
+	bool changed = false;
+	for (ssize_t n; (n = read(fd, events, sizeof(events))) > 0;)
+		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
+			const struct inotify_event *one = (const void *)(events + at);
+			changed |= (one->mask & IN_MODIFY) != 0;
+			at += sizeof(*one) + one->len;
+		}
+	return changed;
+}

@@ -126,6 +126,8 @@ static void record_end(struct member *m)
 	struct err e = { 0 };
 	struct task *t = m->task;
 	bool oom = oom_look(t);
+	if (m->status.signal == SIGKILL)
+		oom = oom_missed(t);
 	if (*m->exec_id)
 		return;
 	oom_unwatch(t);

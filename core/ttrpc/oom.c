@@ -10,26 +10,45 @@
 
 #define OOM_MEMORY ((size_t)64 << 10)
 
-static uint64_t count(const struct task *t)
+/* gone: with its cgroup. */
+static uint64_t count(const struct task *t, bool *gone)
 {
 	struct cgroup cg = { 0 };
 	auto_arena *a = arena_new(OOM_MEMORY);
 	if (!a || cgroup_open(&t->container->state.cgroups, a, &cg, NULL) < 0)
 		return t->oom_kills;
 	uint64_t n = cgroup_oom_kills(&cg);
+	*gone = cg.v2 && cg.v[0].fd < 0;
 	cgroup_close(&cg);
 	return n;
 }
 
-bool oom_look(struct task *t)
+static void tell(struct task *t, uint64_t n)
 {
-	uint64_t n = count(t);
 	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
 	event.container_id = (char *)(uintptr_t)t->id;
 	if (n > t->oom_kills) {
 		t->oom_kills = n;
 		events_publish(t->shim->events, EVENT_OOM, &event);
 	}
+}
+
+bool oom_look(struct task *t)
+{
+	bool gone = false;
+	if (t->oom.fd >= 0 && oom_changed(t->oom.fd))
+		t->oom_uncounted = true;
+	tell(t, count(t, &gone));
+	if (!gone)
+		t->oom_uncounted = false;
+	return t->oom_kills > 0;
+}
+
+bool oom_missed(struct task *t)
+{
+	if (t->oom_uncounted)
+		tell(t, t->oom_kills + 1);
+	t->oom_uncounted = false;
 	return t->oom_kills > 0;
 }
 
@@ -37,7 +56,6 @@ static void on_oom(void *arg, uint32_t events)
 {
 	struct task *t = arg;
 	(void)events;
-	oom_clear(t->oom.fd);
 	oom_look(t);
 }
 

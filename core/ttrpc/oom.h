@@ -11,4 +11,8 @@ void oom_unwatch(struct task *t);
 /* Tells what has not been told yet. Whether there was ever any. */
 bool oom_look(struct task *t);
 
+/* The same for a task that was killed: counters that changed, and went before they were read, have
+ * counted that. */
+bool oom_missed(struct task *t);
+
 #endif

@@ -51,6 +51,7 @@ struct task {
 	bool paused;
 	struct watch oom;   /* on its cgroup */
 	uint64_t oom_kills; /* told already */
+	bool oom_uncounted; /* the counters changed, and were gone when we came to read them */
 	uint32_t io_uid, io_gid;
 };
 

@@ -1,0 +1,71 @@
+/* oom_test.c - what is left of a cgroup's counters when the cgroup is gone: that they changed. */
+#include "tap.h"
+
+#include "base/file.h"
+#include "box/oom.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+static char name[] = "/tmp/coracle-oom-XXXXXX";
+
+static int watched(int *file)
+{
+	strcpy(name + sizeof(name) - 7, "XXXXXX");
+	*file = mkstemp(name);
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return inotify_add_watch(fd, name, IN_MODIFY) < 0 ? -1 : fd;
+}
+
+static void a_change_is_told_once(void)
+{
+	auto_close int file = -1;
+	auto_close int fd = watched(&file);
+	ok(!oom_changed(fd));
+	for (int i = 0; i < 20; i++) {
+		is_int(write(file, "x", 1), 1);
+		is_int(ftruncate(file, 0), 0);
+	}
+	ok(oom_changed(fd));
+	ok(!oom_changed(fd));
+	unlink(name);
+}
+
+static void the_end_of_the_file_alone_is_no_change(void)
+{
+	int file = -1;
+	auto_close int fd = watched(&file);
+	close(file);
+	unlink(name);
+	ok(!oom_changed(fd));
+}
+
+static void a_change_before_the_end_is_told(void)
+{
+	int file = -1;
+	auto_close int fd = watched(&file);
+	is_int(write(file, "x", 1), 1);
+	close(file);
+	unlink(name);
+	ok(oom_changed(fd));
+}
+
+static void an_event_of_v1_is_another_thing(void)
+{
+	auto_close int fd = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK);
+	ok(!oom_changed(fd));
+	uint64_t one;
+	ok(read(fd, &one, sizeof(one)) < 0); /* but it is read */
+}
+
+int main(void)
+{
+	test(a_change_is_told_once);
+	test(the_end_of_the_file_alone_is_no_change);
+	test(a_change_before_the_end_is_told);
+	test(an_event_of_v1_is_another_thing);
+	return done_testing();
+}
