@@ -10,6 +10,10 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u
+#endif
+
 extern char **environ;
 
 static int read_only_clone(void)
@@ -27,7 +31,10 @@ static int sealed_copy(void)
 {
 	struct stat st;
 	auto_close int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	auto_close int to = memfd_create("coracle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	auto_close int to = memfd_create("coracle", flags | MFD_EXEC);
+	if (to < 0 && errno == EINVAL) /* before Linux 6.3, where all may be executed */
+		to = memfd_create("coracle", flags);
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return -errno;
 	for (off_t left = st.st_size; left > 0;) {

@@ -157,7 +157,9 @@ policy_of() {
 	run -0 --separate-stderr inside 'grep Cap /proc/self/status'
 	[[ $stderr == *"process.capabilities.permitted[2]: unknown capability 'CAP_NONSENSE' is ignored"* ]]
 	[[ $output == *$'CapPrm:\t00000000'0[01]000001* ]]
-	capsh --has-p=CAP_SYS_RESOURCE 2> /dev/null || [[ $stderr == *"cannot give, CAP_SYS_RESOURCE"* ]]
+	local own
+	own=$(awk '/^CapPrm/ {print $2}' /proc/self/status)
+	(((16#$own >> 24) & 1)) || [[ $stderr == *"cannot give, CAP_SYS_RESOURCE"* ]]
 	spec '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], permitted: ["CAP_CHOWN", "CAP_KILL"],
 		inheritable: ["CAP_CHOWN"], ambient: ["CAP_CHOWN", "CAP_KILL"]} | .process.user = {uid: 1000, gid: 1000}'
 	run -0 --separate-stderr inside 'grep -E "CapAmb|CapPrm" /proc/self/status'
@@ -266,9 +268,10 @@ filter() {
 
 @test "what_is_newer_than_a_profile_does_not_exist_as_with_runc" {
 	local names
+	[ "$(uname -m)" = x86_64 ] || skip "numbers of x86-64"
 	# All that busybox may want; statx (332) is the newest that is named.
 	names=$(awk '/^#define __NR_/ && $3 <= 332 {sub("__NR_", "", $2); print $2}' /usr/include/x86_64-linux-gnu/asm/unistd_64.h |
-		jq -R . | jq -s .) 2> /dev/null || skip "not x86-64"
+		jq -R . | jq -s .)
 	spec --argjson n "$names" '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32",
 		"SCMP_ARCH_X86"], syscalls: [{names: ($n - ["mkdir"]), action: "SCMP_ACT_ALLOW"}]} | .process.args = ["/probe", "83", "332", "435", "9999"]'
 	own_rootfs
