@@ -41,11 +41,21 @@ static int thaw_for_kill(struct container *c, struct err *e)
 	return rc;
 }
 
+/* Processes that outlived an init without a pid namespace of its own. */
+static bool has_orphans(struct container *c)
+{
+	struct u32s pids = { 0 };
+	return c->state.cgroups.n && !has_own(c, "pid") &&
+	       container_pids(c, c->arena, &pids, NULL) == 0 && pids.n;
+}
+
 int container_kill(struct container *c, int sig, bool all, struct err *e)
 {
 	/* Without the lock, since nothing is written: a start that hangs holds it. */
 	int rc = container_reload(c, e);
 	enum status s = rc == 0 ? container_status(c) : STATUS_STOPPED;
+	if (rc == 0 && s == STATUS_STOPPED && sig == SIGKILL && !all)
+		all = has_orphans(c);
 	if (rc == 0 && !(all && s == STATUS_STOPPED))
 		rc = lifecycle_check(s, EV_KILL, c->id, e);
 	if (rc < 0)

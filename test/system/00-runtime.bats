@@ -191,6 +191,26 @@ teardown() { runtime_teardown; }
 	nothing_left
 }
 
+@test "kill_reaches_those_that_outlived_init" {
+	spec '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c", "sleep 1000 & wait"]'
+	create
+	rt start "$ID"
+	local rest init
+	until [ "$(rt ps -f json "$ID" | jq length)" = 2 ]; do :; done
+	init=$(state pid)
+	rest=$(rt ps -f json "$ID" | jq ".[] | select(. != $init)")
+	kill -9 "$init"
+	await "$init"
+	attempt rt kill "$ID" TERM
+	refused 1 "container not running"
+	rt kill "$ID" KILL
+	await "$rest"
+	attempt rt kill "$ID" KILL
+	refused 1 "container not running"
+	rt delete "$ID"
+	nothing_left
+}
+
 @test "pause_stops_the_clock_of_all_and_resume_starts_it_again" {
 	create_sleeper
 	rt start "$ID"
