@@ -1,6 +1,7 @@
 /* cgroup.c - the cgroup of a container that is being made: where it goes, its limits, or none. */
 #include "box/child.h"
 #include "box/systemd.h"
+#include "box/subid.h"
 #include "box/userns.h"
 #include "container/inside.h"
 
@@ -20,7 +21,7 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 {
 	if (r->systemd_cgroup)
 		return cgroup_locate_unit(s->linux_->cgroups_path, r->id, a, out, e);
-	if (!asks_for_path(s) && !we_are_root() && r->rootless >= 0)
+	if (!asks_for_path(s) && (!we_are_root() || subid_inside()) && r->rootless >= 0)
 		return cgroup_delegated(r->id, a, out, e);
 	int rc = cgroup_locate(s->linux_->cgroups_path, r->id, a, out, e);
 	if (rc != -ENOENT || asks_for_path(s) || !has_few_rights(r))
