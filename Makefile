@@ -160,15 +160,15 @@ fuzz_flags := -std=c11 -g -O1 -fno-omit-frame-pointer -fno-pie -no-pie -fsanitiz
 	-fno-sanitize-recover=undefined -w
 
 ifdef SAN
-fuzz: $(fuzzers)
-	@set -e; for fuzzer in $(fuzzers); do \
-		corpus=test/fuzz/corpus/$$(basename $$fuzzer _fuzz); \
-		mkdir -p $$fuzzer.corpus; \
-		echo "  FUZZ  $$fuzzer, $(FUZZ_SECONDS) s"; \
-		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. -print_final_stats=0 \
-			$$fuzzer.corpus $$(ls -d $$corpus 2>/dev/null) > $$fuzzer.log 2>&1 || \
-			{ tail -n 60 $$fuzzer.log; exit 1; }; \
-	done
+# As many at a time as there are processors.
+.PHONY: $(fuzzers:%=%.run)
+fuzz: $(fuzzers:%=%.run)
+$(fuzzers:%=%.run): %.run: %
+	@mkdir -p $*.corpus
+	@echo "  FUZZ  $*, $(FUZZ_SECONDS) s"
+	@$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$*. -print_final_stats=0 $*.corpus \
+		$(wildcard test/fuzz/corpus/$(patsubst %_fuzz,%,$(notdir $*))) > $*.log 2>&1 || \
+		{ tail -n 60 $*.log; exit 1; }
 else
 fuzz:
 	third_party/deps fuzz

@@ -11,6 +11,16 @@ enum { CGROUP_ABSOLUTE, CGROUP_RELATIVE };
  * -errno. */
 int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out, struct err *e);
 
+/* What that gave. */
+struct cgroup_place {
+	const char *path;
+	int kind; /* CGROUP_ABSOLUTE, CGROUP_RELATIVE */
+};
+
+/* cgroup_locate with the text of /proc/self/cgroup, which is cut, and of mountinfo (NULL: ours). */
+int cgroup_locate_in(char *list, const char *mounts, const struct cgroup_place *where,
+		     struct arena *a, struct cgroup *out, struct err *e);
+
 /* The v1 directory of a controller, or NULL. */
 struct cgroup_dir *cgroup_v1_dir(const struct cgroup *cg, const char *controller);
 

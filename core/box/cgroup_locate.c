@@ -165,13 +165,10 @@ static int add_line(struct search *s, char *line)
 	return add(s, controllers, mount, s->relative ? own_below(own, root, mount, s->a) : "");
 }
 
-static int add_all(struct search *s, struct err *e)
+static int add_all(struct search *s, char *text, struct err *e)
 {
-	auto_buf text = { .max = 1 << 20 };
-	int rc = file_read(-1, "/proc/self/cgroup", &text, e);
-	if (rc < 0)
-		return rc;
-	for (char *p = text.p, *end; p && *p; p = end) {
+	int rc = 0;
+	for (char *p = text, *end; p && *p; p = end) {
 		end = strchr(p, '\n');
 		if (end)
 			*end++ = 0;
@@ -188,25 +185,38 @@ static int add_all(struct search *s, struct err *e)
 	return 0;
 }
 
-int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
-		  struct err *e)
+/* mounts NULL: read when they are needed. */
+int cgroup_locate_in(char *list, const char *mounts, const struct cgroup_place *where,
+		     struct arena *a, struct cgroup *out, struct err *e)
 {
-	char *path = NULL;
-	int rc = cgroup_subpath(cgroups_path, id, a, &path, e);
-	if (rc < 0)
-		return rc;
 	struct cgroup found = { .v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC),
 				.v = arena_array(a, HIERARCHIES, sizeof(struct cgroup_dir)) };
-	struct search s = {
-		.path = path, .relative = rc == CGROUP_RELATIVE, .a = a, .out = &found
-	};
+	struct search s = { .path = where->path,
+			    .relative = where->kind == CGROUP_RELATIVE,
+			    .mounts_read = mounts,
+			    .a = a,
+			    .out = &found };
 	if (!found.v)
 		return fail(e, ENOMEM, "list the cgroup hierarchies");
-	rc = add_all(&s, e);
+	if (mounts)
+		buf_str(&s.mounts, mounts);
+	int rc = add_all(&s, list, e);
 	buf_free(&s.mounts);
 	if (rc == 0)
 		*out = found;
 	return rc;
+}
+
+int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
+		  struct err *e)
+{
+	auto_buf list = { .max = 1 << 20 };
+	char *path = NULL;
+	int rc = cgroup_subpath(cgroups_path, id, a, &path, e);
+	struct cgroup_place where = { path, rc };
+	if (rc >= 0)
+		rc = file_read(-1, "/proc/self/cgroup", &list, e);
+	return rc < 0 ? rc : cgroup_locate_in(list.p, NULL, &where, a, out, e);
 }
 
 int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a,

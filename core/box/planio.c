@@ -112,7 +112,7 @@ static int open_namespace(const char *path, uint64_t type, int bundle_dir, struc
 {
 	auto_close int fd = openat(bundle_dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return fail(e, errno, "linux.namespaces: %s %s", ns_type(type), path);
+		return fail(e, errno, "linux.namespaces: %s %.200s", ns_type(type), path);
 	int is = ioctl(fd, NS_GET_NSTYPE);
 	if (is < 0)
 		return refuse(e, EINVAL, "linux.namespaces: %s %s: not a namespace", ns_type(type),

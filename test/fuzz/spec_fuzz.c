@@ -5,12 +5,37 @@
 #include "box/cgroup_inner.h"
 #include "box/cgroup_plan.h"
 #include "box/devfilter.h"
+#include "box/plan.h"
 #include "oci/spec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+/* The plan of the container, which opens nothing. */
+static void plan_all(const struct spec *s, struct arena *a)
+{
+	struct cgroup_dir dir = { "", "/sys/fs/cgroup/c", 14, -1, -1 };
+	const struct cgroup cgroup = { .v2 = true, .v = &dir, .n = 1 };
+	const struct plan_context c = { .spec = s,
+					.id = "c",
+					.bundle = "/b",
+					.mount_point = "/m",
+					.cgroup = &cgroup,
+					.creating_json = "{}",
+					.created_json = "{}" };
+	struct plan p;
+	struct err e = { 0 };
+	if (!s->process || !s->root)
+		return;
+	if (plan_create(&c, a, &p, &e) < 0)
+		return *e.msg ? (void)0 : abort();
+	auto_buf out = { 0 };
+	plan_print(&p, &out);
+	if (p.v[p.n - 1].kind != OP_EXEC)
+		abort();
+}
 
 /* What is made of resources without a kernel. */
 static void plan(const struct spec *s, struct arena *a)
@@ -56,5 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (first.len != second.len || memcmp(first.p, second.p, first.len))
 		abort();
 	plan(s, a);
+	plan_all(s, b);
 	return 0;
 }
