@@ -49,26 +49,14 @@ bool criu_locks_by_nftables(struct arena *a)
 	return !program_find(a, "iptables-restore");
 }
 
-/* Unless it restores, whose stdio is the container's, what it says goes to its log alone. */
+/* What it or a program of its own says is not the container's output. A job of a shell gets that
+ * shell's terminal from it. */
 static int take_stdio(const struct criu_call *c)
 {
-	const int *stdio = c->stdio;
-	int high[3];
-	if (c->type != CRIU_REQ_TYPE__RESTORE) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		return null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0
-			       ? -errno
-			       : 0;
-	}
-	for (int i = 0; i < 3; i++) {
-		high[i] = stdio[i] < 0 ? -1 : fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
-		if (stdio[i] >= 0 && high[i] < 0)
-			return -errno;
-	}
-	for (int i = 0; i < 3; i++)
-		if (high[i] >= 0 && dup2(high[i], i) < 0)
-			return -errno;
-	return 0;
+	if (c->opts && c->opts->shell_job)
+		return 0;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ? -errno : 0;
 }
 
 static int make_readonly(const char *place)

@@ -21,7 +21,6 @@ struct criu_call {
 	CriuOpts *opts;		   /* with our descriptors of ... */
 	const char *images, *work; /* ... these directories, absolute; work may be NULL */
 	const char *log;	   /* the name of its log there */
-	int stdio[3];		   /* of a restore; -1: our own */
 	const int *fds;		   /* what it inherits besides, under the same numbers */
 	size_t nfds;
 	const struct cgroup *cgroup; /* it lives in there; its doors are open; NULL */

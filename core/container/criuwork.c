@@ -94,7 +94,6 @@ int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, cons
 				      .images = o->image_path,
 				      .work = o->work_path,
 				      .log = log,
-				      .stdio = { -1, -1, -1 },
 				      .root = -1 };
 	w->images = open_directory(o->image_path, make, e);
 	if (w->images < 0)

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OUTSIDE_MAX 2 /* namespaces that are given as descriptors: network, pid */
+#define GIVEN_MAX 5 /* descriptors: a network, a pid namespace, stdio */
 
 struct reviving {
 	const struct restoring *s;
 	struct criu_work w;
 	int root; /* directory */
-	int fds[OUTSIDE_MAX];
+	int fds[GIVEN_MAX];
 	size_t nfds;
 };
 
@@ -101,7 +101,7 @@ static int inherit(struct reviving *v, const char *key, int fd)
 	CriuOpts *o = &v->w.opts;
 	InheritFd *one = arena_alloc(v->s->arena, sizeof(*one));
 	if (!o->inherit_fd)
-		o->inherit_fd = arena_array(v->s->arena, OUTSIDE_MAX + 3, sizeof(void *));
+		o->inherit_fd = arena_array(v->s->arena, GIVEN_MAX, sizeof(void *));
 	if (!one || !o->inherit_fd)
 		return -E2BIG;
 	inherit_fd__init(one);
@@ -139,7 +139,7 @@ static int add_namespaces(struct reviving *v, struct err *e)
 				      "linux.namespaces[%zu].path: CRIU cannot restore into a "
 				      "given cgroup namespace",
 				      i);
-		if (outside && v->nfds < OUTSIDE_MAX) {
+		if (outside && v->nfds < GIVEN_MAX) {
 			int fd = openat(-1, n->path, O_RDONLY | O_CLOEXEC);
 			if (fd < 0)
 				return fail(e, errno, "linux.namespaces[%zu].path: open %s", i,
@@ -153,6 +153,17 @@ static int add_namespaces(struct reviving *v, struct err *e)
 			return fail(e, rc, "linux.namespaces");
 	}
 	return 0;
+}
+
+/* One of its stdio, beside CRIU's own. */
+static int give(struct reviving *v, const char *key, int i)
+{
+	int from = v->s->r->stdio[i] < 0 ? i : v->s->r->stdio[i];
+	int fd = v->nfds < GIVEN_MAX ? fcntl(from, F_DUPFD_CLOEXEC, 3) : -1;
+	if (fd < 0)
+		return -errno;
+	v->fds[v->nfds++] = fd;
+	return inherit(v, key, fd);
 }
 
 /* Pipes, and files that the container cannot see, are now ours of the same number. */
@@ -173,7 +184,7 @@ static int add_descriptors(struct reviving *v, struct err *e)
 		return within(e, "%s/%s", v->s->r->restore->image_path, DESCRIPTORS);
 	for (size_t i = 0; rc == 0 && i < l.n && i < 3; i++)
 		if (!strncmp(l.v[i], "pipe:[", 6) || !strncmp(l.v[i], "file[", 5))
-			rc = inherit(v, l.v[i], (int)i);
+			rc = give(v, l.v[i], (int)i);
 	return rc < 0 ? fail(e, rc, DESCRIPTORS) : 0;
 }
 
@@ -245,8 +256,6 @@ static int fill(struct reviving *v, struct err *e)
 	v->w.call.notified = on_notified;
 	v->w.call.arg = v;
 	v->w.call.fds = v->fds;
-	for (int i = 0; i < 3; i++)
-		v->w.call.stdio[i] = v->s->r->stdio[i];
 	int rc = open_root(v, e);
 	if (rc == 0)
 		rc = make_places(v, e);

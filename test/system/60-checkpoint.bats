@@ -119,7 +119,7 @@ mounts() {
 	[ "$(ask four)" = 2 ]
 	end
 	wait $writer
-	[ "$(< "$BATS_TEST_TMPDIR/heard")" = "four 2" ]
+	diff "$BATS_TEST_TMPDIR/heard" - <<< "four 2"
 }
 
 @test "mounts_namespaces_names_and_rights_are_what_they_were" {

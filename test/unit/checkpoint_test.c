@@ -51,7 +51,7 @@ static void binds_and_cgroups_are_told_and_nothing_else(void)
 		      "{\"destination\":\"/t\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},"
 		      "{\"destination\":\"/a//b/./c/\",\"type\":\"bind\",\"source\":\"/x\"},"
 		      "{\"destination\":\"/r\",\"source\":\"data\",\"options\":[\"rbind\",\"ro\"]},"
-		      "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\"}",
+		      "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\"}",
 		      "", &out, &e),
 	       0);
 	is_str(out.p, "mnt[/a/b/c]:/x mnt[/r]:/b/data mnt[/sys/fs/cgroup]:/sys/fs/cgroup/c1");
