@@ -154,7 +154,8 @@ static const struct command commands[] = {
 	{ "run", "ID", "create and start, wait for the end, delete", NULL, run_options,
 	  sizeof(struct create_options), NULL, 1, 1, 0, command_run, NULL, NULL },
 	{ "exec", "ID [COMMAND [ARG...]]", "run one more program in a container", NULL,
-	  exec_options, sizeof(struct exec_options), NULL, 1, -1, 255, command_exec, NULL, NULL },
+	  exec_options, sizeof(struct exec_options), NULL, 1, -1, 255, command_exec, NULL, NULL,
+	  .misuse = 1 },
 	{ "state", "ID", "print the state of a container as JSON", NULL, NULL, 0, NULL, 1, 1, 0,
 	  command_state, NULL, NULL },
 	{ "kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to a container", NULL,
@@ -242,4 +243,5 @@ const struct command applet_runtime = {
 	.run = alone,
 	.before = before,
 	.sub = commands,
+	.misuse = 3, /* as runc's */
 };

@@ -326,8 +326,10 @@ static int dispatch_sub(struct parser *p, const struct call *call)
 		sub = sub_find(p->c, name = p->args.v[1]);
 	else if (help)
 		return print_help(p->c, p->path);
-	if (!sub)
+	if (!sub) {
+		p->e->status = p->c->misuse;
 		return usage(p, "unknown command", name);
+	}
 	char *path = arena_printf(p->a, "%s %s", p->path, sub->name);
 	if (!path)
 		return fail(p->e, ENOMEM, "%s", p->path);
@@ -342,6 +344,17 @@ static int dispatch_sub(struct parser *p, const struct call *call)
 	return dispatch(sub, path, call, rest, p->e);
 }
 
+static int check_count(struct parser *p)
+{
+	const struct command *c = p->c;
+	if (p->args.n < (size_t)c->min_args)
+		return refuse(p->e, EINVAL, "too few arguments; usage: %s %s", p->path,
+			      c->args ? c->args : "");
+	if (c->max_args >= 0 && p->args.n > (size_t)c->max_args)
+		return usage(p, "too many arguments, from", p->args.v[c->max_args]);
+	return 0;
+}
+
 static int parse_and_run(const struct command *c, const char *path, const struct call *parent,
 			 struct strs words, struct err *e)
 {
@@ -354,17 +367,14 @@ static int parse_and_run(const struct command *c, const char *path, const struct
 	int rc = parse_words(&p);
 	if (rc == HELP_ASKED)
 		return print_help(c, path);
-	if (rc < 0)
+	if (rc == 0 && !c->sub)
+		rc = check_count(&p);
+	if (rc < 0) {
+		e->status = c->sub ? 0 : c->misuse;
 		return rc;
+	}
 	struct call call = { c, path, parent, p.opts, p.args, p.a };
-	if (c->sub && (p.args.n || !c->run))
-		return dispatch_sub(&p, &call);
-	if (p.args.n < (size_t)c->min_args)
-		return refuse(e, EINVAL, "too few arguments; usage: %s %s", path,
-			      c->args ? c->args : "");
-	if (c->max_args >= 0 && p.args.n > (size_t)c->max_args)
-		return usage(&p, "too many arguments, from", p.args.v[c->max_args]);
-	return c->run(&call, e);
+	return c->sub && (p.args.n || !c->run) ? dispatch_sub(&p, &call) : c->run(&call, e);
 }
 
 static int dispatch(const struct command *c, const char *path, const struct call *parent,

@@ -62,6 +62,8 @@ struct command {
 	int (*before)(const struct call *c,
 		      struct err *e); /* of a command with subcommands: after its options */
 	const struct command *sub;    /* NULL-name-ended table of subcommands */
+	int misuse; /* exit status of a wrong command line, or of an unknown command of these; 0:
+		     * that of failure */
 };
 
 #define OPT(type_, struct_, member_, letter_, name_, value_, help_) \

@@ -194,9 +194,10 @@ bad_spec() {
 		attempt rt "$verb" "$ID"
 		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "container does not exist" "$ID"
 		attempt rt "$verb"
-		refused "$([ "$verb" = exec ] && echo 255 || echo 1)" "argument"
+		refused 1 "argument"
 	done
-	bad 1 nonsense "runtime --help" -- rt nonsense
+	bad 3 nonsense "runtime --help" -- rt nonsense
+	bad 3 nonsense "runtime --help" -- rt help nonsense
 	bad 1 --nonsense "runtime --help" -- rt --nonsense list
 	bad 1 --nonsense "create --help" -- rt create --nonsense "$ID"
 	bad 1 -q "create --help" -- rt create -q "$ID"

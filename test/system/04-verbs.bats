@@ -445,7 +445,7 @@ paths_of() {
 	[[ ${lines[0]} == *" version "* ]]
 	[[ ${lines[1]} == "spec: 1."* ]]
 	attempt rt help nonsense
-	refused 1 nonsense
+	refused 3 nonsense
 }
 
 @test "options_are_spelt_as_go_has_them_to_the_last_corner" {
@@ -458,6 +458,58 @@ paths_of() {
 	rt kill "$ID" --all=T KILL
 	rt delete "$ID" --f
 	nothing_left
+}
+
+@test "statuses_of_wrong_command_lines_are_runc_s" {
+	local line ours theirs bad=0
+	create_sleeper
+	rc create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	while read -r line; do
+		ours=0 theirs=0
+		# shellcheck disable=SC2086
+		rt ${line//@/$ID} < /dev/null > /dev/null 2>&1 3>&- || ours=$?
+		# shellcheck disable=SC2086
+		rc ${line//@/$ID} < /dev/null > /dev/null 2>&1 3>&- || theirs=$?
+		[ "$ours" = "$theirs" ] || { bad=1; echo "$line: $ours, runc: $theirs"; }
+	done <<- 'END'
+		nonsense
+		help nonsense
+		--nonsense list
+		list -f xml
+		list extra
+		state
+		state nope
+		start nope
+		kill nope
+		kill @ NONSENSE
+		delete nope
+		delete @ two
+		delete --force nope
+		exec
+		exec @
+		exec nope true
+		exec --nonsense @
+		exec --user root @ true
+		exec --cwd relative @ true
+		ps nope
+		pause nope
+		resume @
+		update nope
+		update --cpu-share x @
+		update --resources /not/there @
+		events --stats nope
+		events --interval 0s @
+		features x
+		spec x
+		create x y
+		create -b /not/there x
+		run
+		--version
+		help create
+	END
+	end
+	rc delete --force "$ID"
+	[ $bad = 0 ]
 }
 
 @test "every_option_of_runc_and_crun_is_there_with_help" {
