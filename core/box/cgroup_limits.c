@@ -252,26 +252,20 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 	return 0;
 }
 
-/* systemd first: it writes what it knows whenever it likes to, and has to know the same. */
-static int update_unit(const struct cgroup *cg, const struct spec_resources *r, struct err *e)
-{
-	const struct cgroup_dir *d = cgroup_unified(cg);
-	const struct systemd_limits l = { .r = r, .v2 = cg->v2 };
-	int rc = cg->v2 && d->fd >= 0 ? check_usage(d, r->memory, e) : 0;
-	return rc < 0 ? rc : systemd_update(cg->unit, &l, e);
-}
-
 static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct limit_plan *p,
 		     struct err *e)
 {
 	struct completed whole;
 	int rc = 0;
 	r = complete(cg, r, &whole);
-	if (cg->unit && !cg->unit_is_new)
-		rc = update_unit(cg, r, e);
 	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
 		rc = apply(cg, n, r, p, e);
-	return rc < 0 ? rc : limit_unified(cg, &r->unified, e);
+	if (rc == 0)
+		rc = limit_unified(cg, &r->unified, e);
+	/* systemd writes what it knows whenever it likes to, so it has to know the same: once the
+	 * kernel has agreed. */
+	const struct systemd_limits l = { .r = r, .v2 = cg->v2 };
+	return rc == 0 && cg->unit && !cg->unit_is_new ? systemd_update(cg->unit, &l, e) : rc;
 }
 
 #define LIMIT_MEMORY ((size_t)256 << 10)
@@ -290,6 +284,8 @@ int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *
 
 int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err *e)
 {
+	if (!r)
+		return 0;
 	auto_arena *a = arena_new(LIMIT_MEMORY);
 	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
 	if (!p || !(p->undo = limit_undo_new(a)))
@@ -297,7 +293,7 @@ int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err 
 	struct limit_undo *undo = p->undo;
 	p->a = a;
 	int rc = limit_all(cg, r, p, e);
-	if (rc == 0 && r && r->devices.n)
+	if (rc == 0 && r->devices.n)
 		rc = cgroup_update_devices(cg, r, e);
 	if (rc < 0)
 		limit_undo_all(undo);

@@ -276,3 +276,17 @@ cgroups() {
 	rmdir "$dir/other-$ID"
 	nothing_left
 }
+
+@test "without systemd its driver is refused in runc's words, and nothing is left" {
+	[ ! -d /run/systemd/system ] || return 0 # there test/guest tells
+	spec '.linux.cgroupsPath = "machine.slice:box:c"'
+	attempt rt --systemd-cgroup run -b "$B" "$ID"
+	refused 1 "systemd not running on this host, cannot use systemd cgroups manager"
+	nothing_left
+	attempt rt --cgroup-manager systemd run -b "$B" "$ID"
+	refused 1 "systemd not running on this host, cannot use systemd cgroups manager"
+	spec '.linux.cgroupsPath = "/a/b"'
+	attempt rt --systemd-cgroup run -b "$B" "$ID"
+	refused 1 'expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got "/a/b" instead'
+	nothing_left
+}
