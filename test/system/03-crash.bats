@@ -109,6 +109,23 @@ calls_of_one() {
 	STRACE="-f" kill_at 18 started "$CORACLE" runtime --root "$STATE" exec "$ID" true
 }
 
+@test "exec_with_a_terminal_killed_anywhere_leaves_the_container_unharmed" {
+	started() {
+		create_sleeper
+		rt start "$ID"
+	}
+	STRACE="-f" kill_at 8 started "$CORACLE" runtime --root "$STATE" exec -t "$ID" true
+}
+
+@test "run_with_hooks_killed_anywhere_leaves_the_old_or_the_new" {
+	local stage
+	for stage in prestart createRuntime createContainer startContainer poststart poststop; do
+		spec --arg s "$stage" '.hooks[$s] = [{path: (if $s == "startContainer" then "/bin/true" else "/usr/bin/true" end)}]'
+	done
+	spec '.process.args = ["true"]'
+	STRACE="-f" kill_at 12 true "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+}
+
 @test "cleanup_killed_anywhere_is_finished_by_the_next" {
 	kill_at 18 create_sleeper "$CORACLE" cleanup --root "$STATE" "$ID"
 }
