@@ -299,6 +299,8 @@ int apply_symlink(struct self *s, const struct op *o)
 	int dir = parent_of(s, o, &name);
 	if (dir < 0)
 		return dir;
+	if (o->flags && faccessat(AT_FDCWD, o->source, F_OK, 0) < 0)
+		return 0;
 	return symlinkat(o->source, dir, name) < 0 && errno != EEXIST ? -errno : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "base/sys.h"
 #include "box/plan.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -17,10 +18,11 @@ static const struct {
 
 static const struct {
 	const char *path, *source;
+	bool if_there; /* only if the host has what it leads to */
 } links[] = {
 	{ "/dev/fd", "/proc/self/fd" },	      { "/dev/stdin", "/proc/self/fd/0" },
 	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
-	{ "/dev/ptmx", "pts/ptmx" },
+	{ "/dev/core", "/proc/kcore", true }, { "/dev/ptmx", "pts/ptmx" },
 };
 
 static const struct spec_mount *dev_mount(const struct spec *s)
@@ -95,6 +97,7 @@ static int add_links(struct plan *p, struct err *e)
 			return fail(e, E2BIG, "devices");
 		o->path = links[i].path;
 		o->source = links[i].source;
+		o->flags = links[i].if_there;
 	}
 	return 0;
 }

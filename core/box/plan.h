@@ -31,7 +31,7 @@ enum op_kind {
 	OP_ROOT,	 /* attach the root file system: fd, onto path */
 	OP_MOUNT,	 /* struct op_mount */
 	OP_MKNOD,	 /* path, device */
-	OP_SYMLINK,	 /* path -> source */
+	OP_SYMLINK,	 /* path -> source; flags: only if the host has that */
 	OP_CONSOLE,	 /* a pty; the master goes to the parent */
 	OP_MASK,	 /* path shows nothing */
 	OP_READONLY,	 /* path cannot be written */

@@ -395,6 +395,13 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	nothing_left
 }
 
+@test "dev_core_is_there_if_the_host_has_a_kcore" {
+	local want
+	want=$([ ! -e /proc/kcore ] || echo /proc/kcore)
+	run -0 inside 'readlink /dev/core; true'
+	[ "$output" = "$want" ]
+}
+
 @test "nodes_that_may_not_be_made_are_the_host_s" {
 	spec '.process.args = ["sh", "-c", "stat -c %t:%T /dev/null /dev/full; awk \"\\$5 == \\\"/dev/null\\\"\" /proc/self/mountinfo | wc -l"]'
 	export CORACLE STATE B ID
