@@ -1,7 +1,7 @@
 /* cgroup.c - the cgroup of a container that is being made: where it goes, its limits, or none. */
 #include "box/child.h"
-#include "box/systemd.h"
 #include "box/subid.h"
+#include "box/systemd.h"
 #include "box/userns.h"
 #include "container/inside.h"
 

@@ -103,6 +103,8 @@ there" ]
 	XDG=/nonexistent attempt ur run -b "$B" "$ID"
 	refused 1 "/nonexistent"
 	XDG='' run -0 ur --version
+	mkdir "$HOMEDIR/other"
+	chown $USER_ID "$HOMEDIR/other"
 	XDG='' run -0 ur --root "$HOMEDIR/other" list -q
 	[ -z "$output" ]
 }
