@@ -32,6 +32,8 @@ static const struct opt global_options[] = {
 #define CREATE_OPTIONS(type_)                                                    \
 	OPT(OPT_STR, type_, bundle, 'b', "bundle", "DIR",                        \
 	    "directory with config.json (default: .)"),                          \
+		OPT(OPT_STR, type_, config, 'f', "config", "FILE",               \
+		    "configuration (default: config.json of the bundle)"),       \
 		OPT(OPT_STR, type_, console_socket, 0, "console-socket", "PATH", \
 		    "unix socket that gets the terminal's master"),              \
 		OPT(OPT_STR, type_, pidfd_socket, 0, "pidfd-socket", "PATH",     \

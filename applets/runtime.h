@@ -14,7 +14,7 @@ struct runtime_options {
 };
 
 struct create_options {
-	const char *bundle, *console_socket, *pid_file, *pidfd_socket;
+	const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 	int preserve_fds;
 };

@@ -58,6 +58,7 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 		.root = path_absolute(c->arena, root),
 		.id = c->args.v[0],
 		.bundle = path_absolute(c->arena, given(o->bundle) ? o->bundle : "."),
+		.config = given(o->config) ? path_absolute(c->arena, o->config) : NULL,
 		.rootfs_fd = -1,
 		.stdio = { -1, -1, -1 },
 		.console_socket = if_given(o->console_socket),

@@ -32,7 +32,8 @@ struct checkpoint_options; /* checkpoint.h */
 struct create_request {
 	const char *root, *id;
 	const char *bundle;	    /* directory with config.json; absolute */
-	const struct spec *spec;    /* NULL: read bundle/config.json */
+	const struct spec *spec;    /* NULL: read it from a file */
+	const char *config;	    /* that file, absolute; NULL: bundle/config.json */
 	int rootfs_fd;		    /* -1, see above; stays the caller's */
 	int stdio[3];		    /* -1: the caller's own. They stay the caller's. */
 	const char *console_socket; /* terminal: send the pty master there; NULL: see console_fd */

@@ -86,28 +86,33 @@ static int read_spec(struct making *m, struct err *e)
 	m->bundle = openat(-1, m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->bundle < 0)
 		return fail(e, errno, "open bundle %s", m->r->bundle);
+	const char *file = m->r->config;
+	if (!file)
+		file = arena_printf(m->a, "%s/config.json", m->r->bundle);
+	if (!file)
+		return fail(e, E2BIG, "bundle %s", m->r->bundle);
 	m->spec = m->r->spec;
 	m->text.max = SPEC_MAX;
 	if (m->spec) {
 		spec_write(m->spec, 0, &m->text);
 	} else {
-		int rc = file_read(m->bundle, "config.json", &m->text, e);
+		int rc = file_read(m->bundle, m->r->config ? file : "config.json", &m->text, e);
 		if (rc == 0)
 			rc = spec_parse(m->text.p, m->text.len, m->a, &m->spec, e);
 		if (rc < 0)
-			return within(e, "%s/config.json", m->r->bundle);
+			return within(e, "%s", file);
 	}
 	if (!m->spec->process)
-		return refuse(e, EINVAL, "%s/config.json: process: missing", m->r->bundle);
+		return refuse(e, EINVAL, "%s: process: missing", file);
 	if (m->engine->own_root && !we_are_root() && !spec_namespace(m->spec, "user"))
 		return refuse(e, EPERM,
-			      "%s/config.json: linux.namespaces: rootless container requires user "
-			      "namespaces; 'spec --rootless' makes such a configuration",
-			      m->r->bundle);
+			      "%s: linux.namespaces: rootless container requires user namespaces; "
+			      "'spec --rootless' makes such a configuration",
+			      file);
 	if (!m->spec->linux_)
-		return refuse(e, EINVAL, "%s/config.json: linux: missing", m->r->bundle);
+		return refuse(e, EINVAL, "%s: linux: missing", file);
 	if (m->engine->own_root && m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
-		return refuse(e, EINVAL, "%s/config.json: root.path: missing", m->r->bundle);
+		return refuse(e, EINVAL, "%s: root.path: missing", file);
 	return m->text.failed ? fail(e, ENOMEM, "read the spec of container %s", m->r->id) : 0;
 }
 

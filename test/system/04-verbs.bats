@@ -549,3 +549,14 @@ paths_of() {
 	attempt rt --log /not/there/log state "$ID"
 	refused 1 /not/there/log
 }
+
+@test "a_configuration_may_lie_anywhere" {
+	mv "$B/config.json" "$BATS_TEST_TMPDIR/other.json"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "$B/config.json"
+	run -0 rt run -b "$B" --config "$BATS_TEST_TMPDIR/other.json" "$ID" < /dev/null
+	cd "$BATS_TEST_TMPDIR"
+	run -0 rt run -b "$B" -f other.json "$ID" < /dev/null
+	attempt rt create -b "$B" -f none.json "$ID"
+	refused 1 "$BATS_TEST_TMPDIR/none.json" "o such file"
+}
