@@ -433,3 +433,18 @@ mounts() {
 	end
 	nothing_left
 }
+
+@test "who_is_killed_while_he_restores_leaves_what_cleanup_finds" {
+	start
+	[ "$(ask)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	spec '.hooks = {prestart: [{path: "/bin/sh", args: ["sh", "-c", "kill -9 $PPID"]}]}'
+	attempt rt restore -d -b "$B" --image-path "$IMG" "$ID"
+	[ "$status" = 137 ]
+	run -0 "$CORACLE" cleanup --root "$STATE" "$ID"
+	nothing_left
+	spec 'del(.hooks)'
+	restore -d
+	[ "$(ask)" = 2 ]
+	end
+}
