@@ -89,7 +89,7 @@ static const struct json_field features_fields[] = {
 static const struct json_field *field(const char *const *path)
 {
 	const struct json_field *f = NULL, *table = spec_fields;
-	for (; *path && table; path++, table = f ? f->sub : NULL) {
+	for (; *path && table; path++, table = f->sub) {
 		for (f = table; f->name && strcmp(f->name, *path) != 0; f++)
 			;
 		if (!f->name)
