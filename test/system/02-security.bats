@@ -268,7 +268,7 @@ prying() {
 	local u
 	create_sleeper
 	rt start "$ID"
-	for u in "" x 1000x x1000 0x3e8 " 1000" "1000 " -1 +1 1000:x 1000: :x 1000:1000:0 1:-1 4294967295 4294967296 18446744073709551616 1000:4294967295; do
+	for u in x 1000x x1000 0x3e8 " 1000" "1000 " -1 +1 1000:x 1000: :x 1000:1000:0 1:-1 4294967295 4294967296 18446744073709551616 1000:4294967295; do
 		attempt rt exec -u "$u" "$ID" id -u
 		refused 255 "user"
 	done
@@ -409,7 +409,7 @@ prying() {
 	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
 	printf 'root:x:0:0:root:/root:/bin/sh\n' > "$ROOTFS/etc/passwd"
 	truncate -s 64G "$ROOTFS/etc/group" # CVE-2026-47262
-	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
+	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = /root ]
 	# A link that leads out leads to the container's own.
 	rm "$ROOTFS/etc/passwd"
 	printf 'evil:x:0:0::/evil:/bin/sh\n' > "$VICTIM/passwd"
