@@ -94,7 +94,8 @@ int container_pause(struct container *c, struct err *e);
 int container_resume(struct container *c, struct err *e);
 
 /* Changes its limits: what a request does not name stays as it is. The kernel is the one record of
- * them. Device rules are not changed. -EINVAL: "container not running". */
+ * them. Device rules, if it has some, take the place of those before. -EINVAL: "container not
+ * running". */
 struct update_request {
 	const struct spec_resources *resources;
 	struct spec_intel_rdt rdt; /* schemata; all empty: they stay */

@@ -81,7 +81,7 @@ is() {
 	is cpu cpu.cfs_quota_us 60000
 	is cpu cpu.shares 100
 	is memory memory.limit_in_bytes 33554432
-	# Devices are left alone, as by runc.
+	# What everybody needs stays allowed.
 	echo '{"devices": [{"allow": false, "access": "rwm"}]}' | rt update -r - "$ID"
 	rt exec "$ID" sh -c ': > /dev/null'
 	end
