@@ -88,24 +88,14 @@ static const struct json_field features_fields[] = {
 /* A field of config.json by its path of names; NULL: nobody reads it. */
 static const struct json_field *field(const char *const *path)
 {
-<<<<<<< Updated upstream
 	const struct json_field *f = NULL, *table = spec_fields;
 	for (; *path && table; path++, table = f->sub) {
 		for (f = table; f->name && strcmp(f->name, *path) != 0; f++)
 			;
-=======
-	const struct json_field *f = spec_fields;
-	while (f) {
-		while (f->name && strcmp(f->name, *path) != 0)
-			f++;
->>>>>>> Stashed changes
 		if (!f->name)
 			return NULL;
-		if (!*++path)
-			return f;
-		f = f->sub;
 	}
-	return NULL;
+	return f;
 }
 
 static bool reads(const char *name)
