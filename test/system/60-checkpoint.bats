@@ -114,7 +114,7 @@ mounts() {
 	wait $writer
 	[ "$(< "$BATS_TEST_TMPDIR/heard")" = "three 1" ]
 	grep -q 'pipe:\[' "$IMG/descriptors.json"
-	rt restore -d -b "$B" --image-path "$IMG" "$ID" < /dev/null 2>&1 3>&- | cat > "$BATS_TEST_TMPDIR/heard" 3>&- &
+	rt restore -d -b "$B" --image-path "$IMG" "$ID" < /dev/null > >(cat > "$BATS_TEST_TMPDIR/heard" 3>&-) 2>&1 3>&-
 	writer=$!
 	[ "$(ask four)" = 2 ]
 	end
@@ -404,13 +404,13 @@ mounts() {
 	rt checkpoint --image-path "$IMG" "$ID"
 	read -r answer <&4
 	[ "$answer" = "one 1" ]
-	rc restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) 2>&1 3>&- 4<&- | cat > "$run" 3>&- 4<&- &
+	rc restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) > >(cat > "$run" 3>&- 4<&-) 2>&1 3>&- 4<&-
 	[ "$(ask two)" = 2 ]
 	rm -r "$IMG"
 	rc checkpoint --image-path "$IMG" "$ID"
 	read -r answer <&4
 	[ "$answer" = "two 2" ]
-	rt restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) 2>&1 3>&- 4<&- | cat > "$run" 3>&- 4<&- &
+	rt restore -d -b "$B" --image-path "$IMG" "$ID" < <(:) > >(cat > "$run" 3>&- 4<&-) 2>&1 3>&- 4<&-
 	[ "$(ask three)" = 3 ]
 	end
 	read -r answer <&4
