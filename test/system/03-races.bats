@@ -46,7 +46,7 @@ race() {
 	"$TOOLS/swap" "$a" "$b" 3>&- &
 	SWAP=$!
 	end=$((SECONDS + 2))
-	while [ $SECONDS -lt $end ] || [ "$tries" -lt 5 ]; do
+	while [ $SECONDS -lt $end ] || [ "$tries" -lt 5 ] || { [ "$won" = 0 ] && [ "$tries" -lt 50 ]; }; do
 		attempt ${TERMINAL:+in_terminal} ${DENY:+"$TOOLS/deny" "$DENY" --} "$CORACLE" runtime --root "$STATE" run ${TERMINAL:+--console-socket "$TERMINAL"} -b "$B" "$ID"
 		[ "${#stderr_lines[@]}" -le 1 ] || { echo "$stderr"; return 1; }
 		tries=$((tries + 1))
