@@ -532,6 +532,7 @@ paths_of() {
 	attempt rt --cgroup-manager nonsense list
 	refused 1 --cgroup-manager nonsense
 	local r
+	mkdir "$STATE"
 	for r in auto true false; do rt --rootless "$r" --cgroup-manager cgroupfs --criu /x list -q; done
 }
 
