@@ -26,7 +26,8 @@ passes() {
 		n=$((n + 1))
 		[[ $'\n'$results$'\n' == *$'\n'"pass $name"$'\n'* ]] || {
 			echo "$name:"
-			grep -vh '^ok' "$BATS_FILE_TMPDIR/said/$name" "$BATS_FILE_TMPDIR/said/$name.err"
+			grep -E '^not ok|"error"|^1\.\.' "$BATS_FILE_TMPDIR/said/$name"
+			cat "$BATS_FILE_TMPDIR/said/$name.err"
 			return 1
 		}
 	done < "$VALIDATION/programs"
