@@ -266,16 +266,16 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	if (rc == 0 && init && init->start != START_AT_ONCE)
 		rc = add(p, init->start == START_BY_PARENT ? OP_GO : OP_START, "wait for the start",
 			 NULL, e);
+	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
+	 * earlier. The container's own hooks are under it, as with runc. */
+	if (rc == 0 && late && !notifies)
+		rc = seccomp_plan(p, seccomp, e);
 	if (rc == 0 && init && spec->hooks)
 		rc = plan_hooks(p, &spec->hooks->start_container,
 				&(struct hook_stage){ .name = "startContainer",
 						      .state = init->created_json,
 						      .env = &s->env },
 				e);
-	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
-	 * earlier. */
-	if (rc == 0 && late && !notifies)
-		rc = seccomp_plan(p, seccomp, e);
 	if (rc == 0)
 		rc = add(p, OP_EXEC, "exec:", exec.name, e);
 	if (rc == 0)

@@ -92,7 +92,7 @@ static int plan_user(struct plan *p, const struct spec_process *s, const struct 
 }
 
 /* The spec: what cannot be granted is told, and no reason to fail. */
-static uint64_t caps_parse(const struct strs *l, const char *set, uint64_t within)
+static uint64_t caps_parse(const struct strs *l, const char *set, uint64_t within, bool loud)
 {
 	uint64_t bits = 0;
 	for (size_t i = 0; i < l->n; i++) {
@@ -101,8 +101,11 @@ static uint64_t caps_parse(const struct strs *l, const char *set, uint64_t withi
 			log_warn("process.capabilities.%s[%zu]: unknown capability '%s' is ignored",
 				 set, i, l->v[i]);
 		else if (!(within & 1ull << n))
-			log_info("process.capabilities.%s[%zu]: %s is ignored, as it is not "
-				 "permitted and inheritable",
+			/* Old default configurations have these without anything inheritable:
+			 * to tell that each time would be noise. */
+			log_line(loud ? LOG_WARN : LOG_INFO,
+				 "process.capabilities.%s[%zu]: can't raise ambient capability "
+				 "%s: it is not permitted and inheritable",
 				 set, i, l->v[i]);
 		else
 			bits |= 1ull << n;
@@ -117,12 +120,12 @@ static int plan_caps(struct plan *p, const struct spec_process *s, struct op_cap
 	const uint64_t any = ~0ull;
 	*caps = (struct op_caps){ 0 };
 	if (c) {
-		caps->bounding = caps_parse(&c->bounding, "bounding", any);
-		caps->permitted = caps_parse(&c->permitted, "permitted", any);
-		caps->effective = caps_parse(&c->effective, "effective", any);
-		caps->inheritable = caps_parse(&c->inheritable, "inheritable", any);
+		caps->bounding = caps_parse(&c->bounding, "bounding", any, true);
+		caps->permitted = caps_parse(&c->permitted, "permitted", any, true);
+		caps->effective = caps_parse(&c->effective, "effective", any, true);
+		caps->inheritable = caps_parse(&c->inheritable, "inheritable", any, true);
 		caps->ambient = caps_parse(&c->ambient, "ambient",
-					   caps->permitted & caps->inheritable);
+					   caps->permitted & caps->inheritable, caps->inheritable);
 	}
 	struct op *o = plan_add(p, OP_BOUND, "drop capabilities");
 	if (!o)

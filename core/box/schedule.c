@@ -14,12 +14,18 @@
 #define ATTR_CLAMP 56
 #define CLAMPS	   0x60 /* SCHED_FLAG_UTIL_CLAMP_MIN, _MAX */
 
-static int plan_scheduler(struct plan *p, const struct spec_scheduler *s, struct err *e)
+static int plan_scheduler(struct plan *p, const struct spec_scheduler *s, const char *cpus,
+			  struct err *e)
 {
 	if (!s)
 		return 0;
-	struct op *o = plan_add(p, OP_SCHEDULE, "process.scheduler: %s, priority %d, nice %d",
-				s->policy, s->priority, s->nice);
+	/* runc's words: a deadline needs the processors of the whole machine. */
+	bool confined = cpus && *cpus && !strcmp(s->policy, "SCHED_DEADLINE");
+	struct op *o = plan_add(p, OP_SCHEDULE, "process.scheduler: %s, priority %d, nice %d%s",
+				s->policy, s->priority, s->nice,
+				confined ? " (process scheduler can't be used together with "
+					   "AllowedCPUs, linux.resources.cpu.cpus)"
+					 : "");
 	struct sched_attr *a = arena_alloc(p->arena, sizeof(*a));
 	if (!o || !a)
 		return fail(e, E2BIG, "process.scheduler");
@@ -102,8 +108,9 @@ int schedule_plan(struct plan *p, const struct spec_process *s, const struct spe
 		  struct err *e)
 {
 	int rc = plan_affinity(p, s->exec_affinity, e);
+	const struct spec_resources *r = spec->linux_->resources;
 	if (rc == 0)
-		rc = plan_scheduler(p, s->scheduler, e);
+		rc = plan_scheduler(p, s->scheduler, r && r->cpu ? r->cpu->cpus : NULL, e);
 	if (rc == 0)
 		rc = plan_io_priority(p, s->io_priority, e);
 	return rc == 0 ? plan_memory(p, spec->linux_->memory_policy, e) : rc;

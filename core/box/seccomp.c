@@ -1,5 +1,6 @@
 /* seccomp.c - the filter of system calls: from the spec to a BPF program. The one user of
  * libseccomp. */
+#include "base/log.h"
 #include "box/plan.h"
 
 #include <ctype.h>
@@ -339,6 +340,8 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 		return fail(e, E2BIG, "linux.seccomp");
 	if (rc == 0)
 		rc = flags_find(s, &o->seccomp.flags, e);
+	if (rc == 0)
+		log_debug("seccomp filter flags: %u", o->seccomp.flags);
 	scmp_filter_ctx ctx = rc == 0 ? seccomp_init(otherwise) : NULL;
 	if (rc == 0 && !ctx)
 		return fail(e, ENOMEM, "linux.seccomp");

@@ -294,7 +294,7 @@ static const struct json_field net_device_fields[] = {
 };
 
 static const struct json_field memory_policy_fields[] = {
-	JSON_F(J_STR, spec_memory_policy, mode, "mode", J_REQUIRED),
+	JSON_F(J_STR, spec_memory_policy, mode, "mode", J_KEEP),
 	JSON(J_STR, spec_memory_policy, nodes, "nodes"),
 	JSON(J_STRS, spec_memory_policy, flags, "flags"),
 	{ 0 },

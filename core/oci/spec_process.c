@@ -142,19 +142,23 @@ static int check_memory_policy(const struct spec_memory_policy *m, struct err *e
 	if (!m)
 		return 0;
 	if (mode < 0)
-		return refuse(e, EINVAL, "%smode: '%.40s' is unknown", at, m->mode);
-	int rc = check_list(m->nodes, at, "nodes", "memory nodes", e);
+		return refuse(e, EINVAL, "%smode: invalid memory policy mode '%.40s'", at,
+			      m->mode ? m->mode : "");
+	int rc = check_list(m->nodes, at, "nodes: invalid memory policy nodes", "nodes", e);
 	if (rc < 0)
 		return rc;
 	bits_parse(m->nodes, &nodes);
 	if ((mode == DEFAULT || mode == LOCAL) && nodes.n)
-		return refuse(e, EINVAL, "%snodes: %s has none", at, m->mode);
+		return refuse(e, EINVAL,
+			      "%snodes: invalid memory policy: mode requires 0 nodes but got %zu",
+			      at, nodes.n);
 	if (mode != DEFAULT && mode != LOCAL && mode != PREFERRED && !nodes.n)
-		return refuse(e, EINVAL, "%snodes: missing, with %s", at, m->mode);
+		return refuse(e, EINVAL, "%snodes: missing, invalid memory policy: %s needs some",
+			      at, m->mode);
 	for (size_t i = 0; i < m->flags.n; i++)
 		if (spec_memory_flag(m->flags.v[i]) < 0)
-			return refuse(e, EINVAL, "%sflags[%zu]: '%.40s' is unknown", at, i,
-				      m->flags.v[i]);
+			return refuse(e, EINVAL, "%sflags[%zu]: invalid memory policy flag '%.40s'",
+				      at, i, m->flags.v[i]);
 	return 0;
 }
 
