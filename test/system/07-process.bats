@@ -5,7 +5,13 @@
 load runtime
 
 setup() { runtime_setup; }
-teardown() { runtime_teardown; }
+teardown() {
+	local pid
+	for pid in "${AGENT_PID:-}" "${MANAGER_PID:-}"; do
+		[ -z "$pid" ] || kill "$pid" 2> /dev/null || true
+	done
+	runtime_teardown
+}
 
 # --- when and where it runs -----------------------------------------------------------------------
 
