@@ -373,7 +373,7 @@ static int parse_and_run(const struct command *c, const char *path, const struct
 		e->status = c->sub ? 0 : c->misuse;
 		return rc;
 	}
-	struct call call = { c, path, parent, p.opts, p.args, p.a };
+	struct call call = { c, path, parent, p.opts, p.args, p.a, parent->argv };
 	return c->sub && (p.args.n || !c->run) ? dispatch_sub(&p, &call) : c->run(&call, e);
 }
 
@@ -397,7 +397,7 @@ int cli_main(const struct command *c, int argc, char **argv)
 	const char **v = arena_array(a, (size_t)argc + 1, sizeof(*v));
 	for (int i = 1; v && i < argc; i++)
 		v[i - 1] = argv[i];
-	struct call top = { .arena = a };
+	struct call top = { .arena = a, .argv = argv };
 	struct strs words = { v, argc > 0 ? (size_t)argc - 1 : 0 };
 	int rc = v ? dispatch(c, c->name, &top, words, &e) : fail(&e, ENOMEM, "arguments");
 	if (rc < 0)

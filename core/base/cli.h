@@ -45,6 +45,7 @@ struct call {
 	const void *opts;	   /* the command's zeroed and filled options struct */
 	struct strs args;	   /* NULL-ended */
 	struct arena *arena;
+	char **argv; /* the process's own */
 };
 
 struct command {

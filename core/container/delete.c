@@ -16,7 +16,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define END_MS 10000
+#define END_MS	 10000
+#define QUIET_MS 100
 
 static void tell(const struct cleanup_report *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -132,9 +133,20 @@ static int undo_all(struct container *c, const struct cleanup_report *r, bool dr
 	return rc;
 }
 
+/* With the init of a pid namespace all in there end. Frozen ones do not, and take the long way. */
+static void end_quietly(struct container *c)
+{
+	if (c->pidfd >= 0 && !proc_ended(c->pidfd) && strs_has(&c->state.namespaces, "pid") &&
+	    status_parse(c->state.status) != STATUS_PAUSED && proc_signal(c->pidfd, SIGKILL) == 0)
+		proc_wait_end(c->pidfd, QUIET_MS);
+}
+
 int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e)
 {
-	int rc = !r && !dry_run && undo_quietly(c) ? 0 : undo_all(c, r, dry_run, e);
+	bool quiet = !r && !dry_run;
+	if (quiet)
+		end_quietly(c);
+	int rc = quiet && undo_quietly(c) ? 0 : undo_all(c, r, dry_run, e);
 	if (rc < 0)
 		return rc;
 	tell(r, "state %s/%s", c->root, c->id);

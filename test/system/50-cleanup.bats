@@ -220,7 +220,7 @@ torture() {
 		words=("$CORACLE" run --root "$STATE" -d --rm --name "$1" --rootfs "$ROOTFS" sleep 86408)
 	}
 	torture fork:1 clone3:1 mkdirat:5 mkdir:4 renameat:1 fsync:1 openat:41 openat2:37 write:9 unlinkat:3 rmdir:4 \
-		fsmount:3 move_mount:14 connect:1
+		mount:2 move_mount:14 connect:1
 }
 
 @test "a_create_killed_at_any_call_leaves_nothing_after_cleanup" {
