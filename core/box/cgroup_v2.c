@@ -61,8 +61,10 @@ void limit_v2_memory(const struct spec_resources *r, struct limit_plan *p)
 static double log_2(uint64_t n)
 {
 	double x = (double)n, out = 0, bit = 1;
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		out++;
+	}
 	for (int i = 0; i < 50; i++) {
 		x *= x;
 		bit /= 2;
