@@ -148,6 +148,7 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	if (r.process->terminal && o->detach && !r.console_socket)
 		return refuse(e, EINVAL,
 			      "a detached process with a terminal needs --console-socket");
+	r.spec = spec;
 	r.console_fd = o->detach || r.console_socket ? NULL : &console;
 	r.console_plain = true;
 	r.pid_file = given(o->pid_file) ? path_absolute(c->arena, o->pid_file) : NULL;

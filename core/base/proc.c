@@ -62,6 +62,13 @@ int proc_hold(pid_t pid)
 	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
 }
 
+bool proc_alive(pid_t pid, uint64_t start_time)
+{
+	char state;
+	return pid > 0 && proc_start_time(pid, &state) == start_time && state != 'Z' &&
+	       state != 'X';
+}
+
 int proc_open(pid_t pid, uint64_t start_time)
 {
 	char state;

@@ -38,6 +38,9 @@ pid_t proc_clone(const struct clone_args *args, int *held);
 /* 0, or -errno: -ESRCH when it is gone. */
 int proc_signal(int held, int sig);
 
+/* Whether the process that had this pid and start time still runs, for who only looks. */
+bool proc_alive(pid_t pid, uint64_t start_time);
+
 /* Whether it has ended. */
 bool proc_ended(int held);
 

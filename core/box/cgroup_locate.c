@@ -257,12 +257,13 @@ static void recognize(struct search *s, struct cgroup_dir *d)
 		size_t name = strcspn(d->path + n + 1, "/");
 		d->mount = n + 1 + name;
 		char *mount = arena_strn(s->a, d->path, d->mount);
-		if (mount && is_type(mount, CGROUP2_SUPER_MAGIC))
+		struct statfs fs = { 0 };
+		if (mount && statfs(mount, &fs) == 0 && (long)fs.f_type == CGROUP2_SUPER_MAGIC)
 			return;
 		char *controllers = arena_strn(s->a, d->path + n + 1, name);
 		if (controllers && !strcmp(controllers, "systemd"))
 			controllers = arena_str(s->a, "name=systemd");
-		if (controllers && mount && is_type(mount, CGROUP_SUPER_MAGIC)) {
+		if (controllers && (long)fs.f_type == CGROUP_SUPER_MAGIC) {
 			d->controllers = controllers;
 			return;
 		}

@@ -8,7 +8,6 @@
 #include "box/user.h"
 #include "container/inside.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,71 +255,4 @@ int container_record_exit(struct container *c, struct exit_status st, bool oom, 
 	c->state.exit_signal = st.signal;
 	c->state.oom = oom;
 	return container_save(c, e);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	return strcmp(((const struct state *)a)->id, ((const struct state *)b)->id);
-}
-
-static const char *user_of(int dir, struct arena *a)
-{
-	struct stat st;
-	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 || fstat(dir, &st) < 0)
-		return NULL;
-	const char *name = user_name(root, st.st_uid, a);
-	return name ? name : arena_printf(a, "%u", (unsigned)st.st_uid);
-}
-
-/* What is true now goes into the copy that a list holds. */
-static int list_one(const char *root, const char *id, struct arena *a, struct state *out)
-{
-	struct container *c;
-	*out = (struct state){ .id = arena_str(a, id), .status = "unknown" };
-	if (container_open(root, id, &c, NULL) < 0)
-		return out->id ? 0 : -E2BIG;
-	struct state s;
-	if (state_read(c->dir, a, &s, NULL) == 0)
-		*out = s;
-	out->status = status_name(container_status(c));
-	out->user = user_of(c->dir, a);
-	if (container_status(c) == STATUS_STOPPED)
-		out->pid = 0;
-	container_close(c);
-	return 0;
-}
-
-static int count_ids(DIR *d)
-{
-	int n = 0;
-	for (struct dirent *entry; (entry = readdir(d));)
-		n += container_id_check(entry->d_name, NULL) == 0;
-	rewinddir(d);
-	return n;
-}
-
-int container_list(const char *root, struct arena *a, struct container_list *out, struct err *e)
-{
-	*out = (struct container_list){ 0 };
-	DIR *d = opendir(root);
-	if (!d)
-		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
-	int rc = container_root_check(dirfd(d), root, e);
-	if (rc < 0) {
-		closedir(d);
-		return rc;
-	}
-	int n = count_ids(d);
-	struct state *v = arena_array(a, (size_t)n, sizeof(*v));
-	size_t i = 0;
-	for (struct dirent *entry; v && rc == 0 && i < (size_t)n && (entry = readdir(d));)
-		if (container_id_check(entry->d_name, NULL) == 0)
-			rc = list_one(root, entry->d_name, a, &v[i++]);
-	closedir(d);
-	if (!v || rc < 0)
-		return fail(e, E2BIG, "read %s", root);
-	qsort(v, i, sizeof(*v), by_id);
-	*out = (struct container_list){ v, i };
-	return 0;
 }

@@ -109,6 +109,7 @@ int container_delete(struct container *c, bool force, struct err *e);
 /* One process more in a running container. */
 struct exec_request {
 	const struct spec_process *process;
+	const struct spec *spec; /* what container_spec() gave; NULL: it is read */
 	int stdio[3];
 	const char *console_socket;
 	int *console_fd;

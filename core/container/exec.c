@@ -82,7 +82,7 @@ static int make_plan(struct joining *j, struct err *e)
 	if (rc == 0)
 		rc = look_at_init(j, &namespaces, e);
 	if (rc == 0)
-		rc = container_spec(j->c, j->a, &j->spec, e);
+		rc = j->spec ? 0 : container_spec(j->c, j->a, &j->spec, e);
 	if (rc == 0)
 		rc = complete(j->r->process, j->spec->process, j->a, &j->process, e);
 	if (rc == 0)
@@ -203,6 +203,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 {
 	struct joining j = { .c = c,
 			     .r = r,
+			     .spec = r->spec,
 			     .a = arena_new(WORK_MEMORY),
 			     .console = -1,
 			     .root = -1,

@@ -4,10 +4,12 @@
 #include "oci/spec.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define STATE_MAX  ((size_t)4 << 20)
+#define GLANCE	   4096
 #define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
 
 static const char *const names[] = {
@@ -64,29 +66,59 @@ const struct json_field state_fields[] = {
 	{ 0 },
 };
 
-int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e)
+/* What lists show. */
+static const struct json_field list_fields[] = {
+	JSON_F(J_INT, state, version, "version", J_REQUIRED),
+	JSON_F(J_STR, state, id, "id", J_REQUIRED),
+	JSON(J_STR, state, bundle, "bundle"),
+	JSON(J_STR, state, oci_version, "ociVersion"),
+	JSON_F(J_STR, state, status, "status", J_REQUIRED),
+	JSON(J_INT, state, pid, "pid"),
+	JSON(J_U64, state, start_time, "startTime"),
+	JSON(J_STR, state, rootfs, "rootfs"),
+	JSON(J_PAIRS, state, annotations, "annotations"),
+	JSON(J_TIME, state, created, "created"),
+	{ 0 },
+};
+
+/* What is of another version is of another shape, and may be wrong in any way. */
+static int check_version(const char *text, size_t len, struct arena *a, struct err *e)
 {
-	/* The version first: what follows it may be of another shape. */
-	static const struct json_field version_fields[] = {
+	static const struct json_field fields[] = {
 		JSON_F(J_INT, state, version, "version", J_REQUIRED),
 		{ 0 },
 	};
 	struct state s = { 0 };
-	int rc = json_read(text, len, version_fields, &s, a, e);
-	if (rc < 0)
-		return rc;
-	if (s.version < 1 || s.version > STATE_VERSION)
-		return refuse(e, ENOTSUP, "version %d; this program knows up to %d", s.version,
-			      STATE_VERSION);
-	s = (struct state){ 0 };
-	rc = json_read(text, len, state_fields, &s, a, e);
-	if (rc == 0 && !*s.id)
-		return refuse(e, EINVAL, "id: empty");
-	if (rc == 0 && status_parse(s.status) < 0)
-		rc = refuse(e, EINVAL, "status: '%.40s' is unknown", s.status);
-	if (rc == 0)
-		*out = s;
+	int rc = json_read(text, len, fields, &s, a, e);
+	if (rc == 0 && (s.version < 1 || s.version > STATE_VERSION))
+		rc = refuse(e, ENOTSUP, "version %d; this program knows up to %d", s.version,
+			    STATE_VERSION);
 	return rc;
+}
+
+static int parse(const char *text, size_t len, const struct json_field *fields, struct arena *a,
+		 struct state *out, struct err *e)
+{
+	struct state s = { 0 };
+	struct err why = { 0 };
+	int rc = json_read(text, len, fields, &s, a, &why);
+	if (rc < 0 || s.version != STATE_VERSION) {
+		int version = check_version(text, len, a, e);
+		if (version == 0 && e)
+			*e = why;
+		return version < 0 ? version : rc;
+	}
+	if (!*s.id)
+		return refuse(e, EINVAL, "id: empty");
+	if (status_parse(s.status) < 0)
+		return refuse(e, EINVAL, "status: '%.40s' is unknown", s.status);
+	*out = s;
+	return 0;
+}
+
+int state_parse(const char *text, size_t len, struct arena *a, struct state *out, struct err *e)
+{
+	return parse(text, len, state_fields, a, out, e);
 }
 
 /* The last whole line after the first; what follows it was torn by a crash. */
@@ -129,6 +161,40 @@ int state_read(int dir, struct arena *a, struct state *out, struct err *e)
 	out->inode = st.st_ino;
 	out->size = (uint64_t)st.st_size;
 	return 0;
+}
+
+/* The last line is most often in the last few kilobytes. */
+static int read_end(int fd, uint64_t size, struct buf *text, size_t *from, size_t *to)
+{
+	text->len = 0;
+	char *p = buf_room(text, GLANCE);
+	ssize_t n = p ? pread(fd, p, GLANCE, size > GLANCE ? (off_t)(size - GLANCE) : 0) : -1;
+	if (n < 0)
+		return -EIO;
+	text->len = (size_t)n;
+	if (last_line(text, from, to) == 0)
+		return 0;
+	text->len = 0;
+	int rc = file_read_fd(fd, STATE_FILE, text, NULL);
+	return rc < 0 ? rc : last_line(text, from, to);
+}
+
+int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out)
+{
+	char name[512];
+	struct stat st;
+	size_t from, to;
+	snprintf(name, sizeof(name), "%s/" STATE_FILE, id);
+	auto_close int fd = openat(root, name, O_RDONLY | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	room->max = SPEC_MAX + STATE_MAX;
+	int rc = read_end(fd, (uint64_t)st.st_size, room, &from, &to);
+	if (rc == 0)
+		rc = parse(room->p + from, to - from, list_fields, a, out, NULL);
+	if (rc == 0)
+		out->uid = st.st_uid;
+	return rc;
 }
 
 int state_read_spec(int dir, struct buf *out, struct err *e)

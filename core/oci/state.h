@@ -49,6 +49,7 @@ struct state {
 	bool auto_remove; /* run --rm */
 	/* Not recorded: */
 	const char *user; /* in lists, whose state directory it is */
+	uint32_t uid;	  /* in lists: whose file it is */
 	size_t before;	  /* bytes of earlier states in the file that it was read from */
 	uint64_t inode;	  /* that file, and how long it was then; 0: not known */
 	uint64_t size;
@@ -67,6 +68,10 @@ int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 
 /* -ENOENT when there is none; a version from the future is refused by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
+
+/* What a list shows of the container id in the directory root, with the file's owner; the rest is
+ * empty. room is used, and may be again. */
+int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out);
 
 /* Its first line; empty when it was made without. */
 int state_read_spec(int dir, struct buf *out, struct err *e);

@@ -139,23 +139,29 @@ exec_part() {
 
 # With MANY others alive: is the next as fast as the first, and what does it cost to list them?
 many_part() {
-	local many=${MANY:-1000} before after i times
+	local many=${MANY:-1000} before=() after=() i times
 	program /bin/true
-	before=$(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one | cut -d' ' -f1)
+	mapfile -t before < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
+		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
 	program sleep 100000
 	for ((i = 0; i < many; i++)); do
 		ours run -d -b "$B" "bench-$i" < /dev/null > /dev/null 2>&1
-		runc --root "$T/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
 	done
 	program /bin/true
-	after=$(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one | cut -d' ' -f1)
+	mapfile -t after < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
+		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
+	program sleep 100000
+	for ((i = 0; i < many; i++)); do
+		runc --root "$T/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
+	done
 	mapfile -t times < <(rounds 5 -- "$CORACLE" runtime --root "$T/s" list -- runc --root "$T/r" list | cut -d' ' -f1,3)
 	[ ${#times[@]} = 2 ]
 	row "list of $many" "${times[0]% *}" runc "${times[1]% *}"
-	echo "| run beside $many others | $(ms "$after") | $(ms "$before") (beside none, $(ratio "$after" "$before") of it) | |"
+	echo "| run beside $many others | $(ms "${after[0]}") | $(ms "${before[0]}") (beside none, $(ratio "${after[0]}" "${before[0]}") of it) | |"
+	echo "| the floor beside $many others | | $(ms "${after[1]}"), $(ms "${before[1]}") beside none, $(ratio "${after[1]}" "${before[1]}") of it | |"
 	LIST_RATIO=$(ratio "${times[0]% *}" "${times[1]% *}")
 	LIST_MEMORY=${times[0]#* }
-	MANY_RATIO=$(ratio "$after" "$before")
+	MANY_RATIO=$(ratio "${after[0]}" "${before[0]}")
 	for ((i = 0; i < many; i++)); do
 		ours delete --force "bench-$i"
 		runc --root "$T/r" delete --force "bench-r$i"

@@ -1,0 +1,110 @@
+/* list.c - the containers of a root, as they are now. */
+#include "base/file.h"
+#include "base/proc.h"
+#include "box/user.h"
+#include "container/inside.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* While reading; most have the same owner. */
+struct reading {
+	const char *root;
+	int dir;
+	struct arena *a;
+	struct buf room;
+	uint32_t uid;
+	const char *user;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct state *)a)->id, ((const struct state *)b)->id);
+}
+
+static const char *user_of(struct reading *r, uint32_t uid)
+{
+	if (r->user && r->uid == uid)
+		return r->user;
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *name = root < 0 ? NULL : user_name(root, uid, r->a);
+	r->uid = uid;
+	return r->user = name ? name : arena_printf(r->a, "%u", (unsigned)uid);
+}
+
+/* Whether a created one still waits for its start has to be asked. */
+static enum status asked(const char *root, const char *id)
+{
+	struct container *c;
+	if (container_open(root, id, &c, NULL) < 0)
+		return STATUS_STOPPED;
+	enum status s = container_status(c);
+	container_close(c);
+	return s;
+}
+
+static enum status status_now(const struct reading *r, const struct state *s)
+{
+	enum status recorded = (enum status)status_parse(s->status);
+	if (recorded == STATUS_CREATING || recorded == STATUS_STOPPED)
+		return recorded;
+	if (!proc_alive(s->pid, s->start_time))
+		return STATUS_STOPPED;
+	return recorded == STATUS_CREATED ? asked(r->root, s->id) : recorded;
+}
+
+static int list_one(struct reading *r, const char *id, struct state *out)
+{
+	*out = (struct state){ 0 };
+	if (state_glance(r->dir, id, &r->room, r->a, out) < 0 || strcmp(out->id, id) != 0) {
+		*out = (struct state){ .id = arena_str(r->a, id), .status = "unknown" };
+		return out->id ? 0 : -E2BIG;
+	}
+	enum status now = status_now(r, out);
+	out->status = status_name(now);
+	out->user = user_of(r, out->uid);
+	if (now == STATUS_STOPPED)
+		out->pid = 0;
+	return 0;
+}
+
+static int count_ids(DIR *d)
+{
+	int n = 0;
+	for (struct dirent *entry; (entry = readdir(d));)
+		n += container_id_check(entry->d_name, NULL) == 0;
+	rewinddir(d);
+	return n;
+}
+
+static int read_all(DIR *d, struct reading *r, struct container_list *out)
+{
+	size_t n = (size_t)count_ids(d), i = 0;
+	struct state *v = arena_array(r->a, n, sizeof(*v));
+	int rc = v ? 0 : -E2BIG;
+	for (struct dirent *entry; rc == 0 && i < n && (entry = readdir(d));)
+		if (container_id_check(entry->d_name, NULL) == 0)
+			rc = list_one(r, entry->d_name, &v[i++]);
+	if (rc < 0)
+		return rc;
+	qsort(v, i, sizeof(*v), by_id);
+	*out = (struct container_list){ v, i };
+	return 0;
+}
+
+int container_list(const char *root, struct arena *a, struct container_list *out, struct err *e)
+{
+	*out = (struct container_list){ 0 };
+	DIR *d = opendir(root);
+	if (!d)
+		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
+	struct reading r = { .root = root, .dir = dirfd(d), .a = a };
+	int rc = container_root_check(r.dir, root, e);
+	if (rc == 0 && (rc = read_all(d, &r, out)) < 0)
+		fail(e, rc, "read %s", root);
+	buf_free(&r.room);
+	closedir(d);
+	return rc;
+}
