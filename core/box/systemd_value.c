@@ -180,7 +180,7 @@ static int single(struct buf *b, const char **at, uint64_t scale)
 		bool counts = s.type != 's' && s.type != 'o' && s.type != 'b';
 		if (s.type != 'd')
 			s.real = (double)s.number;
-		if (!counts || s.real < 0 || s.real > 1e12)
+		if (!counts || !(s.real >= 0 && s.real <= 1e12)) /* nor NaN */
 			return -EINVAL;
 		s.number = s.type == 'd' ? (uint64_t)(s.real * (double)scale) : s.number * scale;
 		s.type = 't';
