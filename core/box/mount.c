@@ -214,14 +214,13 @@ static int mount_idmap(struct plan *p, const struct spec_mount *m, struct op_mou
 
 /* New file systems that keep no labels of their own get the container's; proc and sysfs have
  * theirs. */
-static int mount_label(struct plan *p, const struct spec *s, struct op *o, struct err *e)
+static int mount_label(struct plan *p, struct op *o, struct err *e)
 {
 	static const char *const own[] = { "proc", "sysfs", "mqueue" };
-	const char *label = s->linux_->mount_label;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (!label || !*label || !o->mount.type || !strcmp(o->mount.type, own[i]))
+		if (!p->mount_label || !o->mount.type || !strcmp(o->mount.type, own[i]))
 			return 0;
-	const char *text = arena_printf(p->arena, "context=%s", label);
+	const char *text = arena_printf(p->arena, "context=%s", p->mount_label);
 	return text ? own_option(p, &o->mount, text, o->what, e) : fail(e, E2BIG, "%s", o->what);
 }
 
@@ -257,7 +256,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	/* /dev is written to once it is mounted: its read-only comes at the end. */
 	if (!bind && !strcmp(m->destination, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	rc = mount_label(p, c->spec, o, e);
+	rc = mount_label(p, o, e);
 	return rc == 0 ? mount_idmap(p, m, &o->mount, o->what, e) : rc;
 }
 
@@ -367,15 +366,14 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 
 int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 {
-	int rc = label_mount_check(c->spec->linux_->mount_label, e);
-	if (rc < 0)
-		return rc;
+	const char *label = c->spec->linux_->mount_label;
+	p->mount_label = label_mounts(label) ? label : NULL;
 	for (size_t i = 0; i < c->spec->mounts.n; i++) {
 		const struct spec_mount *m = &c->spec->mounts.v[i];
 		bool cgroup = !is_bind(m) && m->type &&
 			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 		size_t first = p->n;
-		rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
+		int rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
 		if (rc < 0)
 			return within(e, "mounts[%zu]", i);
 		while (first < p->n)

@@ -177,6 +177,7 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
+	const char *mount_label; /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */
 	bool waits;		       /* at first, for what its parent does to it from outside */
 	bool joining;		       /* a container that is there: exec */
@@ -260,7 +261,7 @@ int schedule_plan(struct plan *p, const struct spec_process *s, const struct spe
 		  struct err *e); /* schedule.c */
 /* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */
 int label_plan(struct plan *p, const struct spec_process *s, struct err *e);
-int label_mount_check(const char *label, struct err *e); /* whether mounts can have one */
+bool label_mounts(const char *label); /* whether mounts get it; a warning where nothing labels */
 int label_keyring_plan(struct plan *p, const struct spec_process *s, const char *label,
 		       struct err *e);
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,

@@ -186,11 +186,12 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 		return rc;
 	p->v[p->n - 1].flags = s->user.umask.set ? (uint64_t)s->user.umask.v : 022;
 	rc = plan_caps(p, s, &caps, e);
-	if (rc == 0 && spec->linux_->seccomp && !s->no_new_privileges)
-		rc = seccomp_plan(p, spec->linux_->seccomp, e);
-	/* As root first: the user may not be allowed to go through all the directories above. */
+	/* As root first: the user may not be allowed to go through all the directories above; and
+	 * before a filter, which need not allow it. */
 	if (rc == 0)
 		rc = plan_cwd(p, s, e);
+	if (rc == 0 && spec->linux_->seccomp && !s->no_new_privileges)
+		rc = seccomp_plan(p, spec->linux_->seccomp, e);
 	if (rc == 0)
 		rc = plan_user(p, s, spec, e);
 	/* But it may be the user's alone. */

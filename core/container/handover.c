@@ -211,8 +211,10 @@ static int hooks(struct container *c, const struct spec_hook_list *l, const char
 		 size_t first, struct err *e)
 {
 	auto_buf state = { 0 };
+	/* prestart: as the OCI's own validation and crun have it, unlike runc. */
 	const char *status = !strcmp(name, "poststart")	 ? "running"
 			     : !strcmp(name, "poststop") ? "stopped"
+			     : !strcmp(name, "prestart") ? "created"
 							 : "creating";
 	if (!l->n)
 		return 0;

@@ -107,7 +107,7 @@ each_kernel() {
 	rm -rf "${ROOTFS:?}/dev"
 	ln -s /vol/dir "$ROOTFS/dev"
 	spec '.linux.maskedPaths = ["/vol/dir/key", "/vol/dir/keys"] | .linux.readonlyPaths = ["/vol/dir/keys", "/vol/dir/key"]
-		| .mounts |= map(select(.destination | startswith("/dev") | not)) | .process.args = ["sh", "-c", "echo x > /vol/dir/key; echo x > /vol/link/key; true"]'
+		| .mounts |= map(select(.destination | startswith("/dev") | not)) | .process.args = ["sh", "-c", "{ echo x > /vol/dir/key; echo x > /vol/link/key; } 2> /dev/null; true"]'
 	clean() { find "$VOLUME" -path '*/key' -type f -exec sh -c 'echo secret > "$1"' . {} \;; }
 	each_kernel "$VOLUME/dir" "$VOLUME/link" clean
 }
