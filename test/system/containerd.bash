@@ -58,6 +58,7 @@ containerd_setup() {
 containerd_teardown() {
 	[ -e "$BATS_FILE_TMPDIR/containerd.pid" ] || return 0
 	containerd_kill
+	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || : # others may be at it
 }
 
 # The pid of the shim that was started for ID.
