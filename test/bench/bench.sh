@@ -202,6 +202,7 @@ memory() {
 shim_part() {
 	local times ours theirs
 	containerd_setup > /dev/null 2>&1
+	rm "$T/bin/containerd-shim-runc-v2" # ours, in the place of runc's
 	echo "## shim: \`ctr run --rm\` of \`/bin/true\`, medians of $ROUNDS rounds, in turn"
 	echo
 	echo "| | io.containerd.coracle.v2 | beside |"
