@@ -177,7 +177,7 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
-	const char *mount_label; /* of new file systems; NULL: none */
+	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */
 	bool waits;		       /* at first, for what its parent does to it from outside */
 	bool joining;		       /* a container that is there: exec */
