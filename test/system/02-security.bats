@@ -44,7 +44,7 @@ prying() {
 	prying ".process.capabilities[] = $ALL"
 	before=$(sha256sum < "$CORACLE")
 	# To know that pry can: an ordinary program of the container's own.
-	until grep -q "^overwrote /bin/sleep" "$BATS_TEST_TMPDIR/out"; do rt exec "$ID" sleep 0.1 || true; done
+	until grep -q "^overwrote /bin/sleep" "$BATS_TEST_TMPDIR/out"; do rt exec "$ID" sleep 0.5 || true; done
 	for i in {1..15}; do
 		rt exec "$ID" /proc/self/exe --help > /dev/null 2>&1 || true
 		rt exec "$ID" true
