@@ -55,15 +55,22 @@ uint64_t oom_clear(int fd)
 	return times;
 }
 
-bool oom_changed(int fd)
+bool oom_changed(int fd, uint64_t *times)
 {
 	_Alignas(struct inotify_event) char events[sizeof(struct inotify_event) * 8];
 	bool changed = false;
-	for (ssize_t n; (n = read(fd, events, sizeof(events))) > 0;)
-		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
-			const struct inotify_event *one = (const void *)(events + at);
-			changed |= (one->mask & IN_MODIFY) != 0;
-			at += sizeof(*one) + one->len;
+	uint64_t one;
+	*times = 0;
+	for (ssize_t n; (n = read(fd, events, sizeof(events))) > 0;) {
+		if (n == sizeof(one)) { /* an eventfd's */
+			memcpy(&one, events, sizeof(one));
+			*times += one;
 		}
+		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
+			const struct inotify_event *event = (const void *)(events + at);
+			changed |= (event->mask & IN_MODIFY) != 0;
+			at += sizeof(*event) + event->len;
+		}
+	}
 	return changed;
 }

@@ -12,8 +12,9 @@ int oom_open(const struct cgroup *cg);
  * it kills, when the counter does not know yet. */
 uint64_t oom_clear(int fd);
 
-/* Reads what waits, as oom_clear does, and tells whether v2's counters changed. They go with their
- * cgroup, which systemd removes as soon as it is empty: then this is all that is left of them. */
-bool oom_changed(int fd);
+/* Reads what waits, as oom_clear does (*times), and tells whether v2's counters changed. They go
+ * with their cgroup, which systemd removes as soon as it is empty: then this is all that is left of
+ * them. */
+bool oom_changed(int fd, uint64_t *times);
 
 #endif

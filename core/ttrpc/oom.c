@@ -5,10 +5,12 @@
 #include "box/oom.h"
 #include "pb/task_events.pb-c.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #define OOM_MEMORY ((size_t)64 << 10)
+#define PAUSE_MOST 32 /* milliseconds; twice as many in all */
 
 /* gone: with its cgroup. */
 static uint64_t count(const struct task *t, bool *gone)
@@ -36,9 +38,17 @@ static void tell(struct task *t, uint64_t n)
 bool oom_look(struct task *t)
 {
 	bool gone = false;
-	if (t->oom.fd >= 0 && oom_changed(t->oom.fd))
+	uint64_t times = 0;
+	if (t->oom.fd >= 0 && oom_changed(t->oom.fd, &times))
 		t->oom_uncounted = true;
-	tell(t, count(t, &gone));
+	uint64_t n = count(t, &gone);
+	/* v1 tells before it kills, also of its parents and of its own removal; and nothing tells
+	 * when its counter has risen, which takes microseconds on a machine that is not busy. */
+	for (int pause = 1; times && n <= t->oom_kills && pause <= PAUSE_MOST; pause *= 2) {
+		poll(NULL, 0, pause);
+		n = count(t, &gone);
+	}
+	tell(t, n);
 	if (!gone)
 		t->oom_uncounted = false;
 	return t->oom_kills > 0;
