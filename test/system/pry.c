@@ -12,19 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST 256
 static char said[MOST][300];
 static int count;
 
+static int was_said(const char *line)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(said[i], line))
+			return 1;
+	return 0;
+}
+
 static void say(const char *what, const char *name)
 {
 	char line[300];
 	snprintf(line, sizeof(line), "%s %.250s\n", what, name);
-	for (int i = 0; i < count; i++)
-		if (!strcmp(said[i], line))
-			return;
+	if (was_said(line))
+		return;
 	if (count < MOST)
 		strcpy(said[count++], line);
 	if (write(1, line, strlen(line)) < 0)
@@ -48,14 +56,27 @@ static void unlock(const char *path, const char *name)
 		close((int)copy);
 }
 
+static long milliseconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* As long as it runs it is busy; but what was read-only before is not waited for for ever, as
+ * others come by meanwhile. */
 static void overwrite(int fd, const char *name)
 {
-	char path[64];
+	char path[64], known[300];
+	long end = milliseconds() + 20;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(known, sizeof(known), "readonly %.250s\n", name);
 	for (;;) {
 		int out = open(path, O_WRONLY);
+		if (out < 0 && errno == ETXTBSY && was_said(known) && milliseconds() > end)
+			return;
 		if (out < 0 && errno == ETXTBSY)
-			continue; /* as long as it runs */
+			continue;
 		if (out < 0) {
 			int why = errno;
 			unlock(path, name);
