@@ -76,7 +76,6 @@ struct clone_args;
 int birth(const struct child_setup *s, struct clone_args *args, const int pair[2],
 	  struct child *out, struct err *e);
 
-/* child.c: tells the parent, with the words and with an fd unless -1. */
 /* nopivot.c: the working directory, a mount, becomes / by being moved there. */
 int nopivot_enter(struct self *s);
 

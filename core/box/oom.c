@@ -43,18 +43,6 @@ int oom_open(const struct cgroup *cg)
 	return !d || d->fd < 0 ? -ENOENT : open_v2(d->fd);
 }
 
-uint64_t oom_clear(int fd)
-{
-	char text[sizeof(struct inotify_event) * 8];
-	uint64_t times = 0, one;
-	for (ssize_t n; (n = read(fd, text, sizeof(text))) > 0;)
-		if (n == sizeof(one)) { /* an eventfd's; inotify's are longer */
-			memcpy(&one, text, sizeof(one));
-			times += one;
-		}
-	return times;
-}
-
 bool oom_changed(int fd, uint64_t *times)
 {
 	_Alignas(struct inotify_event) char events[sizeof(struct inotify_event) * 8];

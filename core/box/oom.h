@@ -8,13 +8,10 @@
  * -ENOENT where no hierarchy counts memory. */
 int oom_open(const struct cgroup *cg);
 
-/* After it was readable: how often it told of it. 0 where only the counter tells; v1 tells before
- * it kills, when the counter does not know yet. */
-uint64_t oom_clear(int fd);
-
-/* Reads what waits, as oom_clear does (*times), and tells whether v2's counters changed. They go
- * with their cgroup, which systemd removes as soon as it is empty: then this is all that is left of
- * them. */
+/* After it was readable: reads what waits. *times: how often it told of it, 0 where only the
+ * counter tells; v1 tells before it kills, when the counter does not know yet. True: v2's counters
+ * changed. They go with their cgroup, which systemd removes as soon as it is empty: then this is
+ * all that is left of them. */
 bool oom_changed(int fd, uint64_t *times);
 
 #endif

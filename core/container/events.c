@@ -78,7 +78,8 @@ static void on_oom(void *arg, uint32_t events)
 {
 	struct telling *t = arg;
 	(void)events;
-	uint64_t times = oom_clear(t->oom.fd);
+	uint64_t times;
+	oom_changed(t->oom.fd, &times);
 	/* The end of the cgroup is told in the same way. */
 	int rc = proc_ended(t->c->pidfd) ? 0 : say_ooms(t, t->ooms + times);
 	if (rc == 0)

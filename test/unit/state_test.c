@@ -112,8 +112,10 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	append(dir, "\n{\"version\":1,\"id\":\"c1\",\"sta"); /* its writer was killed */
 	is_int(state_read(dir, a, &read, &said), 0);
 	is_int(read.pid, 7);
+	ok(!state_outdated(dir, &read));
 	s.status = "running";
 	is_int(state_save(dir, &s, &said), 0);
+	ok(state_outdated(dir, &read) && !state_outdated(dir, &s));
 	is_int(state_read(dir, a, &read, &said), 0);
 	is_str(read.status, "running");
 	is_int(state_read_spec(dir, &kept, &said), 0);
@@ -122,6 +124,11 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	is_int(state_save(dir, &s, &said), 0);
 	is_int(state_read(dir, a, &read, &said), 0);
 	ok(read.has_exit && read.before <= 2);
+	struct state glanced;
+	auto_buf room = { 0 };
+	is_int(state_glance(AT_FDCWD, name, &room, a, &glanced), 0);
+	is_str(glanced.status, "running");
+	is_int(glanced.pid, 7);
 	is_int(state_read_spec(dir, &again, &said), 0);
 	is_str(again.p, kept.p);
 	is_int(tree_remove(AT_FDCWD, name, &said), 0);
