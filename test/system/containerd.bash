@@ -15,13 +15,36 @@ ctr_run() {
 	ctr_ run --rm --runtime "$RUNTIME" "$IMAGE" "$@"
 }
 
-# ctr waits for the socket to appear.
+# The versions of containerd that tests can have: see daemon.
+containerd_versions() {
+	echo 1.6 1.7 2
+}
+
+# containerd_use VERSION: containerd and ctr are of that version from now on; in setup_file, before containerd_setup.
+containerd_use() {
+	local dir
+	dir=$("${BASH_SOURCE%/*}/daemon" "$1") || return
+	export PATH=$dir:$PATH CONTAINERD_VERSION=$1
+}
+
+# Returns when it serves.
 containerd_start() {
+	local log=$BATS_FILE_TMPDIR/containerd.log size pid tail line lines
+	touch "$log"
+	size=$(stat -c %s "$log")
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
-		>> "$BATS_FILE_TMPDIR/containerd.log" 2>&1 < /dev/null 3>&- &
-	echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
+		>> "$log" 2>&1 < /dev/null 3>&- &
+	pid=$!
+	echo $pid > "$BATS_FILE_TMPDIR/containerd.pid"
 	disown
-	ctr_ version > /dev/null
+	exec {lines}< <(exec tail -f -c "+$((size + 1))" --pid=$pid "$log" 3>&-)
+	tail=$!
+	while read -r line <&$lines && [[ $line != *"containerd successfully booted"* ]]; do
+		:
+	done
+	exec {lines}<&-
+	kill $tail 2> /dev/null || : # gone with containerd
+	[[ $line == *"containerd successfully booted"* ]] || { tail -n 5 "$log"; return 1; }
 }
 
 containerd_kill() {
