@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 01-bad-input.bats - what cannot work: one clear line that names it, the right exit status, and nothing left.
 # shellcheck disable=SC2016,SC2030,SC2031 # jq's variables; each test is a shell
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 02-security.bats - what broke other runtimes, tried on ours. "Host" files here are throwaway ones.
 # shellcheck disable=SC2016,SC2030,SC2031 # jq's variables; each test is a shell
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 03-crash.bats - the runtime killed at, and refused, each system call it makes: what is there afterwards is the old or the
 # new, and `coracle cleanup` leaves nothing. A sample of the calls; all of them with TORTURE=1.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2317 # jq's variables; each test is a shell

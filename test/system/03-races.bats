@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=alone
 # 03-races.bats - somebody swaps names for links, as fast as he can, in a volume that he shares with a container that is being
 # made: whatever becomes of the container, nothing outside its root is made, written or mounted on. Each race is run with all
 # that this kernel has, without openat2, and as on Linux 4.18.

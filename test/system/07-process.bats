@@ -461,7 +461,7 @@ manager_start() {
 
 # --- devices of the host --------------------------------------------------------------------------
 
-# A veth pair; both ends go with either namespace.
+# A veth pair; both ends go with either namespace, when the kernel comes to it.
 veth() {
 	A=v${BASHPID}a Z=v${BASHPID}z
 	ip link add "$A" type veth peer name "$Z"
@@ -469,6 +469,10 @@ veth() {
 	ip addr add 198.51.100.1/32 dev "$A" scope link
 	ip -6 addr add 2001:db8::7/64 dev "$A" nodad
 	ip link set "$A" up
+}
+
+no_veth() {
+	ip link del "$Z" 2> /dev/null || [ ! -e "/sys/class/net/$Z" ]
 }
 
 @test "network_devices_move_into_the_container_with_name_and_addresses" {
@@ -483,7 +487,7 @@ veth() {
 	[[ $output != *198.51.100.1* ]]
 	rt exec "$ID" ip link show ctr0 | grep -q '[<,]UP'
 	end
-	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	no_veth
 	nothing_left
 }
 
@@ -491,7 +495,7 @@ veth() {
 	veth
 	spec --arg a "$A" '.linux.netDevices = {($a): {}} | .process.args = ["ls", "/sys/class/net"]'
 	rt run -b "$B" "$ID" | grep -qx "$A"
-	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	no_veth
 	veth
 	ip netns add "$ID"
 	ip -n "$ID" link add ctr0 type dummy 2> /dev/null || ip -n "$ID" link add ctr0 type veth peer name ctr9
@@ -500,7 +504,7 @@ veth() {
 	[[ $(rt run -b "$B" "$ID") == *ctr1* ]]
 	# One that is there already is refused, and the host's device as it was.
 	ip netns exec "$ID" ip link del ctr1
-	[ ! -e "/sys/class/net/$Z" ] || ip link del "$Z"
+	no_veth
 	veth
 	spec --arg a "$A" '.linux.netDevices = {($a): {name: "ctr0"}}'
 	attempt rt create -b "$B" "$ID"

@@ -104,7 +104,7 @@ ask() {
 	# What was bound into the container is not there any more.
 	rm -r "$SYNC"
 	run -1 timeout 30 ctr -a "$CONTAINERD" -n "$NS" containers restore --rw --live "$ID" "test.invalid/checkpoint:$ID"
-	[[ $output == *"criu failed: type RESTORE"* ]]
+	[[ $output == *"criu failed: type RESTORE"* ]] || { echo "$output"; return 1; }
 	ctr_ task rm -f "$ID" || true
 	ctr_ images rm "test.invalid/checkpoint:$ID"
 	ctr_ containers rm "$ID"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 70-validation.bats - the Open Container Initiative's own tests of a runtime (test/validation): what runc or crun passes
 # must pass.
 

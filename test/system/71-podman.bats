@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 71-podman.bats - podman with our runtime: it does what it does with runc.
 
 load helper

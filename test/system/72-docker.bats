@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 72-docker.bats - docker with our runtime: it does what it does with runc. Its daemon is the tests' own, with containerd,
 # and runc's shim in between.
 

@@ -3,7 +3,7 @@
 
 RUNTIME=io.containerd.coracle.v2
 IMAGE=test.invalid/busybox:latest
-NS=bats
+NS=bats${BATS_RUN_TMPDIR##*-}-${BATS_FILE_TMPDIR##*/} # nobody else has it: shims and cgroups are the whole machine's
 CONTAINERD=$BATS_FILE_TMPDIR/cd/c.sock
 
 ctr_() {

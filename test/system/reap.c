@@ -1,0 +1,113 @@
+/* reap.c - reap COMMAND...: runs it in a process group of its own, is the parent of whatever it
+ * leaves behind, and reaps that at once: the first process of some machines takes its time, and who
+ * waits for the end of a pid namespace waits for it. Exits as the command does. INT or TERM (or the
+ * end of our parent) interrupts the command as ^C does; when it has ended, or after half a minute,
+ * or at the second signal, all that it started is killed. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE 30 /* seconds */
+
+static volatile sig_atomic_t signals;
+static volatile pid_t command; /* 0: it has ended */
+
+static void interrupted(int sig)
+{
+	signals++;
+	alarm(PATIENCE);
+	if (command)
+		kill(-command, signals == 1 ? SIGINT : SIGKILL);
+}
+
+/* The parent of a process; -1: it has gone. */
+static long parent_of(const char *pid)
+{
+	char path[64], text[512], *end;
+	snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return -1;
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	/* pid (name) state ppid: the name may hold anything. */
+	end = strrchr(text, ')');
+	return end && strlen(end) > 4 ? strtol(end + 4, NULL, 10) : -1;
+}
+
+/* Kills our children. Theirs are ours then. */
+static void kill_children(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	while (proc && (e = readdir(proc)))
+		if (*e->d_name >= '0' && *e->d_name <= '9' && parent_of(e->d_name) == getpid())
+			kill(atoi(e->d_name), SIGKILL);
+	if (proc)
+		closedir(proc);
+}
+
+static void handle(int sig, void (*handler)(int))
+{
+	struct sigaction a = { .sa_handler = handler };
+	sigaction(sig, &a, NULL);
+}
+
+/* Waits for the command, and if we were interrupted for all the others. The command's status. */
+static int reap(void)
+{
+	int status = 0, s;
+	while (signals <= 2) { /* three: what is killed does not die */
+		pid_t pid = wait(&s);
+		if (pid < 0 && errno == ECHILD)
+			break;
+		if (pid > 0 && pid == command) {
+			status = s;
+			command = 0;
+		}
+		if (!command && !signals)
+			break;
+		if (!command || signals > 1)
+			kill_children();
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	pid_t parent = getppid();
+	sigset_t all, old;
+	if (argc < 2)
+		return 127;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* What is ignored, as in the background of a shell, the command would ignore too. */
+	handle(SIGINT, SIG_DFL);
+	handle(SIGQUIT, SIG_DFL);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	command = fork();
+	if (command < 0)
+		return 127;
+	setpgid(command, command); /* both of us, so that nobody has to wait for the other */
+	if (command == 0) {
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		execvp(argv[1], argv + 1);
+		fprintf(stderr, "reap: %s: %s\n", argv[1], strerror(errno));
+		return 127;
+	}
+	handle(SIGINT, interrupted);
+	handle(SIGTERM, interrupted);
+	handle(SIGALRM, interrupted);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (getppid() != parent)
+		raise(SIGTERM);
+	return reap();
+}
