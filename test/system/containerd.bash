@@ -65,15 +65,18 @@ containerd_setup() {
 		version = 2
 		root = "$dir/cd/root"
 		state = "$dir/cd/state"
-		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+		disabled_plugins = [${CONTAINERD_CRI:+#}"io.containerd.grpc.v1.cri",
+		  "io.containerd.internal.v1.opt"]
 		[grpc]
 		  address = "$CONTAINERD"
+		${CONTAINERD_CRI:-}
 	END
 	containerd_start
 	make_rootfs "$dir/rootfs"
 	umoci init --layout "$dir/oci"
 	umoci new --image "$dir/oci:busybox"
 	umoci insert --image "$dir/oci:busybox" "$dir/rootfs" /
+	umoci config --image "$dir/oci:busybox" --config.cmd sleep --config.cmd 1000000
 	skopeo copy -q "oci:$dir/oci:busybox" "oci-archive:$dir/image.tar:$IMAGE"
 	ctr_ images import "$dir/image.tar" > /dev/null
 }
