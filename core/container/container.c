@@ -240,9 +240,10 @@ bool container_oom(struct container *c)
 	return oom;
 }
 
-int container_record_exit(struct container *c, struct exit_status st, bool oom, struct err *e)
+static int record_exit(struct container *c, struct exit_status st, bool oom, int flags,
+		       struct err *e)
 {
-	auto_close int lock = container_lock(c, 0, e);
+	auto_close int lock = container_lock(c, flags, e);
 	if (lock < 0)
 		return lock;
 	int rc = container_reload(c, e);
@@ -255,4 +256,14 @@ int container_record_exit(struct container *c, struct exit_status st, bool oom, 
 	c->state.exit_signal = st.signal;
 	c->state.oom = oom;
 	return container_save(c, e);
+}
+
+int container_record_exit(struct container *c, struct exit_status st, bool oom, struct err *e)
+{
+	return record_exit(c, st, oom, 0, e);
+}
+
+int container_record_exit_now(struct container *c, struct exit_status st, bool oom, struct err *e)
+{
+	return record_exit(c, st, oom, LOCK_NB, e);
 }

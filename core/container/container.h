@@ -48,6 +48,7 @@ struct create_request {
 	bool no_pivot, no_new_keyring;
 	bool systemd_cgroup;	 /* its cgroup is to be a scope of systemd's */
 	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
+	pid_t owner;		 /* 0: we ourselves */
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */
 	bool auto_remove;
@@ -135,6 +136,9 @@ int container_pids(struct container *c, struct arena *a, struct u32s *out, struc
 
 /* Durably records how it ended; the parent calls this once, right after reaping. */
 int container_record_exit(struct container *c, struct exit_status st, bool oom, struct err *e);
+
+/* The same, but -EBUSY instead of waiting for who holds the container. */
+int container_record_exit_now(struct container *c, struct exit_status st, bool oom, struct err *e);
 
 /* Whether the kernel killed one of its processes for lack of memory (cgroup's counter). */
 bool container_oom(struct container *c);

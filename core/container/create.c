@@ -176,6 +176,7 @@ static int host_mounts(struct making *m, struct strs *out)
 static int record(struct making *m, struct err *e)
 {
 	struct state *s = &m->c->state;
+	pid_t owner = m->r->owner ? m->r->owner : getpid();
 	*s = (struct state){
 		.version = STATE_VERSION,
 		.id = m->c->id,
@@ -183,8 +184,8 @@ static int record(struct making *m, struct err *e)
 		.oci_version = copied(m, m->spec->oci_version),
 		.engine = m->engine->name,
 		.status = status_name(STATUS_CREATING),
-		.owner = m->r->owner_kind ? getpid() : 0,
-		.owner_start_time = m->r->owner_kind ? proc_start_time(getpid(), NULL) : 0,
+		.owner = m->r->owner_kind ? owner : 0,
+		.owner_start_time = m->r->owner_kind ? proc_start_time(owner, NULL) : 0,
 		.owner_kind = copied(m, m->r->owner_kind),
 		.rootfs = rootfs_path(m),
 		.image = copied(m, m->r->image),

@@ -6,6 +6,7 @@
 #include "pb/runc_options.pb-c.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
+#include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 
 #include <fcntl.h>
@@ -58,31 +59,60 @@ static void remove_work(const struct task *t)
 		tree_remove(bundle, WORK, NULL);
 }
 
+/* What is asked for. */
+struct order {
+	const char *path;
+	bool own_work;
+	struct checkpoint_options options;
+};
+
+/* In a fork: CRIU takes its time. */
+static int checkpoint_run(struct work *w, struct err *e)
+{
+	const struct order *q = w->arg;
+	int rc = container_checkpoint(w->member->task->container, &q->options, e);
+	if (rc == 0 && q->own_work)
+		remove_work(w->member->task);
+	return rc;
+}
+
+static int checkpoint_done(struct work *w, int rc, struct err *e)
+{
+	const struct order *q = w->arg;
+	Containerd__Events__TaskCheckpointed event = CONTAINERD__EVENTS__TASK_CHECKPOINTED__INIT;
+	(void)e;
+	if (rc < 0)
+		return rc;
+	event.container_id = (char *)(uintptr_t)w->member->task->id;
+	event.checkpoint = (char *)(uintptr_t)q->path;
+	events_publish(w->shim->events, EVENT_CHECKPOINTED, &event);
+	return 0;
+}
+
 int on_checkpoint(void *arg, const struct rpc *r, struct err *e)
 {
 	struct shim *s = arg;
 	const Containerd__Task__V2__CheckpointTaskRequest *in = r->in;
-	struct checkpoint_options o = { .image_path = in->path, .status_fd = -1 };
+	struct order *q = arena_alloc(r->arena, sizeof(*q));
 	struct task *t = task_find(s, in->id, e);
 	if (!t)
 		return -e->code;
 	if (t->init.state != MEMBER_RUNNING)
 		return rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s is not running", t->id);
-	int rc = read_options(in->options, r->arena, &o, e);
-	bool own = !o.work_path;
-	if (rc == 0 && own && !(o.work_path = arena_printf(r->arena, "%s/" WORK, t->bundle)))
+	if (!q)
+		return fail(e, ENOMEM, "checkpoint");
+	*q = (struct order){ .path = in->path };
+	q->options = (struct checkpoint_options){ .image_path = in->path, .status_fd = -1 };
+	int rc = read_options(in->options, r->arena, &q->options, e);
+	q->own_work = !q->options.work_path;
+	if (rc == 0 && q->own_work &&
+	    !(q->options.work_path = arena_printf(r->arena, "%s/" WORK, t->bundle)))
 		rc = fail(e, ENOMEM, "checkpoint");
-	if (rc == 0)
-		rc = container_checkpoint(t->container, &o, e);
-	if (rc < 0)
-		return rc;
-	if (own)
-		remove_work(t);
-	Containerd__Events__TaskCheckpointed event = CONTAINERD__EVENTS__TASK_CHECKPOINTED__INIT;
-	event.container_id = in->id;
-	event.checkpoint = in->path;
-	events_publish(s->events, EVENT_CHECKPOINTED, &event);
-	return 0;
+	struct work w = {
+		.member = &t->init, .run = checkpoint_run, .done = checkpoint_done, .arg = q
+	};
+	work_keep(&w, t->container);
+	return rc < 0 ? rc : work_start(s, &w, r, e);
 }
 
 void restore_free(struct restore *r)
@@ -133,36 +163,37 @@ int restore_later(struct task *t, const struct create_request *from, const char 
 						 : 0;
 }
 
-static int restore(struct task *t, struct err *e)
+int restore_root(const struct restore *r)
 {
-	struct create_request *r = &t->restore->request;
-	auto_close int console = -1;
-	r->console_fd = t->init.terminal ? &console : NULL;
-	int rc = member_open_stdio(&t->init, r->stdio, e);
-	if (rc >= 0)
-		rc = container_create(r, &t->container, e);
-	if (rc >= 0 && t->init.terminal)
-		rc = stdio_terminal(t->init.stdio, take_fd(&console), e);
-	return rc >= 0 ? member_watch(&t->init, t->container->state.pid, t->container->pidfd, e)
-		       : rc;
+	return r->request.rootfs_fd;
 }
 
-int restore_now(struct task *t, struct err *e)
+int restore_now(struct work *w, struct err *e)
 {
-	int rc = restore(t, e);
-	if (rc < 0 && t->container) {
-		struct err ignored = { 0 };
-		container_delete(t->container, true, &ignored);
-		container_close(t->container);
-		t->container = NULL;
+	struct task *t = w->member->task;
+	int rc = launch_container(w, &t->restore->request, e);
+	if (rc == 0)
+		remove_work(t);
+	return rc;
+}
+
+/* After a failure it may be tried again. */
+int restore_done(struct work *w, int rc, struct err *e)
+{
+	struct task *t = w->member->task;
+	struct err ignored = { 0 };
+	if (rc == 0)
+		rc = launch_adopt(t, w, e);
+	if (rc == 0) {
+		restore_free(t->restore);
+		t->restore = NULL;
+		return 0;
 	}
-	if (rc < 0) { /* and may be tried again */
-		stdio_free(t->init.stdio);
-		t->init.stdio = NULL;
-		return rc;
-	}
-	remove_work(t);
-	restore_free(t->restore);
-	t->restore = NULL;
-	return 0;
+	if (w->lost || w->pid)
+		container_cleanup(t->root, t->id, false, NULL, &ignored);
+	container_close(t->container);
+	t->container = NULL;
+	stdio_free(t->init.stdio);
+	t->init.stdio = NULL;
+	return rc;
 }

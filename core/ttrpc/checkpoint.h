@@ -13,8 +13,12 @@ int on_checkpoint(void *arg, const struct rpc *r, struct err *e);
 int restore_later(struct task *t, const struct create_request *r, const char *images,
 		  const struct runtime_options *o, struct err *e);
 
-/* Restores it now. */
-int restore_now(struct task *t, struct err *e);
+/* In a fork: restores it now. And in the shim, with what came of it. */
+int restore_now(struct work *w, struct err *e);
+int restore_done(struct work *w, int rc, struct err *e);
+
+/* The copy of rootfs_fd, or -1. */
+int restore_root(const struct restore *r);
 
 /* Accepts NULL. */
 void restore_free(struct restore *r);

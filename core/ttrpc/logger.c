@@ -3,9 +3,12 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/list.h"
+#include "base/proc.h"
 #include "base/sys.h"
+#include "ttrpc/uri.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,29 +36,6 @@ static int new_pipe(struct pipe *p)
 	return 0;
 }
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
-/* %41 is A, and in a query + is a blank. In place. */
-static void unescape(char *s, bool query)
-{
-	char *to = s;
-	for (; *s; s++) {
-		if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-			*to++ = (char)(hex(s[1]) << 4 | hex(s[2]));
-			s += 2;
-		} else {
-			*to++ = query && *s == '+' ? ' ' : *s;
-		}
-	}
-	*to = 0;
-}
-
 /* The query's pairs are its arguments, keys and values one after the other. */
 static int arguments(struct arena *a, char *uri, struct strs *out)
 {
@@ -68,7 +48,7 @@ static int arguments(struct arena *a, char *uri, struct strs *out)
 	out->v = arena_array(a, 2 * n + 2, sizeof(*out->v));
 	if (!out->v)
 		return -ENOMEM;
-	unescape(uri, false);
+	uri_unescape(uri, false);
 	out->v[out->n++] = uri;
 	for (char *p = query, *next; p && *p; p = next) {
 		next = strchr(p, '&');
@@ -77,12 +57,11 @@ static int arguments(struct arena *a, char *uri, struct strs *out)
 		char *value = strchr(p, '=');
 		if (value)
 			*value++ = 0;
-		unescape(p, true);
+		uri_unescape(p, true);
 		out->v[out->n++] = p;
-		if (value && *value) {
-			unescape(value, true);
-			out->v[out->n++] = value;
-		}
+		out->v[out->n++] = value ? value : "";
+		if (value)
+			uri_unescape(value, true);
 	}
 	return 0;
 }
@@ -111,20 +90,28 @@ static _Noreturn void become(const char *const *argv, const char *const *envp, c
 	_exit(127);
 }
 
-static int wait_ready(int fd, const char *program, struct err *e)
+/* must_say: that it is ready; else the end of fd says so, too. */
+static int wait_ready(int fd, const char *program, bool must_say, struct err *e)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char byte;
 	int n;
 	do {
 		n = poll(&p, 1, READY_MS);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return refuse(e, ETIMEDOUT, "logger %s: not ready after 10 seconds", program);
+		return refuse(e, ETIMEDOUT, "logger %s: not ready after %d seconds", program,
+			      READY_MS / 1000);
+	if (must_say && read(fd, &byte, 1) != 1)
+		return refuse(e, EPIPE,
+			      "logger %s: it closed fd 5, or ended, without writing a byte there: "
+			      "so it says that it is ready (binary-v2)",
+			      program);
 	return 0;
 }
 
 static int launch(struct arena *a, const struct strs *args, const char *id, const char *namespace_,
-		  const int fds[3], pid_t *pid)
+		  const int fds[3], int *held)
 {
 	const char *path = getenv("PATH");
 	const char *envp[] = { arena_printf(a, "CONTAINER_ID=%s", id),
@@ -133,13 +120,22 @@ static int launch(struct arena *a, const struct strs *args, const char *id, cons
 	if (!envp[0] || !envp[1])
 		return -ENOMEM;
 	auto_pipe report = { -1, -1 };
+	struct clone_args clone = { .exit_signal = SIGCHLD };
 	int error = 0;
-	if (new_pipe(&report) < 0 || (*pid = fork()) < 0)
+	if (new_pipe(&report) < 0)
 		return -errno;
-	if (*pid == 0)
+	pid_t pid = proc_clone(&clone, held);
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
 		become(args->v, envp, fds, report.w);
 	put_fd(&report.w, -1);
 	return read(report.r, &error, sizeof(error)) > 0 ? -error : 0;
+}
+
+bool is_logger(const char *uri)
+{
+	return !strncmp(uri, "binary://", 9) || !strncmp(uri, "binary-v2://", 12);
 }
 
 int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
@@ -147,8 +143,10 @@ int logger_start(const char *uri, const char *id, const char *namespace_, struct
 {
 	auto_arena *a = arena_new(LOGGER_MEMORY);
 	auto_pipe o = { -1, -1 }, s = { -1, -1 }, ready = { -1, -1 };
+	auto_close int held = -1;
 	struct strs args = { 0 };
-	char *program = a ? arena_str(a, uri + strlen("binary://")) : NULL;
+	bool v2 = uri[6] == '-';
+	char *program = a ? arena_str(a, strstr(uri, "://") + 3) : NULL;
 	if (!program || arguments(a, program, &args) < 0)
 		return fail(e, ENOMEM, "logger %s", uri);
 	if (*program != '/')
@@ -157,27 +155,19 @@ int logger_start(const char *uri, const char *id, const char *namespace_, struct
 		return fail(e, errno, "logger %s", program);
 	if (new_pipe(&o) < 0 || new_pipe(&s) < 0 || new_pipe(&ready) < 0)
 		return fail(e, errno, "pipes for logger %s", program);
-	pid_t pid = 0;
-	int rc = launch(a, &args, id, namespace_, (int[]){ o.r, s.r, ready.w }, &pid);
+	int rc = launch(a, &args, id, namespace_, (int[]){ o.r, s.r, ready.w }, &held);
 	if (rc < 0)
 		return fail(e, rc, "start logger %s", program);
 	put_fd(&ready.w, -1);
-	rc = wait_ready(ready.r, program, e);
+	rc = wait_ready(ready.r, program, v2, e);
 	if (rc < 0) {
-		kill(pid, SIGKILL);
+		proc_signal(held, SIGKILL);
 		return rc;
 	}
 	*out = (struct logger){ .out = take_fd(&o.w),
 				.err = take_fd(&s.w),
 				.hold_out = take_fd(&o.r),
-				.hold_err = take_fd(&s.r) };
+				.hold_err = take_fd(&s.r),
+				.held = take_fd(&held) };
 	return 0;
-}
-
-void logger_close(struct logger *l)
-{
-	put_fd(&l->out, -1);
-	put_fd(&l->err, -1);
-	put_fd(&l->hold_out, -1);
-	put_fd(&l->hold_err, -1);
 }

@@ -4,19 +4,21 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct logger {
 	int out, err;		/* what the container writes to */
 	int hold_out, hold_err; /* the other ends, so that a logger that died kills nobody */
+	int held;		/* the process, see proc.h */
 };
+
+bool is_logger(const char *uri);
 
 /* Starts it with the container's id and namespace in its environment (CONTAINER_ID,
  * CONTAINER_NAMESPACE), stdout and stderr as its fds 3 and 4, and fd 5, on which it says that it is
- * ready by a byte or by closing it. Waits for that, ten seconds at most. The logger is a child of
- * ours that sees the end of its input when all ends are closed. */
+ * ready: by a byte, or unless it is of binary-v2:// by closing it. Waits for that, ten seconds at
+ * most. The logger is a child of ours that sees the end of its input when all ends are closed. */
 int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
 		 struct err *e);
-
-/* Closes our ends: the logger sees the end of the output once the container has ended too. */
-void logger_close(struct logger *l);
 
 #endif

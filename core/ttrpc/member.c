@@ -18,7 +18,7 @@
 struct task *task_find(struct shim *s, const char *id, struct err *e)
 {
 	for (struct task *t = s->tasks; t; t = t->next)
-		if (!strcmp(t->id, id))
+		if (!t->creating && !strcmp(t->id, id))
 			return t;
 	rpc_fail(e, RPC_NOT_FOUND, "container %s", id);
 	return NULL;
@@ -113,30 +113,70 @@ static void tell_end(void *arg)
 	stop_waiting(m);
 }
 
-/* Without a pid namespace of its own the others live on, and hold its output open. */
-static void kill_stragglers(struct task *t)
+static void end_output(struct member *m)
 {
-	struct err e = { 0 };
-	if (!strs_has(&t->container->state.namespaces, "pid"))
-		container_kill(t->container, SIGKILL, true, &e);
+	if (m->stdio)
+		stdio_end(m->stdio, tell_end, m);
+	else
+		tell_end(m);
 }
 
+static int record_exit(struct task *t, bool wait, struct err *e)
+{
+	const struct member *m = &t->init;
+	bool oom = t->oom_kills > 0;
+	return wait ? container_record_exit(t->container, m->status, oom, e)
+		    : container_record_exit_now(t->container, m->status, oom, e);
+}
+
+/* In a fork: what may have to wait, for a lock or for others to end. Without a pid namespace of its
+ * own they live on, and hold its output open. */
+static int late_run(struct work *w, struct err *e)
+{
+	struct task *t = w->member->task;
+	int rc = record_exit(t, true, e);
+	if (!strs_has(&t->container->state.namespaces, "pid"))
+		container_kill(t->container, SIGKILL, true, NULL);
+	return rc;
+}
+
+static int late_done(struct work *w, int rc, struct err *e)
+{
+	struct member *m = w->member;
+	struct task *t = m->task;
+	struct err why = { 0 };
+	if (rc == 0) /* as the fork has it */
+		rc = container_reload(t->container, &why);
+	else
+		why = *e;
+	if (rc < 0 && rc != -ENOENT) /* one that is being deleted has no record any more */
+		log_error("container %s: %s", t->id, why.msg);
+	else if (rc == 0 && t->container->state.has_exit)
+		m->exited = t->container->state.finished; /* what `delete` would answer */
+	end_output(m);
+	return 0;
+}
+
+/* A fork has the most to do where others are to end, or hold the lock. */
 static void record_end(struct member *m)
 {
 	struct err e = { 0 };
 	struct task *t = m->task;
-	bool oom = oom_look(t);
+	oom_look(t);
 	if (m->status.signal == SIGKILL)
-		oom = oom_missed(t);
-	if (*m->exec_id)
+		oom_missed(t);
+	if (*m->exec_id) {
+		end_output(m);
 		return;
+	}
 	oom_unwatch(t);
-	int rc = container_record_exit(t->container, m->status, oom, &e);
-	if (rc < 0 && rc != -ENOENT) /* one that is being deleted has no record any more */
-		log_error("container %s: %s", t->id, e.msg);
-	else if (t->container->state.has_exit)
-		m->exited = t->container->state.finished; /* what `delete` would answer */
-	kill_stragglers(t);
+	struct work late = { .member = m, .run = late_run, .done = late_done };
+	late.keep[0] = t->container->dir;
+	bool alone = strs_has(&t->container->state.namespaces, "pid");
+	int rc = alone ? record_exit(t, false, &e) : -EBUSY;
+	if (rc == -EBUSY && work_start(t->shim, &late, NULL, &e) == RPC_LATER)
+		return;
+	late_done(&late, rc, &e);
 }
 
 static void unwatch(struct member *m)
@@ -147,24 +187,38 @@ static void unwatch(struct member *m)
 	put_fd(&m->end.fd, -1);
 }
 
+void member_go_on(struct member *m)
+{
+	if (!m->reaped || m->state == MEMBER_STARTING || m->task->deleting)
+		return;
+	m->reaped = false;
+	record_end(m);
+}
+
+static void reap(struct member *m)
+{
+	if (proc_reap(m->end.fd, &m->status) < 0)
+		m->status = (struct exit_status){ .code = 255 };
+	m->exited = clock_now();
+	m->reaped = true;
+	unwatch(m);
+}
+
 void member_ended(struct member *m)
 {
 	if (m->end.fd < 0)
 		return;
-	if (proc_reap(m->end.fd, &m->status) < 0)
-		m->status = (struct exit_status){ .code = 255 };
-	m->exited = clock_now();
-	unwatch(m);
-	record_end(m);
-	if (m->stdio)
-		stdio_end(m->stdio, tell_end, m);
-	else
-		tell_end(m);
+	reap(m);
+	member_go_on(m);
 }
 
 void member_finish(struct member *m)
 {
-	member_ended(m);
+	if (m->end.fd >= 0) {
+		proc_signal(m->end.fd, SIGKILL);
+		reap(m);
+	}
+	m->reaped = false;
 	if (m->pid)
 		tell_end(m);
 }
@@ -191,9 +245,17 @@ int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e)
 	return 0;
 }
 
-int member_open_stdio(struct member *m, int fds[3], struct err *e)
+int member_name_streams(struct member *m, const char *in, const char *out, const char *err)
 {
-	const struct stdio_request r = {
+	m->in = strdup(in);
+	m->out = strdup(out);
+	m->err = strdup(err);
+	return m->in && m->out && m->err ? 0 : -ENOMEM;
+}
+
+int member_open_streams(const struct member *m, struct streams *out, struct err *e)
+{
+	const struct streams_request r = {
 		.in = m->in,
 		.out = m->out,
 		.err = m->err,
@@ -203,13 +265,23 @@ int member_open_stdio(struct member *m, int fds[3], struct err *e)
 		.uid = m->task->io_uid,
 		.gid = m->task->io_gid,
 	};
-	return stdio_open(m->task->shim->loop, &r, &m->stdio, fds, e);
+	return streams_open(&r, out, e);
+}
+
+int member_take_streams(struct member *m, struct work *w, struct err *e)
+{
+	m->stdio = stdio_new(m->task->shim->loop, &w->fds[WORK_STREAMS]);
+	if (!m->stdio)
+		return fail(e, ENOMEM, "stdio of %s", m->task->id);
+	if (m->input_closed)
+		stdio_close_stdin(m->stdio);
+	return m->terminal ? stdio_terminal(m->stdio, take_fd(&w->fds[WORK_CONSOLE]), e) : 0;
 }
 
 static void member_clear(struct member *m)
 {
-	if (m->task)
-		unwatch(m);
+	works_forget(m->task->shim, m);
+	unwatch(m);
 	stdio_free(m->stdio);
 	stop_waiting(m);
 	free(m->spec);
@@ -244,6 +316,7 @@ void task_free(struct task *t)
 	container_close(t->container);
 	restore_free(t->restore);
 	free((char *)(uintptr_t)t->id);
+	free((char *)(uintptr_t)t->root);
 	free((char *)(uintptr_t)t->bundle);
 	free(t);
 }
@@ -268,6 +341,10 @@ void reap_strangers(struct shim *s)
 		    !info.si_pid)
 			return;
 		struct member *m = member_of_pid(s, info.si_pid);
+		if (!m) { /* maybe what a piece of work has made: it ended no later */
+			works_settle(s);
+			m = member_of_pid(s, info.si_pid);
+		}
 		if (m)
 			member_ended(m);
 		else

@@ -13,8 +13,16 @@ struct member *member_find(struct shim *s, const char *id, const char *exec_id, 
 void task_free(struct task *t);
 void member_free(struct member *m);
 
-/* Opens its streams as it was asked to; fds as stdio_open's. */
-int member_open_stdio(struct member *m, int fds[3], struct err *e);
+/* As requests name them, copied. -ENOMEM. */
+int member_name_streams(struct member *m, const char *in, const char *out, const char *err);
+
+/* Opens its streams as it was asked to, for a fork. Then, in the shim: takes what the fork has
+ * opened. */
+int member_open_streams(const struct member *m, struct streams *out, struct err *e);
+int member_take_streams(struct member *m, struct work *w, struct err *e);
+
+/* What was in the way of telling its end is done. */
+void member_go_on(struct member *m);
 
 /* Watches for its end. pidfd is copied. */
 int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e);

@@ -227,16 +227,23 @@ static const struct method *find_method(const struct server *s, const Ttrpc__Req
 	return NULL;
 }
 
-static int handle(struct server *s, struct request *r, struct arena *a, const struct frame *f,
+struct arena *rpc_keep(const struct rpc *r)
+{
+	*r->kept = NULL;
+	return r->arena;
+}
+
+static int handle(struct server *s, struct request *r, struct arena **own, const struct frame *f,
 		  struct err *e)
 {
+	struct arena *a = *own;
 	const Ttrpc__Request *m = pb_decode(&ttrpc__request__descriptor, a, f->p, f->len);
 	if (!m)
 		return rpc_fail(e, RPC_INVALID_ARGUMENT, "the request cannot be decoded");
 	const struct method *method = find_method(s, m, e);
 	if (!method)
 		return -e->code;
-	struct rpc call = { .request = r, .arena = a };
+	struct rpc call = { .request = r, .arena = a, .kept = own };
 	call.in = pb_decode(method->in, a, m->payload.data, m->payload.len);
 	call.out = arena_alloc(a, method->out->sizeof_message);
 	if (!call.in || !call.out)
@@ -270,7 +277,7 @@ static void on_request(struct connection *c, const struct frame *f)
 		return;
 	}
 	struct err e = { 0 };
-	if (handle(c->server, r, a, f, &e) < 0)
+	if (handle(c->server, r, &a, f, &e) < 0)
 		request_fail(r, &e);
 }
 

@@ -27,10 +27,10 @@ enum rpc_code {
 /* One call that waits for its answer; gone once it has been answered. */
 struct request;
 
-/* What a handler gets. in and arena live until it returns. */
+/* What a handler gets. in and arena live until it returns, unless it keeps them. */
 struct rpc {
 	struct request *request;
-	struct arena *arena;
+	struct arena *arena, **kept;
 	const void *in; /* decoded */
 	void *out;	/* initialised; what it is to point at goes to the arena */
 };
@@ -49,6 +49,9 @@ struct service {
 	const char *name; /* NULL ends a table */
 	const struct method *methods;
 };
+
+/* For an answer that comes later: the arena, with all that is in it, is the caller's to free. */
+struct arena *rpc_keep(const struct rpc *r);
 
 /* Says FMT with the code's own words after it ("container c1: not found"); returns what a handler
  * returns. */

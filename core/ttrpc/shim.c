@@ -28,6 +28,16 @@ void shim_stop(struct shim *s)
 		loop_stop(s->loop);
 }
 
+void shim_leave(struct shim *s)
+{
+	for (const struct task *t = s->tasks; t; t = t->next)
+		if (!t->aborted)
+			return;
+	s->leaving = true;
+	if (!s->tasks)
+		shim_stop(s);
+}
+
 static void on_told(void *arg)
 {
 	struct shim *s = arg;
@@ -89,6 +99,8 @@ static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
 		rc = watch(s, &s->lease, timer_new(LEASE_MS, 0), on_lease);
 	if (rc < 0)
 		return fail(e, rc, "watch signals and time");
+	if ((rc = works_open(s, e)) < 0)
+		return rc;
 	struct events_options v = { o->events, o->namespace_, on_told, s };
 	s->events = events_new(s->loop, &v);
 	struct server_options so = { task_services, s, on_peers, MAX_PEERS };
@@ -100,6 +112,10 @@ static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
 static void tear_down(struct shim *s)
 {
 	server_free(s->server);
+	works_close(s);
+	for (const struct task *t = s->tasks; t; t = t->next)
+		if (t->creating)
+			container_cleanup(t->root, t->id, false, NULL, NULL);
 	while (s->tasks)
 		task_free(s->tasks);
 	events_free(s->events);
@@ -110,9 +126,11 @@ static void tear_down(struct shim *s)
 
 int shim_serve(const struct shim_options *o, struct err *e)
 {
-	struct shim s = {
-		.namespace_ = o->namespace_, .socket = o->socket, .signals.fd = -1, .lease.fd = -1
-	};
+	struct shim s = { .namespace_ = o->namespace_,
+			  .socket = o->socket,
+			  .signals.fd = -1,
+			  .lease.fd = -1,
+			  .works.next.fd = -1 };
 	int rc = set_up(&s, o, e);
 	if (rc == 0) {
 		rc = loop_run(s.loop);

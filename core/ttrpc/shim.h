@@ -8,6 +8,7 @@
 #include "ttrpc/events.h"
 #include "ttrpc/server.h"
 #include "ttrpc/stdio.h"
+#include "ttrpc/work.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,7 +18,7 @@ struct shim;
 struct task;
 struct restore; /* checkpoint.h */
 
-enum member_state { MEMBER_CREATED, MEMBER_RUNNING, MEMBER_STOPPED };
+enum member_state { MEMBER_CREATED, MEMBER_STARTING, MEMBER_RUNNING, MEMBER_STOPPED };
 
 /* A process of a task: its init, or an exec. */
 struct member {
@@ -29,6 +30,7 @@ struct member {
 	struct watch end; /* on its pidfd */
 	struct exit_status status;
 	struct timespec exited; /* when it was reaped; told once its output is taken */
+	bool reaped;		/* but not told: what is being done with it comes first */
 	bool terminal;
 	const char *in, *out, *err; /* as requested, for State */
 	struct stdio *stdio;
@@ -43,11 +45,13 @@ struct member {
 struct task {
 	struct task *next;
 	struct shim *shim;
-	const char *id, *bundle;
+	const char *id, *root, *bundle; /* root: of states */
 	struct container *container;
 	struct restore *restore; /* what Start has to restore; then there is no container yet */
 	struct member init;
 	struct member *execs;
+	bool creating, deleting; /* one that is being made is not to be found yet */
+	bool aborted;		 /* and will never be */
 	bool paused;
 	struct watch oom;   /* on its cgroup */
 	uint64_t oom_kills; /* told already */
@@ -62,7 +66,9 @@ struct shim {
 	const char *namespace_;
 	const char *socket; /* its path, removed at the end */
 	struct task *tasks;
+	struct works works;
 	struct watch signals, lease;
+	bool leaving;  /* told to shut down, but one that was aborted is still being undone */
 	bool stopping; /* told to shut down and without tasks: goes as soon as all is told */
 };
 
@@ -74,6 +80,10 @@ struct shim_options {
 	int listener;	    /* becomes the shim's */
 };
 int shim_serve(const struct shim_options *o, struct err *e);
+
+/* Told to shut down: stops, if there are no tasks, now or as soon as those that never came to be
+ * are gone. */
+void shim_leave(struct shim *s);
 
 /* No new tasks from now on, and the process ends once all is told. */
 void shim_stop(struct shim *s);

@@ -1,36 +1,22 @@
-/* stdio.h - the standard streams of a container's process, to where containerd wants them. */
+/* stdio.h - the standard streams of a container's process, while it lives and until its output is
+ * where it belongs. */
 #ifndef TTRPC_STDIO_H
 #define TTRPC_STDIO_H
 
 #include "base/err.h"
 #include "base/loop.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-/* As requests name them: "" is /dev/null; a path or fifo://PATH a FIFO; file://PATH is appended to;
- * binary://PROGRAM?KEY=VALUE is a logger that reads stdout and stderr. */
-struct stdio_request {
-	const char *in, *out, *err;
-	bool terminal;
-	const char *id, *namespace_; /* for a logger's environment */
-	uint32_t uid, gid;	     /* who the FIFOs are given to; 0: left as they are */
-};
+#include "ttrpc/streams.h"
 
 struct stdio;
 
-/* Opens everything. fds[0..2] are for the process (-1 with a terminal) and stay the stdio's.
- * Without a terminal the process gets the FIFOs themselves: no byte passes through here. */
-int stdio_open(struct loop *l, const struct stdio_request *r, struct stdio **out, int fds[3],
-	       struct err *e);
+/* Of streams that are open. Takes what is in end, also on failure: NULL, errno. */
+struct stdio *stdio_new(struct loop *l, int end[STREAM_ENDS]);
 
 /* The pty's master; from now on it is copied to and from the FIFOs. Takes the fd. */
 int stdio_terminal(struct stdio *s, int master, struct err *e);
 
 /* The process is about to run: from here on its stdin stays open until stdio_close_stdin, whoever
- * else comes and goes. Unless nobody has it open for writing now: a client with nothing to say has
- * closed it by then, and with some clients (ctr before 2.0 forgets CloseIO when it is early) that
- * is all it says. */
+ * else comes and goes; unless streams_feed finds nobody. */
 void stdio_hold(struct stdio *s);
 
 /* It runs, with ends of its own: ours are closed. */

@@ -9,6 +9,7 @@
 #include "ttrpc/member.h"
 #include "ttrpc/metrics.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ static Containerd__V1__Types__Status status_of(const struct member *m)
 {
 	switch (m->state) {
 	case MEMBER_CREATED:
+	case MEMBER_STARTING:
 		return CONTAINERD__V1__TYPES__STATUS__CREATED;
 	case MEMBER_STOPPED:
 		return CONTAINERD__V1__TYPES__STATUS__STOPPED;
@@ -65,18 +67,15 @@ static struct task *task_made(struct shim *s, const char *id, struct err *e)
 	return NULL;
 }
 
-static int delete_task(struct task *t, struct err *e)
+/* In a fork, and what comes of it in the shim. */
+static int delete_run(struct work *w, struct err *e)
 {
-	struct shim *s = t->shim;
-	bool created = t->init.state == MEMBER_CREATED;
-	int rc = t->container ? container_delete(t->container, created, e) : 0;
-	if (rc < 0)
-		return rc;
-	/* Nothing of it lives now: who was never started has ended by this, and an exec may still
-	 * have waited for a reader. */
-	for (struct member *m = t->execs; m; m = m->next)
-		member_finish(m);
-	member_finish(&t->init);
+	struct task *t = w->member->task;
+	return container_delete(t->container, t->init.state == MEMBER_CREATED, e);
+}
+
+static void publish_delete(const struct task *t)
+{
 	Google__Protobuf__Timestamp when = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Containerd__Events__TaskDelete event = CONTAINERD__EVENTS__TASK_DELETE__INIT;
 	when.seconds = t->init.exited.tv_sec;
@@ -85,29 +84,64 @@ static int delete_task(struct task *t, struct err *e)
 	event.pid = (uint32_t)t->init.pid;
 	event.exit_status = (uint32_t)t->init.status.code;
 	event.exited_at = &when;
-	events_publish(s->events, EVENT_DELETE, &event);
+	events_publish(t->shim->events, EVENT_DELETE, &event);
+}
+
+static void fill_deleted(const struct member *m, V2(DeleteResponse) * out, struct arena *a)
+{
+	out->pid = (uint32_t)m->pid;
+	out->exit_status = (uint32_t)m->status.code;
+	out->exited_at = member_exited_at(m, a);
+}
+
+/* Nothing of it lives now: who was never started has ended by this, and an exec may still have
+ * waited for a reader. */
+static int delete_done(struct work *w, int rc, struct err *e)
+{
+	struct task *t = w->member->task;
+	(void)e;
+	t->deleting = false;
+	for (struct member *m = t->execs; m; m = m->next)
+		rc < 0 ? member_go_on(m) : member_finish(m);
+	rc < 0 ? member_go_on(&t->init) : member_finish(&t->init);
+	if (rc < 0)
+		return rc;
+	publish_delete(t);
+	fill_deleted(&t->init, w->rpc.out, w->rpc.arena);
+	task_free(t);
 	return 0;
+}
+
+static int delete_task(struct task *t, const struct rpc *r, struct err *e)
+{
+	struct work w = { .member = &t->init, .run = delete_run, .done = delete_done };
+	if (t->deleting)
+		return rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s is being deleted", t->id);
+	if (!t->container) {
+		publish_delete(t);
+		task_free(t);
+		return 0;
+	}
+	work_keep(&w, t->container);
+	int rc = work_start(t->shim, &w, r, e);
+	t->deleting = rc == RPC_LATER;
+	return rc;
 }
 
 static int on_delete(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(DeleteRequest) *in = r->in;
-	V2(DeleteResponse) *out = r->out;
 	struct member *m = member_find(arg, in->id, in->exec_id, e);
-	if (!m)
+	if (!m) {
+		create_abort(arg, in->id);
 		return -e->code;
-	if (m->state == MEMBER_RUNNING)
+	}
+	if (m->state == MEMBER_RUNNING || m->state == MEMBER_STARTING)
 		return rpc_fail(e, RPC_FAILED_PRECONDITION, "cannot delete a running process");
-	int rc = *m->exec_id ? 0 : delete_task(m->task, e);
-	if (rc < 0)
-		return rc;
-	out->pid = (uint32_t)m->pid;
-	out->exit_status = (uint32_t)m->status.code;
-	out->exited_at = member_exited_at(m, r->arena);
-	if (*m->exec_id)
-		member_free(m);
-	else
-		task_free(m->task);
+	if (!*m->exec_id)
+		return delete_task(m->task, r, e);
+	fill_deleted(m, r->out, r->arena);
+	member_free(m);
 	return 0;
 }
 
@@ -152,40 +186,85 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 	return 0;
 }
 
-static int set_paused(struct shim *s, const char *id, bool paused, struct err *e)
+static int pause_run(struct work *w, struct err *e)
 {
-	struct task *t = task_made(s, id, e);
-	if (!t)
-		return -e->code;
-	int rc = paused ? container_pause(t->container, e) : container_resume(t->container, e);
-	if (rc < 0)
-		return rc;
-	t->paused = paused;
+	return container_pause(w->member->task->container, e);
+}
+
+static int resume_run(struct work *w, struct err *e)
+{
+	return container_resume(w->member->task->container, e);
+}
+
+static int pause_done(struct work *w, int rc, struct err *e)
+{
+	struct task *t = w->member->task;
 	Containerd__Events__TaskPaused yes = CONTAINERD__EVENTS__TASK_PAUSED__INIT;
 	Containerd__Events__TaskResumed no = CONTAINERD__EVENTS__TASK_RESUMED__INIT;
+	(void)e;
+	if (rc < 0)
+		return rc;
+	t->paused = w->run == pause_run;
 	yes.container_id = no.container_id = text(t->id);
-	events_publish(s->events, paused ? EVENT_PAUSED : EVENT_RESUMED,
-		       paused ? (const void *)&yes : &no);
+	events_publish(w->shim->events, t->paused ? EVENT_PAUSED : EVENT_RESUMED,
+		       t->paused ? (const void *)&yes : &no);
 	return 0;
+}
+
+static int simply_done(struct work *w, int rc, struct err *e)
+{
+	(void)w;
+	(void)e;
+	return rc;
+}
+
+/* On its container, which is there. */
+static int start_on(struct task *t, struct work *w, const struct rpc *r, struct err *e)
+{
+	w->member = &t->init;
+	work_keep(w, t->container);
+	return work_start(t->shim, w, r, e);
 }
 
 static int on_pause(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(PauseRequest) *in = r->in;
-	return set_paused(arg, in->id, true, e);
+	struct work w = { .run = pause_run, .done = pause_done };
+	struct task *t = task_made(arg, in->id, e);
+	return t ? start_on(t, &w, r, e) : -e->code;
 }
 
 static int on_resume(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(ResumeRequest) *in = r->in;
-	return set_paused(arg, in->id, false, e);
+	struct work w = { .run = resume_run, .done = pause_done };
+	struct task *t = task_made(arg, in->id, e);
+	return t ? start_on(t, &w, r, e) : -e->code;
+}
+
+static int kill_container(struct container *c, const V2(KillRequest) * in, struct err *e)
+{
+	int rc = container_kill(c, (int)in->signal, in->all, e);
+	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished") : rc;
+}
+
+static int kill_run(struct work *w, struct err *e)
+{
+	return kill_container(w->member->task->container, w->arg, e);
+}
+
+/* Whether the kill is one of those that wait for ends, or for the freezer. */
+static bool kill_waits(const struct task *t, const V2(KillRequest) * in)
+{
+	return in->all || (in->signal == SIGKILL &&
+			   (t->paused || !strs_has(&t->container->state.namespaces, "pid")));
 }
 
 static int on_kill(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(KillRequest) *in = r->in;
 	struct member *m = member_find(arg, in->id, in->exec_id, e);
-	int rc = 0;
+	struct work w = { .run = kill_run, .done = simply_done, .arg = text(r->in) };
 	if (!m)
 		return -e->code;
 	if (!m->pid)
@@ -193,10 +272,12 @@ static int on_kill(void *arg, const struct rpc *r, struct err *e)
 	if (m->end.fd < 0 && !in->all)
 		return rpc_fail(e, RPC_NOT_FOUND, "process already finished");
 	if (!*m->exec_id)
-		rc = container_kill(m->task->container, (int)in->signal, in->all, e);
-	else if ((rc = proc_signal(m->end.fd, (int)in->signal)) < 0)
-		rc = fail(e, rc, "signal process %s", m->exec_id);
-	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished") : rc;
+		return kill_waits(m->task, in) ? start_on(m->task, &w, r, e)
+					       : kill_container(m->task->container, in, e);
+	int rc = proc_signal(m->end.fd, (int)in->signal);
+	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished")
+	       : rc < 0	    ? fail(e, rc, "signal process %s", m->exec_id)
+			    : 0;
 }
 
 static int on_resize(void *arg, const struct rpc *r, struct err *e)
@@ -257,24 +338,33 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	struct shim *s = arg;
 	(void)r;
 	(void)e;
-	if (!s->tasks)
-		shim_stop(s);
+	shim_leave(s);
 	return 0;
 }
 
-/* The resources come as JSON of linux.resources, whatever their type is called. */
+/* The resources come as JSON of linux.resources, whatever their type is called. In a fork: a lower
+ * limit of memory takes as long as it takes to free some. */
+static int update_run(struct work *w, struct err *e)
+{
+	const V2(UpdateTaskRequest) *in = w->arg;
+	struct update_request request = { 0 };
+	int rc = spec_resources_parse((const char *)in->resources->value.data,
+				      in->resources->value.len, w->rpc.arena, &request.resources,
+				      e);
+	return rc < 0 ? within(e, "resources")
+		      : container_update(w->member->task->container, &request, e);
+}
+
 static int on_update(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(UpdateTaskRequest) *in = r->in;
-	struct update_request request = { 0 };
+	struct work w = { .run = update_run, .done = simply_done, .arg = text(r->in) };
 	struct task *t = task_made(arg, in->id, e);
 	if (!t)
 		return -e->code;
 	if (!in->resources)
 		return rpc_fail(e, RPC_INVALID_ARGUMENT, "update of %s: no resources", t->id);
-	int rc = spec_resources_parse((const char *)in->resources->value.data,
-				      in->resources->value.len, r->arena, &request.resources, e);
-	return rc < 0 ? within(e, "resources") : container_update(t->container, &request, e);
+	return start_on(t, &w, r, e);
 }
 
 #define IN(name_)  &containerd__task__v2__##name_##_request__descriptor

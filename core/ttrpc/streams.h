@@ -1,0 +1,48 @@
+/* streams.h - a process's standard streams as containerd names them, opened. */
+#ifndef TTRPC_STREAMS_H
+#define TTRPC_STREAMS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* As requests name them: "" is /dev/null; a path or fifo://PATH a FIFO (or a device); file://PATH
+ * is made with its directories and appended to, and takes stderr too if that is "";
+ * binary://PROGRAM and binary-v2://PROGRAM?KEY=VALUE are a logger that reads stdout and stderr. */
+struct streams_request {
+	const char *in, *out, *err;
+	bool terminal;
+	const char *id, *namespace_; /* for a logger's environment */
+	uint32_t uid, gid;	     /* who the FIFOs are given to; 0: left as they are */
+};
+
+/* What stays with the shim while the process lives. */
+enum stream_end {
+	STREAM_IN,	 /* read end of its input FIFO, until it runs */
+	STREAM_FEED,	 /* write end of it, so that it sees no end before it is told */
+	STREAM_HOLD_OUT, /* read ends of its output FIFOs: they keep what was written, and the */
+	STREAM_HOLD_ERR, /* process alive, while nobody else reads */
+	STREAM_PTY_IN,	 /* what a terminal's master is copied from and to */
+	STREAM_PTY_OUT,
+	STREAM_LOGGER, /* held, see proc.h */
+	STREAM_ENDS
+};
+
+struct streams {
+	int child[3]; /* for the process; -1 with a terminal */
+	int end[STREAM_ENDS];
+};
+
+/* Opens everything; may wait for a logger, or for a file system. Without a terminal the process
+ * gets the FIFOs themselves: no byte passes through the shim. */
+int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
+
+/* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open
+ * for its reader: a client with nothing to say has closed it by then, and with some clients (ctr
+ * before 2.0 forgets CloseIO when it is early) that is all it says. */
+int streams_feed(int in);
+
+void streams_close(struct streams *s);
+
+#endif

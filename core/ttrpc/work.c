@@ -1,0 +1,303 @@
+/* work.c - what may take its time is done by forks of the shim: its loop waits for none of it. */
+#include "ttrpc/work.h"
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "ttrpc/shim.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What a fork says last. */
+struct result {
+	int rc;
+	pid_t pid;
+	unsigned has; /* a bit for each of the fds that come with it, in order */
+	struct err e;
+};
+
+static void send_result(struct work *w, int sock, struct result *r)
+{
+	int fds[WORK_FDS];
+	size_t n = 0;
+	r->pid = w->pid;
+	for (int i = 0; i < WORK_FDS; i++) {
+		if (w->fds[i] < 0)
+			continue;
+		fds[n++] = w->fds[i];
+		r->has |= 1u << i;
+	}
+	fd_send(sock, r, sizeof(*r), fds, n);
+}
+
+/* Closes all above 2 but what is in the list: a connection that we held open would not tell
+ * containerd of the shim's end, and a FIFO's end its reader of the end of what we have nothing to
+ * do with. */
+static void close_others(const int *keep, size_t n)
+{
+	unsigned from = 3;
+	for (;;) {
+		unsigned next = ~0U;
+		for (size_t i = 0; i < n; i++)
+			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from)
+			fds_close(from, next == ~0U ? next : next - 1, 0);
+		if (next == ~0U)
+			return;
+		from = next + 1;
+	}
+}
+
+static _Noreturn void work_main(struct work *w, int sock, pid_t shim)
+{
+	struct result r = { 0 };
+	int keep[WORK_KEEP + 1];
+	memcpy(keep, w->keep, sizeof(w->keep));
+	keep[WORK_KEEP] = sock;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != shim)
+		_exit(1);
+	close_others(keep, WORK_KEEP + 1);
+	r.rc = w->run(w, &r.e);
+	send_result(w, sock, &r);
+	_exit(0);
+}
+
+static void drop_fds(struct work *w)
+{
+	for (int i = 0; i < WORK_FDS; i++)
+		put_fd(&w->fds[i], -1);
+}
+
+/* What came of it, if its fork lived to say so. */
+static int take_result(struct work *w, struct err *e)
+{
+	struct result r;
+	struct exit_status st = { 0 };
+	int fds[FDPASS_MAX];
+	size_t n = 0;
+	proc_reap(w->end.fd, &st);
+	int got = fd_receive(w->result, &r, sizeof(r), fds);
+	w->lost = got != (int)sizeof(r);
+	if (w->lost) {
+		if (st.signal == SIGKILL)
+			return rpc_fail(e, RPC_CANCELLED, "it was stopped half way");
+		return refuse(e, ECANCELED, "the process that was at it ended: %s",
+			      st.signal ? signal_name(st.signal) : "without a word");
+	}
+	w->pid = r.pid;
+	for (unsigned i = 0; i < WORK_FDS && n < FDPASS_MAX; i++)
+		if (r.has & (1u << i))
+			w->fds[i] = fds[n++];
+	*e = r.e;
+	return r.rc;
+}
+
+static void work_free(struct work *w)
+{
+	drop_fds(w);
+	close_fdp(&w->end.fd);
+	close_fdp(&w->result);
+	arena_free(w->rpc.arena);
+	free(w);
+}
+
+static void unlink_work(struct work **list, const struct work *w)
+{
+	while (*list && *list != w)
+		list = &(*list)->next;
+	if (*list)
+		*list = w->next;
+}
+
+static void conclude(struct work *w, int rc, struct err *e)
+{
+	if (w->member) {
+		rc = w->done(w, rc, e);
+	} else { /* it runs, but nobody will ever know of it */
+		if (w->fds[WORK_PROCESS] >= 0)
+			proc_signal(w->fds[WORK_PROCESS], SIGKILL);
+		rc = rpc_fail(e, RPC_NOT_FOUND, "container or process");
+	}
+	if (w->rpc.request && rc == 0)
+		request_reply(w->rpc.request, w->rpc.out);
+	else if (w->rpc.request && rc < 0)
+		request_fail(w->rpc.request, e);
+	work_free(w);
+}
+
+static void finish(struct work *w)
+{
+	struct err e = { 0 };
+	loop_remove(w->shim->loop, &w->end);
+	unlink_work(&w->shim->works.running, w);
+	int rc = take_result(w, &e);
+	conclude(w, rc, &e);
+}
+
+static void on_end(void *arg, uint32_t events)
+{
+	(void)events;
+	finish(arg);
+}
+
+static int launch(struct work *w, struct err *e)
+{
+	int pair[2];
+	pid_t shim = getpid();
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "begin a piece of work");
+	w->result = pair[0];
+	pid_t pid = proc_clone(&args, &w->end.fd);
+	if (pid == 0)
+		work_main(w, pair[1], shim);
+	close(pair[1]);
+	if (pid < 0)
+		return fail(e, pid, "fork");
+	fcntl(w->result, F_SETFL, O_NONBLOCK);
+	int rc = loop_add(w->shim->loop, &w->end, EPOLLIN);
+	if (rc == 0 || rc == -EPERM) /* without a pidfd, SIGCHLD tells alone */
+		return 0;
+	proc_signal(w->end.fd, SIGKILL);
+	take_result(w, &(struct err){ 0 });
+	return fail(e, rc, "watch a piece of work");
+}
+
+static void begin(struct work *w)
+{
+	struct err e = { 0 };
+	int rc = launch(w, &e);
+	if (rc < 0) {
+		conclude(w, rc, &e);
+		return;
+	}
+	w->next = w->shim->works.running;
+	w->shim->works.running = w;
+}
+
+/* The fd stays ready until the queue is empty. */
+static void on_next(void *arg, uint32_t events)
+{
+	struct shim *s = arg;
+	struct work *w = s->works.queued;
+	uint64_t times;
+	(void)events;
+	if (w) {
+		s->works.queued = w->next;
+		begin(w);
+	}
+	if (!s->works.queued)
+		(void)!read(s->works.next.fd, &times, sizeof(times));
+}
+
+int works_open(struct shim *s, struct err *e)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->works.next = (struct watch){ .fd = fd, .ready = on_next, .arg = s };
+	int rc = fd < 0 ? -errno : loop_add(s->loop, &s->works.next, EPOLLIN);
+	return rc < 0 ? fail(e, rc, "make an eventfd") : 0;
+}
+
+void works_close(struct shim *s)
+{
+	struct exit_status st;
+	struct work *w;
+	while ((w = s->works.queued)) {
+		s->works.queued = w->next;
+		work_free(w);
+	}
+	while ((w = s->works.running)) {
+		s->works.running = w->next;
+		proc_signal(w->end.fd, SIGKILL);
+		proc_reap(w->end.fd, &st);
+		loop_remove(s->loop, &w->end);
+		work_free(w);
+	}
+	close_fdp(&s->works.next.fd);
+}
+
+int work_start(struct shim *s, const struct work *order, const struct rpc *r, struct err *e)
+{
+	uint64_t one = 1;
+	struct work *w = malloc(sizeof(*w));
+	if (!w)
+		return fail(e, ENOMEM, "begin a piece of work");
+	*w = *order;
+	w->shim = s;
+	w->next = NULL;
+	w->end = (struct watch){ .fd = -1, .ready = on_end, .arg = w };
+	w->result = -1;
+	w->rpc = (struct rpc){ 0 };
+	for (int i = 0; i < WORK_FDS; i++)
+		w->fds[i] = -1;
+	if (r) {
+		w->rpc = *r;
+		w->rpc.kept = NULL;
+		rpc_keep(r);
+	}
+	struct work **last = &s->works.queued;
+	while (*last)
+		last = &(*last)->next;
+	*last = w;
+	(void)!write(s->works.next.fd, &one, sizeof(one));
+	return RPC_LATER;
+}
+
+void work_keep(struct work *w, const struct container *c)
+{
+	w->keep[0] = c->dir;
+	w->keep[1] = c->pidfd;
+}
+
+void work_abort(struct work *w)
+{
+	struct err e = { 0 };
+	if (w->end.fd >= 0) {
+		proc_signal(w->end.fd, SIGKILL);
+		return;
+	}
+	unlink_work(&w->shim->works.queued, w);
+	conclude(w, rpc_fail(&e, RPC_CANCELLED, "it was stopped before it began"), &e);
+}
+
+struct work *work_find(struct shim *s, const struct member *m,
+		       int (*run)(struct work *w, struct err *e))
+{
+	struct work *lists[] = { s->works.running, s->works.queued };
+	for (int i = 0; i < 2; i++)
+		for (struct work *w = lists[i]; w; w = w->next)
+			if (w->member == m && w->run == run)
+				return w;
+	return NULL;
+}
+
+/* From the first again after each: who is told of an end may begin and forget others. */
+void works_settle(struct shim *s)
+{
+	for (struct work *w = s->works.running; w;) {
+		bool ended = proc_ended(w->end.fd);
+		if (ended)
+			finish(w);
+		w = ended ? s->works.running : w->next;
+	}
+}
+
+void works_forget(struct shim *s, const struct member *m)
+{
+	struct work *lists[] = { s->works.running, s->works.queued };
+	for (int i = 0; i < 2; i++)
+		for (struct work *w = lists[i]; w; w = w->next)
+			if (w->member == m)
+				w->member = NULL;
+}

@@ -1,0 +1,81 @@
+/* work.h - what may take its time is done by forks of the shim: its loop waits for none of it. */
+#ifndef TTRPC_WORK_H
+#define TTRPC_WORK_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "container/container.h"
+#include "ttrpc/server.h"
+#include "ttrpc/streams.h"
+
+#include <sys/types.h>
+
+struct shim;
+struct member;
+
+/* fds that a fork hands over. */
+enum work_fd {
+	WORK_PROCESS, /* held, see proc.h */
+	WORK_CONSOLE, /* a pty's master */
+	WORK_ROOT,    /* a detached mount */
+	WORK_STREAMS, /* STREAM_ENDS of them */
+	WORK_FDS = WORK_STREAMS + STREAM_ENDS
+};
+
+#define WORK_KEEP 4
+
+/* One piece of work. run is called in the fork, which has all that the shim has but its fds: of
+ * those the ones in keep (and 0, 1 and 2). What it sets in pid and fds, and its error, come back to
+ * done, which is called in the shim, by its loop, once the fork has ended and its children have
+ * become the shim's. done returns what a handler returns, and takes the fds it wants. */
+struct work {
+	int (*run)(struct work *w, struct err *e);
+	int (*done)(struct work *w, int rc, struct err *e);
+	struct member *member; /* whose it is; done is not called when that is gone */
+	void *arg;	       /* of run and done; may be in the request's arena */
+	int keep[WORK_KEEP];
+	pid_t pid;
+	int fds[WORK_FDS]; /* -1: none */
+	bool lost;	   /* the fork did not live to say what came of it */
+	/* Filled by work_start. */
+	struct work *next;
+	struct shim *shim;
+	struct rpc rpc; /* to be answered with what done returns; request NULL: nobody waits */
+	struct watch end;
+	int result; /* socket */
+};
+
+/* The pieces that are under way, and those that are to begin. */
+struct works {
+	struct work *running, *queued;
+	struct watch next; /* ready as long as something is queued */
+};
+
+int works_open(struct shim *s, struct err *e);
+
+/* Kills all that runs, and drops it; nothing is answered. */
+void works_close(struct shim *s);
+
+/* Begins a copy of *w, or queues it: no more than one fork in a round of the loop, so that fifty
+ * requests at once keep nobody else waiting. r: the call that it answers, NULL: none. RPC_LATER or
+ * -ENOMEM. */
+int work_start(struct shim *s, const struct work *w, const struct rpc *r, struct err *e);
+
+/* It needs what an open container consists of. */
+void work_keep(struct work *w, const struct container *c);
+
+/* Its fork is killed; done hears -ECANCELED. */
+void work_abort(struct work *w);
+
+/* The one that does run for a member; NULL. */
+struct work *work_find(struct shim *s, const struct member *m,
+		       int (*run)(struct work *w, struct err *e));
+
+/* Finishes what has ended. Who finds an ended child that he does not know calls it before he takes
+ * it for a stranger. */
+void works_settle(struct shim *s);
+
+/* A member is no more. */
+void works_forget(struct shim *s, const struct member *m);
+
+#endif
