@@ -167,9 +167,14 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 	struct u32s pids = { 0 };
 	if (!t)
 		return -e->code;
+	uint32_t init = (uint32_t)t->init.pid;
 	int rc = container_pids(t->container, r->arena, &pids, e);
-	if (rc < 0)
+	if (rc < 0 && t->init.end.fd >= 0)
 		return rc;
+	/* Who has ended is there until it is deleted: a containerd that comes back takes a shim
+	 * without processes for a leaked one, and throws its exit away. */
+	if (rc < 0 || !pids.n)
+		pids = (struct u32s){ .v = &init, .n = 1 };
 	out->processes = arena_array(r->arena, pids.n, sizeof(*out->processes));
 	Containerd__V1__Types__ProcessInfo *v = arena_array(r->arena, pids.n, sizeof(*v));
 	if (!out->processes || !v)

@@ -191,10 +191,10 @@ teardown() {
 	await_event /tasks/delete ".container_id == \"$ID\""
 	[ "$(events_topics "$ID")" = "/tasks/create /tasks/start /tasks/exec-added /tasks/exec-started /tasks/exit /tasks/exit /tasks/delete" ]
 	local exited
-	exited=$(event_field /tasks/exit ".id == \"$ID\"" .exited_at)
-	[ "$exited" = "$(event_field /tasks/delete ".container_id == \"$ID\"" .exited_at)" ]
-	[ "$(date -d "$exited" +%s%N)" -gt "$before" ]
-	[ "$(date -d "$exited" +%s%N)" -lt "$after" ]
+	exited=$(event_time /tasks/exit ".id == \"$ID\"" .exited_at)
+	[ "$exited" = "$(event_time /tasks/delete ".container_id == \"$ID\"" .exited_at)" ]
+	[ "$exited" -gt "$before" ]
+	[ "$exited" -lt "$after" ]
 	[ "$(event_field /tasks/exit ".id == \"$ID\"" .exit_status)" = 137 ]
 	[ "$(event_field /tasks/exit '.id == "e1"' .exit_status)" = 4 ]
 }
@@ -311,7 +311,7 @@ teardown() {
 	[[ "$output" == *"exit code 9"* ]]
 	await_event /tasks/delete ".container_id == \"$ID-b\""
 	[ "$(event_field /tasks/delete ".container_id == \"$ID-b\"" .exit_status)" = 9 ]
-	[ "$(date -d "$(event_field /tasks/delete ".container_id == \"$ID-b\"" .exited_at)" +%s%N)" -lt "$ended" ]
+	[ "$(event_time /tasks/delete ".container_id == \"$ID-b\"" .exited_at)" -lt "$ended" ]
 }
 
 @test "output_goes_to_a_file_or_a_logger" {

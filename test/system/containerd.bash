@@ -147,6 +147,16 @@ events_topics() {
 		"$EVENTS" | paste -sd' '
 }
 
+# event_time TOPIC FILTER FIELD: in nanoseconds since 1970; until 1.6 ctr prints text, then seconds and nanos.
+event_time() {
+	local at
+	at=$(event_field "$1" "$2" "$3")
+	case $at in
+	{*) jq -r '.seconds * 1000000000 + .nanos' <<< "$at" ;;
+	*) date -d "$at" +%s%N ;;
+	esac
+}
+
 # event_field TOPIC FILTER FIELD
 event_field() {
 	jq -r --arg topic "$1" "select(.topic == \$topic) | .event | select($2) | $3" "$EVENTS"
