@@ -23,7 +23,7 @@ static int new_task(struct shim *s, const V2(CreateTaskRequest) * in, const char
 	if (!t)
 		return fail(e, ENOMEM, "container %s", in->id);
 	t->shim = s;
-	t->oom.fd = -1;
+	t->oom.fd = t->oom_again.fd = -1;
 	t->init =
 		(struct member){ .task = t, .exec_id = "", .terminal = in->terminal, .end.fd = -1 };
 	t->id = strdup(in->id);
@@ -213,9 +213,11 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 	s->leaving = false;
 	t->next = s->tasks;
 	s->tasks = t;
-	const struct work w = {
-		.member = &t->init, .run = create_run, .done = create_done, .arg = g
-	};
+	const struct work w = { .member = &t->init,
+				.run = create_run,
+				.done = create_done,
+				.arg = g,
+				.patient = true };
 	rc = work_start(s, &w, r, e);
 	if (rc < 0)
 		task_free(t);

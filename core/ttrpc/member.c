@@ -162,7 +162,6 @@ static void record_end(struct member *m)
 {
 	struct err e = { 0 };
 	struct task *t = m->task;
-	oom_look(t);
 	if (m->status.signal == SIGKILL)
 		oom_missed(t);
 	if (*m->exec_id) {
@@ -189,10 +188,17 @@ static void unwatch(struct member *m)
 
 void member_go_on(struct member *m)
 {
-	if (!m->reaped || m->state == MEMBER_STARTING || m->task->deleting)
+	if (!m->reaped || m->state == MEMBER_STARTING || m->task->deleting || !oom_look(m->task))
 		return;
 	m->reaped = false;
 	record_end(m);
+}
+
+void task_go_on(struct task *t)
+{
+	for (struct member *m = t->execs; m; m = m->next)
+		member_go_on(m);
+	member_go_on(&t->init);
 }
 
 static void reap(struct member *m)

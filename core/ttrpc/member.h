@@ -23,6 +23,7 @@ int member_take_streams(struct member *m, struct work *w, struct err *e);
 
 /* What was in the way of telling its end is done. */
 void member_go_on(struct member *m);
+void task_go_on(struct task *t);
 
 /* Watches for its end. pidfd is copied. */
 int member_watch(struct member *m, pid_t pid, int pidfd, struct err *e);

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "box/oom.h"
 #include "pb/task_events.pb-c.h"
+#include "ttrpc/member.h"
 
-#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -35,6 +35,44 @@ static void tell(struct task *t, uint64_t n)
 	}
 }
 
+static void stop_waiting(struct task *t)
+{
+	if (t->oom_again.fd < 0)
+		return;
+	loop_remove(t->shim->loop, &t->oom_again);
+	put_fd(&t->oom_again.fd, -1);
+}
+
+static void look_again(void *arg, uint32_t events)
+{
+	struct task *t = arg;
+	bool gone = false;
+	uint64_t n = count(t, &gone);
+	(void)events;
+	t->oom_pause *= 2;
+	if (n <= t->oom_kills && t->oom_pause <= PAUSE_MOST &&
+	    timer_set(t->oom_again.fd, t->oom_pause, 0) == 0)
+		return;
+	stop_waiting(t);
+	tell(t, n);
+	task_go_on(t);
+}
+
+/* v1 tells before it kills, also of its parents and of its own removal; and nothing tells when its
+ * counter has risen, which takes microseconds on a machine that is not busy. */
+static bool wait_for_count(struct task *t)
+{
+	if (t->oom_again.fd >= 0)
+		return true;
+	int fd = timer_new(1, 0);
+	t->oom_pause = 1;
+	t->oom_again = (struct watch){ .fd = fd < 0 ? -1 : fd, .ready = look_again, .arg = t };
+	if (fd < 0 || loop_add(t->shim->loop, &t->oom_again, EPOLLIN) == 0)
+		return fd >= 0;
+	put_fd(&t->oom_again.fd, -1);
+	return false;
+}
+
 bool oom_look(struct task *t)
 {
 	bool gone = false;
@@ -42,24 +80,19 @@ bool oom_look(struct task *t)
 	if (t->oom.fd >= 0 && oom_changed(t->oom.fd, &times))
 		t->oom_uncounted = true;
 	uint64_t n = count(t, &gone);
-	/* v1 tells before it kills, also of its parents and of its own removal; and nothing tells
-	 * when its counter has risen, which takes microseconds on a machine that is not busy. */
-	for (int pause = 1; times && n <= t->oom_kills && pause <= PAUSE_MOST; pause *= 2) {
-		poll(NULL, 0, pause);
-		n = count(t, &gone);
-	}
+	if (times && n <= t->oom_kills && wait_for_count(t))
+		return false;
 	tell(t, n);
 	if (!gone)
 		t->oom_uncounted = false;
-	return t->oom_kills > 0;
+	return t->oom_again.fd < 0;
 }
 
-bool oom_missed(struct task *t)
+void oom_missed(struct task *t)
 {
 	if (t->oom_uncounted)
 		tell(t, t->oom_kills + 1);
 	t->oom_uncounted = false;
-	return t->oom_kills > 0;
 }
 
 static void on_oom(void *arg, uint32_t events)
@@ -98,6 +131,7 @@ void oom_watch(struct task *t)
 
 void oom_unwatch(struct task *t)
 {
+	stop_waiting(t);
 	if (t->oom.fd < 0)
 		return;
 	loop_remove(t->shim->loop, &t->oom);

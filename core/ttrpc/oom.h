@@ -8,11 +8,12 @@
 void oom_watch(struct task *t);
 void oom_unwatch(struct task *t);
 
-/* Tells what has not been told yet. Whether there was ever any. */
+/* Tells what has not been told yet. False: what was heard of is not counted yet; task_go_on follows
+ * when it is, or after a moment. */
 bool oom_look(struct task *t);
 
 /* The same for a task that was killed: counters that changed, and went before they were read, have
  * counted that. */
-bool oom_missed(struct task *t);
+void oom_missed(struct task *t);
 
 #endif

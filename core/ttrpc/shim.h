@@ -53,7 +53,9 @@ struct task {
 	bool creating, deleting; /* one that is being made is not to be found yet */
 	bool aborted;		 /* and will never be */
 	bool paused;
-	struct watch oom;   /* on its cgroup */
+	struct watch oom; /* on its cgroup */
+	struct watch oom_again;
+	unsigned oom_pause; /* milliseconds */
 	uint64_t oom_kills; /* told already */
 	bool oom_uncounted; /* the counters changed, and were gone when we came to read them */
 	uint32_t io_uid, io_gid;

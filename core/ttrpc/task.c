@@ -101,11 +101,13 @@ static int delete_done(struct work *w, int rc, struct err *e)
 	struct task *t = w->member->task;
 	(void)e;
 	t->deleting = false;
-	for (struct member *m = t->execs; m; m = m->next)
-		rc < 0 ? member_go_on(m) : member_finish(m);
-	rc < 0 ? member_go_on(&t->init) : member_finish(&t->init);
-	if (rc < 0)
+	if (rc < 0) {
+		task_go_on(t);
 		return rc;
+	}
+	for (struct member *m = t->execs; m; m = m->next)
+		member_finish(m);
+	member_finish(&t->init);
 	publish_delete(t);
 	fill_deleted(&t->init, w->rpc.out, w->rpc.arena);
 	task_free(t);

@@ -34,6 +34,7 @@ struct work {
 	struct member *member; /* whose it is; done is not called when that is gone */
 	void *arg;	       /* of run and done; may be in the request's arena */
 	int keep[WORK_KEEP];
+	bool patient; /* lets others begin first */
 	pid_t pid;
 	int fds[WORK_FDS]; /* -1: none */
 	bool lost;	   /* the fork did not live to say what came of it */
@@ -43,12 +44,15 @@ struct work {
 	struct rpc rpc; /* to be answered with what done returns; request NULL: nobody waits */
 	struct watch end;
 	int result; /* socket */
+	uint64_t begun;
 };
 
 /* The pieces that are under way, and those that are to begin. */
 struct works {
 	struct work *running, *queued;
-	struct watch next; /* ready as long as something is queued */
+	unsigned at_once;
+	int nice;	   /* of forks */
+	struct watch next; /* when the next one may begin */
 };
 
 int works_open(struct shim *s, struct err *e);
@@ -56,9 +60,9 @@ int works_open(struct shim *s, struct err *e);
 /* Kills all that runs, and drops it; nothing is answered. */
 void works_close(struct shim *s);
 
-/* Begins a copy of *w, or queues it: no more than one fork in a round of the loop, so that fifty
- * requests at once keep nobody else waiting. r: the call that it answers, NULL: none. RPC_LATER or
- * -ENOMEM. */
+/* Queues a copy of *w: no more than one begins in a round of the loop, and no more at a time than
+ * there are processors, so that fifty requests at once keep nobody else waiting. r: the call that
+ * it answers, NULL: none. RPC_LATER or -ENOMEM. */
 int work_start(struct shim *s, const struct work *w, const struct rpc *r, struct err *e);
 
 /* It needs what an open container consists of. */
