@@ -146,10 +146,10 @@ static int cpu_v1(const struct cgroup_dir *account, const struct cgroup_dir *cpu
 		const uint64_t tick = 1000000000 / USER_HZ;
 		rc = counters_read(account, "cpuacct.stat", a, &ticks);
 		out->total = number(account, "cpuacct.usage", 0);
-		out->user = number(account, "cpuacct.usage_user",
-				   counters_get(&ticks, "user") * tick);
-		out->kernel = number(account, "cpuacct.usage_sys",
-				     counters_get(&ticks, "system") * tick);
+		/* Of these the kernel sees to it that they add up to the whole; not so of
+		 * cpuacct.usage_user and usage_sys. */
+		out->user = counters_get(&ticks, "user") * tick;
+		out->kernel = counters_get(&ticks, "system") * tick;
 		rc = rc < 0 ? rc : per_cpu(account, a, out);
 	}
 	if (rc == 0 && cpu && cpu->fd >= 0)
@@ -170,6 +170,8 @@ static int cpu_v2(const struct cgroup_dir *d, struct arena *a, struct stats_cpu 
 	out->periods = counters_get(&c, "nr_periods");
 	out->throttled_periods = counters_get(&c, "nr_throttled");
 	out->throttled = counters_get(&c, "throttled_usec") * 1000;
+	out->bursts = counters_get(&c, "nr_bursts");
+	out->burst = counters_get(&c, "burst_usec") * 1000;
 	return rc;
 }
 
@@ -183,6 +185,7 @@ static struct stats_use use_v1(const struct cgroup_dir *d, const char *prefix)
 	u.max = number(d, file, 0);
 	snprintf(file, sizeof(file), "%s.limit_in_bytes", prefix);
 	u.limit = limit_of(d, file);
+	u.limited = true;
 	snprintf(file, sizeof(file), "%s.failcnt", prefix);
 	u.failures = number(d, file, 0);
 	return u;
@@ -198,18 +201,29 @@ static int memory_v1(const struct cgroup_dir *d, struct arena *a, struct stats_m
 	return rc < 0 ? rc : counters_read(d, "memory.oom_control", a, &out->events);
 }
 
+static struct stats_use use_v2(const struct cgroup_dir *d, const char *prefix)
+{
+	char file[64], limit[32];
+	struct stats_use u;
+	snprintf(file, sizeof(file), "%s.current", prefix);
+	u.usage = number(d, file, 0);
+	snprintf(file, sizeof(file), "%s.peak", prefix);
+	u.max = number(d, file, 0);
+	snprintf(file, sizeof(file), "%s.max", prefix);
+	u.limited = cgroup_get(d->fd, file, limit, sizeof(limit)) > 0;
+	u.limit = number(d, file, UINT64_MAX);
+	u.failures = 0;
+	return u;
+}
+
 static int memory_v2(const struct cgroup_dir *d, struct arena *a, struct stats_memory *out)
 {
 	int rc = counters_read(d, "memory.stat", a, &out->raw);
 	if (rc == 0)
 		rc = counters_read(d, "memory.events", a, &out->events);
-	out->usage = (struct stats_use){ number(d, "memory.current", 0),
-					 number(d, "memory.peak", 0),
-					 number(d, "memory.max", UINT64_MAX),
-					 counters_get(&out->events, "max") };
-	out->swap = (struct stats_use){ number(d, "memory.swap.current", 0),
-					number(d, "memory.swap.peak", 0),
-					number(d, "memory.swap.max", UINT64_MAX), 0 };
+	out->usage = use_v2(d, "memory");
+	out->usage.failures = counters_get(&out->events, "max");
+	out->swap = use_v2(d, "memory.swap");
 	out->kernel = out->kernel_tcp = (struct stats_use){ .limit = UINT64_MAX };
 	return rc;
 }
@@ -278,6 +292,18 @@ static int read_io(const struct cgroup *cg, const struct cgroup_dir *u, struct a
 	return rc < 0 ? rc : ios_read(d, "blkio.throttle.io_serviced_recursive", a, &out->io_count);
 }
 
+static int read_rdma(const struct cgroup_dir *d, struct arena *a, struct stats *out)
+{
+	auto_buf now = { .max = 1 << 16 };
+	auto_buf limit = { .max = 1 << 16 };
+	int rc = 0;
+	if (file_read(d->fd, "rdma.current", &now, NULL) == 0 && now.len)
+		rc = stats_parse_rdma(now.p, a, &out->rdma);
+	if (rc == 0 && file_read(d->fd, "rdma.max", &limit, NULL) == 0 && limit.len)
+		rc = stats_parse_rdma(limit.p, a, &out->rdma_limit);
+	return rc;
+}
+
 int stats_read(const struct cgroup *cg, struct arena *a, struct stats *out, struct err *e)
 {
 	struct stats s = { .v2 = cg->v2, .pids.limit = UINT64_MAX };
@@ -302,6 +328,9 @@ int stats_read(const struct cgroup *cg, struct arena *a, struct stats *out, stru
 	d = open_v1(cg, "hugetlb");
 	if (rc == 0 && (d || u))
 		rc = hugepages(d ? d : u, !d, a, &s);
+	d = open_v1(cg, "rdma");
+	if (rc == 0 && (d || u))
+		rc = read_rdma(d ? d : u, a, &s);
 	s.oom_kills = counters_get(&s.memory.events, "oom_kill");
 	if (rc < 0)
 		return fail(e, rc, "read the statistics of the cgroup");

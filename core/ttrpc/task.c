@@ -321,7 +321,7 @@ static int on_stats(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(StatsRequest) *in = r->in;
 	V2(StatsResponse) *out = r->out;
-	const struct task *t = task_made(arg, in->id, e);
+	const struct task *t = task_find(arg, in->id, e);
 	return t ? metrics_read(t->container, r->arena, &out->stats, e) : -e->code;
 }
 
