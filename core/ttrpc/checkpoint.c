@@ -8,6 +8,7 @@
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
+#include "ttrpc/refusal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -97,13 +98,14 @@ int on_checkpoint(void *arg, const struct rpc *r, struct err *e)
 	struct task *t = task_find(s, in->id, e);
 	if (!t)
 		return -e->code;
-	if (t->init.state != MEMBER_RUNNING)
-		return rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s is not running", t->id);
+	int rc = member_may(&t->init, VERB_CHECKPOINT, e);
+	if (rc < 0)
+		return rc;
 	if (!q)
 		return fail(e, ENOMEM, "checkpoint");
 	*q = (struct order){ .path = in->path };
 	q->options = (struct checkpoint_options){ .image_path = in->path, .status_fd = -1 };
-	int rc = read_options(in->options, r->arena, &q->options, e);
+	rc = read_options(in->options, r->arena, &q->options, e);
 	q->own_work = !q->options.work_path;
 	if (rc == 0 && q->own_work &&
 	    !(q->options.work_path = arena_printf(r->arena, "%s/" WORK, t->bundle)))

@@ -85,6 +85,7 @@ static void publish_create(const struct task *t, const V2(CreateTaskRequest) * i
 	event.rootfs = in->rootfs;
 	event.n_rootfs = in->n_rootfs;
 	event.io = &io;
+	event.checkpoint = in->checkpoint;
 	event.pid = (uint32_t)t->init.pid;
 	events_publish(t->shim->events, EVENT_CREATE, &event);
 }

@@ -7,6 +7,7 @@
 #include "ttrpc/checkpoint.h"
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
+#include "ttrpc/refusal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -104,10 +105,11 @@ int on_exec(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_INVALID_ARGUMENT, "an exec needs an id and a process");
 	if (member_find(s, in->id, in->exec_id, &ignored))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "id %s", in->exec_id);
-	if (t->init.state != MEMBER_RUNNING || t->deleting)
-		return rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s is not running", in->id);
-	int rc = spec_process_parse((const char *)in->spec->value.data, in->spec->value.len,
-				    r->arena, &process, e);
+	int rc = member_may(&t->init, VERB_EXEC, e);
+	if (rc < 0)
+		return rc;
+	rc = spec_process_parse((const char *)in->spec->value.data, in->spec->value.len, r->arena,
+				&process, e);
 	if (rc < 0)
 		return rc;
 	if (!new_exec(t, in))
@@ -231,9 +233,9 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 	if (!m)
 		return -e->code;
 	struct task *t = m->task;
-	if (m->state != MEMBER_CREATED || t->deleting)
-		return rpc_fail(e, RPC_FAILED_PRECONDITION,
-				"process %s of container %s has been started", m->exec_id, in->id);
+	int rc = member_may(m, VERB_START, e);
+	if (rc < 0)
+		return rc;
 	struct work w = { .member = m, .run = start_run, .done = start_done };
 	if (*m->exec_id) {
 		w.run = exec_run;
@@ -246,7 +248,7 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 		work_keep(&w, t->container);
 	if (t->restore)
 		w.keep[0] = restore_root(t->restore);
-	int rc = work_start(s, &w, r, e);
+	rc = work_start(s, &w, r, e);
 	if (rc == RPC_LATER)
 		m->state = MEMBER_STARTING;
 	return rc;

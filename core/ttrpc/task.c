@@ -8,6 +8,7 @@
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/metrics.h"
+#include "ttrpc/refusal.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -117,8 +118,6 @@ static int delete_done(struct work *w, int rc, struct err *e)
 static int delete_task(struct task *t, const struct rpc *r, struct err *e)
 {
 	struct work w = { .member = &t->init, .run = delete_run, .done = delete_done };
-	if (t->deleting)
-		return rpc_fail(e, RPC_FAILED_PRECONDITION, "container %s is being deleted", t->id);
 	if (!t->container) {
 		publish_delete(t);
 		task_free(t);
@@ -138,8 +137,9 @@ static int on_delete(void *arg, const struct rpc *r, struct err *e)
 		create_abort(arg, in->id);
 		return -e->code;
 	}
-	if (m->state == MEMBER_RUNNING || m->state == MEMBER_STARTING)
-		return rpc_fail(e, RPC_FAILED_PRECONDITION, "cannot delete a running process");
+	int rc = member_may(m, VERB_DELETE, e);
+	if (rc < 0)
+		return rc;
 	if (!*m->exec_id)
 		return delete_task(m->task, r, e);
 	fill_deleted(m, r->out, r->arena);
@@ -237,16 +237,18 @@ static int on_pause(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(PauseRequest) *in = r->in;
 	struct work w = { .run = pause_run, .done = pause_done };
-	struct task *t = task_made(arg, in->id, e);
-	return t ? start_on(t, &w, r, e) : -e->code;
+	struct task *t = task_find(arg, in->id, e);
+	int rc = t ? member_may(&t->init, VERB_PAUSE, e) : -e->code;
+	return rc < 0 ? rc : start_on(t, &w, r, e);
 }
 
 static int on_resume(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(ResumeRequest) *in = r->in;
 	struct work w = { .run = resume_run, .done = pause_done };
-	struct task *t = task_made(arg, in->id, e);
-	return t ? start_on(t, &w, r, e) : -e->code;
+	struct task *t = task_find(arg, in->id, e);
+	int rc = t ? member_may(&t->init, VERB_RESUME, e) : -e->code;
+	return rc < 0 ? rc : start_on(t, &w, r, e);
 }
 
 static int kill_container(struct container *c, const V2(KillRequest) * in, struct err *e)
@@ -369,6 +371,9 @@ static int on_update(void *arg, const struct rpc *r, struct err *e)
 	struct task *t = task_made(arg, in->id, e);
 	if (!t)
 		return -e->code;
+	int rc = member_may(&t->init, VERB_UPDATE, e);
+	if (rc < 0)
+		return rc;
 	if (!in->resources)
 		return rpc_fail(e, RPC_INVALID_ARGUMENT, "update of %s: no resources", t->id);
 	return start_on(t, &w, r, e);
