@@ -18,8 +18,9 @@
 
 struct message {
 	struct message *next;
-	unsigned flags;
+	enum call_weight weight;
 	uint32_t len;
+	uint64_t fact;
 	uint8_t bytes[]; /* a Request */
 };
 
@@ -31,7 +32,7 @@ struct client {
 	bool blocked;
 	uint32_t stream, backoff;
 	struct message *first, **last;
-	unsigned count;
+	unsigned count, dropped;
 	struct wire_in in;
 	struct wire_out out;
 };
@@ -101,6 +102,10 @@ static void settle(struct client *c, const struct frame *f)
 	}
 	if (r)
 		ttrpc__response__free_unpacked(r, NULL);
+	if (!c->first && c->dropped)
+		log_warn("%s is back: %u calls had been dropped", c->o.service, c->dropped);
+	if (!c->first)
+		c->dropped = 0;
 	if (!c->first && c->o.idle)
 		c->o.idle(c->o.arg);
 }
@@ -188,43 +193,63 @@ static void pump(struct client *c)
 	flush(c);
 }
 
-/* Room for one more: the oldest that may go, but never the one that is under way. */
-static void drop_one(struct client *c)
+/* The first that is not under way. */
+static struct message **unsent(struct client *c)
 {
-	struct message **link = c->sent ? &c->first->next : &c->first;
-	while (*link && ((*link)->flags & CALL_KEEP))
-		link = &(*link)->next;
-	struct message *m = *link;
-	if (!m)
-		return;
-	*link = m->next;
-	if (!*link)
-		c->last = link;
-	c->count--;
-	free(m);
-	log_warn("%s is away: the oldest of %u calls was dropped", c->o.service, CLIENT_QUEUE);
+	return c->sent ? &c->first->next : &c->first;
 }
 
-int client_call(struct client *c, const void *payload, size_t n, unsigned flags)
+/* Room for one more. */
+static void drop_one(struct client *c)
+{
+	struct message **least = NULL;
+	for (struct message **link = unsent(c); *link && (!least || (*least)->weight);
+	     link = &(*link)->next)
+		if ((*link)->weight < (least ? (*least)->weight : CALL_KEEP))
+			least = link;
+	if (!least)
+		return;
+	struct message *m = *least;
+	*least = m->next;
+	if (!*least)
+		c->last = least;
+	c->count--;
+	free(m);
+	if (!c->dropped++)
+		log_warn("%s is away: the oldest of %u calls is dropped", c->o.service,
+			 CLIENT_QUEUE);
+}
+
+static bool is_waiting(struct client *c, uint64_t fact)
+{
+	struct message *m = *unsent(c);
+	while (m && m->fact != fact)
+		m = m->next;
+	return m;
+}
+
+int client_call(struct client *c, const struct call *call)
 {
 	Ttrpc__KeyValue namespace_ = TTRPC__KEY_VALUE__INIT;
 	Ttrpc__KeyValue *metadata[] = { &namespace_ };
 	Ttrpc__Request r = TTRPC__REQUEST__INIT;
 	r.service = (char *)(uintptr_t)c->o.service;
 	r.method = (char *)(uintptr_t)c->o.method;
-	r.payload.data = (uint8_t *)(uintptr_t)payload;
-	r.payload.len = n;
+	r.payload.data = (uint8_t *)(uintptr_t)call->payload;
+	r.payload.len = call->n;
 	if (c->o.namespace_) {
 		namespace_.key = (char *)(uintptr_t)"containerd-namespace-ttrpc";
 		namespace_.value = (char *)(uintptr_t)c->o.namespace_;
 		r.metadata = metadata;
 		r.n_metadata = 1;
 	}
+	if (call->fact && is_waiting(c, call->fact))
+		return 0;
 	size_t len = ttrpc__request__get_packed_size(&r);
 	struct message *m = len <= WIRE_MAX ? malloc(sizeof(*m) + len) : NULL;
 	if (!m)
 		return -ENOMEM;
-	*m = (struct message){ .flags = flags, .len = (uint32_t)len };
+	*m = (struct message){ .weight = call->weight, .len = (uint32_t)len, .fact = call->fact };
 	ttrpc__request__pack(&r, m->bytes);
 	if (c->count >= CLIENT_QUEUE)
 		drop_one(c);

@@ -14,13 +14,13 @@
  * long each time, up to 3 s. A call whose answer was lost with the connection is sent again: at
  * least once, not exactly once.
  *
- * At most CLIENT_QUEUE calls wait. One more drops the oldest that is not marked as CALL_KEEP; those
- * that are marked are never dropped, so that the queue may grow past its bound by them alone. What
- * the server itself refuses is dropped, with a line in the log; what it puts off (unavailable,
- * deadline exceeded) is sent again. */
+ * About CLIENT_QUEUE calls wait at most. One more drops the oldest of those that matter least:
+ * CALL_MINOR, or if there are none CALL_MAJOR. What is CALL_KEEP is never dropped, so that the
+ * queue may grow past its bound by it alone. What the server itself refuses is dropped, with a line
+ * in the log; what it puts off (unavailable, deadline exceeded) is sent again. */
 #define CLIENT_QUEUE 2048u
 
-enum { CALL_KEEP = 1 };
+enum call_weight { CALL_MINOR, CALL_MAJOR, CALL_KEEP };
 
 struct client;
 struct client_options {
@@ -35,8 +35,17 @@ struct client_options {
 struct client *client_new(struct loop *l, const struct client_options *o);
 void client_free(struct client *c);
 
-/* Queues a call with the payload's n bytes. 0 or -ENOMEM. */
-int client_call(struct client *c, const void *payload, size_t n, unsigned flags);
+/* A call. While one of the same fact waits and is not under way no other is queued; 0: it is like
+ * no other. */
+struct call {
+	const void *payload;
+	size_t n;
+	enum call_weight weight;
+	uint64_t fact;
+};
+
+/* Queues it, or not, see above. 0 or -ENOMEM. */
+int client_call(struct client *c, const struct call *call);
 
 /* How many calls are not yet answered. */
 unsigned client_waiting(const struct client *c);

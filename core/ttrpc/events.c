@@ -10,18 +10,21 @@
 
 static const struct {
 	const char *topic, *type;
-	unsigned flags;
+	enum call_weight weight;
 } kinds[] = {
-	[EVENT_CREATE] = { "/tasks/create", "containerd.events.TaskCreate", 0 },
-	[EVENT_START] = { "/tasks/start", "containerd.events.TaskStart", 0 },
+	[EVENT_CREATE] = { "/tasks/create", "containerd.events.TaskCreate", CALL_MINOR },
+	[EVENT_START] = { "/tasks/start", "containerd.events.TaskStart", CALL_MINOR },
 	[EVENT_OOM] = { "/tasks/oom", "containerd.events.TaskOOM", CALL_KEEP },
 	[EVENT_EXIT] = { "/tasks/exit", "containerd.events.TaskExit", CALL_KEEP },
 	[EVENT_DELETE] = { "/tasks/delete", "containerd.events.TaskDelete", CALL_KEEP },
-	[EVENT_EXEC_ADDED] = { "/tasks/exec-added", "containerd.events.TaskExecAdded", 0 },
-	[EVENT_EXEC_STARTED] = { "/tasks/exec-started", "containerd.events.TaskExecStarted", 0 },
-	[EVENT_PAUSED] = { "/tasks/paused", "containerd.events.TaskPaused", 0 },
-	[EVENT_RESUMED] = { "/tasks/resumed", "containerd.events.TaskResumed", 0 },
-	[EVENT_CHECKPOINTED] = { "/tasks/checkpointed", "containerd.events.TaskCheckpointed", 0 },
+	[EVENT_EXEC_ADDED] = { "/tasks/exec-added", "containerd.events.TaskExecAdded", CALL_MINOR },
+	[EVENT_EXEC_STARTED] = { "/tasks/exec-started", "containerd.events.TaskExecStarted",
+				 CALL_MINOR },
+	[EVENT_PAUSED] = { "/tasks/paused", "containerd.events.TaskPaused", CALL_MINOR },
+	[EVENT_RESUMED] = { "/tasks/resumed", "containerd.events.TaskResumed", CALL_MINOR },
+	[EVENT_CHECKPOINTED] = { "/tasks/checkpointed", "containerd.events.TaskCheckpointed",
+				 CALL_MINOR },
+	[EVENT_EXEC_EXIT] = { "/tasks/exit", "containerd.events.TaskExit", CALL_MAJOR },
 };
 
 #define EVENT_MEMORY ((size_t)1 << 20)
@@ -63,6 +66,15 @@ void events_free(struct events *v)
 	free(v);
 }
 
+/* FNV-1a: which container a TaskOOM is of. */
+static uint64_t fact_of(const Google__Protobuf__Any *any)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < any->value.len; i++)
+		h = (h ^ any->value.data[i]) * UINT64_C(0x100000001b3);
+	return h ? h : 1;
+}
+
 /* Any's type URL is the bare name, as containerd's own are. */
 static int publish(struct events *v, struct arena *a, enum event which, const void *message)
 {
@@ -82,9 +94,11 @@ static int publish(struct events *v, struct arena *a, enum event which, const vo
 	envelope.topic = (char *)(uintptr_t)kinds[which].topic;
 	envelope.event = &any;
 	request.envelope = &envelope;
-	size_t n;
-	void *p = any.value.data ? pb_encode(&request, a, &n) : NULL;
-	return p ? client_call(v->client, p, n, kinds[which].flags) : -ENOMEM;
+	struct call call = { .weight = kinds[which].weight };
+	call.payload = any.value.data ? pb_encode(&request, a, &call.n) : NULL;
+	if (which == EVENT_OOM && call.payload)
+		call.fact = fact_of(&any);
+	return call.payload ? client_call(v->client, &call) : -ENOMEM;
 }
 
 void events_publish(struct events *v, enum event which, const void *message)

@@ -28,10 +28,12 @@ enum event {
 	EVENT_PAUSED,
 	EVENT_RESUMED,
 	EVENT_CHECKPOINTED,
+	EVENT_EXEC_EXIT, /* a TaskExit, too */
 };
 
-/* Queues the event's message (containerd.events.TaskExit, ...) with the time of now. Exit, OOM and
- * delete arrive however long containerd is away. */
+/* Queues the event's message (containerd.events.TaskExit, ...) with the time of now. A container's
+ * exit, OOM and delete arrive however long containerd is away: OOM once, however often it happened
+ * meanwhile. Of the rest the oldest go when too many wait, those of exec's ends last. */
 void events_publish(struct events *v, enum event which, const void *message);
 
 /* How many are not yet told. */

@@ -99,7 +99,7 @@ static void publish_exit(const struct member *m)
 	exit.pid = (uint32_t)m->pid;
 	exit.exit_status = (uint32_t)m->status.code;
 	exit.exited_at = &when;
-	events_publish(t->shim->events, EVENT_EXIT, &exit);
+	events_publish(t->shim->events, *m->exec_id ? EVENT_EXEC_EXIT : EVENT_EXIT, &exit);
 }
 
 /* Its output is where it belongs: now the world may know, once. */

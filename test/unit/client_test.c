@@ -94,7 +94,7 @@ static void tear_down(void)
 	rmdir(t.path);
 }
 
-static void publish(unsigned i, unsigned flags)
+static void publish_fact(unsigned i, enum call_weight weight, uint64_t fact)
 {
 	char topic[8];
 	Containerd__Services__Events__Ttrpc__V1__Envelope v =
@@ -105,8 +105,13 @@ static void publish(unsigned i, unsigned flags)
 	snprintf(topic, sizeof(topic), "%u", i);
 	v.topic = topic;
 	r.envelope = &v;
-	size_t n = protobuf_c_message_pack(&r.base, bytes);
-	is_int(client_call(t.client, bytes, n, flags), 0);
+	struct call call = { bytes, protobuf_c_message_pack(&r.base, bytes), weight, fact };
+	is_int(client_call(t.client, &call), 0);
+}
+
+static void publish(unsigned i, enum call_weight weight)
+{
+	publish_fact(i, weight, 0);
 }
 
 static void run_until_idle(void)
@@ -122,7 +127,7 @@ static void calls_arrive_in_order(void)
 	set_up();
 	serve();
 	for (unsigned i = 0; i < 100; i++)
-		publish(i, 0);
+		publish(i, CALL_MINOR);
 	run_until_idle();
 	is_int(t.got, 100);
 	for (unsigned i = 0; i < 100; i++)
@@ -133,8 +138,8 @@ static void calls_arrive_in_order(void)
 static void calls_wait_for_a_server_that_is_not_there_yet(void)
 {
 	set_up();
-	publish(1, 0);
-	publish(2, 0);
+	publish(1, CALL_MINOR);
+	publish(2, CALL_MINOR);
 	is_int(client_waiting(t.client), 2);
 	serve();
 	run_until_idle();
@@ -146,11 +151,11 @@ static void calls_outlive_a_restart_of_the_server(void)
 {
 	set_up();
 	serve();
-	publish(0, 0);
+	publish(0, CALL_MINOR);
 	run_until_idle();
 	go_away();
 	for (unsigned i = 1; i < 5; i++)
-		publish(i, 0);
+		publish(i, CALL_MINOR);
 	serve();
 	run_until_idle();
 	is_int(t.got, 5);
@@ -164,12 +169,12 @@ static void what_is_put_off_is_sent_again_and_what_is_refused_is_not(void)
 	set_up();
 	serve();
 	t.code = RPC_UNAVAILABLE;
-	publish(1, 0);
+	publish(1, CALL_MINOR);
 	run_until_idle();
 	is_int(t.got, 1);
 	t.code = RPC_INVALID_ARGUMENT;
-	publish(2, 0);
-	publish(3, 0);
+	publish(2, CALL_MINOR);
+	publish(3, CALL_MINOR);
 	run_until_idle();
 	is_int(t.got, 2);
 	is_str(t.topics[1], "3");
@@ -180,7 +185,7 @@ static void a_full_queue_never_drops_what_must_be_kept(void)
 {
 	set_up();
 	for (unsigned i = 0; i < 10; i++)
-		publish(i, i % 2 ? CALL_KEEP : 0);
+		publish(i, i % 2 ? CALL_KEEP : CALL_MINOR);
 	for (unsigned i = 10; i < CLIENT_QUEUE + 10; i++)
 		publish(i, CALL_KEEP);
 	is_int(client_waiting(t.client), CLIENT_QUEUE + 5);
@@ -190,6 +195,63 @@ static void a_full_queue_never_drops_what_must_be_kept(void)
 	is_str(t.topics[0], "1");
 	is_str(t.topics[4], "9");
 	is_str(t.topics[5], "10");
+	tear_down();
+}
+
+static void ten_thousand_calls_that_may_go_leave_the_last_and_what_matters_more(void)
+{
+	set_up();
+	publish(9, CALL_KEEP);
+	publish(8, CALL_MAJOR);
+	for (unsigned i = 0; i < 10000; i++)
+		publish(i, CALL_MINOR);
+	is_int(client_waiting(t.client), CLIENT_QUEUE);
+	serve();
+	run_until_idle();
+	is_int(t.got, CLIENT_QUEUE);
+	is_str(t.topics[0], "9");
+	is_str(t.topics[1], "8");
+	is_int(atoi(t.topics[2]), 10000 - CLIENT_QUEUE + 2);
+	is_str(t.topics[CLIENT_QUEUE - 1], "9999");
+	tear_down();
+}
+
+static void ends_of_execs_go_when_nothing_less_is_left(void)
+{
+	set_up();
+	publish(1, CALL_MINOR);
+	publish(2, CALL_KEEP);
+	for (unsigned i = 0; i < CLIENT_QUEUE; i++)
+		publish(i, CALL_MAJOR);
+	is_int(client_waiting(t.client), CLIENT_QUEUE);
+	serve();
+	run_until_idle();
+	is_str(t.topics[0], "2");
+	is_str(t.topics[1], "1");
+	tear_down();
+}
+
+static void the_same_fact_waits_once(void)
+{
+	set_up();
+	publish_fact(1, CALL_KEEP, 77);
+	publish_fact(2, CALL_KEEP, 77);
+	publish_fact(3, CALL_KEEP, 78);
+	publish_fact(4, CALL_KEEP, 0);
+	publish_fact(5, CALL_KEEP, 0);
+	is_int(client_waiting(t.client), 4);
+	serve();
+	run_until_idle();
+	publish_fact(6, CALL_KEEP, 77); /* under way at once: the next one may be another */
+	publish_fact(7, CALL_KEEP, 77);
+	publish_fact(8, CALL_KEEP, 77);
+	is_int(client_waiting(t.client), 2);
+	run_until_idle();
+	is_int(t.got, 6);
+	is_str(t.topics[0], "1");
+	is_str(t.topics[1], "3");
+	is_str(t.topics[4], "6");
+	is_str(t.topics[5], "7");
 	tear_down();
 }
 
@@ -227,5 +289,8 @@ int main(void)
 	test(what_is_put_off_is_sent_again_and_what_is_refused_is_not);
 	test(an_answer_without_end_is_a_refusal);
 	test(a_full_queue_never_drops_what_must_be_kept);
+	test(ten_thousand_calls_that_may_go_leave_the_last_and_what_matters_more);
+	test(ends_of_execs_go_when_nothing_less_is_left);
+	test(the_same_fact_waits_once);
 	return done_testing();
 }
