@@ -89,7 +89,8 @@ core := $(patsubst %.c,$(out)/obj/%.o,$(wildcard core/*/*.c))
 applets := $(patsubst %.c,$(out)/obj/%.o,$(wildcard applets/*.c))
 units := $(patsubst test/unit/%.c,$(out)/unit/%,$(wildcard test/unit/*_test.c)) \
 	$(patsubst test/fuzz/corpus/%,$(out)/unit/%_replay,$(wildcard test/fuzz/corpus/*))
-tools := $(patsubst test/%.c,$(out)/%,$(wildcard test/system/*.c test/bench/*.c))
+tools := $(patsubst test/%.c,$(out)/%,$(wildcard test/system/*.c))
+benches := $(patsubst test/%.c,$(out)/%,$(wildcard test/bench/*.c))
 
 .PHONY: all deps test-deps run unit test test-guest bench torture validation lint fuzz install dist clean
 .DELETE_ON_ERROR:
@@ -136,6 +137,13 @@ $(tools): $(out)/%: test/%.c Makefile
 	$(call say,CC,$<)
 	$(Q)$(compile) $(warnings) $(CFLAGS) -MF $@.d $(LDFLAGS) -o $@ $<
 
+# Those of the bench speak ttrpc with our own code.
+$(benches): $(out)/%: test/%.c $(wildcard test/bench/*.h) $(out)/libcoracle.a $(libraries) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(compile) $(CPPFLAGS) $(warnings) $(CFLAGS) -MF $@.d $(LDFLAGS) -o $@ $< \
+		$(out)/libcoracle.a $(libraries)
+
 unit: $(units)
 	@third_party/deps unit
 	$(Q)prove --exec '' $(units)
@@ -151,8 +159,12 @@ torture: test-deps all $(tools)
 validation: test-deps all
 	test/validation/compare $(out)/coracle
 
-bench: test-deps all $(tools)
-	test/bench/bench.sh
+# All of it, or `make bench shim`.
+parts := runtime shim pull
+.PHONY: $(parts)
+$(parts): ; @:
+bench: test-deps all $(tools) $(benches)
+	test/bench/bench.sh $(filter $(parts),$(MAKECMDGOALS))
 
 # Each fuzzer: our code built by clang for libFuzzer, the libraries as for SAN=1 (make fuzz sets it).
 fuzzers := $(patsubst test/fuzz/%.c,$(out)/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
@@ -191,7 +203,7 @@ $(out)/fuzz/libcoracle.a: $(fuzz_core)
 # --- lint --------------------------------------------------------------------------------------
 
 sources := $(wildcard core/*/*.c applets/*.c test/unit/*.c test/fuzz/*.c test/system/*.c test/bench/*.c)
-headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h)
+headers := $(wildcard core/*/*.h applets/*.h test/unit/*.h test/bench/*.h)
 tidy := -std=c11 $(CPPFLAGS) -Itest/unit -nostdinc -w -isystem /usr/lib/llvm-19/lib/clang/19/include
 
 .PHONY: format lint-deps lint-format lint-tidy lint-cppcheck lint-shell lint-layers lint-size

@@ -4,13 +4,22 @@
 # shellcheck disable=SC1091,SC2317 # the tests' own files; functions that traps and those call
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ -n "${BENCH_INSIDE:-}" ] || BENCH_INSIDE=1 exec "$here/hybrid" "$0" "$@"
+parts=" $* "
+
+wanted() {
+	[ "$parts" = "  " ] || [[ $parts == *" $1 "* ]]
+}
+
+if wanted runtime && [ -z "${BENCH_INSIDE:-}" ]; then # for crun
+	BENCH_INSIDE=1 exec "$here/hybrid" "$0" "$@"
+fi
 
 bats_require_minimum_version() { :; }
 BATS_TEST_DIRNAME=$here/../system
 CORACLE=$(readlink -f "${CORACLE:-$here/../../build/coracle}")
 TOOLS=$(dirname "$CORACLE")
 BATS_FILE_TMPDIR=$(mktemp -d)
+BATS_RUN_TMPDIR=$BATS_FILE_TMPDIR
 ROUNDS=${ROUNDS:-40}
 export CORACLE CORACLE_STORE=$BATS_FILE_TMPDIR/store
 # shellcheck source=test/system/helper.bash
@@ -19,22 +28,20 @@ export CORACLE CORACLE_STORE=$BATS_FILE_TMPDIR/store
 . "$BATS_TEST_DIRNAME/containerd.bash"
 # shellcheck source=test/system/images.bash
 . "$BATS_TEST_DIRNAME/images.bash"
+# shellcheck source=test/bench/shim.bash
+. "$here/shim.bash"
 
 T=$BATS_FILE_TMPDIR
 B=$T/bundle
 missed=0
-parts=" $* "
 
 leave() {
 	containerd_teardown || true
+	shim_end
 	registry_stop || true
 	rm -rf "$T"
 }
 trap leave EXIT
-
-wanted() {
-	[ "$parts" = "  " ] || [[ $parts == *" $1 "* ]]
-}
 
 rounds() {
 	"$TOOLS/bench/rounds" "$@"
@@ -194,44 +201,6 @@ runtime_part() {
 	echo
 }
 
-# memory PID FIELD: KiB
-memory() {
-	awk -v f="$2:" '$1 == f { print $2 }' "/proc/$1/smaps_rollup"
-}
-
-shim_part() {
-	local times ours theirs
-	containerd_setup > /dev/null 2>&1
-	rm "$T/bin/containerd-shim-runc-v2" # ours, in the place of runc's
-	echo "## shim: \`ctr run --rm\` of \`/bin/true\`, medians of $ROUNDS rounds, in turn"
-	echo
-	echo "| | io.containerd.coracle.v2 | beside |"
-	echo "|---|---|---|"
-	mapfile -t times < <(rounds "$ROUNDS" \
-		-- ctr -a "$CONTAINERD" -n "$NS" run --rm --runtime io.containerd.coracle.v2 "$IMAGE" bench-coracle true \
-		-- ctr -a "$CONTAINERD" -n "$NS" run --rm --runtime io.containerd.runc.v2 "$IMAGE" bench-runc true | cut -d' ' -f1)
-	[ ${#times[@]} = 2 ]
-	row "ctr run --rm" "${times[0]}" runc.v2 "${times[1]}"
-	ctr_ run -d --runtime io.containerd.coracle.v2 "$IMAGE" bench-coracle sleep 100000
-	ctr_ run -d --runtime io.containerd.runc.v2 "$IMAGE" bench-runc sleep 100000
-	ours=$(shim_pid bench-coracle)
-	theirs=$(pgrep -f -- "^[^ ]*containerd-shim-runc-v2 -namespace $NS -id bench-runc ")
-	sync # pages of a new file count as dirty until they are on the disk
-	SHIM_DIRTY=$(memory "$ours" Private_Dirty)
-	echo "| private dirty memory | $SHIM_DIRTY KiB | $(memory "$theirs" Private_Dirty) KiB |"
-	echo "| PSS | $(memory "$ours" Pss) KiB | $(memory "$theirs" Pss) KiB |"
-	echo "| RSS | $(memory "$ours" Rss) KiB | $(memory "$theirs" Rss) KiB |"
-	echo
-	ctr_ task kill -s KILL bench-coracle
-	ctr_ task kill -s KILL bench-runc
-	for id in bench-coracle bench-runc; do
-		ctr_ task rm "$id" > /dev/null 2>&1 || true
-		ctr_ containers rm "$id"
-	done
-	await_end "$ours"
-	await_end "$theirs"
-}
-
 # An image of some weight: this machine's own libraries, in three layers, in a registry.
 pull_image() {
 	local dir n=0
@@ -292,5 +261,5 @@ if [ -n "${RUN_RATIO:-}" ]; then
 	budget "RSS of list of many, KiB" "$LIST_MEMORY" 1536
 	budget "run beside many, of one beside none" "$MANY_RATIO" 1.10
 fi
-[ -z "${SHIM_DIRTY:-}" ] || budget "shim, private dirty KiB" "$SHIM_DIRTY" 250
+[ -z "${SHIM_DIRTY:-}" ] || shim_budgets
 exit "$missed"

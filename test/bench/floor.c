@@ -1,7 +1,6 @@
 /* floor.c - floor ROOT PROGRAM [ARG...]: the least that a container takes: a child in new mount,
  * pid, network, ipc, uts and cgroup namespaces mounts proc, dev and sys, makes ROOT its root and
  * executes PROGRAM. What a runtime takes beyond this is its own. Ends with the program's status. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/sched.h>
 #include <sched.h>

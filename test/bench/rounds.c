@@ -5,7 +5,6 @@
  *
  * In turn, because the noise of a shared machine comes in waves: what is compared must have met the
  * same ones. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
