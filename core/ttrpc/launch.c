@@ -34,6 +34,14 @@ static void hold_input(const struct member *m, struct streams *s)
 	put_fd(&s->end[STREAM_IN], -1);
 }
 
+static int check_policy(const struct container *c, struct err *e)
+{
+	const char *policy = pairs_get(&c->state.annotations, STDIO_ANNOTATION);
+	if (!policy || !strcmp(policy, "block") || !strcmp(policy, "drop"))
+		return 0;
+	return refuse(e, EINVAL, "annotation " STDIO_ANNOTATION ": %s: use block or drop", policy);
+}
+
 int launch_container(struct work *w, struct create_request *r, struct err *e)
 {
 	const struct member *m = w->member;
@@ -48,6 +56,8 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 	r->console_fd = m->terminal ? &w->fds[WORK_CONSOLE] : NULL;
 	r->owner = getppid();
 	rc = container_create(r, &c, e);
+	if (rc == 0 && (rc = check_policy(c, e)) < 0)
+		container_delete(c, true, NULL);
 	if (rc < 0)
 		return rc;
 	w->pid = c->state.pid;

@@ -274,14 +274,32 @@ int member_open_streams(const struct member *m, struct streams *out, struct err 
 	return streams_open(&r, out, e);
 }
 
+/* Whether what nobody reads is dropped. */
+static bool drops(const struct task *t)
+{
+	const char *policy = pairs_get(&t->container->state.annotations, STDIO_ANNOTATION);
+	return policy && !strcmp(policy, "drop");
+}
+
 int member_take_streams(struct member *m, struct work *w, struct err *e)
 {
-	m->stdio = stdio_new(m->task->shim->loop, &w->fds[WORK_STREAMS]);
+	struct shim *s = m->task->shim;
+	int *logger = &w->fds[WORK_STREAMS + STREAM_LOGGER], rc = 0;
+	bool logged = *logger >= 0;
+	if (logged)
+		rc = logger_attend(s, m, take_fd(logger), e);
+	m->stdio = stdio_new(s->loop, m->task->id, &w->fds[WORK_STREAMS]);
 	if (!m->stdio)
 		return fail(e, ENOMEM, "stdio of %s", m->task->id);
+	if (logged)
+		stdio_logged(m->stdio);
+	else if (drops(m->task))
+		stdio_drop(m->stdio);
 	if (m->input_closed)
 		stdio_close_stdin(m->stdio);
-	return m->terminal ? stdio_terminal(m->stdio, take_fd(&w->fds[WORK_CONSOLE]), e) : 0;
+	if (rc == 0 && m->terminal)
+		rc = stdio_terminal(m->stdio, take_fd(&w->fds[WORK_CONSOLE]), e);
+	return rc;
 }
 
 static void member_clear(struct member *m)
@@ -289,6 +307,7 @@ static void member_clear(struct member *m)
 	works_forget(m->task->shim, m);
 	unwatch(m);
 	stdio_free(m->stdio);
+	logger_see_off(m->task->shim, m);
 	stop_waiting(m);
 	free(m->spec);
 	free((char *)(uintptr_t)m->in);

@@ -13,6 +13,10 @@ struct member *member_find(struct shim *s, const char *id, const char *exec_id, 
 void task_free(struct task *t);
 void member_free(struct member *m);
 
+/* Of a container: "block" (the same as none) or "drop": whether its processes wait when nobody
+ * reads their output, or what they write then is dropped, and counted in the log. */
+#define STDIO_ANNOTATION "org.coracle.stdio"
+
 /* As requests name them, copied. -ENOMEM. */
 int member_name_streams(struct member *m, const char *in, const char *out, const char *err);
 

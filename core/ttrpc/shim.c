@@ -15,6 +15,12 @@
 #define LEASE_MS      30000 /* without a task and without a peer */
 #define LAST_WORDS_MS 10000 /* for containerd to take the last events */
 
+void shim_rest(struct shim *s)
+{
+	if (s->stopping && !s->loggers.first && !events_waiting(s->events))
+		loop_stop(s->loop);
+}
+
 void shim_stop(struct shim *s)
 {
 	if (!s->stopping) {
@@ -24,8 +30,7 @@ void shim_stop(struct shim *s)
 		unlink(s->socket);
 		timer_set(s->lease.fd, LAST_WORDS_MS, 0);
 	}
-	if (!events_waiting(s->events))
-		loop_stop(s->loop);
+	shim_rest(s);
 }
 
 void shim_leave(struct shim *s)
@@ -40,9 +45,7 @@ void shim_leave(struct shim *s)
 
 static void on_told(void *arg)
 {
-	struct shim *s = arg;
-	if (s->stopping)
-		loop_stop(s->loop);
+	shim_rest(arg);
 }
 
 static void on_peers(void *arg, unsigned count)
@@ -118,6 +121,7 @@ static void tear_down(struct shim *s)
 			container_cleanup(t->root, t->id, false, NULL, NULL);
 	while (s->tasks)
 		task_free(s->tasks);
+	loggers_close(s);
 	events_free(s->events);
 	close_fdp(&s->signals.fd);
 	close_fdp(&s->lease.fd);

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "container/container.h"
 #include "ttrpc/events.h"
+#include "ttrpc/loggers.h"
 #include "ttrpc/server.h"
 #include "ttrpc/stdio.h"
 #include "ttrpc/work.h"
@@ -69,6 +70,7 @@ struct shim {
 	const char *socket; /* its path, removed at the end */
 	struct task *tasks;
 	struct works works;
+	struct loggers loggers;
 	struct watch signals, lease;
 	bool leaving;  /* told to shut down, but one that was aborted is still being undone */
 	bool stopping; /* told to shut down and without tasks: goes as soon as all is told */
@@ -86,6 +88,9 @@ int shim_serve(const struct shim_options *o, struct err *e);
 /* Told to shut down: stops, if there are no tasks, now or as soon as those that never came to be
  * are gone. */
 void shim_leave(struct shim *s);
+
+/* Ends the process if it is to, and there is nothing left to tell and no logger to wait for. */
+void shim_rest(struct shim *s);
 
 /* No new tasks from now on, and the process ends once all is told. */
 void shim_stop(struct shim *s);

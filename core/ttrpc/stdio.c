@@ -2,7 +2,9 @@
  * where it belongs. */
 #include "ttrpc/stdio.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "ttrpc/leftover.h"
+#include "ttrpc/reader.h"
 #include "ttrpc/terminal.h"
 
 #include <stdbool.h>
@@ -15,17 +17,23 @@ struct stdio {
 	bool input_closed;
 	struct terminal *terminal;
 	struct leftover leftover;
+	const char *id;
+	bool logged;
+	struct reader readers[2];
 	void (*done)(void *arg);
 	void *arg;
 };
 
-struct stdio *stdio_new(struct loop *l, int end[STREAM_ENDS])
+struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS])
 {
 	struct stdio *s = malloc(sizeof(*s));
 	if (s) {
 		*s = (struct stdio){ .loop = l,
+				     .id = id,
 				     .leftover = {
 					     .opened.fd = -1, .timer.fd = -1, .fds = { -1, -1 } } };
+		for (int i = 0; i < 2; i++)
+			s->readers[i] = (struct reader){ .closed.fd = -1, .patience.fd = -1 };
 		memcpy(s->end, end, sizeof(s->end));
 	}
 	for (int i = 0; i < STREAM_ENDS; i++)
@@ -34,6 +42,37 @@ struct stdio *stdio_new(struct loop *l, int end[STREAM_ENDS])
 		else
 			put_fd(&end[i], -1);
 	return s;
+}
+
+static void watch_readers(struct stdio *s, bool dead)
+{
+	static const char *const what[] = { "stdout", "stderr" };
+	for (int i = 0; i < 2; i++) {
+		int hold = s->end[STREAM_HOLD_OUT + i];
+		if (hold < 0)
+			continue;
+		s->readers[i].id = s->id;
+		s->readers[i].what = what[i];
+		int rc = reader_start(&s->readers[i], s->loop, hold, dead);
+		if (rc < 0)
+			log_warn("container %s: its %s waits for readers: %s", s->id, what[i],
+				 strerror(-rc));
+	}
+}
+
+void stdio_drop(struct stdio *s)
+{
+	watch_readers(s, false);
+}
+
+void stdio_logged(struct stdio *s)
+{
+	s->logged = true;
+}
+
+void stdio_unread(struct stdio *s)
+{
+	watch_readers(s, true);
 }
 
 int stdio_terminal(struct stdio *s, int master, struct err *e)
@@ -71,6 +110,11 @@ int stdio_resize(struct stdio *s, uint32_t width, uint32_t height)
 static void on_written(void *arg)
 {
 	struct stdio *s = arg;
+	for (int i = 0; i < 2; i++) {
+		reader_stop(&s->readers[i]);
+		if (s->logged)
+			put_fd(&s->end[STREAM_HOLD_OUT + i], -1);
+	}
 	leftover_wait(&s->leftover, s->loop, &s->end[STREAM_HOLD_OUT], s->done, s->arg);
 }
 
@@ -90,6 +134,8 @@ void stdio_free(struct stdio *s)
 	if (!s)
 		return;
 	terminal_free(s->terminal);
+	for (int i = 0; i < 2; i++)
+		reader_stop(&s->readers[i]);
 	leftover_free(&s->leftover);
 	for (int i = 0; i < STREAM_ENDS; i++)
 		put_fd(&s->end[i], -1);

@@ -9,8 +9,16 @@
 
 struct stdio;
 
-/* Of streams that are open. Takes what is in end, also on failure: NULL, errno. */
-struct stdio *stdio_new(struct loop *l, int end[STREAM_ENDS]);
+/* Of streams that are open. Takes what is in end, also on failure: NULL, errno. id: for the log, as
+ * long as it lives. */
+struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS]);
+
+/* A logger reads its output: what is written belongs to it. And when that has ended: to nobody. */
+void stdio_logged(struct stdio *s);
+void stdio_unread(struct stdio *s);
+
+/* The process does not wait for a reader who went away: see reader.h. */
+void stdio_drop(struct stdio *s);
 
 /* The pty's master; from now on it is copied to and from the FIFOs. Takes the fd. */
 int stdio_terminal(struct stdio *s, int master, struct err *e);

@@ -17,6 +17,7 @@ struct flow {
 	struct watch *from, *to;
 	char *held;
 	size_t len, sent;
+	bool closing; /* ends once nothing is left to read */
 	bool ended;
 };
 
@@ -49,7 +50,7 @@ static void set_watches(struct terminal *t)
 	uint32_t master = 0;
 	if (!t->output.ended && !out_full)
 		master |= EPOLLIN;
-	if (in_full && !t->input.ended)
+	if (in_full)
 		master |= EPOLLOUT;
 	set_events(t, &t->master, &t->master_events, master);
 	set_events(t, &t->in, &t->in_events, !in_full && !t->input.ended ? EPOLLIN : 0);
@@ -100,7 +101,7 @@ static void move(struct flow *f)
 {
 	char chunk[CHUNK];
 	ssize_t n = read(f->from->fd, chunk, sizeof(chunk));
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !f->closing)))
 		return;
 	if (n <= 0) {
 		f->ended = true;
@@ -127,9 +128,20 @@ static void tell(struct terminal *t)
 	drained(t->arg); /* may free t */
 }
 
+static void end_input(struct terminal *t)
+{
+	t->input.ended = true;
+	drop_held(&t->input);
+	close_watch(t, &t->in, &t->in_events);
+}
+
 /* After every step: watch the right things; at the very end let the reader see the end. */
 static void go_on(struct terminal *t)
 {
+	while (t->input.closing && !t->input.len && !t->input.ended)
+		move(&t->input);
+	if (t->input.ended && !t->input.len)
+		end_input(t);
 	set_watches(t);
 	if (!t->output.ended || t->output.len)
 		return;
@@ -203,15 +215,13 @@ int terminal_resize(struct terminal *t, uint32_t width, uint32_t height)
 
 void terminal_close_input(struct terminal *t)
 {
-	t->input.ended = true;
-	drop_held(&t->input);
-	close_watch(t, &t->in, &t->in_events);
-	set_watches(t);
+	t->input.closing = true;
+	go_on(t);
 }
 
 void terminal_end(struct terminal *t, void (*drained)(void *arg), void *arg)
 {
-	terminal_close_input(t);
+	end_input(t);
 	t->drained = drained;
 	t->arg = arg;
 	t->timer.fd = timer_new(PATIENCE_MS, 0);

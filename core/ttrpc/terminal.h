@@ -14,6 +14,7 @@ struct terminal *terminal_new(struct loop *l, int master, int in, int out);
 
 int terminal_resize(struct terminal *t, uint32_t width, uint32_t height);
 
+/* No more input than what is written already. */
 void terminal_close_input(struct terminal *t);
 
 /* Its process has ended: drained is called, once, when nobody has the terminal open any more and
