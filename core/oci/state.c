@@ -11,6 +11,8 @@
 #define STATE_MAX  ((size_t)4 << 20)
 #define GLANCE	   4096
 #define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
+#define AHEAD	   4		      /* states for which there is to be room on the disk */
+#define GROWTH	   256		      /* bytes that a state is longer than the first one */
 
 static const char *const names[] = {
 	[STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
@@ -221,6 +223,17 @@ static int add_line(const struct state *s, struct buf *out, struct err *e)
 		       : 0;
 }
 
+/* So that how it ended can be written also when the disk is full by then. Not every file system can
+ * do so. */
+static int reserve(int fd, const struct buf *text, size_t line)
+{
+	off_t more = (off_t)(AHEAD * (line + GROWTH));
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)text->len, more) == 0 ||
+	    (errno != ENOSPC && errno != EDQUOT))
+		return 0;
+	return -errno;
+}
+
 /* One write: whoever is killed in it has begun nothing that the line would tell of. */
 static int write_lines(int dir, int flags, const struct buf *text, struct state *s, struct err *e)
 {
@@ -228,6 +241,10 @@ static int write_lines(int dir, int flags, const struct buf *text, struct state 
 	auto_close int fd = openat(dir, STATE_FILE, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags,
 				   0600);
 	int rc = fd < 0 ? -errno : write_all(fd, text->p, text->len);
+	if (rc == 0 && flags & O_CREAT)
+		rc = reserve(fd, text, text->len - first_line(text));
+	if (rc == 0 && s->has_exit && fsync(fd) < 0)
+		rc = -errno;
 	if (rc < 0)
 		return fail(e, rc, "write %s", STATE_FILE);
 	s->inode = fstat(fd, &st) == 0 ? st.st_ino : 0;
@@ -269,9 +286,11 @@ static int replace(int dir, struct state *s, struct err *e)
 int state_save(int dir, struct state *s, struct err *e)
 {
 	auto_buf text = { .max = STATE_MAX + 2 };
-	if (s->has_exit || s->before > BEFORE_MAX)
-		return replace(dir, s, e);
-	int rc = add_line(s, &text, e);
+	int rc = s->has_exit || s->before > BEFORE_MAX ? replace(dir, s, e) : 1;
+	if (rc <= 0 && (rc == 0 || rc == -ENOENT || !s->has_exit))
+		return rc;
+	/* No room for another file: the one that there is has some. */
+	rc = add_line(s, &text, e);
 	return rc < 0 ? rc : write_lines(dir, O_APPEND, &text, s, e);
 }
 

@@ -63,7 +63,9 @@ extern const struct json_field state_fields[];
  * and the last that is whole counts. What has been written is never changed, so whoever reads it,
  * and whoever comes after a crash, sees the old or the new. */
 
-/* Makes it in directory dir, which has none: with the spec's JSON and the first state. */
+/* Makes it in directory dir, which has none: with the spec's JSON and the first state. Reserves
+ * what the next ones need of the disk: -ENOSPC when it is full, so that no end is lost for want of
+ * it. */
 int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e);
 
 /* -ENOENT when there is none; a version from the future is refused by name. */
@@ -76,9 +78,9 @@ int state_glance(int root, const char *id, struct buf *room, struct arena *a, st
 /* Its first line; empty when it was made without. */
 int state_read_spec(int dir, struct buf *out, struct err *e);
 
-/* Adds a state. One with an exit status takes the place of all by rename, and is on the disk before
- * this returns: that must outlive the machine. What else it tells of (processes, cgroups, mounts)
- * goes when the machine goes. */
+/* Adds a state. One with an exit status takes the place of all by rename, unless that is
+ * impossible, and is on the disk before this returns: that must outlive the machine. What else it
+ * tells of (processes, cgroups, mounts) goes when the machine goes. */
 int state_save(int dir, struct state *s, struct err *e);
 
 /* Whether the file may say something else than s, which was read from it or saved to it. As nothing
