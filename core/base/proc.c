@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -215,6 +216,48 @@ static int wait_for(idtype_t type, int id, siginfo_t *info)
 		rc = waitid(type, (id_t)id, info, WEXITED);
 	} while (rc < 0 && errno == EINTR);
 	return rc < 0 ? -errno : 0;
+}
+
+/* As wait tells it. */
+static struct exit_status status_of(int status)
+{
+	struct exit_status st = { .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0 };
+	st.code = st.signal ? 128 + st.signal : WEXITSTATUS(status);
+	return st;
+}
+
+/* Its last field, while it waits to be reaped. */
+static bool status_of_zombie(pid_t pid, uint64_t start_time, int *out)
+{
+	char path[32], text[1024], state;
+	if (proc_start_time(pid, &state) != start_time || !start_time || state != 'Z')
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	const char *last = small(-1, path, text, sizeof(text)) ? strrchr(text, ' ') : NULL;
+	return last && sscanf(last, " %d", out) == 1 &&
+	       proc_start_time(pid, &state) == start_time && state == 'Z';
+}
+
+/* struct pidfd_info of linux/pidfd.h, as far as everybody has it. */
+struct held_info {
+	uint64_t mask, cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define HELD_INFO      _IOWR(0xff, 11, struct held_info) /* PIDFD_GET_INFO */
+#define HELD_INFO_EXIT 8u
+
+int proc_how_ended(pid_t pid, uint64_t start_time, int held, struct exit_status *out)
+{
+	struct held_info info = { .mask = HELD_INFO_EXIT };
+	int status;
+	if (!status_of_zombie(pid, start_time, &status)) {
+		if (held < 0 || ioctl(held, HELD_INFO, &info) < 0 || !(info.mask & HELD_INFO_EXIT))
+			return -ENODATA;
+		status = info.exit_code;
+	}
+	*out = status_of(status);
+	return 0;
 }
 
 int proc_reap(int held, struct exit_status *out)

@@ -54,6 +54,10 @@ int proc_wait_end(int held, int timeout_ms);
 /* Reaps a child, waiting for its end. -ECHILD when it is not ours. */
 int proc_reap(int held, struct exit_status *out);
 
+/* How a process ended that is no child of ours, as long as anybody can tell: while its parent has
+ * not reaped it, and later (Linux 6.15) by an fd that has held it since before, or -1. -ENODATA. */
+int proc_how_ended(pid_t pid, uint64_t start_time, int held, struct exit_status *out);
+
 /* Its directory in /proc, as an fd of its own; -errno. */
 int proc_dir(int held);
 

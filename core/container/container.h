@@ -140,6 +140,10 @@ int container_record_exit(struct container *c, struct exit_status st, bool oom, 
 /* The same, but -EBUSY instead of waiting for who holds the container. */
 int container_record_exit_now(struct container *c, struct exit_status st, bool oom, struct err *e);
 
+/* Kills its init if it lives, and records its end unless somebody has. Nobody waits for it: when
+ * even the kernel does not know any more how it ended, with a warning, it counts as killed. */
+int container_end(struct container *c, struct err *e);
+
 /* Whether the kernel killed one of its processes for lack of memory (cgroup's counter). */
 bool container_oom(struct container *c);
 

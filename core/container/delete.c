@@ -34,12 +34,26 @@ static void tell(const struct cleanup_report *r, const char *fmt, ...)
 	r->line(r->arg, line);
 }
 
+/* v1: the frozen do not die. */
+static int kill_init(struct container *c, struct cgroup *cg, struct err *e)
+{
+	proc_signal(c->pidfd, SIGKILL);
+	cgroup_freeze(cg, false, NULL);
+	int rc = proc_wait_end(c->pidfd, END_MS);
+	if (rc == -ETIMEDOUT)
+		return refuse(
+			e, ETIMEDOUT,
+			"process %d was killed but does not end within %d seconds; it may wait "
+			"for a device",
+			c->state.pid, END_MS / 1000);
+	return rc < 0 ? fail(e, rc, "wait for the end of process %d", c->state.pid) : 0;
+}
+
 static int undo_processes(struct container *c, struct cgroup *cg, const struct cleanup_report *r,
 			  bool dry_run, struct err *e)
 {
 	struct u32s pids = { 0 };
 	bool lives = c->pidfd >= 0 && !proc_ended(c->pidfd);
-	int rc = 0;
 	if (r && container_pids(c, c->arena, &pids, NULL) == 0)
 		for (size_t i = 0; i < pids.n; i++)
 			tell(r, "process %u of container %s", pids.v[i], c->id);
@@ -47,20 +61,8 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 		return 0;
 	if (lives && !cg->n)
 		return kin_signal(c->state.pid, c->pidfd, &c->state.namespaces, SIGKILL, e);
-	if (lives) {
-		proc_signal(c->pidfd, SIGKILL);
-		cgroup_freeze(cg, false, NULL); /* v1: the frozen do not die */
-		rc = proc_wait_end(c->pidfd, END_MS);
-	}
-	if (rc == -ETIMEDOUT)
-		return refuse(
-			e, ETIMEDOUT,
-			"process %d was killed but does not end within %d seconds; it may wait "
-			"for a device",
-			c->state.pid, END_MS / 1000);
-	if (rc < 0)
-		return fail(e, rc, "wait for the end of process %d", c->state.pid);
-	return cgroup_kill(cg, e);
+	int rc = lives ? kill_init(c, cg, e) : 0;
+	return rc < 0 ? rc : cgroup_kill(cg, e);
 }
 
 static int undo_mounts(struct container *c, const struct cleanup_report *r, bool dry_run,
@@ -158,6 +160,26 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	/* Most often there is nothing else. */
 	unlinkat(c->dir, STATE_FILE, 0);
 	return unlinkat(root, c->id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, c->id, e);
+}
+
+int container_end(struct container *c, struct err *e)
+{
+	struct cgroup cg = { 0 };
+	struct exit_status st = { .code = 128 + SIGKILL, .signal = SIGKILL };
+	if (c->state.has_exit || c->state.pid <= 0)
+		return 0;
+	int rc = container_cgroup(c, &cg, e);
+	if (rc == 0 && c->pidfd >= 0 && !proc_ended(c->pidfd))
+		rc = kill_init(c, &cg, e);
+	cgroup_close(&cg);
+	if (rc < 0)
+		return rc;
+	if (proc_how_ended(c->state.pid, c->state.start_time, c->pidfd, &st) < 0 && c->pidfd < 0)
+		log_warn("container %s ended when nobody was there to see how: it is told as "
+			 "killed",
+			 c->id);
+	rc = container_record_exit(c, st, container_oom(c), e);
+	return rc == -ENOENT ? 0 : rc; /* somebody else was quicker to remove it */
 }
 
 /* Whoever holds the lock may hang, as in a hook that does not end. What it waits for is killed. */
