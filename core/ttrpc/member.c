@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 struct task *task_find(struct shim *s, const char *id, struct err *e)
@@ -129,6 +130,31 @@ static int record_exit(struct task *t, bool wait, struct err *e)
 		    : container_record_exit_now(t->container, m->status, oom, e);
 }
 
+static void take_spare(struct shim *s)
+{
+	for (int i = 0; i < SPARE_FDS; i++)
+		s->spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void free_spare(struct shim *s)
+{
+	for (int i = 0; i < SPARE_FDS; i++)
+		put_fd(&s->spare[i], -1);
+}
+
+/* When all fds are taken, it has those that were kept for it. */
+static int record_exit_now(struct task *t, struct err *e)
+{
+	int rc = record_exit(t, false, e);
+	if (rc != -EMFILE && rc != -ENFILE)
+		return rc;
+	*e = (struct err){ 0 };
+	free_spare(t->shim);
+	rc = record_exit(t, false, e);
+	take_spare(t->shim);
+	return rc;
+}
+
 /* In a fork: what may have to wait, for a lock or for others to end. Without a pid namespace of its
  * own they live on, and hold its output open. */
 static int late_run(struct work *w, struct err *e)
@@ -172,7 +198,7 @@ static void record_end(struct member *m)
 	struct work late = { .member = m, .run = late_run, .done = late_done };
 	late.keep[0] = t->container->dir;
 	bool alone = strs_has(&t->container->state.namespaces, "pid");
-	int rc = alone ? record_exit(t, false, &e) : -EBUSY;
+	int rc = alone ? record_exit_now(t, &e) : -EBUSY;
 	if (rc == -EBUSY && work_start(t->shim, &late, NULL, &e) == RPC_LATER)
 		return;
 	late_done(&late, rc, &e);
@@ -188,7 +214,9 @@ static void unwatch(struct member *m)
 
 void member_go_on(struct member *m)
 {
-	if (!m->reaped || m->state == MEMBER_STARTING || m->task->deleting || !oom_look(m->task))
+	const struct task *t = m->task;
+	if (!m->reaped || m->state == MEMBER_STARTING || t->deleting || t->creating ||
+	    !oom_look(m->task))
 		return;
 	m->reaped = false;
 	record_end(m);
@@ -216,6 +244,7 @@ void member_ended(struct member *m)
 		return;
 	reap(m);
 	member_go_on(m);
+	server_listen(m->task->shim->server);
 }
 
 void member_finish(struct member *m)
@@ -344,6 +373,22 @@ void task_free(struct task *t)
 	free((char *)(uintptr_t)t->root);
 	free((char *)(uintptr_t)t->bundle);
 	free(t);
+}
+
+static bool was_removed(const struct task *t)
+{
+	struct stat st;
+	return t->container && t->init.state == MEMBER_STOPPED && !t->deleting &&
+	       fstat(t->container->dir, &st) == 0 && st.st_nlink == 0;
+}
+
+void tasks_forget_removed(struct shim *s)
+{
+	for (struct task *t = s->tasks, *next; t; t = next) {
+		next = t->next;
+		if (was_removed(t))
+			task_free(t);
+	}
 }
 
 static struct member *member_of_pid(struct shim *s, pid_t pid)

@@ -13,6 +13,9 @@ struct member *member_find(struct shim *s, const char *id, const char *exec_id, 
 void task_free(struct task *t);
 void member_free(struct member *m);
 
+/* Frees the tasks that somebody else has removed: `delete`, for a containerd that lost us. */
+void tasks_forget_removed(struct shim *s);
+
 /* Of a container: "block" (the same as none) or "drop": whether its processes wait when nobody
  * reads their output, or what they write then is dropped, and counted in the log. */
 #define STDIO_ANNOTATION "org.coracle.stdio"

@@ -1,7 +1,9 @@
 /* serve.c - the server that `shim start` leaves behind. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "ttrpc/bootstrap.h"
+#include "ttrpc/crash.h"
 #include "ttrpc/shim.h"
 
 #include <fcntl.h>
@@ -11,7 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define SERVER_FD 3
+#define SERVER_FD     3
+#define LEASE	      30 /* seconds */
+#define LEASE_LONGEST 86400
 
 /* containerd reads the FIFO "log" of the bundle, which is where we were started: it becomes our
  * stderr, opened for both so that writing neither waits nor kills when nobody reads. */
@@ -33,6 +37,20 @@ static int check_listener(struct err *e)
 	return fcntl(SERVER_FD, F_SETFD, FD_CLOEXEC) < 0 ? fail(e, errno, "fd 3") : 0;
 }
 
+static uint64_t lease_ms(void)
+{
+	const char *text = getenv("CORACLE_SHIM_LEASE");
+	double seconds = LEASE;
+	if (text &&
+	    (duration_parse(text, &seconds) < 0 || seconds <= 0 || seconds > LEASE_LONGEST)) {
+		log_warn("CORACLE_SHIM_LEASE: '%s' is no time of more than 0 and at most 24h, such "
+			 "as 30s; it is %ds",
+			 text, LEASE);
+		seconds = LEASE;
+	}
+	return (uint64_t)(seconds * 1000) + 1;
+}
+
 int shim_server(const struct shim_args *a, struct err *e)
 {
 	int rc = check_listener(e);
@@ -42,14 +60,14 @@ int shim_server(const struct shim_args *a, struct err *e)
 	prctl(PR_SET_NAME, "containerd-shim");
 	umask(0022);
 	log_to_bundle(a->debug);
+	crash_tell();
 	if (chdir("/") < 0)
 		return fail(e, errno, "go to /");
 	const struct shim_options o = { .namespace_ = a->namespace_,
 					.socket = socket ? socket : "",
 					.events = events ? events : "",
-					.listener = SERVER_FD };
+					.listener = SERVER_FD,
+					.lease_ms = lease_ms() };
 	rc = shim_serve(&o, e);
-	if (rc < 0)
-		log_error("shim %s: %s", a->id, e->msg);
-	return rc;
+	return rc < 0 ? within(e, "shim %s", a->id) : 0;
 }

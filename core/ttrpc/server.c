@@ -43,6 +43,7 @@ struct server {
 	struct connection *connections;
 	unsigned count;
 	int spare; /* given up for a moment to accept and turn away when there are no fds left */
+	bool deaf; /* not even so: until something may have been closed */
 };
 
 static const char *words(enum rpc_code code)
@@ -122,6 +123,15 @@ static void connection_free(struct connection *c)
 	free(c);
 }
 
+void server_listen(struct server *s)
+{
+	if (!s->deaf)
+		return;
+	if (s->spare < 0)
+		s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	s->deaf = loop_change(s->loop, &s->listener, EPOLLIN) < 0;
+}
+
 static void drop(struct connection *c)
 {
 	struct server *s = c->server;
@@ -135,6 +145,7 @@ static void drop(struct connection *c)
 	if (c->next)
 		c->next->link = c->link;
 	s->count--;
+	server_listen(s);
 	if (!c->busy)
 		connection_free(c);
 	if (s->o.peers)
@@ -319,11 +330,13 @@ static bool is_us(int fd)
 /* Out of fds: without this the listener would be ready for ever. */
 static void turn_away(struct server *s)
 {
-	close(s->spare);
+	put_fd(&s->spare, -1);
 	int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || s->spare < 0)
+		s->deaf = loop_change(s->loop, &s->listener, 0) == 0;
 }
 
 static void on_listener(void *arg, uint32_t events)

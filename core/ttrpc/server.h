@@ -80,6 +80,10 @@ struct server *server_new(struct loop *l, int listener, const struct server_opti
 /* Drops every connection and its waiting calls. Not from within a handler. */
 void server_free(struct server *s);
 
+/* It stops to accept when there is no fd left to do so, and looks again when one of its clients
+ * goes or this is called: something else may have been closed. */
+void server_listen(struct server *s);
+
 unsigned server_peers(const struct server *s);
 
 #endif

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define MAX_PEERS     256
-#define LEASE_MS      30000 /* without a task and without a peer */
 #define LAST_WORDS_MS 10000 /* for containerd to take the last events */
 
 void shim_rest(struct shim *s)
@@ -52,7 +51,7 @@ static void on_peers(void *arg, unsigned count)
 {
 	struct shim *s = arg;
 	if (!s->stopping)
-		timer_set(s->lease.fd, count ? 0 : LEASE_MS, 0);
+		timer_set(s->lease.fd, count ? 0 : s->lease_ms, 0);
 }
 
 static void on_lease(void *arg, uint32_t events)
@@ -62,9 +61,15 @@ static void on_lease(void *arg, uint32_t events)
 	(void)events;
 	if (read(s->lease.fd, &times, sizeof(times)) <= 0)
 		return;
-	if (s->stopping)
+	if (s->stopping) {
 		loop_stop(s->loop);
-	else if (!s->tasks)
+		return;
+	}
+	tasks_forget_removed(s);
+	server_listen(s->server);
+	if (s->tasks)
+		timer_set(s->lease.fd, s->lease_ms, 0);
+	else
 		shim_stop(s);
 }
 
@@ -94,12 +99,14 @@ static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGPIPE, 0 };
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return fail(e, errno, "become the reaper of our children's children");
+	for (int i = 0; i < SPARE_FDS; i++)
+		s->spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s->loop = loop_new();
 	if (!s->loop)
 		return fail(e, errno, "make an event loop");
 	int rc = watch(s, &s->signals, signals_fd(signals), on_signal);
 	if (rc >= 0)
-		rc = watch(s, &s->lease, timer_new(LEASE_MS, 0), on_lease);
+		rc = watch(s, &s->lease, timer_new(s->lease_ms, 0), on_lease);
 	if (rc < 0)
 		return fail(e, rc, "watch signals and time");
 	if ((rc = works_open(s, e)) < 0)
@@ -132,6 +139,7 @@ int shim_serve(const struct shim_options *o, struct err *e)
 {
 	struct shim s = { .namespace_ = o->namespace_,
 			  .socket = o->socket,
+			  .lease_ms = o->lease_ms,
 			  .signals.fd = -1,
 			  .lease.fd = -1,
 			  .works.next.fd = -1 };

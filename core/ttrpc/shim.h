@@ -62,6 +62,8 @@ struct task {
 	uint32_t io_uid, io_gid;
 };
 
+#define SPARE_FDS 4
+
 struct shim {
 	struct loop *loop;
 	struct server *server;
@@ -72,8 +74,10 @@ struct shim {
 	struct works works;
 	struct loggers loggers;
 	struct watch signals, lease;
-	bool leaving;  /* told to shut down, but one that was aborted is still being undone */
-	bool stopping; /* told to shut down and without tasks: goes as soon as all is told */
+	bool leaving; /* told to shut down, but one that was aborted is still being undone */
+	uint64_t lease_ms;
+	int spare[SPARE_FDS]; /* for the end of a process when there are no others left */
+	bool stopping;	      /* told to shut down and without tasks: goes as soon as all is told */
 };
 
 /* Serves on a listening socket until there is nothing left to do. */
@@ -82,6 +86,7 @@ struct shim_options {
 	const char *socket; /* path of the listener's socket */
 	const char *events; /* TTRPC_ADDRESS */
 	int listener;	    /* becomes the shim's */
+	uint64_t lease_ms;  /* how long it stays without a client and without a task */
 };
 int shim_serve(const struct shim_options *o, struct err *e);
 
