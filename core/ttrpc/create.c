@@ -5,6 +5,7 @@
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/checkpoint.h"
+#include "ttrpc/ending.h"
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
@@ -174,6 +175,8 @@ static int create_done(struct work *w, int rc, struct err *e)
 	if (rc == 0)
 		rc = *g->in->checkpoint ? restore_later(t, &r, g->in->checkpoint, &g->options, e)
 					: launch_adopt(t, w, e);
+	if (rc == 0 && ending_read(t->bundle, NULL))
+		rc = rpc_fail(e, RPC_CANCELLED, "container %s was deleted meanwhile", t->id);
 	if (rc < 0)
 		return create_failed(w, rc);
 	t->creating = false;
@@ -212,6 +215,7 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 	t->io_gid = g->options.io_gid;
 	t->creating = true;
 	s->leaving = false;
+	ending_clear(t->bundle);
 	t->next = s->tasks;
 	s->tasks = t;
 	const struct work w = { .member = &t->init,

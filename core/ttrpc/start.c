@@ -7,6 +7,7 @@
 #include "pb/bootstrap.pb-c.h"
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
+#include "ttrpc/ending.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -202,5 +203,6 @@ int shim_start(const struct shim_args *a, const struct buf *in, struct buf *out,
 		return fail(e, errno, "bundle %s", a->bundle ? a->bundle : ".");
 	s.arena = arena;
 	s.bundle = bundle;
+	ending_clear(a->bundle ? a->bundle : ".");
 	return start(&s, in, out, e);
 }

@@ -1,10 +1,12 @@
 /* task.c - the Task services: what containerd asks of a container that exists. */
+#include "base/log.h"
 #include "base/sys.h"
 #include "pb/empty.pb-c.h"
 #include "pb/runc_options.pb-c.h"
 #include "pb/task_events.pb-c.h"
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/checkpoint.h"
+#include "ttrpc/ending.h"
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/metrics.h"
@@ -68,11 +70,35 @@ static struct task *task_made(struct shim *s, const char *id, struct err *e)
 	return NULL;
 }
 
-/* In a fork, and what comes of it in the shim. */
+/* In a fork, and what comes of it in the shim. Should the shim die before it has told of it, the
+ * note is what `delete` has to tell. */
 static int delete_run(struct work *w, struct err *e)
 {
 	struct task *t = w->member->task;
-	return container_delete(t->container, t->init.state == MEMBER_CREATED, e);
+	bool created = t->init.state == MEMBER_CREATED;
+	struct ending how = { t->init.pid, t->init.status.code, t->init.exited };
+	int rc = created ? container_end(t->container, e) : 0;
+	if (rc < 0)
+		return rc;
+	if (created) {
+		how.status = t->container->state.exit_code;
+		how.when = t->container->state.finished;
+	}
+	if (ending_write(t->bundle, &how, e) < 0)
+		log_warn("container %s: %s", t->id, e->msg);
+	*e = (struct err){ 0 };
+	return container_delete(t->container, created, e);
+}
+
+/* One that was never started has ended by this. */
+static void take_ending(struct task *t)
+{
+	struct ending how;
+	member_ended(&t->init);
+	if (ending_read(t->bundle, &how)) {
+		t->init.status.code = how.status;
+		t->init.exited = how.when;
+	}
 }
 
 static void publish_delete(const struct task *t)
@@ -101,6 +127,8 @@ static int delete_done(struct work *w, int rc, struct err *e)
 {
 	struct task *t = w->member->task;
 	(void)e;
+	if (rc == 0 && t->init.state == MEMBER_CREATED)
+		take_ending(t);
 	t->deleting = false;
 	if (rc < 0) {
 		task_go_on(t);
@@ -347,6 +375,7 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	struct shim *s = arg;
 	(void)r;
 	(void)e;
+	tasks_forget_removed(s);
 	shim_leave(s);
 	return 0;
 }
