@@ -43,6 +43,9 @@ int cgroup_get(int dir, const char *file, char *out, size_t size);
 /* The number after "key " in a file of such lines; -ENOENT when there is none. */
 int64_t cgroup_get_key(int dir, const char *file, const char *key);
 
+/* The number after "key " in a text of such lines; -1: not there. */
+int64_t cgroup_key_in(const char *text, const char *key);
+
 /* Waits until cgroup.events says that of key. 0, -ETIMEDOUT or -errno. -1 waits forever. */
 int cgroup_wait_event(int dir, const char *key, int value, int timeout_ms);
 

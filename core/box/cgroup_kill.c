@@ -17,8 +17,7 @@
 #define KILL_MS	  10000 /* one that waits for a device does not even die */
 #define AT_A_TIME 64	/* pidfds held in one go */
 
-/* The value of "key N" in text; -1: not there. */
-static int64_t value_of(const char *text, const char *key)
+int64_t cgroup_key_in(const char *text, const char *key)
 {
 	size_t n = strlen(key);
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
@@ -31,7 +30,7 @@ int64_t cgroup_get_key(int dir, const char *file, const char *key)
 {
 	char text[8192];
 	int n = cgroup_get(dir, file, text, sizeof(text));
-	int64_t v = n < 0 ? n : value_of(text, key);
+	int64_t v = n < 0 ? n : cgroup_key_in(text, key);
 	return n >= 0 && v < 0 ? -ENOENT : v;
 }
 
@@ -46,7 +45,7 @@ int cgroup_wait_event(int dir, const char *key, int value, int timeout_ms)
 		if (n < 0)
 			return errno == ENODEV && !value ? 0 : -errno; /* removed: empty */
 		text[n] = 0;
-		if (value_of(text, key) == value)
+		if (cgroup_key_in(text, key) == value)
 			return 0;
 		struct pollfd p = { .fd = fd, .events = POLLPRI };
 		int got = poll(&p, 1, timeout_ms);

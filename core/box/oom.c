@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 /* v1: an eventfd, registered by a write. */
 static int open_v1(int dir)
@@ -41,6 +42,27 @@ int oom_open(const struct cgroup *cg)
 		return d->fd < 0 ? -ENOENT : open_v1(d->fd);
 	d = cgroup_unified(cg);
 	return !d || d->fd < 0 ? -ENOENT : open_v2(d->fd);
+}
+
+int oom_counter(const struct cgroup *cg)
+{
+	const struct cgroup_dir *d = cgroup_v1_dir(cg, "memory");
+	const char *file = d ? "memory.oom_control" : "memory.events";
+	if (!d)
+		d = cgroup_unified(cg);
+	int fd = d && d->fd >= 0 ? openat(d->fd, file, O_RDONLY | O_CLOEXEC) : -1;
+	return fd >= 0 ? fd : d && d->fd >= 0 ? -errno : -ENOENT;
+}
+
+int64_t oom_count(int counter)
+{
+	char text[1024];
+	ssize_t n = pread(counter, text, sizeof(text) - 1, 0);
+	if (n < 0)
+		return -errno;
+	text[n] = 0;
+	int64_t kills = cgroup_key_in(text, "oom_kill");
+	return kills < 0 ? 0 : kills;
 }
 
 bool oom_changed(int fd, uint64_t *times)

@@ -4,7 +4,7 @@
 
 #include "box/cgroup.h"
 
-/* An fd that becomes readable when it may have happened; cgroup_oom_kills() tells how often it did.
+/* An fd that becomes readable when it may have happened; oom_count() tells how often it did.
  * -ENOENT where no hierarchy counts memory. */
 int oom_open(const struct cgroup *cg);
 
@@ -13,5 +13,11 @@ int oom_open(const struct cgroup *cg);
  * changed. They go with their cgroup, which systemd removes as soon as it is empty: then this is
  * all that is left of them. */
 bool oom_changed(int fd, uint64_t *times);
+
+/* The kernel's own counter, held open: -ENOENT where no hierarchy counts memory. */
+int oom_counter(const struct cgroup *cg);
+
+/* How often it has killed there; -ENODEV when the counter is gone with its cgroup. */
+int64_t oom_count(int counter);
 
 #endif

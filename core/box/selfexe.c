@@ -48,15 +48,19 @@ static int sealed_copy(void)
 	return take_fd(&to);
 }
 
+int selfexe_open(void)
+{
+	int fd = read_only_clone();
+	return fd < 0 ? sealed_copy() : fd;
+}
+
 void selfexe_protect(char **argv)
 {
 	/* execveat of an fd shows as /dev/fd/N: then this is the second time. */
 	const char *as = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
 	if (as && !strncmp(as, "/dev/fd/", 8))
 		return;
-	auto_close int fd = read_only_clone();
-	if (fd < 0)
-		fd = sealed_copy();
+	auto_close int fd = selfexe_open();
 	if (fd >= 0)
 		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 }

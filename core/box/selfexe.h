@@ -8,4 +8,7 @@
  * thing in main. */
 void selfexe_protect(char **argv);
 
+/* That clone, or that memory file, to be executed by somebody else; -errno. */
+int selfexe_open(void);
+
 #endif

@@ -24,7 +24,7 @@ static int new_task(struct shim *s, const V2(CreateTaskRequest) * in, const char
 	if (!t)
 		return fail(e, ENOMEM, "container %s", in->id);
 	t->shim = s;
-	t->oom.fd = t->oom_again.fd = -1;
+	t->oom.fd = t->oom_again.fd = t->oom_counter = -1;
 	t->init =
 		(struct member){ .task = t, .exec_id = "", .terminal = in->terminal, .end.fd = -1 };
 	t->id = strdup(in->id);

@@ -15,14 +15,9 @@
 /* gone: with its cgroup. */
 static uint64_t count(const struct task *t, bool *gone)
 {
-	struct cgroup cg = { 0 };
-	auto_arena *a = arena_new(OOM_MEMORY);
-	if (!a || cgroup_open(&t->container->state.cgroups, a, &cg, NULL) < 0)
-		return t->oom_kills;
-	uint64_t n = cgroup_oom_kills(&cg);
-	*gone = cg.v2 && cg.v[0].fd < 0;
-	cgroup_close(&cg);
-	return n;
+	int64_t n = t->oom_counter < 0 ? 0 : oom_count(t->oom_counter);
+	*gone = n == -ENODEV;
+	return n < 0 ? t->oom_kills : (uint64_t)n;
 }
 
 static void tell(struct task *t, uint64_t n)
@@ -102,13 +97,15 @@ static void on_oom(void *arg, uint32_t events)
 	oom_look(t);
 }
 
-static int open_watch(const struct task *t, struct err *e)
+static int open_watch(struct task *t, struct err *e)
 {
 	struct cgroup cg = { 0 };
 	auto_arena *a = arena_new(OOM_MEMORY);
 	int rc = a ? cgroup_open(&t->container->state.cgroups, a, &cg, e) : -ENOMEM;
 	if (rc < 0)
 		return rc;
+	rc = oom_counter(&cg);
+	put_fd(&t->oom_counter, rc < 0 ? -1 : rc);
 	rc = oom_open(&cg);
 	cgroup_close(&cg);
 	return rc;
@@ -132,6 +129,7 @@ void oom_watch(struct task *t)
 void oom_unwatch(struct task *t)
 {
 	stop_waiting(t);
+	put_fd(&t->oom_counter, -1);
 	if (t->oom.fd < 0)
 		return;
 	loop_remove(t->shim->loop, &t->oom);

@@ -55,6 +55,7 @@ struct task {
 	bool aborted;		 /* and will never be */
 	bool paused;
 	struct watch oom; /* on its cgroup */
+	int oom_counter;  /* of it, open */
 	struct watch oom_again;
 	unsigned oom_pause; /* milliseconds */
 	uint64_t oom_kills; /* told already */

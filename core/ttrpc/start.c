@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/pb.h"
 #include "base/sys.h"
+#include "box/selfexe.h"
 #include "pb/bootstrap.pb-c.h"
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
@@ -125,7 +126,9 @@ static _Noreturn void become_server(const struct starting *s, int exe, int liste
 static int launch(const struct starting *s, int listener, struct err *e)
 {
 	int report[2], error = 0;
-	auto_close int exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	auto_close int exe = selfexe_open(); /* its containers must not reach the file */
+	if (exe < 0)
+		exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (exe < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return fail(e, errno, "start the shim of %s", s->args->id);
 	if (setenv("CORACLE_SOCKET", s->address.path, 1) < 0 ||
@@ -187,8 +190,8 @@ static int start(struct starting *s, const struct buf *in, struct buf *out, stru
 	if (rc < 0)
 		unlink(s->address.path); /* ours, and nobody will ever serve there */
 	if (rc == 0)
-		rc = file_replace(s->bundle, "address", s->address.uri, strlen(s->address.uri),
-				  0600, e);
+		rc = file_swap(s->bundle, "address", s->address.uri, strlen(s->address.uri), 0600,
+			       e);
 	write_result(s, out);
 	return rc;
 }

@@ -3,6 +3,9 @@
  * the longest, how many there were, and the milliseconds until the last was created. */
 #include "call.h"
 
+#include <sched.h>
+#include <sys/syscall.h>
+
 #define MOST 100000
 
 static double took[MOST];
@@ -60,6 +63,10 @@ int main(int argc, char **argv)
 	shim_open(&p, argv[1], id, argv[2]);
 	call_create(&p, id, argv[2]);
 	call_start(&p, id, "");
+	/* That we wait for a processor ourselves is not the shim's doing. */
+	struct sched_param first = { .sched_priority = 1 };
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &first) < 0)
+		die("priority", strerror(errno));
 	double all = create_all(&p, id, argv[2], n);
 	for (int i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "%s-%d", id, i);

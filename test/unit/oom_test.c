@@ -66,11 +66,24 @@ static void an_event_of_v1_is_another_thing(void)
 	ok(read(fd, &one, sizeof(one)) < 0); /* but it is read */
 }
 
+static void a_counter_is_read_from_its_start_each_time(void)
+{
+	auto_close int file = -1;
+	auto_close int fd = watched(&file);
+	unlink(name);
+	is_int(oom_count(file), 0);
+	is_int(write(file, "oom 1\noom_kill 7\n", 17), 17);
+	is_int(oom_count(file), 7);
+	is_int(oom_count(file), 7);
+	is_int(oom_count(-1), -EBADF);
+}
+
 int main(void)
 {
 	test(a_change_is_told_once);
 	test(the_end_of_the_file_alone_is_no_change);
 	test(a_change_before_the_end_is_told);
 	test(an_event_of_v1_is_another_thing);
+	test(a_counter_is_read_from_its_start_each_time);
 	return done_testing();
 }
