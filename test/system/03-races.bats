@@ -2,7 +2,7 @@
 # bats file_tags=alone
 # 03-races.bats - somebody swaps names for links, as fast as he can, in a volume that he shares with a container that is being
 # made: whatever becomes of the container, nothing outside its root is made, written or mounted on. Each race is run with all
-# that this kernel has, without openat2, and as on Linux 4.18.
+# that this kernel has, without openat2, and as on Linux 4.18. Alone: who races needs a processor too.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2317 # jq's variables; each test is a shell
 
 load runtime

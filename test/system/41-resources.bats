@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
+# bats file_tags=alone
 # 41-resources.bats - every limit of a container on cgroup v1, set at first and changed while it runs; where its
-# processes are, and that they go. (On v2 the guests' tests do this: test/guest.)
+# processes are, and that they go. (On v2 the guests' tests do this: test/guest.) Alone, since it
+# mounts hierarchies, and every process of the machine is in them.
 
 load runtime
 

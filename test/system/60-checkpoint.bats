@@ -191,6 +191,15 @@ mounts() {
 	nothing_left
 }
 
+# A process is in ID's groups, in every hierarchy that is mounted here.
+in_its_groups() {
+	local name path
+	while IFS=: read -r _ name path; do
+		[ -z "$name" ] || [ -d "/sys/fs/cgroup/${name#name=}" ] || continue
+		[[ $path == */coracle-$ID ]] || { echo "in $name:$path"; return 1; }
+	done < "/proc/$1/cgroup"
+}
+
 @test "groups_are_managed_in_each_way_and_the_restored_are_in_theirs_with_its_limits" {
 	local mode
 	spec '.linux.resources.pids.limit = 20'
@@ -202,7 +211,7 @@ mounts() {
 		[ "$mode" != strict ] || continue
 		restore -d --manage-cgroups-mode "$mode"
 		[ "$(ask)" = 2 ]
-		run ! grep -v "/coracle-$ID$" "/proc/$(state pid)/cgroup"
+		in_its_groups "$(state pid)"
 		[[ "$(cat /sys/fs/cgroup/pids/coracle-"$ID"/pids.max /sys/fs/cgroup/coracle-"$ID"/pids.max 2> /dev/null)" = 20 ]]
 		run -0 rt ps "$ID"
 		[[ $output == *"$(state pid)"* ]]
@@ -218,7 +227,7 @@ mounts() {
 	ID=$(cid other)
 	restore -d
 	[ "$(ask)" = 2 ]
-	run ! grep -v "/coracle-$ID$" "/proc/$(state pid)/cgroup"
+	in_its_groups "$(state pid)"
 	end
 	nothing_left
 }

@@ -72,11 +72,14 @@ ask() {
 	[ "$(ask)" = 3 ]
 	ctr_ task rm -f "$ID"
 	ctr_ containers rm "$ID"
-	ctr_ containers restore --rw --live "$ID" "test.invalid/checkpoint:$ID" > "$BATS_TEST_TMPDIR/restored" 3>&- &
+	events_start
+	ctr_ containers restore --rw --live "$ID" "test.invalid/checkpoint:$ID" > "$BATS_TEST_TMPDIR/restored" 3>&- 9<&- &
+	local restored=$!
 	[ "$(ask again)" = 3 ]
+	await_event /tasks/start . # it counts before its start has been told
 	[ "$(ctr_ task exec --exec-id x "$ID" echo alive)" = alive ]
 	ctr_ task kill --signal KILL "$ID"
-	wait $!
+	wait $restored
 	[ "$(< "$BATS_TEST_TMPDIR/restored")" = "again 3" ]
 	ctr_ images rm "test.invalid/checkpoint:$ID"
 	ctr_ containers rm "$ID"

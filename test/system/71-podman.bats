@@ -45,8 +45,8 @@ sleeper() {
 	same podman_as run --rm "$BUSYBOX" no-such-command
 	same podman_as run --rm "$BUSYBOX" /etc/passwd
 	[ "$(echo from stdin | podman run --rm -i "$BUSYBOX" cat)" = "from stdin" ]
-	run -0 script -qec "stty rows 31 cols 77; $(declare -f client_inside podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
-		podman_as ours run --rm -it $BUSYBOX sh -c 'until stty size | grep \"31 77\"; do :; done; tty'" /dev/null
+	on_terminal "$(declare -f client_inside podman_as); BATS_FILE_TMPDIR=$BATS_FILE_TMPDIR
+		podman_as ours run --rm -it $BUSYBOX sh -c 'until stty size | grep \"31 77\"; do :; done; tty; read -r line'"
 	[[ $output == *"31 77"*/dev/pts/0* ]] || { echo "$output"; return 1; }
 }
 

@@ -52,9 +52,9 @@ sleeper() {
 	same docker_as run --rm -u worker -h h1 -w /tmp -e A=b --group-add 55 --init $BUSYBOX \
 		sh -c 'id; hostname; pwd; echo $A; cat /proc/1/cmdline'
 	[ "$(echo from stdin | docker run --rm -i $BUSYBOX cat)" = "from stdin" ]
-	run -0 script -qec "stty rows 31 cols 77; docker -H unix://$BATS_FILE_TMPDIR/docker.sock run --rm -it $BUSYBOX \
-		sh -c 'until stty size | grep \"31 77\"; do :; done; tty'" /dev/null
-	[[ $output == *"31 77"*/dev/pts/0* ]]
+	on_terminal "docker -H unix://$BATS_FILE_TMPDIR/docker.sock run --rm -it $BUSYBOX \
+		sh -c 'until stty size | grep \"31 77\"; do :; done; tty; read -r line'"
+	[[ $output == *"31 77"*/dev/pts/0* ]] || { echo "$output"; return 1; }
 }
 
 @test "limits_and_privileges_are_as_with_runc" {
@@ -93,7 +93,8 @@ sleeper() {
 	docker update -m 48m --memory-swap 48m --cpus 0.25 --pids-limit 44 life > /dev/null
 	[ "$(docker exec life sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us' |
 		tr '\n' ' ')" = "50331648 44 25000 " ]
-	[[ $(docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life) == "life "*"/ 48MiB 1" ]]
+	run -0 docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life
+	[[ $output == "life "*"/ 48MiB 1" ]] || { echo "$output"; return 1; }
 	[[ $(docker top life) == *"sleep 1000"* ]]
 	docker restart -t 0 life > /dev/null
 	[ "$(docker inspect -f '{{.Id}} {{.State.Status}}' life)" = "$id running" ]

@@ -54,6 +54,22 @@ docker_as() {
 	command docker -H "unix://$BATS_FILE_TMPDIR/docker.sock" "$verb" "${runtime[@]}" "$@" 3>&-
 }
 
+# on_terminal SCRIPT: it runs on a terminal of 31 rows and 77 columns; $output is what it says. When that is the name of the
+# container's terminal it gets an empty line: clients may lose what is said by the way out.
+on_terminal() {
+	local dir=$BATS_TEST_TMPDIR keys screen line
+	mkfifo "$dir/keys" "$dir/screen"
+	script -qec "stty rows 31 cols 77; $1" /dev/null < "$dir/keys" > "$dir/screen" 2>&1 3>&- &
+	exec {keys}> "$dir/keys" {screen}< "$dir/screen"
+	output=
+	while read -r line <&"$screen"; do
+		output+=$line$'\n'
+		[[ $line != */dev/pts/0* ]] || echo >&"$keys"
+	done
+	exec {keys}>&- {screen}<&-
+	wait $!
+}
+
 # same CLIENT ARGUMENT...: it says the same on stdout and ends with the same status, whether the runtime is ours or runc.
 same() {
 	local client=$1 theirs dir=$BATS_TEST_TMPDIR
