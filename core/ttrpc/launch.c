@@ -194,7 +194,9 @@ static int exec_run(struct work *w, struct err *e)
 		rc = member_open_streams(m, &s, e);
 	if (rc < 0)
 		return rc;
-	hold_input(m, &s);
+	/* Its client's end is the input's: nobody can attach to it later, and a client that closes
+	 * early may never send CloseIO. */
+	put_fd(&s.end[STREAM_IN], -1);
 	if (m->terminal && !process->terminal)
 		process = on_terminal(process, w->rpc.arena);
 	if (!process)

@@ -20,7 +20,7 @@ struct streams_request {
 /* What stays with the shim while the process lives. */
 enum stream_end {
 	STREAM_IN,	 /* read end of its input FIFO, until it runs */
-	STREAM_FEED,	 /* write end of it, so that it sees no end before it is told */
+	STREAM_FEED,	 /* write end of it, so that init sees no end before it is told */
 	STREAM_HOLD_OUT, /* read ends of its output FIFOs: they keep what was written, and the */
 	STREAM_HOLD_ERR, /* process alive, while nobody else reads */
 	STREAM_PTY_IN,	 /* what a terminal's master is copied from and to */

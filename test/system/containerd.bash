@@ -152,7 +152,7 @@ event_time() {
 	local at
 	at=$(event_field "$1" "$2" "$3")
 	case $at in
-	{*) jq -r '.seconds * 1000000000 + .nanos' <<< "$at" ;;
+	"{"*) jq -r '.seconds * 1000000000 + .nanos' <<< "$at" ;;
 	*) date -d "$at" +%s%N ;;
 	esac
 }
