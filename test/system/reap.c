@@ -86,6 +86,7 @@ int main(int argc, char **argv)
 	sigset_t all, old;
 	if (argc < 2)
 		return 127;
+	setpgid(0, 0); /* a terminal's ^C is for whoever started us, who tells us */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* What is ignored, as in the background of a shell, the command would ignore too. */
