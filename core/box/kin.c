@@ -1,4 +1,5 @@
-/* kin.c - the processes of a container that has no cgroup to tell them. */
+/* kin.c - the processes that no cgroup tells: who is in a container's namespaces, and a process's
+ * children. */
 #include "box/kin.h"
 #include "base/file.h"
 #include "base/proc.h"
@@ -182,4 +183,17 @@ int kin_signal(pid_t init, int init_pidfd, const struct strs *own, int sig, stru
 		return fail(e, rc, "signal process %d", (int)init);
 	rc = sig == SIGKILL ? proc_wait_end(init_pidfd, KILL_MS) : 0;
 	return rc < 0 ? fail(e, rc, "wait for the end of process %d", (int)init) : 0;
+}
+
+int kin_kill(pid_t pid, int pidfd, struct err *e)
+{
+	static const struct strs none;
+	int others = 0, before = -1;
+	int rc = proc_signal(pidfd, SIGSTOP);
+	for (int i = 0; rc == 0 && i < ROUNDS && others > before; i++) {
+		before = others;
+		others = signal_round(pid, &none, SIGSTOP, e);
+		rc = others < 0 ? others : 0;
+	}
+	return rc < 0 && rc != -ESRCH ? rc : kin_signal(pid, pidfd, &none, SIGKILL, e);
 }

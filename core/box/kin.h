@@ -1,5 +1,5 @@
-/* kin.h - the processes of a container that has no cgroup to tell them: who is in its namespaces,
- * and their children. */
+/* kin.h - the processes that no cgroup tells: who is in a container's namespaces, and a process's
+ * children. */
 #ifndef BOX_KIN_H
 #define BOX_KIN_H
 
@@ -17,5 +17,9 @@ int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *o
 /* Signals all of them; new ones that are born meanwhile too, as long as there are some. Init, as
  * whose kin they are known, comes last. With SIGKILL waits for their end. */
 int kin_signal(pid_t init, int init_pidfd, const struct strs *own, int sig, struct err *e);
+
+/* Kills a process and all that descend from it, and waits for their end. They are stopped first, so
+ * that none is born of another's end. */
+int kin_kill(pid_t pid, int pidfd, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* task.c - the Task services: what containerd asks of a container that exists. */
 #include "base/log.h"
 #include "base/sys.h"
+#include "box/kin.h"
 #include "pb/empty.pb-c.h"
 #include "pb/runc_options.pb-c.h"
 #include "pb/task_events.pb-c.h"
@@ -290,6 +291,25 @@ static int kill_run(struct work *w, struct err *e)
 	return kill_container(w->member->task->container, w->arg, e);
 }
 
+/* Who gave up on it wants nothing of it left: what it started would hold its output open. */
+static int kill_exec_run(struct work *w, struct err *e)
+{
+	return kin_kill(w->member->pid, w->keep[0], e);
+}
+
+static int kill_exec(struct member *m, int sig, const struct rpc *r, struct err *e)
+{
+	const struct work w = {
+		.member = m, .run = kill_exec_run, .done = simply_done, .keep = { m->end.fd }
+	};
+	if (sig == SIGKILL)
+		return work_start(m->task->shim, &w, r, e);
+	int rc = proc_signal(m->end.fd, sig);
+	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished")
+	       : rc < 0	    ? fail(e, rc, "signal process %s", m->exec_id)
+			    : 0;
+}
+
 /* Whether the kill is one of those that wait for ends, or for the freezer. */
 static bool kill_waits(const struct task *t, const V2(KillRequest) * in)
 {
@@ -311,10 +331,7 @@ static int on_kill(void *arg, const struct rpc *r, struct err *e)
 	if (!*m->exec_id)
 		return kill_waits(m->task, in) ? start_on(m->task, &w, r, e)
 					       : kill_container(m->task->container, in, e);
-	int rc = proc_signal(m->end.fd, (int)in->signal);
-	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished")
-	       : rc < 0	    ? fail(e, rc, "signal process %s", m->exec_id)
-			    : 0;
+	return kill_exec(m, (int)in->signal, r, e);
 }
 
 static int on_resize(void *arg, const struct rpc *r, struct err *e)

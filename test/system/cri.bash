@@ -20,6 +20,7 @@ cri_setup() {
 		  stream_server_address = \"127.0.0.1\"
 		  stream_server_port = \"0\"
 		  [$plugin.cni]
+		    bin_dir = \"/usr/lib/cni\"
 		    conf_dir = \"$dir/cni\"
 		  [$plugin.containerd]
 		    default_runtime_name = \"coracle\"
