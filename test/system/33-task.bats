@@ -47,6 +47,7 @@ teardown() {
 	pkill -f -- "^[^ ]*containerd-shim-runc-v2 -namespace $NS -id $ID-b " || :
 }
 
+# shellcheck disable=SC2153 # of containerd.bash
 # pair OPTION... -- COMMAND...: the same container twice: ID-a with our shim, ID-b with theirs.
 pair() {
 	local options=()
@@ -95,9 +96,9 @@ pid_of() {
 	ctr_ run -d --null-io --runtime "$THEIRS" --cgroup "/$NS/$ID" --memory-limit 67108864 --cpus 0.5 "$IMAGE" "$ID-b" sleep 1000
 	ctr_ task exec --exec-id e1 "$ID-a" sh -c 'i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done
 		head -c 5000000 /dev/zero > /tmp/cached; dd if=/dev/zero of=/tmp/direct bs=1M count=2 oflag=direct' > /dev/null 2>&1 || :
-	local i same
+	local same
 	# The kernel settles its accounts a moment later.
-	for i in $(seq 20); do
+	for _ in $(seq 20); do
 		ctr_ task metrics --format json "$ID-a" | jq -S 'del(.network)' > "$BATS_TEST_TMPDIR/a"
 		ctr_ task metrics --format json "$ID-b" | jq -S 'del(.network)' > "$BATS_TEST_TMPDIR/b"
 		cmp -s "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b" && same=1 && break
