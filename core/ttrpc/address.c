@@ -3,13 +3,17 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "ttrpc/wire.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 
-#define SCHEME "unix://"
+#define SCHEME	  "unix://"
+#define ANSWER_MS 1000
 
 /* As Go's filepath.Join: one slash between, none doubled, no "." */
 static const char *joined(const char *grpc, const char *namespace_, const char *group,
@@ -77,12 +81,19 @@ static int make_dir(const char *path, const char **name, struct err *e)
 	return root < 0 ? fail(e, errno, "open /") : dir_make(root, dir, 0700, e);
 }
 
+/* Somebody who answers, if only with an error: a fork that dies with its shim may hold the socket a
+ * moment longer. */
 static bool is_alive(int dir, const char *name)
 {
-	int fd = unix_connect(dir, name, SOCK_STREAM | SOCK_NONBLOCK, NULL);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || fd == -EAGAIN;
+	static const uint8_t call[] = { 0, 0, 0, 0, 0, 0, 0, 1, WIRE_REQUEST, 0 };
+	char first;
+	auto_close int fd = unix_connect(dir, name, SOCK_STREAM | SOCK_NONBLOCK, NULL);
+	if (fd < 0)
+		return fd == -EAGAIN;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	if (send(fd, call, sizeof(call), MSG_NOSIGNAL) != (ssize_t)sizeof(call))
+		return false;
+	return poll(&p, 1, ANSWER_MS) == 0 || recv(fd, &first, 1, 0) == 1;
 }
 
 /* The directory is locked meanwhile: between a bind and a listen another would take the socket for

@@ -183,15 +183,16 @@ static int start(struct starting *s, const struct buf *in, struct buf *out, stru
 	rc = address_of(dir, grpc, s->args->namespace_, group, s->arena, &s->address, e);
 	if (rc < 0)
 		return rc;
+	/* Before there is a socket: whoever cleans up after us is to find it. */
+	rc = file_swap(s->bundle, "address", s->address.uri, strlen(s->address.uri), 0600, e);
+	if (rc < 0)
+		return rc;
 	auto_close int listener = address_listen(&s->address, e);
 	if (listener < 0 && listener != -EADDRINUSE)
 		return listener;
 	rc = listener < 0 ? 0 : launch(s, listener, e);
 	if (rc < 0)
 		unlink(s->address.path); /* ours, and nobody will ever serve there */
-	if (rc == 0)
-		rc = file_swap(s->bundle, "address", s->address.uri, strlen(s->address.uri), 0600,
-			       e);
 	write_result(s, out);
 	return rc;
 }
