@@ -151,9 +151,9 @@ unit: $(units)
 test: test-deps all $(units) $(tools)
 	test/run $(out)
 
-# The crash tests at every system call, not at a sample of them: it takes an hour.
+# The crash tests, of the runtime and of the shim, at every system call, not at a sample of them: it takes hours.
 torture: test-deps all $(tools)
-	TORTURE=1 bats --tap test/system/03-crash.bats
+	TORTURE=1 bats --tap test/system/03-crash.bats test/system/34-shim-crash.bats
 
 # The validation programs of the Open Container Initiative, side by side with runc and crun.
 validation: test-deps all
