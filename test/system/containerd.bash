@@ -89,7 +89,7 @@ containerd_teardown() {
 
 # The pid of the shim that was started for ID.
 shim_pid() {
-	pgrep -f -- "^containerd-shim-coracle-v2 -namespace $NS -id $1 "
+	pgrep -of -- "^containerd-shim-coracle-v2 -namespace $NS -id $1 " # its forks are younger
 }
 
 # Once its shim has gone: no state, socket, cgroup, mount or bundle.

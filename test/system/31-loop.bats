@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# 31-loop.bats - whatever one container waits for, the shim keeps nobody else waiting.
+
+# shellcheck disable=SC2030,SC2031 # each test is a shell
+load helper
+load shim
+
+setup_file() {
+	shim_setup
+}
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	BUNDLES=$BATS_TEST_TMPDIR/bundles
+	ID=$(cid loop)
+	mkfifo "$BATS_TEST_TMPDIR/begun" "$BATS_TEST_TMPDIR/go"
+	bundle "$ID" . sleep 1000
+	shim_start "$ID"
+	create "$ID"
+	call Start "1=$ID" > /dev/null
+}
+
+teardown() {
+	shim_end
+}
+
+# A bundle with a hook that says that it has begun, and ends when it is told to.
+waiting_bundle() {
+	bundle "$1" ".hooks.$2 = [{ path: \"/bin/sh\", args: [\"sh\", \"-c\",
+		\"echo > $BATS_TEST_TMPDIR/begun; read x < $BATS_TEST_TMPDIR/go\"] }]" sleep 1000
+}
+
+# One whole life.
+live() {
+	bundle "$1" . sleep 1000
+	create "$1"
+	call Start "1=$1" > /dev/null
+	call Exec "1=$1" 2=e 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
+	call Start "1=$1" 2=e > /dev/null
+	[ "$(wait_for "$1" 2=e)" = 0 ]
+	call Pause "1=$1" > /dev/null
+	call Resume "1=$1" > /dev/null
+	call Kill "1=$1" 3:9 4:1 > /dev/null
+	[ "$(wait_for "$1")" = 137 ]
+	call Delete "1=$1" > /dev/null
+}
+
+@test "states_are_told_while_fifty_containers_are_made_and_deleted" {
+	local i ids=()
+	for i in {1..50}; do
+		ids+=("$ID-$i")
+		bundle "$ID-$i" . sleep 1000
+	done
+	run -0 --separate-stderr "$BATS_TEST_DIRNAME/../../build/system/press" "$SOCKET" "$ID" "$BUNDLES" "${ids[@]}"
+	echo "$output"
+	# On a quiet machine a millisecond or less. One answer after another for all fifty takes 200 and more.
+	[[ "${lines[0]}" =~ ^created\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+)\ worst\ [0-9]+\ of\ ([0-9]+)$ ]]
+	[ "${BASH_REMATCH[1]}" -lt 20000 ]
+	[ "${BASH_REMATCH[2]}" -lt 100000 ]
+	[[ "${lines[1]}" =~ ^deleted\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" -lt 20000 ]
+	[ "${BASH_REMATCH[2]}" -lt 100000 ]
+	for i in "${ids[@]}"; do
+		assert_undone "$i"
+	done
+}
+
+@test "a_hook_that_takes_its_time_keeps_nobody_waiting" {
+	waiting_bundle "$ID-a" createRuntime
+	create "$ID-a" &
+	local creating=$!
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	live "$ID-b"
+	run -1 call State "1=$ID-a"
+	[[ "$output" == *"container $ID-a: not found"* ]]
+	run -1 create "$ID-a"
+	[[ "$output" == *"container $ID-a: already exists"* ]]
+	kill -0 $creating
+	echo > "$BATS_TEST_TMPDIR/go"
+	wait $creating
+	[ "$(status "$ID-a")" = 1 ]
+	call Delete "1=$ID-a" > /dev/null
+	assert_undone "$ID-a"
+}
+
+@test "a_container_is_killed_while_its_start_waits_for_a_hook" {
+	waiting_bundle "$ID-a" poststart
+	create "$ID-a"
+	call Start "1=$ID-a" > /dev/null &
+	local starting=$!
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	live "$ID-b"
+	run -1 call Start "1=$ID-a"
+	[[ "$output" == *"cannot start a running process"* ]]
+	call Kill "1=$ID-a" 3:9 > /dev/null
+	call Wait "1=$ID-a" > /dev/null &
+	local waiting=$!
+	[ "$(status "$ID")" = 2 ]
+	echo > "$BATS_TEST_TMPDIR/go"
+	wait $starting
+	wait $waiting
+	[ "$(wait_for "$ID-a")" = 137 ]
+	call Delete "1=$ID-a" > /dev/null
+	assert_undone "$ID-a"
+}
+
+@test "a_container_that_is_deleted_while_it_is_made_is_undone" {
+	waiting_bundle "$ID-a" createRuntime
+	create "$ID-a" > "$BATS_TEST_TMPDIR/created" 2>&1 &
+	local creating=$!
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	run -1 call Delete "1=$ID-a"
+	[[ "$output" == *"container $ID-a: not found"* ]]
+	wait $creating && return 1
+	grep -q "it was stopped half way" "$BATS_TEST_TMPDIR/created"
+	# Its id is free as soon as all is undone.
+	bundle "$ID-a" . sleep 1000
+	until run create "$ID-a" && [ "$status" = 0 ]; do
+		[[ "$output" == *"already exists"* ]]
+	done
+	call Delete "1=$ID-a" > /dev/null
+	assert_undone "$ID-a"
+}
+
+@test "a_shim_that_is_killed_while_it_makes_a_container_takes_its_fork_with_it" {
+	waiting_bundle "$ID-a" createRuntime
+	create "$ID-a" > /dev/null 2>&1 &
+	local creating=$! fork
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	fork=$(pgrep -P "$SHIM" -nf -- "^containerd-shim-coracle-v2 -namespace $NS -id $ID ")
+	kill -9 "$SHIM"
+	await_end "$fork"
+	wait $creating && return 1
+	(cd "$BUNDLES/$ID-a" && "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$ID-a" \
+		-address /nowhere -bundle "$PWD" delete > /dev/null)
+	SHIM=
+	assert_undone "$ID-a"
+	"$CORACLE" cleanup --root "/run/coracle/containerd-$NS" "$ID" > /dev/null
+}
+
+@test "a_shim_that_is_told_to_shut_down_while_a_container_is_undone_goes_when_it_is" {
+	call Kill "1=$ID" 3:9 > /dev/null
+	wait_for "$ID" > /dev/null
+	call Delete "1=$ID" > /dev/null
+	waiting_bundle "$ID-a" createRuntime
+	create "$ID-a" > /dev/null 2>&1 &
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	run -1 call Delete "1=$ID-a"
+	call Shutdown "1=$ID-a" > /dev/null
+	await_end "$SHIM"
+	SHIM=
+	assert_undone "$ID-a"
+}
+
+@test "words_of_a_hook_without_end_are_cut_to_a_line" {
+	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
+		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000
+	run -1 create "$ID-a"
+	echo "$output"
+	[[ "$output" == *"createRuntime hook #0: hook /bin/sh failed: exit status 3: xxx"*"xxxthe end"* ]]
+	[ ${#output} -lt 1100 ]
+	assert_undone "$ID-a"
+}

@@ -1,0 +1,390 @@
+#!/usr/bin/env bats
+# 34-streams.bats - the standard streams of a shim's processes, whoever comes and goes at their other ends.
+
+load helper
+load shim
+
+setup_file() {
+	shim_setup
+}
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	BUNDLES=$BATS_TEST_TMPDIR/bundles
+	ID=$(cid io)
+	T=$BATS_TEST_TMPDIR
+	mkfifo "$T/in" "$T/out" "$T/err"
+}
+
+teardown() {
+	shim_end
+	[ -z "${WRITER:-}" ] || exec {WRITER}>&-
+}
+
+# task FILTER STREAMS COMMAND...: a shim with a created container; STREAMS are fields of Create.
+task() {
+	local streams=$2 filter=$1
+	shift 2
+	bundle "$ID" "$filter" "$@"
+	shim_start "$ID"
+	# shellcheck disable=SC2086 # they are many
+	create "$ID" $streams
+}
+
+start() {
+	call Start "1=$ID" > /dev/null
+}
+
+end_input() {
+	call CloseIO "1=$ID" 3:1 > /dev/null
+}
+
+# The shim's own processor time, in hundredths of a second.
+ticks() {
+	local line
+	read -r line < "/proc/$SHIM/stat"
+	# shellcheck disable=SC2086
+	set -- ${line##*) }
+	echo $((${12} + ${13}))
+}
+
+@test "input_that_was_written_and_left_before_the_start_is_read_and_ends" {
+	task . "5=$T/in 6=$T/out" cat
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	echo one > "$T/in"
+	end_input
+	start
+	wait $reader
+	[ "$(cat "$T/got")" = one ]
+	[ "$(wait_for "$ID")" = 0 ]
+}
+
+@test "input_that_is_closed_before_its_writer_comes_is_what_he_writes_then" {
+	task . "5=$T/in 6=$T/out" cat
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec {WRITER}> "$T/in"
+	end_input
+	start
+	echo two >&"$WRITER"
+	exec {WRITER}>&-
+	WRITER=
+	wait $reader
+	[ "$(cat "$T/got")" = two ]
+	[ "$(wait_for "$ID")" = 0 ]
+}
+
+@test "input_whose_writers_come_and_go_ends_when_it_is_closed" {
+	task . "5=$T/in 6=$T/out" cat
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec {WRITER}> "$T/in"
+	start
+	echo a >&"$WRITER"
+	exec {WRITER}>&-
+	WRITER=
+	echo b > "$T/in"
+	[ "$(status "$ID")" = 2 ]
+	echo c > "$T/in"
+	end_input
+	wait $reader
+	[ "$(cat "$T/got")" = $'a\nb\nc' ]
+	[ "$(wait_for "$ID")" = 0 ]
+}
+
+@test "input_of_an_exec_ends_whenever_it_is_closed" {
+	task . "" sleep 1000
+	start
+	local i
+	for i in 1 2 3 4; do
+		call Exec "1=$ID" "2=e$i" "4=$T/in" "5=$T/out" 7.2='{"args":["cat"],"cwd":"/","user":{}}' > /dev/null
+		cat "$T/out" > "$T/got" &
+		local reader=$!
+		exec {WRITER}<> "$T/in"
+		case $i in
+		1) # before it runs
+			call CloseIO "1=$ID" "2=e$i" 3:1 > /dev/null
+			call Start "1=$ID" "2=e$i" > /dev/null
+			echo $i >&"$WRITER"
+			exec {WRITER}>&-
+			;;
+		2) # after all has been written
+			call Start "1=$ID" "2=e$i" > /dev/null
+			echo $i >&"$WRITER"
+			exec {WRITER}>&-
+			call CloseIO "1=$ID" "2=e$i" 3:1 > /dev/null
+			;;
+		3) # before that
+			call Start "1=$ID" "2=e$i" > /dev/null
+			call CloseIO "1=$ID" "2=e$i" 3:1 > /dev/null
+			echo $i >&"$WRITER"
+			exec {WRITER}>&-
+			;;
+		4) # while it starts
+			call Start "1=$ID" "2=e$i" > /dev/null &
+			call CloseIO "1=$ID" "2=e$i" 3:1 > /dev/null
+			echo $i >&"$WRITER"
+			wait $!
+			exec {WRITER}>&-
+			;;
+		esac
+		WRITER=
+		wait $reader
+		[ "$(cat "$T/got")" = $i ]
+		[ "$(wait_for "$ID" "2=e$i")" = 0 ]
+	done
+}
+
+@test "what_is_no_fifo_is_said_to_be_none_and_leaves_nothing" {
+	touch "$T/file"
+	mkdir "$T/directory"
+	ln -s out "$T/link"
+	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1)' "$T/socket"
+	bundle "$ID" . true
+	shim_start "$ID"
+	local kind field name
+	for field in 5 6 7; do
+		name=$(cut -d' ' -f$((field - 4)) <<< "stdin stdout stderr")
+		for kind in "file: is a regular file" "directory: is a directory" "link: is a symbolic link" \
+			"socket: is a socket" "none: No such file or directory"; do
+			run -1 create "$ID" "$field=$T/${kind%%:*}"
+			echo "$output"
+			[[ "$output" == *"$name: "*"$T/${kind%%:*}"*"${kind#*: }"* ]]
+			assert_undone "$ID"
+		done
+		run -1 create "$ID" "$field=ftp://example/x"
+		[[ "$output" == *"$name: ftp://example/x: use a FIFO's path or fifo://"* ]]
+	done
+	[ ! -s "$T/file" ]
+	run -1 create "$ID" "6=file://$T/link"
+	[[ "$output" == *"is a symbolic link; name the file itself"* ]]
+	run -1 create "$ID" "6=file://relative"
+	[[ "$output" == *"with an absolute path"* ]]
+	run -1 create "$ID" "6=file://$T/directory"
+	[[ "$output" == *"Is a directory"* ]]
+	assert_undone "$ID"
+}
+
+@test "output_goes_to_a_file_that_is_made_with_its_directories_and_appended_to" {
+	mkdir "$T/dir"
+	echo before > "$T/dir/a file"
+	task . "6=file://$T/dir/a%20file?x=y" sh -c 'echo out; echo err >&2'
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	[ "$(cat "$T/dir/a file")" = $'before\nout\nerr' ]
+	call Delete "1=$ID" > /dev/null
+	create "$ID" "6=file://$T/new/dir/file" "7=file://$T/new/dir2/file"
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	[ "$(cat "$T/new/dir/file")" = out ]
+	[ "$(cat "$T/new/dir2/file")" = err ]
+}
+
+@test "a_reader_that_comes_back_finds_all_that_was_written_meanwhile" {
+	task . "6=$T/out" seq 1 100000
+	start
+	local n=0
+	# A reader at a time: each takes some thousand bytes, and goes.
+	while [ $n -lt 20 ]; do
+		head -c 3001 "$T/out" >> "$T/got"
+		n=$((n + 1))
+	done
+	[ "$(status "$ID")" = 2 ] # it waits for the next one
+	cat "$T/out" >> "$T/got"
+	[ "$(wait_for "$ID")" = 0 ]
+	seq 1 100000 | cmp - "$T/got"
+}
+
+@test "without_a_reader_output_is_dropped_and_counted_where_that_is_wanted" {
+	task '.annotations["org.coracle.stdio"] = "drop"' "6=$T/out" seq 1 100000
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	timeout 10 cat "$T/out" > "$T/rest" &
+	local reader=$!
+	call Delete "1=$ID" > /dev/null
+	wait $reader
+	local lost rest
+	lost=$(sed -n 's/.* \([0-9]*\) bytes of its stdout were dropped.*/\1/p' "$BUNDLES/$ID/log")
+	rest=$(stat -c %s "$T/rest")
+	echo "lost $lost, rest $rest"
+	[ "$lost" -gt 500000 ]
+	[ $((lost + rest)) = "$(seq 1 100000 | wc -c)" ]
+	[ "$(tail -n 1 "$T/rest")" = 100000 ]
+}
+
+@test "a_slow_reader_loses_nothing_even_where_output_may_be_dropped" {
+	task '.annotations["org.coracle.stdio"] = "drop"' "6=$T/out" seq 1 60000
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	call Delete "1=$ID" > /dev/null
+	wait $reader
+	seq 1 60000 | cmp - "$T/got"
+	[ ! -s "$BUNDLES/$ID/log" ]
+}
+
+@test "an_unknown_policy_is_refused" {
+	bundle "$ID" '.annotations["org.coracle.stdio"] = "perhaps"' true
+	shim_start "$ID"
+	run -1 create "$ID"
+	[[ "$output" == *"annotation org.coracle.stdio: perhaps: use block or drop"* ]]
+	assert_undone "$ID"
+}
+
+@test "a_gibibyte_goes_out_without_the_shim" {
+	task . "6=$T/out" dd if=/dev/zero bs=1M count=1024
+	cat "$T/out" > /dev/null &
+	local before
+	before=$(ticks)
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	echo "$(($(ticks) - before)) hundredths of a second"
+	[ $(($(ticks) - before)) -le 3 ]
+}
+
+@test "children_that_keep_the_output_open_keep_nobody_waiting_for_the_end" {
+	task . "6=$T/out" sh -c 'sleep 1000 & echo init'
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	call Delete "1=$ID" > /dev/null
+	wait $reader
+	[ "$(cat "$T/got")" = init ]
+	# In the host's pid namespace they would live on.
+	bundle "$ID" '.linux.namespaces |= map(select(.type != "pid"))' sh -c 'sleep 1000 & echo init'
+	create "$ID" "6=$T/out"
+	cat "$T/out" > "$T/got" &
+	reader=$!
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	call Delete "1=$ID" > /dev/null
+	wait $reader
+	[ "$(cat "$T/got")" = init ]
+	assert_undone "$ID"
+	bundle "$ID" . sleep 1000
+	create "$ID"
+	start
+	call Exec "1=$ID" 2=e "5=$T/out" 7.2='{"args":["sh","-c","sleep 1000 & echo exec"],"cwd":"/","user":{}}' > /dev/null
+	head -n 1 "$T/out" > "$T/got" &
+	reader=$!
+	call Start "1=$ID" 2=e > /dev/null
+	[ "$(wait_for "$ID" 2=e)" = 0 ]
+	wait $reader
+	[ "$(cat "$T/got")" = exec ]
+}
+
+@test "a_terminal_is_resized_before_it_starts_and_read_by_one_after_the_other" {
+	task '.process.terminal = true' "4:1 5=$T/in 6=$T/out" sh -c 'stty size; read a; echo got $a; read b; echo got $b'
+	call ResizePty "1=$ID" 3:132 4:43 > /dev/null
+	start
+	exec {WRITER}> "$T/in"
+	[ "$(head -n 1 "$T/out" | tr -d '\r')" = "43 132" ]
+	echo one >&"$WRITER"
+	[ "$(head -n 2 "$T/out" | tr -d '\r')" = $'one\ngot one' ]
+	exec {WRITER}>&-
+	exec {WRITER}> "$T/in"
+	echo two >&"$WRITER"
+	[ "$(tr -d '\r' < "$T/out")" = $'two\ngot two' ]
+	[ "$(wait_for "$ID")" = 0 ]
+}
+
+@test "ten_megabytes_go_through_a_terminal_whose_reader_pauses" {
+	task '.process.terminal = true' "4:1 6=$T/out" sh -c 'stty raw; seq 1 1400000'
+	start
+	{
+		head -c 100000
+		# Nobody reads until the shim has nothing more to do.
+		local before=0 now
+		while now=$(ticks) && [ "$now" != "$before" ]; do
+			before=$now
+			sleep 0.1
+		done
+		cat
+	} < "$T/out" > "$T/got"
+	[ "$(wait_for "$ID")" = 0 ]
+	seq 1 1400000 | cmp - "$T/got"
+}
+
+# logger NAME: a program that runs what is on stdin, with what it logs in the file logged.
+logger() {
+	{
+		echo "#!/bin/bash"
+		echo "cd $T"
+		cat
+	} > "$T/$1"
+	chmod +x "$T/$1"
+}
+
+@test "a_logger_of_the_second_kind_must_say_that_it_is_ready" {
+	logger silent <<< 'exec 5>&-; cat <&3 > logged'
+	logger dies <<< 'exit 3'
+	logger good <<< 'printf x >&5; exec 5>&-; echo "$CONTAINER_NAMESPACE $CONTAINER_ID $# $1 $2 $3 $4" > logged; cat <&3 >> logged; cat <&4 >> logged; echo > done'
+	bundle "$ID" . sh -c 'echo out; echo err >&2'
+	shim_start "$ID"
+	local name
+	for name in silent dies; do
+		run -1 create "$ID" "6=binary-v2://$T/$name"
+		[[ "$output" == *"logger $T/$name: it closed fd 5, or ended, without writing a byte there"* ]]
+		assert_undone "$ID"
+	done
+	mkfifo "$T/done"
+	create "$ID" "6=binary-v2://$T/good?a=b+c&d"
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	read -r _ < "$T/done"
+	[ "$(cat "$T/logged")" = "$NS $ID 4 a b c d "$'\nout\nerr' ]
+}
+
+@test "a_logger_that_dies_stops_nobody" {
+	logger dies <<< 'exec 5>&-; read -r line <&3; echo "$line" > logged'
+	task . "6=binary://$T/dies" seq 1 200000
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	[ "$(cat "$T/logged")" = 1 ]
+	grep -q "container $ID: its logger ended before it; what it writes is dropped" "$BUNDLES/$ID/log"
+	grep -q "bytes of its stdout were dropped, which nobody read" "$BUNDLES/$ID/log"
+}
+
+@test "a_logger_that_does_not_end_is_told_to_and_the_shim_waits_for_it" {
+	logger stays <<< 'trap "echo told > logged; exit" TERM; exec 5>&-; while :; do sleep 1000 & wait $!; done'
+	task . "6=binary://$T/stays" true
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	call Delete "1=$ID" > /dev/null
+	call Shutdown "1=$ID" > /dev/null
+	await_end "$SHIM"
+	SHIM=
+	[ "$(cat "$T/logged")" = told ]
+}
+
+@test "a_logger_that_is_never_ready_is_given_up_after_ten_seconds_and_keeps_nobody_waiting" {
+	logger hangs <<< 'echo > begun; exec sleep 1000'
+	mkfifo "$T/begun"
+	bundle "$ID" . true
+	shim_start "$ID"
+	create "$ID" "6=binary://$T/hangs" > "$T/answer" 2>&1 &
+	local creating=$!
+	read -r _ < "$T/begun"
+	bundle "$ID-b" . true
+	create "$ID-b"
+	call Start "1=$ID-b" > /dev/null
+	[ "$(wait_for "$ID-b")" = 0 ]
+	call Delete "1=$ID-b" > /dev/null
+	kill -0 $creating
+	wait $creating && return 1
+	[[ "$(cat "$T/answer")" == *"logger $T/hangs: not ready after 10 seconds"* ]]
+	assert_undone "$ID"
+}
+
+@test "nobody_at_the_other_ends_is_waited_for" {
+	task . "5=$T/in 6=$T/out 7=$T/err" sh -c 'echo out; echo err >&2'
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	[ "$(status "$ID")" = 3 ]
+	# And still there is what it has said.
+	[ "$(timeout 5 head -n 1 "$T/out")" = out ]
+	[ "$(timeout 5 head -n 1 "$T/err")" = err ]
+}
