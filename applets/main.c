@@ -2,6 +2,7 @@
 #include "applets.h"
 #include "base/cli.h"
 #include "base/proc.h"
+#include "box/hold.h"
 #include "box/selfexe.h"
 
 #include <stdio.h>
@@ -87,6 +88,8 @@ static int coracle(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	if (argc && !strcmp(argv[0], HOLD_NAME))
+		hold();
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const struct applet *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct applet *named = !own && argc > 1 ? find(argv[1]) : own;

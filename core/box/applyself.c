@@ -300,6 +300,10 @@ int apply_hook(struct self *s, const struct op *o)
 
 int apply_exec(struct self *s, const struct op *o)
 {
-	execve(s->program, (char *const *)o->exec.argv, (char *const *)o->exec.envp);
+	char *const *argv = (char *const *)o->exec.argv, *const *envp = (char *const *)o->exec.envp;
+	if (o->fd >= 0)
+		syscall(SYS_execveat, o->fd, "", argv, envp, AT_EMPTY_PATH);
+	else
+		execve(s->program, argv, envp);
 	return -errno;
 }

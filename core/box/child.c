@@ -117,15 +117,18 @@ static int apply_ready(struct self *s, const struct op *o)
 static int apply_close(struct self *s, const struct op *o)
 {
 	(void)o;
-	int one = s->sync, other = s->setup->listener;
-	const int keep[] = { one < other ? one : other, one < other ? other : one };
+	const struct plan *p = s->setup->plan;
+	struct keep keep = { .n = 0 };
+	keep_add(&keep, s->sync);
+	keep_add(&keep, s->setup->listener);
+	keep_add(&keep, p->v[p->n - 1].fd); /* of OP_EXEC */
 	int from = 3 + s->setup->preserve_fds;
-	for (size_t i = 0; i < 2; i++) {
-		if (keep[i] < from)
+	for (size_t i = 0; i < keep.n; i++) {
+		if (keep.v[i] < from)
 			continue;
-		if (keep[i] > from)
-			fds_close((unsigned)from, (unsigned)keep[i] - 1, 0);
-		from = keep[i] + 1;
+		if (keep.v[i] > from)
+			fds_close((unsigned)from, (unsigned)keep.v[i] - 1, 0);
+		from = keep.v[i] + 1;
 	}
 	s->root = s->empty = s->proc = s->parent = -1;
 	return fds_close((unsigned)from, ~0u, 0);

@@ -201,7 +201,7 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	int rc = plan_root(p, c, e);
 	if (rc == 0)
 		rc = mount_plan(p, c, e);
-	if (rc == 0)
+	if (rc == 0 && !c->own_program)
 		rc = device_plan(p, c, e);
 	if (rc == 0)
 		rc = plan_console(p, s->process, e);
@@ -252,10 +252,12 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		rc = exec_prepare(p, s, &exec, e);
 	if (rc < 0)
 		return rc;
-	rc = add(p, OP_FIND, "exec:", exec.name, e);
-	if (rc < 0)
-		return rc;
-	p->v[p->n - 1].exec = exec;
+	if (!init || !init->own_program) {
+		rc = add(p, OP_FIND, "exec:", exec.name, e);
+		if (rc < 0)
+			return rc;
+		p->v[p->n - 1].exec = exec;
+	}
 	/* The listener is told when the container is made; so hooks are under the filter, as with
 	 * runc. */
 	bool notifies = init && seccomp_notifies(seccomp), late = seccomp && s->no_new_privileges;

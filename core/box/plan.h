@@ -193,6 +193,8 @@ struct plan_context {
 	const struct cgroup *cgroup; /* for cgroup mounts */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
+	bool own_program; /* OP_EXEC gets a file of the caller's: none is looked for, and no device
+			     made */
 	enum {
 		START_BY_LISTENER, /* when somebody connects to it */
 		START_BY_PARENT,   /* as soon as the parent says so */

@@ -19,6 +19,10 @@ static bool has_few_rights(const struct create_request *r)
 int container_cgroup_locate(const struct create_request *r, const struct spec *s, struct arena *a,
 			    struct cgroup *out, struct err *e)
 {
+	if (r->no_cgroup) {
+		*out = (struct cgroup){ 0 };
+		return 0;
+	}
 	if (r->systemd_cgroup)
 		return cgroup_locate_unit(s->linux_->cgroups_path, r->id, a, out, e);
 	if (!asks_for_path(s) && (!we_are_root() || subid_inside()) && r->rootless >= 0)

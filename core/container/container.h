@@ -54,6 +54,9 @@ struct create_request {
 	bool auto_remove;
 	bool start; /* at once: container_start() is not needed, and its cost is saved */
 	bool limits_if_possible; /* without a cgroup, none */
+	bool no_cgroup;		 /* it stays in its creator's */
+	bool own_program; /* its init is this program itself: the root stays as empty as it is */
+	const char *host_mount; /* a mount on the host that goes with it; NULL: none */
 	int rootless; /* it may do without a cgroup: 1 yes, -1 no, 0 if we have few rights */
 	/* No new process, but those of a checkpoint; they run at once. NULL: a new one. */
 	const struct checkpoint_options *restore;

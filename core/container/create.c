@@ -30,7 +30,7 @@ struct making {
 	const struct engine *engine;
 	const struct spec *spec;
 	struct buf text; /* of the spec */
-	int bundle, listener, lock;
+	int bundle, program, listener, lock;
 	struct cgroup cgroup;
 	struct resctrl resctrl;
 	struct cgroup_keeper keeper;
@@ -158,7 +158,7 @@ static const char *rootfs_path(struct making *m)
 /* Without a mount namespace its root is mounted in ours, at a place of its own. */
 static bool has_host_mounts(const struct making *m)
 {
-	return m->engine->own_root && !spec_namespace(m->spec, "mount");
+	return m->r->host_mount || (m->engine->own_root && !spec_namespace(m->spec, "mount"));
 }
 
 #define HOST_ROOT "rootfs"
@@ -166,10 +166,13 @@ static bool has_host_mounts(const struct making *m)
 static int host_mounts(struct making *m, struct strs *out)
 {
 	const char **v = arena_array(m->c->arena, 1, sizeof(*v));
-	if (!v || !(v[0] = arena_printf(m->c->arena, "%s/%s/" HOST_ROOT, m->r->root, m->r->id)))
+	const char *given = m->r->host_mount;
+	if (!v ||
+	    !(v[0] = given ? copied(m, given)
+			   : arena_printf(m->c->arena, "%s/%s/" HOST_ROOT, m->r->root, m->r->id)))
 		return -E2BIG;
 	*out = (struct strs){ v, 1 };
-	return mkdirat(m->c->dir, HOST_ROOT, 0700) < 0 ? -errno : 0;
+	return !given && mkdirat(m->c->dir, HOST_ROOT, 0700) < 0 ? -errno : 0;
 }
 
 /* What will have to be undone is written down before any of it exists. */
@@ -287,6 +290,9 @@ static int make_plan(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	spec->process = (struct spec_process *)(uintptr_t)process;
+	if (m->r->own_program &&
+	    (m->program = openat(-1, "/proc/self/exe", O_PATH | O_CLOEXEC)) < 0)
+		return fail(e, errno, "open our own program");
 	rc = notify_add(m->r, m->c, m->a, spec, e);
 	if (rc == 0 && m->r->notify && m->r->notify_fd)
 		rc = *m->r->notify_fd = notify_bind(m->c, e);
@@ -302,6 +308,7 @@ static int make_plan(struct making *m, struct err *e)
 		.no_pivot = m->r->no_pivot,
 		.start = how_to_start(m),
 		.no_new_keyring = m->r->no_new_keyring,
+		.own_program = m->r->own_program,
 		.creating_json = hook_state(m, status_name(STATUS_CREATING)),
 		.created_json = hook_state(m, status_name(STATUS_CREATED)),
 	};
@@ -310,9 +317,12 @@ static int make_plan(struct making *m, struct err *e)
 	rc = m->engine->plan(&context, m->a, &m->plan, e);
 	if (rc == 0)
 		rc = plan_open(&m->plan, m->bundle, e);
-	for (size_t i = 0; rc == 0 && m->r->rootfs_fd >= 0 && i < m->plan.n; i++)
-		if (m->plan.v[i].kind == OP_ROOT)
+	for (size_t i = 0; rc == 0 && i < m->plan.n; i++) {
+		if (m->plan.v[i].kind == OP_ROOT && m->r->rootfs_fd >= 0)
 			m->plan.v[i].fd = m->r->rootfs_fd;
+		if (m->plan.v[i].kind == OP_EXEC)
+			m->plan.v[i].fd = m->program;
+	}
 	return rc;
 }
 
@@ -488,6 +498,7 @@ static void let_go(struct making *m)
 	put_fd(&m->listener, -1);
 	put_fd(&m->console, -1);
 	put_fd(&m->bundle, -1);
+	put_fd(&m->program, -1);
 	put_fd(&m->lock, -1);
 	buf_free(&m->text);
 	arena_free(m->a);
@@ -497,6 +508,7 @@ int container_create(const struct create_request *r, struct container **out, str
 {
 	struct making m = { .r = r,
 			    .bundle = -1,
+			    .program = -1,
 			    .listener = -1,
 			    .lock = -1,
 			    .console = -1,

@@ -9,6 +9,7 @@
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
+#include "ttrpc/sandbox.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -120,10 +121,15 @@ static int create_run(struct work *w, struct err *e)
 	int rc = mount_root(g->in, w->rpc.arena, &w->fds[WORK_ROOT], e);
 	if (rc == 0 && *g->options.root)
 		rc = note_root(t->bundle, t->root, e);
+	if (rc == 0 && *g->options.root && t->shim->sandbox)
+		rc = note_root(t->shim->sandbox->bundle, t->root, e);
 	if (rc < 0 || *g->in->checkpoint)
 		return rc;
 	r.rootfs_fd = w->fds[WORK_ROOT];
-	rc = launch_container(w, &r, e);
+	if (t->shim->sandbox)
+		rc = sandbox_spec(t->shim->sandbox, t->bundle, w->rpc.arena, &r.spec, e);
+	if (rc == 0)
+		rc = launch_container(w, &r, e);
 	w->fds[WORK_ROOT] = -1; /* nobody needs it any more */
 	return rc;
 }
@@ -203,6 +209,9 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_UNAVAILABLE, "this shim is shutting down");
 	if (is_taken(s, in->id))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "container %s", in->id);
+	if (s->sandbox && !sandbox_pid(s->sandbox))
+		return rpc_fail(e, RPC_FAILED_PRECONDITION, "sandbox %s is not running",
+				s->sandbox->id);
 	if (!g)
 		return fail(e, ENOMEM, "container %s", in->id);
 	g->in = in;

@@ -7,6 +7,7 @@
 #include "pb/task_v2.pb-c.h"
 #include "ttrpc/checkpoint.h"
 #include "ttrpc/oom.h"
+#include "ttrpc/sandbox.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -112,6 +113,7 @@ static void tell_end(void *arg)
 	m->state = MEMBER_STOPPED;
 	publish_exit(m);
 	stop_waiting(m);
+	sandbox_look(m->task->shim->sandbox);
 }
 
 static void end_output(struct member *m)
@@ -417,7 +419,7 @@ void reap_strangers(struct shim *s)
 		}
 		if (m)
 			member_ended(m);
-		else
+		else if (!sandbox_reap(s->sandbox, info.si_pid))
 			waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG | __WALL);
 	}
 }

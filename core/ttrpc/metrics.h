@@ -10,4 +10,9 @@
 int metrics_read(const struct container *c, struct arena *a, Google__Protobuf__Any **out,
 		 struct err *e);
 
+/* The same of all that is in these cgroups, which are given by their directories, with the network
+ * of a process; 0: without. */
+int metrics_read_all(const struct strs *cgroups, pid_t network, struct arena *a,
+		     Google__Protobuf__Any **out, struct err *e);
+
 #endif

@@ -11,6 +11,7 @@
 #include "ttrpc/bootstrap.h"
 #include "ttrpc/ending.h"
 #include "ttrpc/options.h"
+#include "ttrpc/podconfig.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,13 +19,16 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define REMOVE_MEMORY ((size_t)1 << 20)
+#define REMOVE_MEMORY ((size_t)16 << 20)
 #define KILLED	      (128 + 9)
 #define ANSWER_MS     4000 /* containerd kills us after 5 seconds */
 
 /* What is to go. */
 struct removing {
 	const char *root, *id, *bundle, *address; /* of the shim's socket; NULL: not known */
+	const char *members; /* where the records of a sandbox's containers are */
+	bool sandbox;	     /* without a container of its own */
+	struct arena *arena;
 };
 
 /* How far that is: how it ended is known, and then all is gone (or could not be removed). */
@@ -43,12 +47,14 @@ static const char *first_line(int dir, const char *name, struct arena *a)
 }
 
 /* Whoever did not live to be recorded is killed now. */
-static int end_container(const struct removing *r, struct progress *p, struct err *e)
+static int end_container(const struct removing *r, struct progress *p, bool *pod, struct err *e)
 {
 	struct container *c;
 	struct err ignored = { 0 };
 	int rc = container_open(r->root, r->id, &c, NULL);
 	if (rc == 0) {
+		const char *type = pairs_get(&c->state.annotations, POD_TYPE);
+		*pod = *pod || (type && !strcmp(type, "sandbox"));
 		rc = container_end(c, e);
 		p->how = (struct ending){ c->state.pid, c->state.exit_code, c->state.finished };
 		p->known = c->state.has_exit;
@@ -61,6 +67,31 @@ static int end_container(const struct removing *r, struct progress *p, struct er
 	p->known = true;
 	ending_write(r->bundle, &p->how, &ignored); /* also for who makes one just now */
 	return 0;
+}
+
+/* Of its containers containerd has delete called only where it started a shim for each. For those
+ * that it put into the sandbox it wrote a file "sandbox" instead. */
+static bool goes_with(const struct removing *r, const char *id)
+{
+	struct container *c;
+	if (!strcmp(id, r->id) || container_open(r->members, id, &c, NULL) < 0)
+		return false;
+	const char *of = pairs_get(&c->state.annotations, POD_ID);
+	auto_close int bundle = open(c->state.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool goes = of && !strcmp(of, r->id) && bundle >= 0 &&
+		    faccessat(bundle, "sandbox", F_OK, 0) == 0;
+	container_close(c);
+	return goes;
+}
+
+static int remove_members(const struct removing *r, struct err *e)
+{
+	struct container_list all = { 0 };
+	int rc = container_list(r->members, r->arena, &all, e);
+	for (size_t i = 0; rc == 0 && i < all.n; i++)
+		if (goes_with(r, all.v[i].id))
+			rc = container_cleanup(r->members, all.v[i].id, false, NULL, e);
+	return rc;
 }
 
 static void unmount_rootfs(const char *bundle)
@@ -82,10 +113,13 @@ static void tell(int fd, const struct progress *p)
 static _Noreturn void remove_all(const struct removing *r, int report)
 {
 	struct progress p = { 0 };
-	int rc = end_container(r, &p, &p.error);
+	bool pod = r->sandbox;
+	int rc = end_container(r, &p, &pod, &p.error);
 	tell(report, &p);
 	if (rc == 0)
 		rc = container_cleanup(r->root, r->id, false, NULL, &p.error);
+	if (rc == 0 && pod)
+		rc = remove_members(r, &p.error);
 	if (rc == 0)
 		unmount_rootfs(r->bundle);
 	if (rc == 0 && r->address)
@@ -204,11 +238,15 @@ int shim_delete(const struct shim_args *args, struct buf *out, struct err *e)
 	struct runtime_options none = { .shim_cgroup = "", .root = "" };
 	struct progress p = { 0 };
 	auto_arena *a = arena_new(REMOVE_MEMORY);
-	struct removing r = { .id = args->id, .bundle = args->bundle ? args->bundle : "." };
+	struct removing r = { .id = args->id,
+			      .bundle = args->bundle ? args->bundle : ".",
+			      .arena = a };
 	auto_close int dir = open(r.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r.root = a ? first_line(dir, "coracle-root", a) : NULL;
-	if (a && !r.root)
-		r.root = options_root(&none, args->namespace_, a);
+	const char *usual = a ? options_root(&none, args->namespace_, a) : NULL;
+	const char *given = usual ? first_line(dir, "coracle-root", a) : NULL;
+	r.sandbox = dir >= 0 && faccessat(dir, "config.json", F_OK, 0) < 0;
+	r.members = given ? given : usual;
+	r.root = r.sandbox ? usual : r.members; /* options are of containers only */
 	if (!r.root)
 		return fail(e, ENOMEM, "delete %s", args->id);
 	r.address = first_line(dir, "address", a);

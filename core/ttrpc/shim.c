@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "ttrpc/member.h"
+#include "ttrpc/sandbox.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +14,19 @@
 
 #define MAX_PEERS     256
 #define LAST_WORDS_MS 10000 /* for containerd to take the last events */
+
+/* The two Task services differ in name only. */
+static const struct service services[] = {
+	{ "containerd.task.v2.Task", task_methods },
+	{ "containerd.task.v3.Task", task_methods },
+	{ "containerd.runtime.sandbox.v1.Sandbox", sandbox_methods },
+	{ 0 },
+};
+
+static bool has_work(const struct shim *s)
+{
+	return s->tasks || s->sandbox;
+}
 
 void shim_rest(struct shim *s)
 {
@@ -37,6 +51,8 @@ void shim_leave(struct shim *s)
 	for (const struct task *t = s->tasks; t; t = t->next)
 		if (!t->aborted)
 			return;
+	if (s->sandbox)
+		return;
 	s->leaving = true;
 	if (!s->tasks)
 		shim_stop(s);
@@ -66,8 +82,9 @@ static void on_lease(void *arg, uint32_t events)
 		return;
 	}
 	tasks_forget_removed(s);
+	sandbox_forget_removed(s);
 	server_listen(s->server);
-	if (s->tasks)
+	if (has_work(s))
 		timer_set(s->lease.fd, s->lease_ms, 0);
 	else
 		shim_stop(s);
@@ -81,7 +98,7 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(s->signals.fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap_strangers(s);
-		else if (info.ssi_signo != SIGPIPE && !s->tasks)
+		else if (info.ssi_signo != SIGPIPE && !has_work(s))
 			shim_stop(s);
 	}
 }
@@ -113,7 +130,7 @@ static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
 		return rc;
 	struct events_options v = { o->events, o->namespace_, on_told, s };
 	s->events = events_new(s->loop, &v);
-	struct server_options so = { task_services, s, on_peers, MAX_PEERS };
+	struct server_options so = { services, s, on_peers, MAX_PEERS };
 	if (s->events)
 		s->server = server_new(s->loop, o->listener, &so);
 	return s->server ? 0 : fail(e, errno, "serve on %s", o->socket);
@@ -128,6 +145,7 @@ static void tear_down(struct shim *s)
 			container_cleanup(t->root, t->id, false, NULL, NULL);
 	while (s->tasks)
 		task_free(s->tasks);
+	sandbox_free(s->sandbox);
 	loggers_close(s);
 	events_free(s->events);
 	close_fdp(&s->signals.fd);

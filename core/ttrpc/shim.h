@@ -63,6 +63,8 @@ struct task {
 	uint32_t io_uid, io_gid;
 };
 
+struct sandbox; /* sandbox.h */
+
 #define SPARE_FDS 4
 
 struct shim {
@@ -72,6 +74,7 @@ struct shim {
 	const char *namespace_;
 	const char *socket; /* its path, removed at the end */
 	struct task *tasks;
+	struct sandbox *sandbox; /* NULL: a pod with a pause container, or none */
 	struct works works;
 	struct loggers loggers;
 	struct watch signals, lease;
@@ -101,7 +104,10 @@ void shim_rest(struct shim *s);
 /* No new tasks from now on, and the process ends once all is told. */
 void shim_stop(struct shim *s);
 
-/* The services that it serves: Task v2 and v3 from one table of handlers. */
-extern const struct service task_services[];
+/* The Task services, v2 and v3 alike. */
+extern const struct method task_methods[];
+
+/* Kills and deletes its container, while everything else waits; tells it, and frees it. */
+int task_remove(struct task *t, struct err *e);
 
 #endif

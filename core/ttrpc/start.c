@@ -9,6 +9,7 @@
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
 #include "ttrpc/ending.h"
+#include "ttrpc/podconfig.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,13 +70,18 @@ static int find_group(struct starting *s, const char **out, struct err *e)
 	struct annotated spec = { 0 };
 	auto_buf text = { 0 };
 	int rc = file_read(s->bundle, "config.json", &text, e);
+	if (rc == -ENOENT) { /* a sandbox that is to have no container of its own */
+		*e = (struct err){ 0 };
+		*out = s->args->id;
+		return 0;
+	}
 	if (rc == 0)
 		rc = json_read(text.p, text.len, annotated_fields, &spec, s->arena, e);
 	if (rc < 0)
 		return within(e, "config.json of %s", s->args->id);
 	const char *group = pairs_get(&spec.annotations, "io.containerd.runc.v2.group");
 	if (!group)
-		group = pairs_get(&spec.annotations, "io.kubernetes.cri.sandbox-id");
+		group = pairs_get(&spec.annotations, POD_ID);
 	*out = group && *group ? group : s->args->id;
 	return 0;
 }

@@ -158,6 +158,19 @@ static int delete_task(struct task *t, const struct rpc *r, struct err *e)
 	return rc;
 }
 
+int task_remove(struct task *t, struct err *e)
+{
+	int rc = t->container ? container_delete(t->container, true, e) : 0;
+	if (rc < 0)
+		return rc;
+	for (struct member *m = t->execs; m; m = m->next)
+		member_finish(m);
+	member_finish(&t->init);
+	publish_delete(t);
+	task_free(t);
+	return 0;
+}
+
 static int on_delete(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(DeleteRequest) *in = r->in;
@@ -429,7 +442,7 @@ static int on_update(void *arg, const struct rpc *r, struct err *e)
 #define OUT(name_) &containerd__task__v2__##name_##_response__descriptor
 #define EMPTY	   &google__protobuf__empty__descriptor
 
-static const struct method methods[] = {
+const struct method task_methods[] = {
 	{ "Create", IN(create_task), OUT(create_task), on_create },
 	{ "Start", IN(start), OUT(start), on_start },
 	{ "Exec", IN(exec_process), EMPTY, on_exec },
@@ -447,12 +460,5 @@ static const struct method methods[] = {
 	{ "Checkpoint", IN(checkpoint_task), EMPTY, on_checkpoint },
 	{ "Connect", IN(connect), OUT(connect), on_connect },
 	{ "Shutdown", IN(shutdown), EMPTY, on_shutdown },
-	{ 0 },
-};
-
-/* The two differ in name only. */
-const struct service task_services[] = {
-	{ "containerd.task.v2.Task", methods },
-	{ "containerd.task.v3.Task", methods },
 	{ 0 },
 };

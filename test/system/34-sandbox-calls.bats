@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# 34-sandbox-calls.bats - the shim's Sandbox service, asked by a client of our own: what containerd of today does not ask,
+# or not so.
+
+load helper
+
+setup() {
+	private_setup
+	NS=sandbox$$-$BATS_TEST_NUMBER
+	ID=pod
+	ROOT=/run/coracle/containerd-$NS
+	BUNDLE=$BATS_TEST_TMPDIR/bundle
+	SHIM=$BATS_TEST_TMPDIR/containerd-shim-coracle-v2
+	ln -s "$(readlink -f "$CORACLE")" "$SHIM"
+	mkdir -p "$BUNDLE/rootfs"
+	ADDRESS=$(shim "$ID" "$BUNDLE" start)
+	PID=$(shim_pid)
+}
+
+teardown() {
+	[ -n "${PID:-}" ] || return 0
+	kill -9 "$PID" 2> /dev/null || : # it may have gone
+	await_end "$PID"
+	local dir
+	for dir in "$ROOT"/*/; do
+		[ -d "$dir" ] && "$CORACLE" cleanup --root "$ROOT" "$(basename "$dir")" > /dev/null
+	done
+	umount "$BUNDLE/rootfs" 2> /dev/null || :
+	rmdir "$ROOT" 2> /dev/null || :
+}
+
+# shim ID BUNDLE ACTION, as containerd starts it.
+shim() {
+	(cd "$2" && "$SHIM" -namespace "$NS" -id "$1" -address "/nowhere/$NS" "$3" < /dev/null)
+}
+
+shim_pid() {
+	pgrep -f -- "^containerd-shim-coracle-v2 -namespace $NS -id $ID "
+}
+
+# sandbox METHOD FIELD...: of our pod.
+sandbox() {
+	"$BATS_TEST_DIRNAME/ttrpc" -f "${ADDRESS#unix://}" "containerd.runtime.sandbox.v1.Sandbox/$1" 1="$ID" "${@:2}"
+}
+
+task() {
+	"$BATS_TEST_DIRNAME/ttrpc" -f "${ADDRESS#unix://}" "$@"
+}
+
+# sandbox_create FIELD...: with a pod's configuration, its fields; then it is started, and HOLDER is who holds it.
+sandbox_create() {
+	local answer
+	sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig "${@/#/4.2.}"
+	answer=$(sandbox StartSandbox) || { echo "$answer"; return 1; }
+	HOLDER=$(sed -n 's/^1://p' <<< "$answer")
+}
+
+# Namespace modes of a configuration, and others of its fields: see PodSandboxConfig.
+HOST_NETWORK=8.2.1.1:2
+CONTAINER_PID=8.2.1.2:1
+HOST_PID=8.2.1.2:2
+HOST_IPC=8.2.1.3:2
+
+not_mounted() {
+	! grep -F " $BUNDLE/rootfs " /proc/self/mountinfo
+}
+
+same() {
+	[ "$(readlink "/proc/$1/ns/$3")" = "$(readlink "/proc/$2/ns/$3")" ]
+}
+
+# container NAME COMMAND [JQ]: made and started in the pod, as containerd has it done; its pid. Its id is $NS-NAME.
+container() {
+	local bundle=$BATS_TEST_TMPDIR/$1
+	mkdir -p "$bundle"
+	(cd "$bundle" && "$CORACLE" runtime spec)
+	jq --arg command "$2" --arg pid "$HOLDER" --arg root "$ROOTFS" --arg pod "$ID" '.process.args = ["sh", "-c", $command]
+		| .process.terminal = false | .root = {path: $root}
+		| .annotations."io.kubernetes.cri.sandbox-id" = $pod
+		| .linux.namespaces |= map(if .type == "network" or .type == "ipc" or .type == "uts"
+			then .path = "/proc/\($pid)/ns/\({network: "net"}[.type] // .type)" else . end)
+		| del(.hostname) | '"${3:-.}" "$bundle/config.json" > "$bundle/new"
+	mv "$bundle/new" "$bundle/config.json"
+	task Create 1="$NS-$1" 2="$bundle" > "$bundle/answer" || { cat "$bundle/answer"; return 1; }
+	task Start 1="$NS-$1" > "$bundle/answer" || { cat "$bundle/answer"; return 1; }
+	sed -n 's/^1://p' "$bundle/answer"
+}
+
+@test "a_sandbox_has_a_life" {
+	run -1 sandbox PingSandbox
+	[[ "$output" == *"sandbox pod: not found"* ]]
+	sandbox_create 2=name
+	sandbox PingSandbox
+	run -0 sandbox SandboxStatus
+	[[ "$output" == *"2:$HOLDER"*"3=SANDBOX_READY"* ]]
+	run -0 sandbox Platform
+	[[ "$output" == *linux*amd64* || "$(uname -m)" != x86_64 ]]
+	run -1 sandbox StartSandbox
+	[[ "$output" == *"sandbox pod has been started"* ]]
+	run -1 sandbox CreateSandbox 2="$BUNDLE"
+	[[ "$output" == *"sandbox pod: already exists"* ]]
+	sandbox StopSandbox
+	[ ! -e "/proc/$HOLDER" ]
+	run -0 sandbox SandboxStatus
+	[[ "$output" == *"3=SANDBOX_NOTREADY"* ]]
+	[[ "$output" != *"2:"* ]]
+	sandbox StopSandbox # again
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	[ ! -e "$ROOT/$ID" ]
+	not_mounted
+	[ ! -e "${ADDRESS#unix://}" ]
+}
+
+@test "what_cannot_be_understood_is_named" {
+	run -1 sandbox CreateSandbox 2="$BUNDLE" 4.1=some.other.Type
+	[[ "$output" == *"sandbox options of type some.other.Type are not understood"* ]]
+	run -1 sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig 4.2=nonsense
+	[[ "$output" == *"no valid runtime.v1.PodSandboxConfig"* ]]
+	run -1 sandbox CreateSandbox 2=bundle
+	[[ "$output" == *"'bundle' is not an absolute path"* ]]
+	run -1 sandbox SandboxStatus
+	[[ "$output" == *"sandbox pod: not found"* ]]
+	run -1 sandbox NoSuchCall
+	[[ "$output" == *NoSuchCall* ]]
+	sandbox ShutdownSandbox # as after a Create that failed
+	await_end "$PID"
+}
+
+@test "a_start_that_fails_leaves_nothing_and_may_be_tried_again" {
+	sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig 4.2.8.3.1=kernel.panic 4.2.8.3.2=1
+	run -1 sandbox StartSandbox
+	[[ "$output" == *"linux.sysctl: kernel.panic is the whole machine's, not a namespace's"* ]]
+	[ ! -e "$ROOT/$ID" ]
+	not_mounted
+	run -1 sandbox StartSandbox
+	[[ "$output" == *"kernel.panic"* ]]
+}
+
+@test "nobody_holds_what_is_the_nodes" {
+	sandbox_create "$HOST_NETWORK" "$HOST_PID" "$HOST_IPC"
+	[ "$HOLDER" = "$PID" ]
+	[ ! -e "$ROOT/$ID" ]
+	not_mounted
+	run -1 pgrep -P "$PID"
+	sandbox StopSandbox
+	run -0 sandbox WaitSandbox
+	[[ "$output" != *"1:"* ]] # 0
+}
+
+@test "it_holds_the_namespaces_that_are_asked_for" {
+	sandbox_create "$HOST_NETWORK" "$HOST_PID"
+	same "$HOLDER" $$ net && same "$HOLDER" $$ uts && same "$HOLDER" $$ pid && same "$HOLDER" $$ user
+	run -1 same "$HOLDER" $$ ipc
+	run -1 same "$PID" "$HOLDER" ipc
+}
+
+@test "the_holder_has_nothing" {
+	sandbox_create "$CONTAINER_PID" 1.1=web 1.3=default
+	[ "$(tr '\0' ' ' < "/proc/$HOLDER/cmdline")" = "coracle-pod default/web " ]
+	[ "$(cat "/proc/$HOLDER/comm")" = coracle-pod ]
+	[ -z "$(ls -A "/proc/$HOLDER/root")" ]
+	run -1 touch "/proc/$HOLDER/root/file"
+	[ "$(ls "/proc/$HOLDER/fd" | paste -sd' ')" = "0 1 2" ]
+	grep -qx $'CapPrm:\t0000000000000000' "/proc/$HOLDER/status"
+	grep -qx $'CapBnd:\t0000000000000000' "/proc/$HOLDER/status"
+	grep -qx $'NoNewPrivs:\t1' "/proc/$HOLDER/status"
+	[ ! -s "/proc/$HOLDER/environ" ] || [ "$(tr '\0' '\n' < "/proc/$HOLDER/environ")" = HOME=/ ]
+	run -2 sh -c ": >> /proc/$HOLDER/exe"
+	[[ "$output" == *"Read-only file system"* || "$output" == *"Text file busy"* ]]
+	# It costs no cgroup.
+	[ "$(cat "/proc/$HOLDER/cgroup")" = "$(cat "/proc/$PID/cgroup")" ]
+}
+
+@test "wait_answers_when_the_sandbox_ends" {
+	sandbox_create "$CONTAINER_PID"
+	sandbox WaitSandbox > "$BATS_TEST_TMPDIR/waited" 3>&- &
+	local waiter=$!
+	kill -9 "$HOLDER"
+	wait $waiter
+	grep -qx 1:137 "$BATS_TEST_TMPDIR/waited"
+	run -0 sandbox SandboxStatus
+	[[ "$output" == *"3=SANDBOX_NOTREADY"* ]]
+	[ "$(tail -n 1 "$ROOT/$ID/state.json" | jq .exitCode)" = 137 ]
+	run -1 container c 'sleep 1000'
+	[[ "$output" == *"sandbox pod is not running"* ]]
+	run -0 sandbox WaitSandbox
+	[[ "$output" == *"1:137"* ]]
+	sandbox StopSandbox
+}
+
+@test "stop_ends_every_process_at_once_or_after_a_while" {
+	sandbox_create "$CONTAINER_PID"
+	container a "trap 'exit 3' TERM; sleep 1000 & wait"
+	local stubborn
+	stubborn=$(container b "trap '' TERM; while :; do sleep 1000; done")
+	sandbox WaitSandbox > "$BATS_TEST_TMPDIR/waited" 3>&- &
+	local waiter=$!
+	sandbox StopSandbox 2:1
+	await_end "$stubborn"
+	[ ! -e "/proc/$stubborn" ]
+	[ ! -e "/proc/$HOLDER" ]
+	wait $waiter
+	run -0 task Wait 1="$NS-a"
+	[[ "$output" == *"1:3"* ]]
+	run -0 task Wait 1="$NS-b"
+	[[ "$output" == *"1:137"* ]]
+	run -1 container c 'sleep 1000'
+	[[ "$output" == *"sandbox pod is not running"* ]]
+	# Shutdown takes with it what was not deleted.
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	[ -z "$(ls -A "$ROOT")" ]
+}
+
+@test "shutdown_of_a_running_pod_leaves_nothing" {
+	sandbox_create "$CONTAINER_PID"
+	local a
+	a=$(container a 'sleep 1000')
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	[ ! -e "/proc/$a" ]
+	[ ! -e "/proc/$HOLDER" ]
+	[ -z "$(ls -A "$ROOT")" ]
+	not_mounted
+}
+
+@test "the_last_container_does_not_take_the_sandbox_with_it" {
+	sandbox_create "$CONTAINER_PID"
+	container a 'exit 0'
+	task Wait 1="$NS-a" > /dev/null
+	task Delete 1="$NS-a" > /dev/null
+	task Shutdown 1="$NS-a"
+	sandbox PingSandbox
+	kill -TERM "$PID"
+	sandbox PingSandbox
+	container b 'exit 0'
+}
+
+@test "a_dead_shim_takes_the_pod_with_it_and_delete_removes_the_rest" {
+	sandbox_create "$CONTAINER_PID"
+	local a
+	a=$(container a 'sleep 1000')
+	printf %s "$ID" > "$BATS_TEST_TMPDIR/a/sandbox" # as containerd does for a shim that it knows
+	kill -9 "$PID"
+	await_end "$PID"
+	await_end "$HOLDER" # with nobody's help
+	shim "$ID" "$BUNDLE" delete > /dev/null
+	await_end "$a"
+	[ -z "$(ls -A "$ROOT")" ]
+	not_mounted
+	[ ! -e "${ADDRESS#unix://}" ]
+}
+
+@test "cleanup_removes_what_a_dead_shim_left" {
+	sandbox_create "$CONTAINER_PID"
+	mountpoint -q "$BUNDLE/rootfs"
+	kill -9 "$PID"
+	await_end "$PID"
+	"$CORACLE" cleanup --root "$ROOT" > /dev/null
+	[ -z "$(ls -A "$ROOT")" ]
+	not_mounted
+}
+
+@test "metrics_are_those_of_the_pods_cgroup" {
+	local parent=/coracle-$NS
+	sandbox_create "$CONTAINER_PID" 8.1="$parent"
+	container a 'sleep 1000' ".linux.cgroupsPath = \"$parent/a\""
+	run -0 sandbox SandboxMetrics
+	[[ "$output" == *"2=pod"* || "$output" == *pod*io.containerd.cgroups* ]]
+	[[ "$output" == *io.containerd.cgroups.v*.Metrics* ]]
+	task Kill 1="$NS-a" 3:9
+	task Wait 1="$NS-a" > /dev/null
+	task Delete 1="$NS-a" > /dev/null
+	[ -z "$(find /sys/fs/cgroup -maxdepth 3 -path "*$parent*")" ]
+}
+
+@test "without_a_cgroup_there_are_no_metrics" {
+	sandbox_create "$CONTAINER_PID"
+	run -1 sandbox SandboxMetrics
+	[[ "$output" == *"sandbox pod was given no cgroup of its own"* ]]
+}
+
+@test "a_pod_with_users_of_its_own" {
+	sandbox_create "$CONTAINER_PID" 8.2.1.5.1:0 8.2.1.5.2.1:100000 8.2.1.5.2.3:65536 8.2.1.5.3.1:100000 8.2.1.5.3.3:65536 2=mine
+	run -1 same "$HOLDER" $$ user
+	[ "$(awk '{ print $1, $2, $3 }' "/proc/$HOLDER/uid_map")" = "0 100000 65536" ]
+	[ "$(stat -c %u "/proc/$HOLDER")" = 100000 ]
+	[ "$(stat -c %u "$BUNDLE/resolv.conf")" = 100000 ]
+}
+
+@test "a_pod_of_two_containers_costs_less_than_160_kib" {
+	sandbox_create "$CONTAINER_PID"
+	container a 'sleep 1000'
+	container b 'sleep 1000'
+	local dirty
+	dirty=$(cat "/proc/$PID/smaps_rollup" "/proc/$HOLDER/smaps_rollup" | awk '/^Private_Dirty/ { n += $2 } END { print n }')
+	echo "private dirty: $dirty KiB"
+	[ "$dirty" -le 160 ] || [ -n "${SAN:-}" ]
+}
