@@ -36,32 +36,34 @@ static int answer(int (*f)(const struct shim_args *, const struct buf *, struct 
 	return rc == 0 ? shim_output(&out, e) : rc;
 }
 
-static int on_delete(const struct shim_args *a, const struct buf *in, struct buf *out,
-		     struct err *e)
-{
-	(void)in;
-	return shim_delete(a, out, e);
-}
-
 static int on_info(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e)
 {
-	(void)a;
-	return shim_info(in, out, e);
+	return shim_info(a->program, in, out, e);
+}
+
+/* Nothing is said to it: whatever stdin is, it is not waited for. */
+static int delete(const struct shim_args *a, struct err *e)
+{
+	auto_buf out = { 0 };
+	int rc = shim_delete(a, &out, e);
+	return rc == 0 ? shim_output(&out, e) : rc;
 }
 
 static int shim(const struct call *c, struct err *e)
 {
 	const struct shim_opts *o = c->opts;
 	const char *action = c->args.n ? c->args.v[0] : "";
+	const char *slash = strrchr(c->argv[0], '/'), *program = slash ? slash + 1 : c->argv[0];
 	char *argv[] = { (char *)(uintptr_t)"containerd-shim-coracle-v2", NULL };
 	const struct shim_args a = { .namespace_ = o->namespace_,
 				     .id = o->id,
 				     .address = o->address ? o->address : "",
 				     .bundle = o->bundle,
 				     .debug = o->debug,
+				     .program = program,
 				     .argv = argv };
 	if (o->version) {
-		printf("containerd-shim-coracle-v2:\n  Version:  %s\n", CORACLE_VERSION);
+		printf("%s:\n  Version:  %s\n", program, CORACLE_VERSION);
 		return 0;
 	}
 	if (o->info)
@@ -73,7 +75,7 @@ static int shim(const struct call *c, struct err *e)
 	if (!strcmp(action, "start"))
 		return answer(shim_start, &a, e);
 	if (!strcmp(action, "delete"))
-		return answer(on_delete, &a, e);
+		return delete (&a, e);
 	return *action ? refuse(e, EINVAL, "unknown action %s: start and delete are known", action)
 		       : shim_server(&a, e);
 }

@@ -217,6 +217,26 @@ int cgroup_join(const struct cgroup *cg)
 	return 0;
 }
 
+int cgroup_enter(const char *path, struct err *e)
+{
+	struct cgroup cg;
+	size_t entered = 0;
+	auto_arena *a = arena_new((size_t)1 << 20);
+	char *absolute = a ? arena_printf(a, "/%s", path) : NULL;
+	int rc = absolute ? cgroup_locate(absolute, "", a, &cg, e)
+			  : fail(e, ENOMEM, "cgroup %s", path);
+	for (size_t i = 0; rc == 0 && i < cg.n; i++) {
+		char *procs = arena_printf(a, "%s/cgroup.procs", cg.v[i].path);
+		rc = procs ? file_put(-1, procs, "0") : -ENOMEM;
+		entered += rc == 0;
+		if (rc == -ENOENT)
+			rc = 0;
+		else if (rc < 0)
+			fail(e, rc, "enter cgroup %s", cg.v[i].path);
+	}
+	return rc == 0 && !entered ? fail(e, ENOENT, "enter cgroup %s", path) : rc;
+}
+
 /* For each subdirectory of fd, by name; stops at the first negative result. */
 static int each_child(int fd, int (*visit)(int dir, const char *name, void *arg), void *arg)
 {

@@ -111,6 +111,10 @@ int cgroup_clone_fd(const struct cgroup *cg);
  * or -errno. */
 int cgroup_join(const struct cgroup *cg);
 
+/* Takes the calling process into the existing cgroup PATH of every hierarchy that has it; the next
+ * that it forks are born there. -ENOENT: none has. */
+int cgroup_enter(const char *path, struct err *e);
+
 /* On v2, when the container has made groups below and moved its init into one, as systemd does:
  * that one in place of the container's, where nobody may be born any more. -ENOENT when it is not
  * so. */

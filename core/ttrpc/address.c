@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define SCHEME	  "unix://"
-#define ANSWER_MS 1000
+#define SCHEME	   "unix://"
+#define PATH_LIMIT 107 /* of a sockaddr_un, without its NUL */
+#define ANSWER_MS  1000
 
 /* As Go's filepath.Join: one slash between, none doubled, no "." */
 static const char *joined(const char *grpc, const char *namespace_, const char *group,
@@ -51,7 +54,13 @@ int address_of(const char *dir, const char *grpc, const char *namespace_, const 
 	char *uri = what ? arena_printf(a, SCHEME "%s/%s", dir, strchr(digest, ':') + 1) : NULL;
 	if (!uri)
 		return fail(e, ENOMEM, "socket of %s", group);
-	*out = (struct shim_address){ .path = uri + strlen(SCHEME), .uri = uri };
+	const char *path = uri + strlen(SCHEME);
+	if (strlen(path) > PATH_LIMIT)
+		return refuse(e, ENAMETOOLONG,
+			      "socket %s is longer than the %d bytes that can be connected to: a "
+			      "socket directory of at most %d will do",
+			      path, PATH_LIMIT, PATH_LIMIT - 65);
+	*out = (struct shim_address){ .path = path, .uri = uri };
 	return 0;
 }
 
@@ -69,11 +78,30 @@ static int open_dir(const char *path, const char **name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Ours, and nobody else's to put sockets into. fd, or -errno and it is closed. */
+static int check_dir(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+	int rc = fstat(fd, &st) < 0 ? fail(e, errno, "directory of socket %s", path) : fd;
+	if (rc >= 0 && st.st_uid != geteuid())
+		rc = refuse(e, EPERM, "the directory of socket %s is of user %u, not ours", path,
+			    st.st_uid);
+	else if (rc >= 0 && st.st_mode & 022)
+		rc = refuse(e, EPERM,
+			    "the directory of socket %s can be written by others (mode %o)", path,
+			    st.st_mode & 07777);
+	if (rc < 0)
+		close(fd);
+	return rc;
+}
+
 static int make_dir(const char *path, const char **name, struct err *e)
 {
 	int fd = open_dir(path, name);
+	if (fd >= 0)
+		return check_dir(fd, path, e);
 	if (fd != -ENOENT)
-		return fd < 0 ? fail(e, fd, "directory of socket %s", path) : fd;
+		return fail(e, fd, "directory of socket %s", path);
 	auto_close int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char dir[4096];
 	memcpy(dir, path, (size_t)(*name - path));

@@ -7,6 +7,20 @@
 
 #include <string.h>
 
+/* Those whose work is ours. What another would do besides must not be left out silently. */
+static int check_binary(const char *name, struct err *e)
+{
+	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+	if (!*base || !strcmp(base, "runc") || !strcmp(base, "crun") ||
+	    !strncmp(base, "coracle", 7))
+		return 0;
+	return refuse(
+		e, EINVAL,
+		"options' BinaryName %s: this shim is in the place of runc and crun, and runs no "
+		"other runtime",
+		name);
+}
+
 static void from_runc(const Containerd__Runc__V1__Options *m, struct runtime_options *o)
 {
 	o->no_pivot_root = m->no_pivot_root;
@@ -14,6 +28,7 @@ static void from_runc(const Containerd__Runc__V1__Options *m, struct runtime_opt
 	o->systemd_cgroup = m->systemd_cgroup;
 	o->shim_cgroup = m->shim_cgroup;
 	o->root = m->root;
+	o->binary = m->binary_name;
 	o->criu_work_path = m->criu_work_path;
 	o->io_uid = m->io_uid;
 	o->io_gid = m->io_gid;
@@ -29,10 +44,20 @@ static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct 
 	o->io_gid = m->io_gid;
 }
 
+bool options_known(const char *type_url)
+{
+	const char *type = pb_type_name(type_url);
+	return !strcmp(type, "containerd.runc.v1.Options") ||
+	       !strcmp(type, "containerd.linux.runc.CreateOptions") ||
+	       !strcmp(type, "runtimeoptions.v1.Options");
+}
+
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
 		 struct err *e)
 {
-	struct runtime_options o = { .shim_cgroup = "", .root = "", .criu_work_path = "" };
+	struct runtime_options o = {
+		.shim_cgroup = "", .root = "", .criu_work_path = "", .binary = ""
+	};
 	const char *type = any ? pb_type_name(any->type_url) : "";
 	const void *m = "";
 	if (!strcmp(type, "containerd.runc.v1.Options")) {
@@ -45,13 +70,15 @@ int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runti
 			      any->value.data, any->value.len);
 		if (m)
 			from_legacy(m, &o);
-	} else if (*type && strcmp(type, "runtimeoptions.v1.Options") != 0) {
+	} else if (*type && !options_known(type)) {
 		return refuse(e, EINVAL, "runtime options of type %s are not understood", type);
 	}
 	if (!m)
 		return refuse(e, EINVAL, "runtime options: no valid %s", type);
-	*out = o;
-	return 0;
+	int rc = check_binary(o.binary, e);
+	if (rc == 0)
+		*out = o;
+	return rc;
 }
 
 const char *options_root(const struct runtime_options *o, const char *namespace_, struct arena *a)

@@ -14,6 +14,7 @@ struct runtime_options {
 	const char *shim_cgroup;    /* never NULL */
 	const char *root;	    /* state root, "" for ours */
 	const char *criu_work_path; /* "": in the bundle */
+	const char *binary;	    /* whose place we take: "", runc, crun */
 	uint32_t io_uid, io_gid;
 };
 
@@ -23,6 +24,9 @@ struct runtime_options {
  * name. */
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
 		 struct err *e);
+
+/* Whether options_read understands options of that type. */
+bool options_known(const char *type_url);
 
 /* The state root of a namespace: what options say, else the directory that `coracle cleanup` looks
  * in. NULL: no memory. */

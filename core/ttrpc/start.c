@@ -4,37 +4,32 @@
 #include "base/json.h"
 #include "base/pb.h"
 #include "base/sys.h"
+#include "box/cgroup.h"
 #include "box/selfexe.h"
 #include "pb/bootstrap.pb-c.h"
 #include "ttrpc/address.h"
 #include "ttrpc/bootstrap.h"
 #include "ttrpc/ending.h"
+#include "ttrpc/parameters.h"
 #include "ttrpc/podconfig.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define START_MEMORY ((size_t)16 << 20)
-#define INPUT_MAX    ((size_t)10 << 20)
 #define SERVER_FD    3
-
-typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams params;
 
 struct starting {
 	const struct shim_args *args;
 	struct arena *arena;
-	const params *params; /* NULL: containerd before 2.3 */
-	const char *ttrpc;    /* where events go */
+	struct parameters said;
+	const char *ttrpc; /* where events go */
 	int bundle;
 	struct shim_address address;
 };
-
-int shim_input(struct buf *in, struct err *e)
-{
-	in->max = INPUT_MAX;
-	return isatty(STDIN_FILENO) ? 0 : file_read_fd(STDIN_FILENO, "stdin", in, e);
-}
 
 int shim_output(const struct buf *out, struct err *e)
 {
@@ -42,18 +37,6 @@ int shim_output(const struct buf *out, struct err *e)
 		return fail(e, ENOMEM, "answer");
 	int rc = write_all(STDOUT_FILENO, out->p, out->len);
 	return rc < 0 ? fail(e, rc, "write the answer") : 0;
-}
-
-/* Older ones send an Any of options, whose fields have the same numbers: only the names tell. */
-static const params *read_params(struct starting *s, const struct buf *in)
-{
-	const params *p = pb_decode(
-		&containerd__runtime__bootstrap__v1__bootstrap_params__descriptor, s->arena, in->p,
-		in->len);
-	return p && !strcmp(p->instance_id, s->args->id) &&
-			       !strcmp(p->namespace_, s->args->namespace_)
-		       ? p
-		       : NULL;
 }
 
 struct annotated {
@@ -112,7 +95,7 @@ static _Noreturn void become_server(const struct starting *s, int exe, int liste
 			 (char *)(uintptr_t)s->args->id,
 			 (char *)(uintptr_t)"-address",
 			 (char *)(uintptr_t)s->args->address,
-			 s->args->debug ? (char *)(uintptr_t)"-debug" : NULL,
+			 s->args->debug || s->said.debug ? (char *)(uintptr_t)"-debug" : NULL,
 			 NULL };
 	int null = open("/dev/null", O_RDWR);
 	int kept_exe = fcntl(exe, F_DUPFD_CLOEXEC, 10);
@@ -132,6 +115,12 @@ static _Noreturn void become_server(const struct starting *s, int exe, int liste
 static int launch(const struct starting *s, int listener, struct err *e)
 {
 	int report[2], error = 0;
+	const char *core = getenv("SCHED_CORE"), *cgroup = s->said.options.shim_cgroup;
+	if (core && *core &&
+	    prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_PROCESS_GROUP, 0) < 0)
+		return fail(e, errno, "core scheduling of %s", s->args->id);
+	if (*cgroup && cgroup_enter(cgroup, e) < 0)
+		return within(e, "options' ShimCgroup");
 	auto_close int exe = selfexe_open(); /* its containers must not reach the file */
 	if (exe < 0)
 		exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
@@ -151,9 +140,20 @@ static int launch(const struct starting *s, int listener, struct err *e)
 	return rc < 0 ? fail(e, rc, "start the shim of %s", s->args->id) : 0;
 }
 
+/* For whoever looks for our socket and knows the bundle only. */
+static int link_socket_dir(const struct starting *s, struct err *e)
+{
+	char name[16];
+	snprintf(name, sizeof(name), ".s.%d", (int)getpid());
+	if (symlinkat(s->said.socket_dir, s->bundle, name) < 0 ||
+	    renameat(s->bundle, name, s->bundle, "s") < 0)
+		return fail(e, errno, "link s of the bundle of %s", s->args->id);
+	return 0;
+}
+
 static void write_result(const struct starting *s, struct buf *out)
 {
-	if (s->params) {
+	if (s->said.bootstrap) {
 		Containerd__Runtime__Bootstrap__V1__BootstrapResult r =
 			CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
 		r.version = 3;
@@ -177,20 +177,21 @@ static int start(struct starting *s, const struct buf *in, struct buf *out, stru
 	int rc = find_group(s, &group, e);
 	if (rc < 0)
 		return rc;
-	s->params = read_params(s, in);
-	if (s->params && *s->params->containerd_grpc_address)
-		grpc = s->params->containerd_grpc_address;
-	const char *dir = s->params && *s->params->socket_dir ? s->params->socket_dir : ADDRESS_DIR;
-	const char *ttrpc = getenv("TTRPC_ADDRESS");
-	s->ttrpc = s->params && *s->params->containerd_ttrpc_address
-			   ? s->params->containerd_ttrpc_address
-		   : ttrpc ? ttrpc
-			   : "";
-	rc = address_of(dir, grpc, s->args->namespace_, group, s->arena, &s->address, e);
+	rc = parameters_read(in, s->args->id, s->args->namespace_, s->arena, &s->said, e);
+	if (rc < 0)
+		return rc;
+	const char *ttrpc = getenv("TTRPC_ADDRESS"), *dir = s->said.socket_dir;
+	s->ttrpc = *s->said.ttrpc ? s->said.ttrpc : ttrpc ? ttrpc : "";
+	if (*s->said.grpc)
+		grpc = s->said.grpc;
+	rc = address_of(*dir ? dir : ADDRESS_DIR, grpc, s->args->namespace_, group, s->arena,
+			&s->address, e);
 	if (rc < 0)
 		return rc;
 	/* Before there is a socket: whoever cleans up after us is to find it. */
 	rc = file_swap(s->bundle, "address", s->address.uri, strlen(s->address.uri), 0600, e);
+	if (rc == 0 && *dir)
+		rc = link_socket_dir(s, e);
 	if (rc < 0)
 		return rc;
 	auto_close int listener = address_listen(&s->address, e);

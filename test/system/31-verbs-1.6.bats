@@ -72,8 +72,8 @@ since() {
 }
 
 @test "run_has_output_status_environment_and_working_directory" {
-	run -7 run_with --env A=b --env-file <(echo C=d) --cwd /tmp -- sh -c 'echo "$A $C $PWD"; echo err >&2; exit 7' 2> "$SYNC/err"
-	[ "$output" = $'b d /tmp\nerr' ]
+	run -7 run_with --env A=b --env-file <(echo C=d) --cwd /tmp -- sh -c 'echo "$A $C $PWD"; exit 7'
+	[ "$output" = "b d /tmp" ]
 	run_with -- sh -c 'echo out; echo err >&2' > "$SYNC/out" 2> "$SYNC/err"
 	[ "$(cat "$SYNC/out" "$SYNC/err")" = $'out\nerr' ]
 	if since 1.7; then
