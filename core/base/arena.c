@@ -7,42 +7,89 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct arena {
-	size_t cap;
-	size_t used;
+/* In chunks, the first of them small: who needs little takes little, and lies close to others. A
+ * fork copies, and pays for, the tables of every two megabytes in which there is anything. */
+#define FIRST ((size_t)64 << 10)
+#define PAGE  ((size_t)4096)
+#define ALIGN 16u
+
+struct chunk {
+	struct chunk *before;
+	size_t size;
 };
 
-#define ALIGN 16u
+struct arena {
+	struct chunk *last;
+	char *at, *end; /* what is free of the last chunk */
+	size_t left;	/* of the cap */
+};
+
+static size_t aligned(size_t n)
+{
+	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+static struct chunk *chunk_new(size_t size)
+{
+	struct chunk *c = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (c == MAP_FAILED)
+		return NULL;
+	c->size = size;
+	return c;
+}
 
 struct arena *arena_new(size_t cap)
 {
-	if (cap > SIZE_MAX - 8192)
+	const size_t head = aligned(sizeof(struct chunk)) + aligned(sizeof(struct arena));
+	if (cap > SIZE_MAX - 2 * PAGE)
 		return NULL;
-	size_t size = (cap + sizeof(struct arena) + 4095) & ~(size_t)4095;
-	struct arena *a = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (a == MAP_FAILED)
+	size_t size = cap < FIRST - head ? (cap + head + PAGE - 1) & ~(PAGE - 1) : FIRST;
+	struct chunk *c = chunk_new(size);
+	if (!c)
 		return NULL;
-	a->cap = size;
-	a->used = (sizeof(*a) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	struct arena *a = (void *)((char *)c + aligned(sizeof(*c)));
+	*a = (struct arena){
+		.last = c, .at = (char *)c + head, .end = (char *)c + size, .left = cap
+	};
 	return a;
 }
 
 void arena_free(struct arena *a)
 {
-	if (a)
-		munmap(a, a->cap);
+	struct chunk *c = a ? a->last : NULL;
+	while (c) {
+		struct chunk *before = c->before; /* a is in the first */
+		munmap(c, c->size);
+		c = before;
+	}
+}
+
+/* Twice as much as the last, or what it takes. What is left of the last is lost. */
+static int grow(struct arena *a, size_t size)
+{
+	size_t least = aligned(sizeof(struct chunk)) + size + PAGE - 1;
+	size_t more = least > 2 * a->last->size ? least & ~(PAGE - 1) : 2 * a->last->size;
+	struct chunk *c = chunk_new(more);
+	if (!c)
+		return -ENOMEM;
+	c->before = a->last;
+	a->last = c;
+	a->at = (char *)c + aligned(sizeof(*c));
+	a->end = (char *)c + more;
+	return 0;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	if (size > a->cap - a->used) {
+	if (size > a->left || (size > (size_t)(a->end - a->at) && grow(a, size) < 0)) {
 		errno = E2BIG;
 		return NULL;
 	}
-	void *p = (char *)a + a->used;
-	size_t next = (a->used + size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	a->used = next > a->cap ? a->cap : next;
+	void *p = a->at;
+	size_t room = (size_t)(a->end - a->at), whole = aligned(size);
+	a->at += whole < room ? whole : room;
+	a->left -= whole < a->left ? whole : a->left;
 	return p;
 }
 

@@ -7,8 +7,7 @@
 
 struct arena;
 
-/* Reserves cap bytes of address space; pages are used only when touched. NULL when out of
- * memory. */
+/* For cap bytes in all; pages are used only when touched. NULL when out of memory. */
 struct arena *arena_new(size_t cap);
 
 /* Gives everything back to the kernel. Accepts NULL. */

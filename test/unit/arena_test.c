@@ -4,6 +4,8 @@
 #include "base/arena.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 static void memory_is_zeroed_aligned_and_apart(void)
 {
@@ -28,6 +30,27 @@ static void the_cap_is_e2big(void)
 		n++;
 	ok(n > 32 && n < 256);
 	ok(!arena_alloc(a, 64));
+}
+
+/* Beyond its first chunk, and one that is larger than any. */
+static void it_grows_up_to_the_cap(void)
+{
+	auto_arena *a = arena_new((size_t)8 << 20);
+	char *p[64];
+	bool kept = true;
+	for (int i = 0; i < 64; i++) {
+		p[i] = arena_alloc(a, 20000);
+		kept = kept && p[i] && (uintptr_t)p[i] % 16 == 0 && !p[i][0] && !p[i][19999];
+		if (kept)
+			memset(p[i], i, 20000);
+	}
+	char *large = arena_alloc(a, (size_t)6 << 20);
+	ok(large && !large[0] && !large[((size_t)6 << 20) - 1]);
+	for (int i = 0; kept && i < 64; i++)
+		kept = p[i][0] == i && p[i][19999] == i;
+	ok(kept);
+	ok(!arena_alloc(a, (size_t)1 << 20));
+	ok(arena_alloc(a, 1000));
 }
 
 static void sizes_that_overflow_reach_the_cap(void)
@@ -56,6 +79,7 @@ int main(void)
 {
 	test(memory_is_zeroed_aligned_and_apart);
 	test(the_cap_is_e2big);
+	test(it_grows_up_to_the_cap);
 	test(sizes_that_overflow_reach_the_cap);
 	test(strings_are_copied_and_formatted);
 	return done_testing();
