@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # 30-shim.bats - a real containerd, on a socket of its own, with our shim.
 
+export BATS_TEST_TIMEOUT=120
 load helper
 load containerd
 
@@ -14,7 +15,6 @@ teardown_file() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	export BATS_TEST_TIMEOUT=120
 	ID=$(cid c)
 }
 

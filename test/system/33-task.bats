@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # 32-task.bats - what the shim's Task service answers and tells, beside containerd's own shim.
 
+export BATS_TEST_TIMEOUT=120
 load helper
 load containerd
 
@@ -29,7 +30,6 @@ teardown_file() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	export BATS_TEST_TIMEOUT=120
 	ID=$(cid c)
 	THEIRS=$BATS_FILE_TMPDIR/theirs
 	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS

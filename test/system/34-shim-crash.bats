@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=long
 # 34-shim-crash.bats - the shim killed at, and refused, each system call that it and its forks make in a whole life of a task:
 # containerd's `delete` then answers in time and as everybody else did, nothing is left, and the next life is unharmed. A
 # sample of the calls; all of them with TORTURE=1.

@@ -2,6 +2,7 @@
 # bats file_tags=long
 # 71-podman.bats - podman with our runtime: it does what it does with runc.
 
+export BATS_TEST_TIMEOUT=120
 load helper
 load clients
 
@@ -24,7 +25,6 @@ teardown_file() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	export BATS_TEST_TIMEOUT=120
 	mkdir -p "$BATS_TEST_TMPDIR/volume"
 	echo text > "$BATS_TEST_TMPDIR/volume/file"
 }

@@ -3,6 +3,7 @@
 # 72-docker.bats - docker with our runtime: it does what it does with runc. Its daemon is the tests' own, with containerd,
 # and runc's shim in between.
 
+export BATS_TEST_TIMEOUT=120
 load helper
 load clients
 
@@ -30,7 +31,6 @@ teardown_file() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	export BATS_TEST_TIMEOUT=120
 }
 
 docker() {
