@@ -52,6 +52,10 @@ int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a
 /* The same from recorded absolute paths; directories that are gone have fd -1. */
 int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e);
 
+/* The same, but of v1's hierarchies only the one with that controller. */
+int cgroup_open_of(const struct strs *paths, const char *controller, struct arena *a,
+		   struct cgroup *out, struct err *e);
+
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 

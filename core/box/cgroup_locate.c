@@ -282,7 +282,8 @@ static void recognize(struct search *s, struct cgroup_dir *d)
 	}
 }
 
-int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e)
+int cgroup_open_of(const struct strs *paths, const char *controller, struct arena *a,
+		   struct cgroup *out, struct err *e)
 {
 	struct cgroup found = { .v = arena_array(a, paths->n, sizeof(struct cgroup_dir)) };
 	struct search s = { .a = a, .out = &found };
@@ -290,20 +291,20 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 		return fail(e, ENOMEM, "open the cgroups");
 	found.v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC);
 	int rc = 0;
-	for (size_t i = 0; i < paths->n; i++) {
-		struct cgroup_dir *d = &found.v[i];
+	for (size_t i = 0; rc == 0 && i < paths->n; i++) {
+		struct cgroup_dir *d = &found.v[found.n];
 		*d = (struct cgroup_dir){ "", arena_str(a, paths->v[i]), 0, -1, -1 };
 		if (!d->path) {
 			rc = fail(e, ENOMEM, "open the cgroups");
 			break;
 		}
-		found.n++;
 		recognize(&s, d);
+		if (controller && *d->controllers && !option_has(d->controllers, controller))
+			continue;
+		found.n++;
 		d->fd = openat(-1, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (d->fd < 0 && errno != ENOENT && errno != ENOTDIR) {
+		if (d->fd < 0 && errno != ENOENT && errno != ENOTDIR)
 			rc = fail(e, errno, "open cgroup %s", d->path);
-			break;
-		}
 	}
 	buf_free(&s.mounts);
 	if (rc < 0) {
@@ -313,6 +314,11 @@ int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, s
 	found.v2 = found.n == 1 && !*found.v[0].controllers;
 	*out = found;
 	return 0;
+}
+
+int cgroup_open(const struct strs *paths, struct arena *a, struct cgroup *out, struct err *e)
+{
+	return cgroup_open_of(paths, NULL, a, out, e);
 }
 
 int cgroup_follow(struct cgroup *cg, pid_t pid)

@@ -101,7 +101,7 @@ static int open_watch(struct task *t, struct err *e)
 {
 	struct cgroup cg = { 0 };
 	auto_arena *a = arena_new(OOM_MEMORY);
-	int rc = a ? cgroup_open(&t->container->state.cgroups, a, &cg, e) : -ENOMEM;
+	int rc = a ? cgroup_open_of(&t->container->state.cgroups, "memory", a, &cg, e) : -ENOMEM;
 	if (rc < 0)
 		return rc;
 	rc = oom_counter(&cg);
