@@ -103,7 +103,7 @@ assert_no_pod() {
 	# It costs less than a pause container alone.
 	local dirty
 	dirty=$(cat "/proc/$SHIM/smaps_rollup" "/proc/$HOLDER/smaps_rollup" | awk '/^Private_Dirty/ { n += $2 } END { print n }')
-	[ "$dirty" -le 160 ] || [ -n "${SAN:-}" ]
+	[ "$dirty" -le 160 ]
 }
 
 @test "its_containers_share_names_and_memory" {
