@@ -1,11 +1,16 @@
 /* options.c - the runtime options that a task is created with. */
 #include "ttrpc/options.h"
+#include "base/file.h"
 #include "base/pb.h"
 #include "container/container.h"
 #include "pb/runc_legacy.pb-c.h"
 #include "pb/runc_options.pb-c.h"
+#include "pb/runtime_options.pb-c.h"
+#include "ttrpc/options_toml.h"
 
 #include <string.h>
+
+#define FILE_MAX ((size_t)64 << 10)
 
 /* Those whose work is ours. What another would do besides must not be left out silently. */
 static int check_binary(const char *name, struct err *e)
@@ -44,12 +49,50 @@ static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct 
 	o->io_gid = m->io_gid;
 }
 
+/* The body, or if there is none the file. */
+static int from_toml(const Runtimeoptions__V1__Options *m, struct arena *a,
+		     struct runtime_options *o, struct err *e)
+{
+	auto_buf text = { .max = FILE_MAX };
+	if (m->config_body.len)
+		return options_toml_parse((const char *)m->config_body.data, m->config_body.len, a,
+					  o, e);
+	if (!*m->config_path)
+		return 0;
+	if (*m->config_path != '/')
+		return refuse(e, EINVAL, "runtime options: ConfigPath %s is not absolute",
+			      m->config_path);
+	int rc = file_read(-1, m->config_path, &text, e);
+	if (rc == 0)
+		rc = options_toml_parse(text.p ? text.p : "", text.len, a, o, e);
+	return rc < 0 ? within(e, "ConfigPath %s", m->config_path) : 0;
+}
+
+static const struct {
+	const char *name;
+	const ProtobufCMessageDescriptor *type;
+	enum { RUNC, LEGACY, GENERIC } kind;
+} types[] = {
+	{ "containerd.runc.v1.Options", &containerd__runc__v1__options__descriptor, RUNC },
+	{ "containerd.linux.runc.CreateOptions",
+	  &containerd__linux__runc__create_options__descriptor, LEGACY },
+	{ "runtimeoptions.v1.Options", &runtimeoptions__v1__options__descriptor, GENERIC },
+};
+#define TYPES (sizeof(types) / sizeof(*types))
+
+/* Its place in types, or their number. */
+static size_t find_type(const char *type_url)
+{
+	size_t i = 0;
+	const char *type = pb_type_name(type_url);
+	while (i < TYPES && strcmp(types[i].name, type) != 0)
+		i++;
+	return i;
+}
+
 bool options_known(const char *type_url)
 {
-	const char *type = pb_type_name(type_url);
-	return !strcmp(type, "containerd.runc.v1.Options") ||
-	       !strcmp(type, "containerd.linux.runc.CreateOptions") ||
-	       !strcmp(type, "runtimeoptions.v1.Options");
+	return find_type(type_url) < TYPES;
 }
 
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
@@ -58,24 +101,25 @@ int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runti
 	struct runtime_options o = {
 		.shim_cgroup = "", .root = "", .criu_work_path = "", .binary = ""
 	};
-	const char *type = any ? pb_type_name(any->type_url) : "";
-	const void *m = "";
-	if (!strcmp(type, "containerd.runc.v1.Options")) {
-		m = pb_decode(&containerd__runc__v1__options__descriptor, a, any->value.data,
-			      any->value.len);
-		if (m)
+	const char *type = any ? any->type_url : "";
+	size_t i = find_type(type);
+	int rc = 0;
+	if (*type && i == TYPES)
+		return refuse(e, EINVAL, "runtime options of type %s are not understood",
+			      pb_type_name(type));
+	if (*type) {
+		const void *m = pb_decode(types[i].type, a, any->value.data, any->value.len);
+		if (!m)
+			return refuse(e, EINVAL, "runtime options: no valid %s", types[i].name);
+		if (types[i].kind == RUNC)
 			from_runc(m, &o);
-	} else if (!strcmp(type, "containerd.linux.runc.CreateOptions")) {
-		m = pb_decode(&containerd__linux__runc__create_options__descriptor, a,
-			      any->value.data, any->value.len);
-		if (m)
+		else if (types[i].kind == LEGACY)
 			from_legacy(m, &o);
-	} else if (*type && !options_known(type)) {
-		return refuse(e, EINVAL, "runtime options of type %s are not understood", type);
+		else
+			rc = from_toml(m, a, &o, e);
 	}
-	if (!m)
-		return refuse(e, EINVAL, "runtime options: no valid %s", type);
-	int rc = check_binary(o.binary, e);
+	if (rc == 0)
+		rc = check_binary(o.binary, e);
 	if (rc == 0)
 		*out = o;
 	return rc;
