@@ -54,15 +54,18 @@ void buf_char(struct buf *b, char c)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
+	size_t room = b->p ? b->cap - b->len : 0;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
+	int n = vsnprintf(room ? b->p + b->len : NULL, room, fmt, ap);
 	char *to = n < 0 ? NULL : buf_room(b, (size_t)n);
-	if (to) {
-		vsnprintf(to, (size_t)n + 1, fmt, ap);
+	if (to && (size_t)n >= room)
+		vsnprintf(to, (size_t)n + 1, fmt, again);
+	if (to)
 		b->len += (size_t)n;
-	}
+	else if (room)
+		b->p[b->len] = 0;
+	va_end(again);
 	va_end(ap);
 }
 

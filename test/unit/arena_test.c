@@ -72,7 +72,38 @@ static void strings_are_copied_and_formatted(void)
 	is_str(s, "hello");
 	is_str(n, "he");
 	is_str(arena_printf(a, "%s-%d", s, 7), "hello-7");
+	is_str(arena_printf(a, "/%s/%s", s, n), "/hello/he");
+	is_str(arena_printf(a, "100%%"), "100%");
+	is_str(arena_printf(a, "%s", ""), "");
 	arena_free(NULL);
+}
+
+static void what_does_not_fit_is_e2big_and_leaves_no_trace(void)
+{
+	static char big[5000];
+	auto_arena *a = arena_new(4000);
+	memset(big, 'x', sizeof(big) - 1);
+	ok(!arena_printf(a, "%s", big) && errno == E2BIG);
+	errno = 0;
+	ok(!arena_printf(a, "%s%d", big, 1) && errno == E2BIG);
+	const char *rest = arena_alloc(a, 3000);
+	size_t zeros = 0;
+	while (rest && zeros < 3000 && !rest[zeros])
+		zeros++;
+	is_int(zeros, 3000);
+}
+
+static void what_is_longer_than_the_rest_of_a_chunk_gets_a_new_one(void)
+{
+	static char big[5000];
+	auto_arena *a = arena_new((size_t)1 << 20);
+	memset(big, 'x', sizeof(big) - 1);
+	ok(arena_alloc(a, 62000));
+	is_str(arena_printf(a, "%s", big), big);
+	is_str(arena_printf(a, "%d", 7), "7");
+	auto_arena *b = arena_new((size_t)1 << 20);
+	ok(arena_alloc(b, 62000));
+	is_int((int)strlen(arena_printf(b, "%s%d", big, 12)), 5001);
 }
 
 int main(void)
@@ -82,5 +113,7 @@ int main(void)
 	test(it_grows_up_to_the_cap);
 	test(sizes_that_overflow_reach_the_cap);
 	test(strings_are_copied_and_formatted);
+	test(what_does_not_fit_is_e2big_and_leaves_no_trace);
+	test(what_is_longer_than_the_rest_of_a_chunk_gets_a_new_one);
 	return done_testing();
 }
