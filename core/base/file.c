@@ -19,27 +19,45 @@
 
 #define FDS_MOST (1u << 20) /* the kernel's own limit, unless somebody raised it */
 
+#define PIECE 8192
+
+/* Most files fit in here, and then take no more memory than they need. */
+static ssize_t read_piece(int fd, struct buf *b, size_t most)
+{
+	char piece[PIECE];
+	ssize_t n = read(fd, piece, most < sizeof(piece) ? most : sizeof(piece));
+	if (n >= 0)
+		buf_add(b, piece, (size_t)n);
+	return n;
+}
+
+static ssize_t read_more(int fd, struct buf *b, size_t most)
+{
+	char *to = buf_room(b, b->len < most ? b->len : most);
+	ssize_t n = to ? read(fd, to, b->len < most ? b->len : most) : 0;
+	if (n > 0)
+		b->len += (size_t)n;
+	if (to)
+		b->p[b->len] = 0;
+	return n;
+}
+
 int file_read_fd(int fd, const char *name, struct buf *b, struct err *e)
 {
 	size_t max = b->max ? b->max : (size_t)64 << 20;
-	for (;;) {
-		size_t left = max - b->len, room = b->len < 16384 ? 4096 : b->len;
+	ssize_t n;
+	do {
+		size_t left = max - b->len;
 		if (left < 2)
 			return refuse(e, E2BIG, "%s: larger than %zu bytes", name, max);
-		room = room < left ? room : left - 1;
-		char *to = buf_room(b, room);
-		if (!to)
+		n = b->len < 2 * (size_t)PIECE ? read_piece(fd, b, left - 1)
+					       : read_more(fd, b, left - 1);
+		if (b->failed)
 			return fail(e, ENOMEM, "read %s", name);
-		ssize_t n = read(fd, to, room);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+		if (n < 0 && errno != EINTR)
 			return fail(e, errno, "read %s", name);
-		b->len += (size_t)n;
-		b->p[b->len] = 0;
-		if (n == 0)
-			return 0;
-	}
+	} while (n != 0);
+	return 0;
 }
 
 int file_read(int dir, const char *name, struct buf *b, struct err *e)
