@@ -29,12 +29,14 @@ uint64_t ns_flag(const char *type)
 	return 0;
 }
 
-int ns_different(pid_t pid, uint64_t *out)
+int ns_different(pid_t pid, uint64_t known, uint64_t *out)
 {
-	uint64_t flags = 0;
+	uint64_t flags = known;
 	for (size_t i = 0; i < KINDS; i++) {
 		char theirs[64], ours[64];
 		struct stat a, b;
+		if (known & kinds[i].flag)
+			continue;
 		snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)pid, kinds[i].file);
 		snprintf(ours, sizeof(ours), "/proc/self/ns/%s", kinds[i].file);
 		if (stat(ours, &b) < 0) /* this kernel has no such kind */

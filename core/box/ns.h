@@ -16,9 +16,10 @@
 uint64_t ns_flag(const char *type);
 const char *ns_type(uint64_t flag); /* and back; "" */
 
-/* The CLONE_NEW* of those namespaces that process pid has and we have not. -errno when one cannot
- * be looked at, as of a process that has ended: to join fewer would be to run outside. */
-int ns_different(pid_t pid, uint64_t *out);
+/* The CLONE_NEW* of those namespaces that process pid has and we have not; known: of some it is
+ * known already. -errno when one cannot be looked at, as of a process that has ended: to join fewer
+ * would be to run outside. */
+int ns_different(pid_t pid, uint64_t known, uint64_t *out);
 
 /* Joins a namespace by its own fd, or those of `flags` of a process that is held. System calls
  * only. 0 or -errno. */

@@ -27,13 +27,23 @@ struct joining {
 	int console, cgroup_ns, root; /* of init */
 };
 
+/* Those that were made for it, and are surely not ours. (The user namespace may be, of somebody who
+ * went there before.) */
+static uint64_t made_for(const struct state *s)
+{
+	uint64_t flags = 0;
+	for (size_t i = 0; i < s->namespaces.n; i++)
+		flags |= ns_flag(s->namespaces.v[i]);
+	return flags & ~(uint64_t)CLONE_NEWUSER;
+}
+
 /* What is in /proc under init's number is init's only if init lives still afterwards. */
-static int look_at_init(struct joining *j, uint64_t *namespaces, struct err *e)
+static int look_at_init(struct joining *j, uint64_t known, uint64_t *namespaces, struct err *e)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/root", j->c->state.pid);
 	j->root = openat(-1, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc = j->root < 0 ? -errno : ns_different(j->c->state.pid, namespaces);
+	int rc = j->root < 0 ? -errno : ns_different(j->c->state.pid, known, namespaces);
 	if (rc == 0 && *namespaces & CLONE_NEWCGROUP) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", j->c->state.pid);
 		j->cgroup_ns = openat(-1, path, O_RDONLY | O_CLOEXEC);
@@ -80,7 +90,7 @@ static int make_plan(struct joining *j, struct err *e)
 	const struct engine *engine;
 	int rc = engine_find(j->c->state.engine, &engine, e);
 	if (rc == 0)
-		rc = look_at_init(j, &namespaces, e);
+		rc = look_at_init(j, engine->own_root ? made_for(&j->c->state) : 0, &namespaces, e);
 	if (rc == 0)
 		rc = j->spec ? 0 : container_spec(j->c, j->a, &j->spec, e);
 	if (rc == 0)
