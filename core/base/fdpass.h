@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define FDPASS_MAX 8
+#define FDPASS_MAX 32
 
 /* Sends n bytes (at least one) with nfds fds in one message. 0 or -errno. */
 int fd_send(int sock, const void *p, size_t n, const int *fds, size_t nfds);

@@ -22,6 +22,7 @@ struct self {
 	const struct op *parent_op;
 	struct stage stage;  /* where mounts are made when there is no mount API */
 	const char *program; /* what OP_FIND found */
+	bool joined;	     /* the cgroups, if that is left to us */
 	bool user_set, cwd_denied;
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };
@@ -66,6 +67,9 @@ int await_go(int sync);
 
 /* child.c: lets the process at the other end go on. */
 int say_go(int sync);
+
+/* child.c: joins the cgroups once they are there, if that is left to us, and was not done. */
+int self_join(struct self *s);
 
 /* child.c: closes, or has execve close, all but what a new process needs. */
 void close_rest(const struct child_setup *setup, int sync);

@@ -58,7 +58,6 @@ int apply_propagation(struct self *s, const struct op *o)
 static int go_old(struct self *s)
 {
 	struct plan *p = s->setup->plan;
-	int rc = 0;
 	if (p->host_mounts) {
 		snprintf(s->words, sizeof(s->words), "without a mount namespace, on Linux < 5.12");
 		return -ENOTSUP;
@@ -67,6 +66,9 @@ static int go_old(struct self *s)
 	if (p->old)
 		return 0;
 	p->old = true;
+	int rc = self_join(s); /* whose directories are among the sources */
+	if (rc < 0)
+		return rc;
 	size_t failed = plan_open_rest(p, &rc);
 	if (failed < p->n)
 		snprintf(s->words, sizeof(s->words), "%s", p->v[failed].what);

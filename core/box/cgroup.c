@@ -175,13 +175,19 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 int cgroup_make(struct cgroup *cg, struct err *e)
 {
 	for (size_t i = 0; i < cg->n; i++) {
-		int rc = make_dir(&cg->v[i], e);
+		int rc = cg->v[i].fd < 0 ? make_dir(&cg->v[i], e) : 0;
 		if (rc < 0)
 			return rc;
 	}
 	if (cg->v2)
 		cgroup_enable(&cg->v[0]);
 	return 0;
+}
+
+int cgroup_make_unified(struct cgroup *cg, struct err *e)
+{
+	struct cgroup_dir *u = cgroup_unified(cg);
+	return u ? make_dir(u, e) : 0;
 }
 
 int cgroup_doors(struct cgroup *cg, struct err *e)

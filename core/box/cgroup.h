@@ -81,6 +81,9 @@ void cgroup_let_go(struct cgroup_keeper *k);
  * undoes. */
 int cgroup_make(struct cgroup *cg, struct err *e);
 
+/* Of these the unified one alone, where there is one: to be born in, before the others are made. */
+int cgroup_make_unified(struct cgroup *cg, struct err *e);
+
 /* Sets limits, at first and again: what r does not name stays as it is; NULL names nothing. Memory
  * first, so that nothing joins unlimited. Raising and lowering memory and swap go in the order that
  * the kernel accepts. A limit for a controller that this

@@ -76,8 +76,10 @@ static int apply_go(struct self *s, const struct op *o)
 static int apply_sources(struct self *s, const struct op *o)
 {
 	(void)o;
-	int rc = 0;
 	struct plan *p = s->setup->plan;
+	int rc = p->old ? self_join(s) : 0; /* then all are opened here, the cgroups' too */
+	if (rc < 0)
+		return rc;
 	size_t failed = plan_open_rest(p, &rc);
 	if (failed == p->n)
 		return 0;
@@ -86,6 +88,28 @@ static int apply_sources(struct self *s, const struct op *o)
 		snprintf(s->words, sizeof(s->words),
 			 "a user namespace may not uncover what is mounted below; use rbind");
 	give_up(s, bind, rc);
+}
+
+int self_join(struct self *s)
+{
+	if (!s->setup->plan->joins_late || s->joined)
+		return 0;
+	struct child_message m;
+	int doors[FDPASS_MAX], rc = 0;
+	s->joined = true;
+	if (fd_receive(s->sync, &m, sizeof(m), doors) <= 0) /* as in await_go() */
+		_exit(1);
+	for (size_t i = 0; rc == 0 && i < FDPASS_MAX && doors[i] >= 0; i++) {
+		rc = write(doors[i], "0", 1) < 0 ? -errno : 0;
+		close(doors[i]);
+	}
+	return rc;
+}
+
+static int apply_cgroup(struct self *s, const struct op *o)
+{
+	(void)o;
+	return self_join(s);
 }
 
 int say_go(int sync)
@@ -154,6 +178,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_GO] = apply_go,
 	[OP_JOIN] = apply_join,
 	[OP_UNSHARE] = apply_unshare,
+	[OP_CGROUP] = apply_cgroup,
 	[OP_SOURCES] = apply_sources,
 	[OP_PLACE] = apply_place,
 	[OP_BECOME_ROOT] = apply_become_root,
@@ -288,11 +313,26 @@ int child_go(const struct child *c, struct err *e)
 	return rc < 0 ? fail(e, rc, "release the new process") : 0;
 }
 
+int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e)
+{
+	struct child_message m = { .kind = CHILD_GO };
+	int doors[FDPASS_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < cg->n && n < FDPASS_MAX; i++)
+		if (cg->v[i].door >= 0)
+			doors[n++] = cg->v[i].door;
+	int rc = fd_send(c->sync, &m, sizeof(m), doors, n);
+	bool gone = rc == -EPIPE || rc == -ECONNRESET || rc == -ENOTCONN;
+	return rc < 0 && !gone ? fail(e, rc, "release the new process") : 0;
+}
+
 int child_wait(const struct child *c, int *fd, struct err *e)
 {
 	struct child_message m;
 	int fds[FDPASS_MAX];
 	int n = fd_receive(c->sync, &m, sizeof(m), fds);
+	if (n == -ECONNRESET) /* it died before it heard us; what it said is still to come */
+		n = fd_receive(c->sync, &m, sizeof(m), fds);
 	if (n < 0)
 		return fail(e, n, "hear from the new process");
 	if (n == 0)

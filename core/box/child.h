@@ -46,6 +46,10 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e);
 /* Lets it go on. */
 int child_go(const struct child *c, struct err *e);
 
+/* The same for one that joins late: through the doors of cg, which it gets. It may have failed
+ * meanwhile: its message says so. */
+int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e);
+
 /* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket,
  * which is a successful execve, as 0. Else the kind. fd: where that of
  * CHILD_CONSOLE or CHILD_LISTENER goes. */

@@ -372,8 +372,11 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 		const struct spec_mount *m = &c->spec->mounts.v[i];
 		bool cgroup = !is_bind(m) && m->type &&
 			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+		/* What is written into memory belongs to the container, too. */
+		int rc = cgroup || strs_has(&m->options, "tmpcopyup") ? plan_join(p, e) : 0;
 		size_t first = p->n;
-		int rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
+		if (rc == 0)
+			rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);
 		if (rc < 0)
 			return within(e, "mounts[%zu]", i);
 		while (first < p->n)

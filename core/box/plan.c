@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define PLAN_FIRST 64 /* operations; a common container has about 70 */
+#define PLAN_FIRST 128 /* operations; a common container has about 70, and 30 more on v1 */
 
-struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
+static struct op *append(struct plan *p, enum op_kind kind, const char *what)
 {
+	if (!what)
+		return NULL;
 	if (p->n == p->cap) {
 		size_t cap = p->cap ? p->cap * 2 : PLAN_FIRST;
 		struct op *v = arena_array(p->arena, cap, sizeof(*v));
@@ -23,21 +25,25 @@ struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 		p->v = v;
 		p->cap = cap;
 	}
+	struct op *o = &p->v[p->n++];
+	*o = (struct op){ .kind = kind, .what = what, .fd = -1 };
+	return o;
+}
+
+struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
+{
 	va_list ap;
 	va_start(ap, what);
-	char *text = arena_vprintf(p->arena, what, ap);
+	const char *text = arena_vprintf(p->arena, what, ap);
 	va_end(ap);
-	if (!text)
-		return NULL;
-	struct op *o = &p->v[p->n++];
-	*o = (struct op){ .kind = kind, .what = text, .fd = -1 };
-	return o;
+	return append(p, kind, text);
 }
 
 /* The same for operations that need no more than a path. */
 static int add(struct plan *p, enum op_kind kind, const char *what, const char *path, struct err *e)
 {
-	struct op *o = plan_add(p, kind, "%s%s%s", what, path ? " " : "", path ? path : "");
+	const char *text = path ? arena_printf(p->arena, "%s %s", what, path) : what;
+	struct op *o = append(p, kind, text);
 	if (!o)
 		return fail(e, E2BIG, "%s", what);
 	o->path = path;
@@ -47,23 +53,34 @@ static int add(struct plan *p, enum op_kind kind, const char *what, const char *
 static int add_flags(struct plan *p, enum op_kind kind, const char *what, uint64_t flags,
 		     struct err *e)
 {
-	struct op *o = plan_add(p, kind, "%s", what);
+	struct op *o = append(p, kind, what);
 	if (!o)
 		return fail(e, E2BIG, "%s", what);
 	o->flags = flags;
 	return 0;
 }
 
+int plan_join(struct plan *p, struct err *e)
+{
+	if (p->joined)
+		return 0;
+	p->joined = true;
+	int rc = p->joins_late ? add(p, OP_CGROUP, "join the cgroup", NULL, e) : 0;
+	if (rc == 0 && p->in_cgroup)
+		rc = add_flags(p, OP_UNSHARE, "make namespaces", p->in_cgroup, e);
+	return rc;
+}
+
 /* Namespaces: new ones go into the clone, given ones are joined; a cgroup or time namespace is left
  * for later. */
-static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unshare, struct err *e)
+static int plan_namespaces(struct plan *p, const struct spec *s, struct err *e)
 {
 	for (size_t i = 0; i < s->linux_->namespaces.n; i++) {
 		const struct spec_namespace *n = &s->linux_->namespaces.v[i];
 		uint64_t flag = ns_flag(n->type);
 		if (!n->path || !*n->path) {
 			if (flag == CLONE_NEWCGROUP)
-				*unshare |= flag;
+				p->in_cgroup |= flag;
 			else if (flag == CLONE_NEWTIME)
 				p->clocks = s->linux_;
 			else
@@ -87,6 +104,26 @@ static int plan_namespaces(struct plan *p, const struct spec *s, uint64_t *unsha
 	if (p->clone_flags & CLONE_NEWUSER)
 		p->maps = s->linux_;
 	return 0;
+}
+
+/* The same where the cgroups are joined late: the child makes the new ones itself, which takes the
+ * kernel as long as the parent needs for those. All but that of pids, which one is born in. */
+static int plan_own_namespaces(struct plan *p, const struct spec *s, struct err *e)
+{
+	size_t at = p->n;
+	int rc = add_flags(p, OP_UNSHARE, "make namespaces", 0, e);
+	if (rc == 0)
+		rc = plan_namespaces(p, s, e);
+	if (rc < 0)
+		return rc;
+	p->v[at].flags = p->clone_flags & ~(uint64_t)CLONE_NEWPID;
+	p->clone_flags &= CLONE_NEWPID;
+	return 0;
+}
+
+static bool is_new(const struct spec_namespace *n)
+{
+	return n && (!n->path || !*n->path);
 }
 
 /* Where we are root, and nobody outside. */
@@ -201,6 +238,8 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	int rc = plan_root(p, c, e);
 	if (rc == 0)
 		rc = mount_plan(p, c, e);
+	if (rc == 0) /* at the latest: hooks and files are to be the container's */
+		rc = plan_join(p, e);
 	if (rc == 0 && !c->own_program)
 		rc = device_plan(p, c, e);
 	if (rc == 0)
@@ -314,7 +353,6 @@ static void plan_begin(struct plan *p, struct arena *a)
 int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e)
 {
 	const struct spec *s = c->spec;
-	uint64_t unshare = 0;
 	struct plan plan, *p = &plan;
 	const struct spec_namespace *user = spec_namespace(s, "user");
 	if (user && !spec_namespace(s, "mount"))
@@ -324,15 +362,16 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	plan_begin(p, a);
 	p->bundle = c->bundle;
 	p->host_mounts = !spec_namespace(s, "mount");
+	p->joins_late = c->joins_late;
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
-	plan.waits = (user && (!user->path || !*user->path || s->process->rlimits.n)) ||
+	plan.waits = (user && (is_new(user) || s->process->rlimits.n)) ||
 		     s->linux_->net_devices.n || s->linux_->intel_rdt;
 	if (plan.waits)
 		rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
-		rc = plan_namespaces(p, s, &unshare, e);
-	if (rc == 0 && unshare)
-		rc = add_flags(p, OP_UNSHARE, "make namespaces", unshare, e);
+		rc = p->joins_late ? plan_own_namespaces(p, s, e) : plan_namespaces(p, s, e);
+	if (rc == 0 && !p->joins_late)
+		rc = plan_join(p, e);
 	if (rc == 0)
 		rc = add(p, OP_SOURCES, "clone what the parent could not", NULL, e);
 	if (rc == 0 && in_user_ns(p))
@@ -343,7 +382,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = plan_session(p, s->process, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
-	if (rc == 0 && (p->clone_flags & CLONE_NEWNET))
+	if (rc == 0 && is_new(spec_namespace(s, "network")))
 		rc = add(p, OP_LOOPBACK, "bring up the loopback device", NULL, e);
 	if (rc == 0 && s->hostname && *s->hostname)
 		rc = add(p, OP_HOSTNAME, "set hostname", s->hostname, e);

@@ -16,9 +16,10 @@
 #include <sys/types.h>
 
 enum op_kind {
-	OP_GO = 1,	/* wait until the parent has put us into our cgroup and mapped our ids */
+	OP_GO = 1,	/* wait until the parent has mapped our ids and done what waits says */
 	OP_JOIN,	/* setns: fd, flags (CLONE_NEW*) */
 	OP_UNSHARE,	/* flags */
+	OP_CGROUP,	/* wait until the parent has made all cgroups, and enter them */
 	OP_SOURCES,	/* clone the sources of mounts that the parent might not */
 	OP_PLACE,	/* open path, where OP_ROOT goes, while we may go there */
 	OP_BECOME_ROOT, /* of a new user namespace */
@@ -180,6 +181,9 @@ struct plan {
 	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */
 	bool waits;		       /* at first, for what its parent does to it from outside */
+	bool joins_late;	       /* there is an OP_CGROUP */
+	uint64_t in_cgroup;	       /* CLONE_NEW* to be made once the cgroups are joined */
+	bool joined;		       /* it has the operations for these */
 	bool joining;		       /* a container that is there: exec */
 	const struct bits *birth_cpus; /* to be born on; NULL: where we run */
 };
@@ -191,6 +195,8 @@ struct plan_context {
 	const char *mount_point; /* an existing directory to attach the root to while it is being
 				    made */
 	const struct cgroup *cgroup; /* for cgroup mounts */
+	bool joins_late;    /* v1's cgroups are made while init makes its own namespaces and mounts;
+			       child_go() tells that they are there */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
 	bool own_program; /* OP_EXEC gets a file of the caller's: none is looked for, and no device
@@ -248,6 +254,9 @@ int op_within(enum op_kind kind, unsigned nth, struct err *e);
  * full. */
 struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* To join the cgroups that are joined late, and make namespaces in them, unless it did before. */
+int plan_join(struct plan *p, struct err *e);
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */
 int mount_plan(struct plan *p, const struct plan_context *c, struct err *e); /* mount.c */

@@ -37,6 +37,7 @@ struct making {
 	struct plan plan;
 	struct child child;
 	int console;
+	bool joins_late; /* init is to be born, or was, and waits for v1's cgroups to be made */
 };
 
 /* The directory is the claim: whoever makes it owns the id. */
@@ -231,6 +232,30 @@ static int make_cgroup(struct making *m, struct err *e)
 	return container_save(m->c, e);
 }
 
+/* Making v1's hierarchies takes as long as making namespaces and mounts: so init does those
+ * meanwhile. Not where one may have to do without cgroups, and is planned without; nor where init
+ * waits for something else first, or is to be where the host's cgroups have other names. */
+static bool may_join_late(const struct making *m)
+{
+	const struct spec *s = m->spec;
+	const struct spec_namespace *mounts = spec_namespace(s, "mount"),
+				    *cgroup = spec_namespace(s, "cgroup");
+	if (!m->engine->own_root || m->r->restore || m->r->rootless > 0 || !we_are_root() ||
+	    !userns_first())
+		return false;
+	if (m->cgroup.unit || m->cgroup.v2 || m->cgroup.n < 2)
+		return false;
+	if (s->linux_->net_devices.n || s->linux_->intel_rdt || spec_namespace(s, "user"))
+		return false;
+	return mounts && !mounts->path && !(cgroup && cgroup->path);
+}
+
+static int make_cgroups(struct making *m, struct err *e)
+{
+	m->joins_late = may_join_late(m) && cgroup_make_unified(&m->cgroup, NULL) == 0;
+	return m->joins_late ? 0 : make_cgroup(m, e);
+}
+
 /* The root as a directory to look into: for HOME. */
 static int open_root(struct making *m)
 {
@@ -304,6 +329,7 @@ static int make_plan(struct making *m, struct err *e)
 		.bundle = m->r->bundle,
 		.mount_point = mount_point(m),
 		.cgroup = &m->cgroup,
+		.joins_late = m->joins_late,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
 		.start = how_to_start(m),
@@ -352,8 +378,8 @@ static int launch(struct making *m, struct err *e)
 
 static int release(struct making *m, struct err *e)
 {
-	int rc = 0;
-	if (m->plan.maps)
+	int rc = m->joins_late ? make_cgroup(m, e) : 0;
+	if (rc == 0 && m->plan.maps)
 		rc = userns_map(m->child.pid, m->plan.maps, e);
 	if (rc == 0 && m->plan.waits)
 		limits_raise(m->child.pid, &m->plan);
@@ -363,7 +389,12 @@ static int release(struct making *m, struct err *e)
 		rc = netdevices_move(m->spec, m->child.pid, e);
 	if (rc == 0)
 		rc = oom_score_set(m->child.pid, &m->spec->process->oom_score_adj, e);
-	return rc == 0 && m->plan.waits ? child_go(&m->child, e) : rc;
+	if (rc == 0 && m->plan.waits)
+		rc = child_go(&m->child, e);
+	if (rc < 0 || !m->joins_late)
+		return rc;
+	m->joins_late = false;
+	return child_go_in(&m->child, &m->cgroup, e);
 }
 
 static int run_hooks(struct making *m, struct err *e)
@@ -462,7 +493,7 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = record(m, e);
 	if (rc == 0)
-		rc = make_cgroup(m, e);
+		rc = make_cgroups(m, e);
 	if (rc == 0)
 		rc = make_init(m, e);
 	if (rc == 0)
@@ -485,7 +516,7 @@ static void undo(struct making *m)
 	if (container_undo(m->c, NULL, false, &why) < 0)
 		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id,
 			 why.msg);
-	if (m->child.pid > 0) /* with hooks that may have something to undo */
+	if (m->child.pid > 0 && !m->joins_late) /* with hooks that may have something to undo */
 		container_poststop(m->c, m->spec);
 }
 

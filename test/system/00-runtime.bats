@@ -855,6 +855,20 @@ add_hooks() {
 	grep -qx 'mounts seen' "$BATS_TEST_TMPDIR/ours/order"
 }
 
+@test "where_a_limit_is_refused_no_hook_runs_and_nothing_is_left" {
+	add_hooks "$BATS_TEST_TMPDIR/h"
+	spec '.linux.resources.memory = {limit: 33554432, swap: 16777216}'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "linux.resources.memory"
+	[ ! -s "$BATS_TEST_TMPDIR/h/order" ]
+	nothing_left
+	# Nor where a mount fails meanwhile, whose error is the one that is told.
+	spec 'del(.linux.resources.memory) | .mounts = [{destination: "/x", type: "nosuch"}] + .mounts'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "mounts[0]: mount nosuch (nosuch) on /x"
+	nothing_left
+}
+
 @test "a_hook_s_words_are_in_the_error_and_its_chatter_in_no_output" {
 	local h
 	for h in prestart createContainer startContainer; do

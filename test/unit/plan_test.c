@@ -5,6 +5,7 @@
 #include "box/plan.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 
@@ -35,6 +36,14 @@ static int plan_of(const struct spec *s, const struct cgroup *cg, struct arena *
 					.cgroup = cg,
 					.creating_json = "{}",
 					.created_json = "{}" };
+	return plan_create(&c, a, p, e);
+}
+
+static int plan_late(const struct spec *s, struct arena *a, struct plan *p, struct err *e)
+{
+	const struct plan_context c = {
+		.spec = s, .id = "c1", .mount_point = "/m", .cgroup = &v1, .joins_late = true
+	};
 	return plan_create(&c, a, p, e);
 }
 
@@ -76,6 +85,8 @@ static void the_plan_of_a_spec_of_runc_is_as_it_was_found_right(void)
 	golden("runc-spec-v1", &p);
 	is_int(plan_of(s, &v2, a, &p, &e), 0);
 	golden("runc-spec-v2", &p);
+	is_int(plan_late(s, a, &p, &e), 0);
+	golden("runc-spec-late", &p);
 }
 
 static void a_rootless_spec_binds_the_devices_it_may_not_make(void)
@@ -95,13 +106,18 @@ static void a_rootless_spec_binds_the_devices_it_may_not_make(void)
 }
 
 /* Parses text with ' for ". */
-static int plan_text(const char *text, struct arena *a, struct plan *p, struct err *e)
+static int spec_text(const char *text, struct arena *a, const struct spec **s, struct err *e)
 {
-	const struct spec *s;
 	char *t = arena_str(a, text);
 	for (char *at = t; (at = strchr(at, '\''));)
 		*at = '"';
-	int rc = spec_parse(t, strlen(t), a, &s, e);
+	return spec_parse(t, strlen(t), a, s, e);
+}
+
+static int plan_text(const char *text, struct arena *a, struct plan *p, struct err *e)
+{
+	const struct spec *s;
+	int rc = spec_text(text, a, &s, e);
 	return rc < 0 ? rc : plan_of(s, &v2, a, p, e);
 }
 
@@ -141,6 +157,40 @@ static size_t index_of(const struct plan *p, enum op_kind kind)
 		if (p->v[i].kind == kind)
 			return i;
 	return p->n;
+}
+
+/* What OP_CGROUP comes just before. */
+static const char *joined_before(const char *text, struct arena *a)
+{
+	const struct spec *s;
+	struct plan p;
+	struct err e = { 0 };
+	is_int(spec_text(text, a, &s, &e), 0);
+	is_int(plan_late(s, a, &p, &e), 0);
+	is_int(p.clone_flags, CLONE_NEWPID);
+	is_int(p.v[0].kind, OP_UNSHARE);
+	is_int(p.v[0].flags, CLONE_NEWNS);
+	size_t at = index_of(&p, OP_CGROUP) + 1;
+	ok(at < p.n && index_of(&p, OP_READY) > at);
+	if (at < p.n && p.v[at].kind == OP_UNSHARE && p.v[at].flags == CLONE_NEWCGROUP)
+		at++;
+	return at < p.n ? p.v[at].what : "(never)";
+}
+
+static void cgroups_made_late_are_joined_before_what_needs_them(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	is_str(joined_before(AROUND("", LINUX("")), a), "make device /dev/null");
+	is_str(joined_before(AROUND("", ",'mounts':[{'destination':'/a','type':'tmpfs'},"
+					"{'destination':'/c','type':'cgroup'}]" LINUX("")),
+			     a),
+	       "mount cgroup on /c");
+	is_str(joined_before(AROUND("", ",'mounts':[{'destination':'/a','type':'tmpfs','options':"
+					"['tmpcopyup']},{'destination':'/c','type':'cgroup'}]"
+					",'linux':{'namespaces':[{'type':'mount'},{'type':'pid'},"
+					"{'type':'cgroup'}]}"),
+			     a),
+	       "mount tmpfs (tmpfs) on /a");
 }
 
 static void a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else(void)
@@ -360,6 +410,7 @@ int main(void)
 	test(the_plan_of_a_spec_of_runc_is_as_it_was_found_right);
 	test(a_rootless_spec_binds_the_devices_it_may_not_make);
 	test(what_cannot_be_done_is_refused_before_anything_is);
+	test(cgroups_made_late_are_joined_before_what_needs_them);
 	test(a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else);
 	test(a_user_namespace_is_joined_before_the_others);
 	test(a_program_is_looked_for_along_the_containers_own_path);
