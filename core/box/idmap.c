@@ -20,8 +20,8 @@ static _Noreturn void live_until_closed(const int pair[2])
 	_exit(0);
 }
 
-static int new_namespace(const struct spec_id_mappings *uids, const struct spec_id_mappings *gids,
-			 struct err *e)
+int idmap_namespace(const struct spec_id_mappings *uids, const struct spec_id_mappings *gids,
+		    struct err *e)
 {
 	const struct spec_linux maps = { .uid_mappings = *uids, .gid_mappings = *gids };
 	struct exit_status st;
@@ -78,7 +78,7 @@ int idmap_apply(const struct plan *p, const struct op *o, struct idmap_last *las
 		gids = &p->maps->gid_mappings;
 	}
 	if (uids && !(same(uids, last->uids) && same(gids, last->gids))) {
-		int fd = new_namespace(uids, gids, e);
+		int fd = idmap_namespace(uids, gids, e);
 		if (fd < 0)
 			return within(e, "%s", o->what);
 		put_fd(&last->fd, fd);

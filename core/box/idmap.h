@@ -5,6 +5,10 @@
 #include "base/err.h"
 #include "box/plan.h"
 
+/* A new user namespace that maps these, in which nobody lives: its fd, or -errno with e said. */
+int idmap_namespace(const struct spec_id_mappings *uids, const struct spec_id_mappings *gids,
+		    struct err *e);
+
 /* The user namespace of the last mapping, which the next mount most often has too. */
 struct idmap_last {
 	int fd; /* -1: none */

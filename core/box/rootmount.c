@@ -2,6 +2,7 @@
 #include "box/rootmount.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/rootidmap.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -84,25 +85,16 @@ static int set_path(int fs, const char *key, const char *path)
 	return set_string(fs, key, name);
 }
 
-/* lowerdir=a:b:c, one call a layer; "\:" in it is a colon of a name. */
+/* lowerdir=a:b:c, one call a layer. */
 static int set_layers(int fs, const char *list, struct arena *a)
 {
 	char *dir = arena_str(a, list);
 	if (!dir)
 		return -ENOMEM;
 	while (*dir) {
-		char *to = dir, *from = dir;
-		for (; *from && *from != ':'; from++) {
-			if (from[0] == '\\' && from[1])
-				from++;
-			*to++ = *from;
-		}
-		char *next = *from ? from + 1 : from;
-		*to = 0;
-		int rc = set_path(fs, "lowerdir+", dir);
+		int rc = set_path(fs, "lowerdir+", layer_next(&dir));
 		if (rc < 0)
 			return rc;
-		dir = next;
 	}
 	return 0;
 }
@@ -225,12 +217,36 @@ static int mount_in_place(const struct root_mount *m, size_t n, const char *plac
 	return rc < 0 ? rc : fd;
 }
 
+static int mount_mapped(struct root_mount *m, int ns, const char *place, struct arena *a,
+			struct err *e)
+{
+	struct mapped_layers layers = { .n = 0 };
+	bool overlay = !strcmp(m->type, "overlay");
+	int rc = overlay ? rootidmap_layers(m, ns, place, a, &layers, e) : 0;
+	if (rc < 0)
+		return rc;
+	auto_close int fd = is_bind(m) ? mount_bind(m, e) : mount_fs(m, a, e);
+	rootidmap_close(&layers);
+	rc = fd < 0 || overlay ? fd : rootidmap_apply(fd, ns);
+	if (fd >= 0 && rc < 0)
+		return fail(e, rc, "map the ids of %s as the root", m->source);
+	return rc < 0 ? rc : take_fd(&fd);
+}
+
 int rootmount_new(const struct root_mount *m, size_t n, const char *place, struct arena *a,
 		  struct err *e)
 {
+	struct root_mount plain;
+	auto_close int ns = -1;
 	if (n > 1)
 		return mount_in_place(m, n, place, e);
-	int rc = is_bind(m) ? mount_bind(m, e) : mount_fs(m, a, e);
+	int rc = rootidmap_open(m, a, &plain, &ns, e);
+	if (rc < 0)
+		return rc;
+	if (ns >= 0)
+		return mount_mapped(&plain, ns, place, a, e);
+	m = &plain;
+	rc = is_bind(m) ? mount_bind(m, e) : mount_fs(m, a, e);
 	if (rc >= 0)
 		return rc;
 	/* Before 5.2 the calls do not exist; a few file systems and options are known to the old

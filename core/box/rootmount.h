@@ -8,7 +8,8 @@
 
 /* As containerd's snapshotters describe it: {"overlay", "overlay", {"lowerdir=..:..",
  * "upperdir=..", ...}},
- * {"bind", "/path", {"rbind", "rw"}}, {"ext4", "/dev/dm-3", {...}}. */
+ * {"bind", "/path", {"rbind", "rw"}}, {"ext4", "/dev/dm-3", {...}}; of one alone the ids are
+ * mapped with {"uidmap=0:100000:65536", "gidmap=..."}. */
 struct root_mount {
 	const char *type, *source;
 	struct strs options;

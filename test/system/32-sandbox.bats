@@ -292,3 +292,21 @@ assert_no_pod() {
 		assert_no_pod "$(cat "$BATS_TEST_TMPDIR/$i")"
 	done
 }
+
+@test "a_pod_has_users_of_its_own" {
+	local users='{mode: "POD", uids: [{host_id: 100000, container_id: 0, length: 65536}], gids: [{host_id: 100000, container_id: 0, length: 65536}]}'
+	runp ".linux.security_context.namespace_options.userns_options = $users"
+	local a b ns
+	a=$(run_in a 'echo mine > /dev/shm/a; sleep 1000' ".linux.security_context.namespace_options.userns_options = $users")
+	b=$(run_in b 'sleep 1000' ".linux.security_context.namespace_options.userns_options = $users")
+	for ns in user net ipc uts; do
+		in_one "$(pid_of "$a")" "$HOLDER" $ns
+		in_one "$(pid_of "$b")" "$HOLDER" $ns
+	done
+	[ "$(stat -c %u "/proc/$(pid_of "$a")")" = 100000 ]
+	# It is the one that the network belongs to: its root may set that up.
+	run -0 cri exec-sync "$b" sh -c 'id -u; stat -c %u /bin/busybox /etc/hosts /etc/resolv.conf; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
+	[ "$output" = $'0\n0\n0\n0\n0' ]
+	run -0 cri exec-sync "$b" sh -c 'until cat /dev/shm/a 2> /dev/null; do :; done'
+	[ "$output" = mine ]
+}
