@@ -3,84 +3,19 @@
 # as any containerd would.
 
 load helper
+load shim
 
 setup_file() {
-	[ "$(id -u)" = 0 ] || return 0
-	mkdir "$BATS_FILE_TMPDIR/bin"
-	ln -s "$(readlink -f "$CORACLE")" "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2"
-	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
-	cd "$BATS_FILE_TMPDIR" && "$CORACLE" runtime spec
+	shim_setup_file
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	NS=options$$-$BATS_TEST_NUMBER
-	ID=$(cid o)
-	SHIM=$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2
-	ROOTFS=$BATS_FILE_TMPDIR/rootfs
+	shim_setup
 	RUNC=10.1=containerd.runc.v1.Options
-	PROCESS=types.containerd.io/opencontainers/runtime-spec/1/Process
 }
 
 teardown() {
-	local pid dir
-	for pid in $(pgrep -f -- "^[^ ]*containerd-shim-coracle-v2 -namespace $NS "); do
-		kill -9 "$pid"
-		await_end "$pid"
-	done
-	for dir in "$BATS_TEST_TMPDIR"/bundles/*/; do
-		[ -d "$dir" ] && (cd "$dir" && "$SHIM" -namespace "$NS" -id "$(basename "$dir")" -address /nowhere/c.sock delete > /dev/null)
-	done
-	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || :
-}
-
-# bundle ID [JQ]: of a container that sleeps.
-bundle() {
-	local dir=$BATS_TEST_TMPDIR/bundles/$1
-	mkdir -p "$dir"
-	jq --arg rootfs "$ROOTFS" --arg cgroup "/$NS/$1" '.root = {path: $rootfs, readonly: true} | .process.terminal = false
-		| .process.args = ["sleep", "1000"] | .linux.cgroupsPath = $cgroup | '"${2:-.}" "$BATS_FILE_TMPDIR/config.json" > "$dir/config.json"
-}
-
-# shim_start ID [STDIN]: its server; ADDRESS.
-shim_start() {
-	ADDRESS=$(cd "$BATS_TEST_TMPDIR/bundles/$1" && TTRPC_ADDRESS='' "$SHIM" -namespace "$NS" -id "$1" -address /nowhere/c.sock \
-		-publish-binary /bin/false start 2>&1 < "${2:-/dev/null}") || { echo "$ADDRESS"; return 1; }
-}
-
-call() (
-	set -o pipefail
-	"$BATS_TEST_DIRNAME/ttrpc" "$ADDRESS" "$@" | tr -d '\0'
-)
-
-# create ID FIELD...: and started. PID.
-create() {
-	local id=$1 out
-	shift
-	out=$("$BATS_TEST_DIRNAME/ttrpc" "$ADDRESS" Create 1="$id" 2="$BATS_TEST_TMPDIR/bundles/$id" "$@") || { echo "$out"; return 1; }
-	PID=$(pid_of "$out")
-	out=$("$BATS_TEST_DIRNAME/ttrpc" "$ADDRESS" Start 1="$id") || { echo "$out"; return 1; }
-}
-
-# The first field of an answer that is in a response: field 2, its length, field 1.
-pid_of() {
-	printf %s "$1" | perl -e 'binmode STDIN; local $/; $_ = <STDIN>; my ($n, $shift) = (0, 0);
-		for (unpack "x3 C*", $_) { $n |= ($_ & 127) << $shift; $shift += 7; last if $_ < 128 } print $n'
-}
-
-# wait_status ID EXEC: the first field of the answer.
-wait_status() {
-	"$BATS_TEST_DIRNAME/ttrpc" "$ADDRESS" Wait 1="$1" 2="$2" |
-		perl -e 'binmode STDIN; local $/; $_ = <STDIN>; /^(?:\x0a\x00)?\x12.\x08(.)/s and print ord $1'
-}
-
-# any TYPE VALUE: as protobuf's Any.
-any() {
-	perl -e 'print chr 0x0a, chr length $ARGV[0], $ARGV[0], chr 0x12, chr length $ARGV[1], $ARGV[1]' "$1" "$2"
-}
-
-shim_pid() {
-	pgrep -f -- "^[^ ]*containerd-shim-coracle-v2 -namespace $NS -id $1 "
+	shim_teardown
 }
 
 @test "a_container_has_a_keyring_of_its_own_unless_told_otherwise" {
@@ -118,6 +53,7 @@ shim_pid() {
 	[ -e "$BATS_TEST_TMPDIR/root/$NS/$ID/state.json" ]
 	[ ! -e "/run/coracle/containerd-$NS/$ID" ]
 	kill -9 "$(shim_pid "$ID")"
+	# shellcheck disable=SC2153 # of shim.bash
 	(cd "$BATS_TEST_TMPDIR/bundles/$ID" && "$SHIM" -namespace "$NS" -id "$ID" -address /nowhere/c.sock delete > /dev/null)
 	await_end "$PID"
 	[ ! -e "$BATS_TEST_TMPDIR/root/$NS/$ID" ]
@@ -177,7 +113,7 @@ shim_pid() {
 	create "$ID-b" 10.1=runtimeoptions.v1.Options "10.2=$(perl -e 'print "\x1a", chr length $ARGV[0], $ARGV[0]' "$body")"
 	[ -e "$BATS_TEST_TMPDIR/body/$NS/$ID-b" ]
 	text='Root = 5'
-	run -1 call Create 1=x 2=/x 10.1=runtimeoptions.v1.Options "10.2=$(printf '\x1a\x08%s' "$text")"
+	run -1 ask Create 1=x 2=/x 10.1=runtimeoptions.v1.Options "10.2=$(printf '\x1a\x08%s' "$text")"
 	[[ $output == *"runtime options, line 1: Root must be a string"* ]]
 }
 
@@ -218,25 +154,25 @@ member() {
 		[ "$(readlink "/proc/$a/ns/mnt")" != "$(readlink "/proc/$b/ns/mnt")" ]
 		# The last container leaves: the pod stays.
 		for id in a b; do
-			call Kill 1="$ID-$id" 3:9
-			call Wait 1="$ID-$id" > /dev/null
-			call Delete 1="$ID-$id" > /dev/null
-			call Shutdown 1="$ID-$id"
+			ask Kill 1="$ID-$id" 3:9
+			ask Wait 1="$ID-$id" > /dev/null
+			ask Delete 1="$ID-$id" > /dev/null
+			ask Shutdown 1="$ID-$id"
 		done
-		[[ $(call State 1="$ID-pod") == *"$ID-pod"* ]]
+		[[ $(ask State 1="$ID-pod") == *"$ID-pod"* ]]
 		[ -d "/proc/$POD" ]
 		# The pod leaves first: a container goes on.
 		member c $kind
-		call Kill 1="$ID-pod" 3:9
-		call Wait 1="$ID-pod" > /dev/null
-		call Delete 1="$ID-pod" > /dev/null
-		call Shutdown 1="$ID-pod"
+		ask Kill 1="$ID-pod" 3:9
+		ask Wait 1="$ID-pod" > /dev/null
+		ask Delete 1="$ID-pod" > /dev/null
+		ask Shutdown 1="$ID-pod"
 		[ -d "/proc/$PID" ]
-		[[ $(call State 1="$ID-c") == *"$ID-c"* ]]
-		call Kill 1="$ID-c" 3:9
-		call Wait 1="$ID-c" > /dev/null
-		call Delete 1="$ID-c" > /dev/null
-		call Shutdown 1="$ID-c"
+		[[ $(ask State 1="$ID-c") == *"$ID-c"* ]]
+		ask Kill 1="$ID-c" 3:9
+		ask Wait 1="$ID-c" > /dev/null
+		ask Delete 1="$ID-c" > /dev/null
+		ask Shutdown 1="$ID-c"
 		await_end "$shim"
 		rm -r "$BATS_TEST_TMPDIR/bundles"
 	done
@@ -250,9 +186,9 @@ member() {
 	done
 	for i in $(seq 12); do
 		{
-			create "$ID-$i" && call Exec 1="$ID-$i" 2=same 7.1="$PROCESS" \
+			create "$ID-$i" && ask Exec 1="$ID-$i" 2=same 7.1="$PROCESS" \
 				7.2='{"args":["sh","-c","exit '"$i"'"],"cwd":"/","user":{"uid":0,"gid":0},"env":["PATH=/bin"]}' &&
-				call Start 1="$ID-$i" 2=same && call Wait 1="$ID-$i" 2=same
+				ask Start 1="$ID-$i" 2=same && ask Wait 1="$ID-$i" 2=same
 		} > "$BATS_TEST_TMPDIR/$i" &
 		pids+=($!)
 	done
@@ -260,7 +196,7 @@ member() {
 		wait "$i"
 	done
 	for i in $(seq 12); do
-		[ "$(wait_status "$ID-$i" same)" = "$i" ]
+		[[ $(ask Wait 1="$ID-$i" 2=same) == "1: $i"$'\n'* ]]
 	done
 	[ "$(pgrep -c -P "$(shim_pid "$ID-pod")")" = 13 ]
 }

@@ -1,79 +1,70 @@
-# shim.bash - a shim without a containerd: started by hand, and asked by single calls.
-# shellcheck shell=bash
+# shim.bash - a shim asked directly, as any containerd would: in a namespace of containerd's and with bundles of its own.
+# shellcheck shell=bash disable=SC2034
 
-NS=shim${BATS_RUN_TMPDIR##*-}-${BATS_FILE_TMPDIR##*/} # nobody else has it
+PROCESS=types.containerd.io/opencontainers/runtime-spec/1/Process
 
-shim_setup() {
+shim_setup_file() {
 	[ "$(id -u)" = 0 ] || return 0
-	mkdir -p "$BATS_FILE_TMPDIR/bin"
+	mkdir "$BATS_FILE_TMPDIR/bin"
 	ln -s "$(readlink -f "$CORACLE")" "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2"
 	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
-	"$CORACLE" runtime spec > /dev/null --bundle "$BATS_FILE_TMPDIR"
-	jq --arg root "$BATS_FILE_TMPDIR/rootfs" '.root.path = $root | .process.terminal = false' \
-		"$BATS_FILE_TMPDIR/config.json" > "$BATS_FILE_TMPDIR/spec.json"
+	cd "$BATS_FILE_TMPDIR" && "$CORACLE" runtime spec
 }
 
-# bundle ID FILTER COMMAND...: a bundle for ID below $BUNDLES; FILTER is jq's, and changes the configuration.
-bundle() {
-	local id=$1 filter=$2
-	shift 2
-	mkdir -p "$BUNDLES/$id"
-	jq "$filter | .process.args = \$ARGS.positional" "$BATS_FILE_TMPDIR/spec.json" --args -- "$@" > "$BUNDLES/$id/config.json"
+# NS, ID, SHIM, ROOTFS.
+shim_setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	NS=shim$$-$BATS_TEST_NUMBER
+	ID=$(cid o)
+	SHIM=$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2
+	ROOTFS=$BATS_FILE_TMPDIR/rootfs
 }
 
-# shim_start ID: one in the bundle of that id, whose log goes to the file log there.
-shim_start() {
-	local address
-	: > "$BUNDLES/$1/log"
-	address=$(cd "$BUNDLES/$1" && "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$1" \
-		-address "$BATS_TEST_TMPDIR/none" -publish-binary /bin/false start < /dev/null)
-	address=${address#*unix://}
-	SOCKET=${address%%\"*}
-	SHIM=$(pgrep -of -- "^containerd-shim-coracle-v2 -namespace $NS -id $1 ") # its forks are younger
-}
-
-# call METHOD FIELD...: see ttrpc.
-call() {
-	"$BATS_TEST_DIRNAME/ttrpc" "$SOCKET" "$@"
-}
-
-# create ID [FIELD...]: a task out of its bundle.
-create() {
-	call Create "1=$1" "2=$BUNDLES/$1" "${@:2}" > "$BUNDLES/$1/answer" || { cat "$BUNDLES/$1/answer"; return 1; }
-}
-
-# status ID: 1 created, 2 running, 3 stopped, 4 paused.
-status() {
-	call State "1=$1" | perl -0777 -ne 'print ord $1 if /\x18[\x80-\xff]*[\0-\x7f]\x20(.)/s'
-}
-
-# The exit status, once it has ended.
-wait_for() {
-	call Wait "1=$1" "${@:2}" | perl -0777 -ne 'print /^\x12.\x08([\x80-\xff]?)(.)/s ? (ord($1) & 127) + (ord($2) << 7 * length $1) : 0'
-}
-
-# Ends the shim; nothing of its containers is left then.
-shim_end() {
-	local id
-	[ -n "${SHIM:-}" ] || return 0
-	kill -9 "$SHIM" 2> /dev/null
-	await_end "$SHIM"
-	rm -f "$SOCKET"
-	for id in "$BUNDLES"/*; do
-		"$CORACLE" cleanup --root "/run/coracle/containerd-$NS" "$(basename "$id")" > /dev/null
+shim_teardown() {
+	local pid dir
+	for pid in $(pgrep -f -- "^[^ ]*containerd-shim-coracle-v2 -namespace $NS "); do
+		kill -9 "$pid"
+		await_end "$pid"
 	done
-	SHIM=
+	for dir in "$BATS_TEST_TMPDIR"/bundles/*/; do
+		[ -d "$dir" ] && (cd "$dir" && "$SHIM" -namespace "$NS" -id "$(basename "$dir")" -address /nowhere/c.sock delete > /dev/null)
+	done
 	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || :
 }
 
-# Nothing of ID is left, nor any fork of the shim.
-assert_undone() {
-	local left
-	left=$(
-		ls -d "/run/coracle/containerd-$NS/$1" 2> /dev/null
-		find /sys/fs/cgroup -maxdepth 3 -type d -name "*$1*"
-		grep -F "$1" /proc/self/mountinfo
-		[ -z "${SHIM:-}" ] || pgrep -P "$SHIM" -f "^containerd-shim"
-	) || true
-	[ -z "$left" ] || { echo "left: $left"; return 1; }
+# ask METHOD FIELD...: of the shim that was started last; see ask.c.
+ask() {
+	"$(dirname "$CORACLE")/system/ask" "$ADDRESS" "$@"
+}
+
+# bundle ID [JQ]: of a container that sleeps.
+bundle() {
+	local dir=$BATS_TEST_TMPDIR/bundles/$1
+	mkdir -p "$dir"
+	jq --arg rootfs "$ROOTFS" --arg cgroup "/$NS/$1" '.root = {path: $rootfs, readonly: true} | .process.terminal = false
+		| .process.args = ["sleep", "1000"] | .linux.cgroupsPath = $cgroup | '"${2:-.}" "$BATS_FILE_TMPDIR/config.json" > "$dir/config.json"
+}
+
+# shim_start ID [STDIN]: its server; ADDRESS. Its events go to the socket HEAR, if that is said.
+shim_start() {
+	ADDRESS=$(cd "$BATS_TEST_TMPDIR/bundles/$1" && TTRPC_ADDRESS=${HEAR:-} "$SHIM" -namespace "$NS" -id "$1" -address /nowhere/c.sock \
+		-publish-binary /bin/false start 2>&1 < "${2:-/dev/null}") || { echo "$ADDRESS"; return 1; }
+}
+
+# create ID FIELD...: and started. PID.
+create() {
+	local id=$1 out
+	shift
+	out=$(ask Create 1="$id" 2="$BATS_TEST_TMPDIR/bundles/$id" "$@") || { echo "$out"; return 1; }
+	PID=${out#1: }
+	out=$(ask Start 1="$id") || { echo "$out"; return 1; }
+}
+
+# any TYPE VALUE: as protobuf's Any.
+any() {
+	perl -e 'print chr 0x0a, chr length $ARGV[0], $ARGV[0], chr 0x12, chr length $ARGV[1], $ARGV[1]' "$1" "$2"
+}
+
+shim_pid() {
+	pgrep -f -- "^[^ ]*containerd-shim-coracle-v2 -namespace $NS -id $1 "
 }

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# 36-events.bats - what the shim tells, to somebody who hears it, does not, or is not there.
+
+load helper
+load shim
+
+setup_file() {
+	shim_setup_file
+}
+
+setup() {
+	shim_setup
+	HEAR=$BATS_TEST_TMPDIR/events.sock
+	HEARD=$BATS_TEST_TMPDIR/heard
+	: > "$HEARD"
+}
+
+teardown() {
+	hear_end
+	shim_teardown
+}
+
+# hear [refuse|hang]: whoever the shim tells; a line each in $HEARD.
+hear() {
+	"$(dirname "$CORACLE")/system/ask" hear "$HEAR" "$@" >> "$HEARD" 3>&- &
+	HEARER=$!
+}
+
+hear_end() {
+	[ -n "${HEARER:-}" ] || return 0
+	kill "$HEARER" 2> /dev/null
+	wait "$HEARER" 2> /dev/null || :
+	HEARER=
+}
+
+# await_heard LINES
+await_heard() {
+	until [ "$(wc -l < "$HEARD")" -ge "$1" ]; do
+		:
+	done
+}
+
+# A life with an exec, whose events are these.
+live() {
+	ask Exec 1="$ID" 2=e1 7.1="$PROCESS" 7.2='{"args":["true"],"cwd":"/","user":{"uid":0,"gid":0},"env":["PATH=/bin"]}'
+	ask Start 1="$ID" 2=e1 > /dev/null
+	ask Wait 1="$ID" 2=e1 > /dev/null
+	ask Pause 1="$ID"
+	ask Resume 1="$ID"
+	ask Kill 1="$ID" 3:9
+	ask Wait 1="$ID" > /dev/null
+	ask Delete 1="$ID" > /dev/null
+}
+
+life="/tasks/create /tasks/start /tasks/exec-added /tasks/exec-started /tasks/exit /tasks/paused /tasks/resumed /tasks/exit /tasks/delete"
+
+topics() {
+	cut -d' ' -f1 "$HEARD" | paste -sd' '
+}
+
+@test "each_is_told_once_and_in_order_with_what_it_is_about" {
+	hear
+	bundle "$ID"
+	shim_start "$ID"
+	create "$ID"
+	live
+	await_heard 9
+	[ "$(topics)" = "$life" ]
+	grep -q "^/tasks/create $ID $BATS_TEST_TMPDIR/bundles/$ID" "$HEARD"
+	grep -qx "/tasks/exec-started $ID e1" "$HEARD"
+	grep -q "^/tasks/exit $ID e1" "$HEARD"
+	grep -q "^/tasks/exit $ID $ID" "$HEARD"
+}
+
+@test "they_wait_for_who_is_not_there_and_the_shim_for_them" {
+	local shim
+	bundle "$ID"
+	shim_start "$ID"
+	shim=$(shim_pid "$ID")
+	create "$ID"
+	live
+	ask Shutdown 1="$ID"
+	hear
+	await_end "$shim"
+	[ "$(topics)" = "$life" ]
+}
+
+@test "who_refuses_them_for_now_is_told_again" {
+	hear refuse
+	bundle "$ID"
+	shim_start "$ID"
+	create "$ID"
+	live
+	await_heard 3 # the first one, again and again
+	hear_end
+	: > "$HEARD"
+	hear
+	await_heard 9
+	[ "$(topics)" = "$life" ]
+}
+
+@test "who_takes_them_and_never_answers_holds_nobody_up" {
+	hear hang
+	bundle "$ID"
+	shim_start "$ID"
+	create "$ID"
+	live
+	await_heard 1
+	[ "$(topics)" = /tasks/create ]
+	hear_end
+	: > "$HEARD"
+	hear # the one that was not answered once more
+	await_heard 9
+	[ "$(topics)" = "$life" ]
+}
+
+@test "nobody_to_tell_does_not_keep_a_shim_that_is_done" {
+	local shim
+	bundle "$ID"
+	shim_start "$ID"
+	shim=$(shim_pid "$ID")
+	create "$ID"
+	live
+	ask Shutdown 1="$ID"
+	await_end "$shim"
+	[ ! -e "${ADDRESS#unix://}" ]
+}
+
+@test "lack_of_memory_again_and_again_is_told_once_to_who_was_away" {
+	local dir=/sys/fs/cgroup/memory/$NS/$ID
+	bundle "$ID" '.linux.resources.memory.limit = 16777216 | .process.args = ["sh", "-c",
+		"for i in 1 2 3; do sh -c \"x=x; while :; do x=\\$x\\$x; done\"; done; echo ready; sleep 1000"] | .root.readonly = true'
+	mkfifo "$BATS_TEST_TMPDIR/out"
+	shim_start "$ID"
+	create "$ID" 6="$BATS_TEST_TMPDIR/out"
+	grep -qx ready "$BATS_TEST_TMPDIR/out"
+	[ "$(awk '$1 == "oom_kill" { print $2 }' "$dir/memory.oom_control")" = 3 ]
+	ask Kill 1="$ID" 3:9
+	ask Wait 1="$ID" > /dev/null
+	hear
+	await_heard 4
+	[ "$(topics)" = "/tasks/create /tasks/start /tasks/oom /tasks/exit" ]
+}
