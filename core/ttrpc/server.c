@@ -1,22 +1,22 @@
 /* server.c - a ttrpc server on the loop: services are tables, answers may come later. */
 #include "ttrpc/server.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "pb/ttrpc.pb-c.h"
 #include "ttrpc/wire.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* err codes above it are RPC codes, not errnos. */
-#define RPC_BASE 20000
 /* Address space for one decoded request and its answer. */
 #define REQUEST_MEMORY ((size_t)32 << 20)
+/* With more answers than this unread, a client is not listened to. */
+#define UNREAD_MAX ((size_t)256 << 10)
+#define MS	   1000000
 
 struct connection {
 	struct server *server;
@@ -28,84 +28,48 @@ struct connection {
 	bool busy; /* its handler runs: whoever drops it leaves the rest to the handler */
 	bool dead;
 	bool blocked; /* waits for EPOLLOUT */
+	bool paused;  /* frames of it wait until it reads its answers */
+	bool ended;   /* it will say no more, and wait for its answers */
+	uint32_t wants;
 };
 
 struct request {
 	struct connection *conn; /* NULL: the client is gone */
 	struct request *next, **link;
 	uint32_t stream;
+	uint64_t deadline; /* monotonic, in ms; 0: none */
 };
 
 struct server {
 	struct loop *loop;
 	struct server_options o;
-	struct watch listener;
+	struct watch listener, timer; /* of the nearest deadline; fd -1 until there was one */
+	uint64_t nearest;	      /* 0: none */
 	struct connection *connections;
 	unsigned count;
 	int spare; /* given up for a moment to accept and turn away when there are no fds left */
 	bool deaf; /* not even so: until something may have been closed */
 };
 
-static const char *words(enum rpc_code code)
-{
-	switch (code) {
-	case RPC_CANCELLED:
-		return "context canceled";
-	case RPC_INVALID_ARGUMENT:
-		return "invalid argument";
-	case RPC_DEADLINE_EXCEEDED:
-		return "context deadline exceeded";
-	case RPC_NOT_FOUND:
-		return "not found";
-	case RPC_ALREADY_EXISTS:
-		return "already exists";
-	case RPC_FAILED_PRECONDITION:
-		return "failed precondition";
-	case RPC_UNIMPLEMENTED:
-		return "not implemented";
-	case RPC_UNAVAILABLE:
-		return "unavailable";
-	default:
-		return NULL;
-	}
-}
+static void settle(struct connection *c);
 
-int rpc_fail(struct err *e, enum rpc_code code, const char *fmt, ...)
+static void request_leave(struct request *r)
 {
-	char text[512];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	const char *end = words(code);
-	return refuse(e, RPC_BASE + (int)code, "%s%s%s", text, end ? ": " : "", end ? end : "");
-}
-
-enum rpc_code rpc_code_of(const struct err *e)
-{
-	if (e->code >= RPC_BASE)
-		return (enum rpc_code)(e->code - RPC_BASE);
-	switch (e->code) {
-	case ENOMEM:
-	case E2BIG:
-		return RPC_RESOURCE_EXHAUSTED;
-	case EEXIST:
-		return RPC_ALREADY_EXISTS;
-	case ENOSYS:
-		return RPC_UNIMPLEMENTED;
-	default:
-		return RPC_UNKNOWN;
-	}
+	if (!r->conn)
+		return;
+	*r->link = r->next;
+	if (r->next)
+		r->next->link = r->link;
+	r->conn = NULL;
 }
 
 static void request_free(struct request *r)
 {
-	if (r->conn) {
-		*r->link = r->next;
-		if (r->next)
-			r->next->link = r->link;
-	}
+	struct connection *c = r->conn;
+	request_leave(r);
 	free(r);
+	if (c && !c->busy)
+		settle(c);
 }
 
 /* The waiting calls of a client that went stay with whoever is to answer them. */
@@ -152,18 +116,36 @@ static void drop(struct connection *c)
 		s->o.peers(s->o.arg, s->count);
 }
 
-static void flush(struct connection *c)
+static bool is_slow(const struct connection *c)
 {
-	int rc = wire_flush(&c->out, c->watch.fd);
-	if (rc < 0) {
+	return c->out.bytes.len - c->out.sent > UNREAD_MAX;
+}
+
+/* Asks for what the connection can do now; one that has nothing left to do goes. */
+static void settle(struct connection *c)
+{
+	uint32_t wants = 0;
+	if (c->ended && !c->requests && !c->blocked && !c->paused) {
 		drop(c);
 		return;
 	}
-	bool blocked = rc == 0;
-	if (blocked != c->blocked)
-		loop_change(c->server->loop, &c->watch,
-			    EPOLLIN | (blocked ? (uint32_t)EPOLLOUT : 0));
-	c->blocked = blocked;
+	if (!c->ended && !c->paused)
+		wants |= EPOLLIN;
+	if (c->blocked || c->paused)
+		wants |= EPOLLOUT;
+	if (wants != c->wants)
+		loop_change(c->server->loop, &c->watch, wants);
+	c->wants = wants;
+}
+
+static void flush(struct connection *c)
+{
+	int rc = wire_flush(&c->out, c->watch.fd);
+	c->blocked = rc == 0;
+	if (rc < 0)
+		drop(c);
+	else if (!c->busy)
+		settle(c);
 }
 
 static void send_response(struct request *r, Ttrpc__Response *response)
@@ -182,7 +164,7 @@ static void send_response(struct request *r, Ttrpc__Response *response)
 	flush(c);
 }
 
-void request_fail(struct request *r, const struct err *e)
+static void send_failure(struct request *r, const struct err *e)
 {
 	Ttrpc__Status status = TTRPC__STATUS__INIT;
 	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
@@ -192,6 +174,11 @@ void request_fail(struct request *r, const struct err *e)
 	status.message = text;
 	response.status = &status;
 	send_response(r, &response);
+}
+
+void request_fail(struct request *r, const struct err *e)
+{
+	send_failure(r, e);
 	request_free(r);
 }
 
@@ -244,6 +231,65 @@ struct arena *rpc_keep(const struct rpc *r)
 	return r->arena;
 }
 
+/* Answered by its deadline; whoever works on it answers nobody. */
+static void request_expire(struct request *r)
+{
+	struct err e = { 0 };
+	rpc_fail(&e, RPC_DEADLINE_EXCEEDED, "the request");
+	send_failure(r, &e);
+	request_leave(r);
+}
+
+static void set_timer(struct server *s, uint64_t at)
+{
+	uint64_t now = clock_monotonic_ns() / MS;
+	s->nearest = at;
+	timer_set(s->timer.fd, at > now ? at - now : 1, 0);
+}
+
+static void on_deadline(void *arg, uint32_t events)
+{
+	struct server *s = arg;
+	uint64_t times, now = clock_monotonic_ns() / MS, nearest = 0;
+	(void)events;
+	if (read(s->timer.fd, &times, sizeof(times)) <= 0)
+		return;
+	for (struct connection *c = s->connections, *next; c; c = next) {
+		next = c->next;
+		c->busy = true;
+		for (struct request *r = c->requests, *after; !c->dead && r; r = after) {
+			after = r->next;
+			if (r->deadline && r->deadline <= now)
+				request_expire(r);
+			else if (r->deadline && (!nearest || r->deadline < nearest))
+				nearest = r->deadline;
+		}
+		c->busy = false;
+		if (c->dead)
+			connection_free(c);
+		else
+			settle(c);
+	}
+	s->nearest = 0;
+	if (nearest)
+		set_timer(s, nearest);
+}
+
+/* One that is answered later has a deadline. */
+static void watch_deadline(struct server *s, struct request *r, int64_t nanoseconds)
+{
+	if (s->timer.fd < 0) {
+		s->timer.fd = timer_new(0, 0);
+		if (s->timer.fd < 0 || loop_add(s->loop, &s->timer, EPOLLIN) < 0) {
+			put_fd(&s->timer.fd, -1);
+			return; /* the client keeps the time as well */
+		}
+	}
+	r->deadline = clock_monotonic_ns() / MS + (uint64_t)nanoseconds / MS + 1;
+	if (!s->nearest || r->deadline < s->nearest)
+		set_timer(s, r->deadline);
+}
+
 static int handle(struct server *s, struct request *r, struct arena **own, const struct frame *f,
 		  struct err *e)
 {
@@ -254,6 +300,10 @@ static int handle(struct server *s, struct request *r, struct arena **own, const
 	const struct method *method = find_method(s, m, e);
 	if (!method)
 		return -e->code;
+	const struct connection *c = r->conn;
+	int64_t time = m->timeout_nano;
+	if (time < 0)
+		return rpc_fail(e, RPC_DEADLINE_EXCEEDED, "%s", method->name);
 	struct rpc call = { .request = r, .arena = a, .kept = own };
 	call.in = pb_decode(method->in, a, m->payload.data, m->payload.len);
 	call.out = arena_alloc(a, method->out->sizeof_message);
@@ -264,10 +314,27 @@ static int handle(struct server *s, struct request *r, struct arena **own, const
 	int rc = method->handle(s->o.arg, &call, e);
 	if (rc == 0)
 		request_reply(r, call.out);
+	else if (rc == RPC_LATER && time && c->requests == r) /* not answered meanwhile */
+		watch_deadline(s, r, time);
 	return rc;
 }
 
-static void on_request(struct connection *c, const struct frame *f)
+/* What a frame says that is no call; NULL: it is one. */
+static const char *refusal(const struct frame *f, enum rpc_code *code)
+{
+	*code = RPC_INVALID_ARGUMENT;
+	if (!(f->stream & 1))
+		return "StreamID must be odd for client initiated streams";
+	if (f->type == WIRE_DATA)
+		return "StreamID is no longer active";
+	*code = RPC_UNIMPLEMENTED;
+	if (f->flags & (WIRE_REMOTE_CLOSED | WIRE_REMOTE_OPEN))
+		return "streams";
+	*code = RPC_RESOURCE_EXHAUSTED;
+	return f->too_long ? "the request is longer than 4194304 bytes" : NULL;
+}
+
+static void on_frame(struct connection *c, const struct frame *f)
 {
 	struct request *r = calloc(1, sizeof(*r));
 	if (!r) {
@@ -281,10 +348,11 @@ static void on_request(struct connection *c, const struct frame *f)
 		r->next->link = &r->next;
 	c->requests = r;
 
-	auto_arena *a = f->too_long ? NULL : arena_new(REQUEST_MEMORY);
+	enum rpc_code code;
+	const char *why = refusal(f, &code);
+	auto_arena *a = why ? NULL : arena_new(REQUEST_MEMORY);
 	if (!a) {
-		fail_with(r, RPC_RESOURCE_EXHAUSTED,
-			  f->too_long ? "the request is longer than 4194304 bytes" : "no memory");
+		fail_with(r, code, why ? why : "no memory");
 		return;
 	}
 	struct err e = { 0 };
@@ -292,31 +360,44 @@ static void on_request(struct connection *c, const struct frame *f)
 		request_fail(r, &e);
 }
 
+/* Of what has come whole, as much as the client reads answers to. */
 static void take_frames(struct connection *c)
 {
-	int rc = wire_read(&c->in, c->watch.fd);
-	if (rc == -EAGAIN)
-		return;
-	if (rc <= 0) {
-		drop(c);
-		return;
-	}
 	struct frame f;
-	while (!c->dead && wire_next(&c->in, &f))
-		if (f.type == WIRE_REQUEST)
-			on_request(c, &f);
+	c->paused = false;
+	while (!c->dead && !(c->paused = is_slow(c)) && wire_next(&c->in, &f))
+		if (f.type == WIRE_REQUEST || f.type == WIRE_DATA)
+			on_frame(c, &f);
+}
+
+static void read_frames(struct connection *c, bool hung_up)
+{
+	int rc = wire_read(&c->in, c->watch.fd);
+	if (rc == 0 && !hung_up)
+		c->ended = true; /* shutdown(SHUT_WR): it may still want its answers */
+	else if (rc <= 0 && rc != -EAGAIN)
+		drop(c);
+	else if (rc > 0)
+		take_frames(c);
 }
 
 static void on_connection(void *arg, uint32_t events)
 {
 	struct connection *c = arg;
+	bool hung_up = events & (EPOLLHUP | EPOLLERR);
 	c->busy = true;
-	if (events & EPOLLOUT)
+	if (hung_up && !(c->wants & EPOLLIN))
+		drop(c);
+	if (!c->dead && events & EPOLLOUT)
 		flush(c);
-	if (!c->dead && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+	if (!c->dead && c->paused)
 		take_frames(c);
+	if (!c->dead && !c->paused && !c->ended && (events & EPOLLIN || hung_up))
+		read_frames(c, hung_up);
 	c->busy = false;
-	if (c->dead)
+	if (!c->dead)
+		settle(c);
+	else
 		connection_free(c);
 }
 
@@ -356,7 +437,8 @@ static void on_listener(void *arg, uint32_t events)
 		return;
 	*c = (struct connection){ .server = s, .next = s->connections, .link = &s->connections };
 	c->watch = (struct watch){ .fd = fd, .ready = on_connection, .arg = c };
-	if (loop_add(s->loop, &c->watch, EPOLLIN) < 0) {
+	c->wants = EPOLLIN;
+	if (loop_add(s->loop, &c->watch, c->wants) < 0) {
 		free(c);
 		return;
 	}
@@ -377,6 +459,7 @@ struct server *server_new(struct loop *l, int listener, const struct server_opti
 	s->loop = l;
 	s->o = *o;
 	s->listener = (struct watch){ .fd = listener, .ready = on_listener, .arg = s };
+	s->timer = (struct watch){ .fd = -1, .ready = on_deadline, .arg = s };
 	s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
 	int rc = s->spare < 0 ? -errno : loop_add(l, &s->listener, EPOLLIN);
@@ -399,6 +482,9 @@ void server_free(struct server *s)
 		drop(s->connections);
 	loop_remove(s->loop, &s->listener);
 	close(s->listener.fd);
+	if (s->timer.fd >= 0)
+		loop_remove(s->loop, &s->timer);
+	put_fd(&s->timer.fd, -1);
 	if (s->spare >= 0)
 		close(s->spare);
 	free(s);

@@ -2,27 +2,11 @@
 #ifndef TTRPC_SERVER_H
 #define TTRPC_SERVER_H
 
-#include "base/err.h"
 #include "base/loop.h"
 #include "base/pb.h"
+#include "ttrpc/rpc.h"
 
 #include <stdbool.h>
-
-/* gRPC's codes, as far as we say them. */
-enum rpc_code {
-	RPC_OK = 0,
-	RPC_CANCELLED = 1,
-	RPC_UNKNOWN = 2,
-	RPC_INVALID_ARGUMENT = 3,
-	RPC_DEADLINE_EXCEEDED = 4,
-	RPC_NOT_FOUND = 5,
-	RPC_ALREADY_EXISTS = 6,
-	RPC_RESOURCE_EXHAUSTED = 8,
-	RPC_FAILED_PRECONDITION = 9,
-	RPC_UNIMPLEMENTED = 12,
-	RPC_INTERNAL = 13,
-	RPC_UNAVAILABLE = 14,
-};
 
 /* One call that waits for its answer; gone once it has been answered. */
 struct request;
@@ -52,14 +36,6 @@ struct service {
 
 /* For an answer that comes later: the arena, with all that is in it, is the caller's to free. */
 struct arena *rpc_keep(const struct rpc *r);
-
-/* Says FMT with the code's own words after it ("container c1: not found"); returns what a handler
- * returns. */
-int rpc_fail(struct err *e, enum rpc_code code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* The code that an error is sent as: rpc_fail's, else what its errno means at large. */
-enum rpc_code rpc_code_of(const struct err *e);
 
 /* Answers a call. When its client is gone nothing happens, but r must be answered all the same. */
 void request_reply(struct request *r, const void *message);

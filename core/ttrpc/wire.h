@@ -16,6 +16,10 @@ enum wire_type {
 	WIRE_DATA = 3,
 };
 
+/* Flags of a request that is no unary call. */
+#define WIRE_REMOTE_CLOSED 1
+#define WIRE_REMOTE_OPEN   2
+
 struct frame {
 	uint32_t stream;
 	uint8_t type, flags;
