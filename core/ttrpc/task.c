@@ -307,7 +307,9 @@ static int kill_run(struct work *w, struct err *e)
 /* Who gave up on it wants nothing of it left: what it started would hold its output open. */
 static int kill_exec_run(struct work *w, struct err *e)
 {
-	return kin_kill(w->member->pid, w->keep[0], e);
+	if (w->member->end.fd < 0) /* it ended before this began */
+		return rpc_fail(e, RPC_NOT_FOUND, "process already finished");
+	return kin_kill(w->member->pid, w->member->end.fd, e);
 }
 
 static int kill_exec(struct member *m, int sig, const struct rpc *r, struct err *e)

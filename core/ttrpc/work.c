@@ -240,15 +240,19 @@ static void begin(struct work *w)
 
 static void on_next(void *arg, uint32_t events)
 {
-	struct shim *s = arg;
-	struct work *w = s->works.queued;
+	struct works *v = &((struct shim *)arg)->works;
+	struct err e = { 0 };
 	uint64_t times;
 	(void)events;
-	if (read(s->works.next.fd, &times, sizeof(times)) <= 0 || !w)
+	if (read(v->next.fd, &times, sizeof(times)) <= 0 || !v->queued)
 		return;
-	s->works.queued = w->next;
-	begin(w);
-	schedule(&s->works);
+	struct work *w = v->queued;
+	v->queued = w->next;
+	if (w->member)
+		begin(w);
+	else
+		conclude(w, 0, &e);
+	schedule(v);
 }
 
 int works_open(struct shim *s, struct err *e)

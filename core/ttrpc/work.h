@@ -25,9 +25,10 @@ enum work_fd {
 #define WORK_KEEP 4
 
 /* One piece of work. run is called in the fork, which has all that the shim has but its fds: of
- * those the ones in keep (and 0, 1 and 2). What it sets in pid and fds, and its error, come back to
- * done, which is called in the shim, by its loop, once the fork has ended and its children have
- * become the shim's. done returns what a handler returns, and takes the fds it wants. */
+ * those the ones in keep (and 0, 1 and 2); as they are when it begins, which may be later. What it
+ * sets in pid and fds, and its error, come back to done, which is called in the shim, by its loop,
+ * once the fork has ended and its children have become the shim's. done returns what a handler
+ * returns, and takes the fds it wants. */
 struct work {
 	int (*run)(struct work *w, struct err *e);
 	int (*done)(struct work *w, int rc, struct err *e);
