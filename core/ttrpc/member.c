@@ -173,6 +173,9 @@ static int late_done(struct work *w, int rc, struct err *e)
 	struct member *m = w->member;
 	struct task *t = m->task;
 	struct err why = { 0 };
+	/* There was no fork, or it did not live: sooner late than never. */
+	if (rc < 0 && w->shim && (w->lost || w->end.fd < 0))
+		rc = late_run(w, e);
 	if (rc == 0) /* as the fork has it */
 		rc = container_reload(t->container, &why);
 	else

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #define PATIENCE_MS 1000
+#define DROP_MS	    50
 #define SLACK	    16
 
 static int count_unread(const struct reader *r)
@@ -22,6 +23,7 @@ static int count_unread(const struct reader *r)
 static void watch_writes(struct reader *r)
 {
 	r->before = r->unread = count_unread(r);
+	r->ticked = -1;
 	r->wakes = 0;
 	if (!r->watching)
 		r->watching = loop_add(r->loop, &r->written, EPOLLIN | (uint32_t)EPOLLET) == 0;
@@ -31,7 +33,8 @@ static void ignore_writes(struct reader *r)
 {
 	if (r->watching)
 		loop_remove(r->loop, &r->written);
-	r->watching = false;
+	r->watching = r->ticking = false;
+	timer_set(r->tick.fd, 0, 0);
 }
 
 static void report(struct reader *r)
@@ -45,22 +48,20 @@ static void report(struct reader *r)
 static void somebody_reads(struct reader *r)
 {
 	r->dropping = false;
-	timer_set(r->patience.fd, 0, 0);
 	ignore_writes(r);
 	report(r);
 }
 
-/* Down to a quarter, so that the newest is there for who comes. */
+/* All of it: the kernel is sure to wake us for the next byte in an empty pipe only. */
 static void drop(struct reader *r)
 {
 	char rest[4096];
-	for (int n = count_unread(r) - r->capacity / 4; n > 0;) {
-		size_t want = (size_t)n < sizeof(rest) ? (size_t)n : sizeof(rest);
-		ssize_t got = read(r->written.fd, rest, want);
-		if (got <= 0)
+	ssize_t n;
+	for (int most = r->capacity; most > 0; most -= (int)n) {
+		n = read(r->written.fd, rest, sizeof(rest));
+		if (n <= 0)
 			break;
-		r->lost += (uint64_t)got;
-		n -= (int)got;
+		r->lost += (uint64_t)n;
 	}
 	watch_writes(r);
 }
@@ -68,7 +69,19 @@ static void drop(struct reader *r)
 /* One write wakes twice at most, and is one byte at least. */
 static bool is_read(const struct reader *r, int unread)
 {
+	if (r->closed.fd < 0)
+		return false;
 	return unread < r->unread || r->wakes > 2 * (uint64_t)(unread - r->before) + SLACK;
+}
+
+/* Who fills a pipe with one write that is longer than the room in it waits without waking us. */
+static void tick_while_unread(struct reader *r)
+{
+	unsigned ms = r->dropping ? DROP_MS : PATIENCE_MS;
+	bool wanted = r->unread > 0;
+	if (wanted != r->ticking)
+		timer_set(r->tick.fd, wanted ? ms : 0, ms);
+	r->ticking = wanted;
 }
 
 static void on_written(void *arg, uint32_t events)
@@ -76,34 +89,39 @@ static void on_written(void *arg, uint32_t events)
 	struct reader *r = arg;
 	int unread = count_unread(r);
 	r->wakes++;
-	if (r->closed.fd >= 0 && is_read(r, unread)) {
+	if (is_read(r, unread)) {
 		somebody_reads(r);
 		return;
 	}
 	r->unread = unread;
-	if (unread >= r->capacity / 2 && r->dropping) {
+	if (r->dropping && unread >= r->capacity / 2)
 		drop(r);
-	} else if (unread >= r->capacity / 2) {
+	else if (events & EPOLLHUP) /* nobody writes any more */
 		ignore_writes(r);
-		timer_set(r->patience.fd, PATIENCE_MS, 0);
-	} else if (events & EPOLLHUP) { /* nobody writes */
-		ignore_writes(r);
-	}
+	if (r->watching)
+		tick_while_unread(r);
 }
 
-static void on_patience(void *arg, uint32_t events)
+static void on_tick(void *arg, uint32_t events)
 {
 	struct reader *r = arg;
+	int unread = count_unread(r);
 	uint64_t times;
 	(void)events;
-	if (read(r->patience.fd, &times, sizeof(times)) <= 0)
+	if (read(r->tick.fd, &times, sizeof(times)) <= 0)
 		return;
-	if (count_unread(r) < r->unread) {
+	if (is_read(r, unread)) {
 		somebody_reads(r);
 		return;
 	}
-	r->dropping = true;
-	drop(r);
+	bool stuck = unread >= r->capacity / 2 && (r->dropping || unread == r->ticked);
+	r->unread = r->ticked = unread;
+	if (stuck && !r->dropping)
+		r->ticking = false; /* and begins again, faster */
+	r->dropping = r->dropping || stuck;
+	if (stuck)
+		drop(r);
+	tick_while_unread(r);
 }
 
 static void on_closed(void *arg, uint32_t events)
@@ -136,7 +154,7 @@ int reader_start(struct reader *r, struct loop *l, int hold, bool dead)
 	r->loop = l;
 	r->written = (struct watch){ hold, on_written, r };
 	r->capacity = fcntl(hold, F_GETPIPE_SZ);
-	int rc = r->capacity < 0 ? -errno : watch(r, &r->patience, timer_new(0, 0), on_patience);
+	int rc = r->capacity < 0 ? -errno : watch(r, &r->tick, timer_new(0, 0), on_tick);
 	if (rc == 0 && !dead)
 		rc = watch_closes(r);
 	if (rc < 0) {
@@ -160,5 +178,5 @@ void reader_stop(struct reader *r)
 	ignore_writes(r);
 	report(r);
 	unwatch(r, &r->closed);
-	unwatch(r, &r->patience);
+	unwatch(r, &r->tick);
 }

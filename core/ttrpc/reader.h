@@ -9,16 +9,16 @@
 
 /* There is no event that says that a pipe is full, nor a way to ask whether others have its read
  * end. What is known: that one was closed (inotify), and how much is unread. So once one was closed
- * each write wakes us, until either some was taken or more was written than is unread: somebody
- * reads, and nothing wakes us any more. Or until it is half full (a full pipe of writes that do not
- * share pages has no more) and nothing is taken for a second: then the oldest goes, and goes on
- * going until somebody reads. */
+ * each write wakes us, and as long as something is unread a second's tick, until either some was
+ * taken or more was written than is unread: somebody reads, and nothing wakes us any more. Or until
+ * it is half full (a full pipe of writes that do not share pages has no more) from one tick to the
+ * next: then what is there goes, and so on until somebody reads. */
 struct reader {
 	struct loop *loop;
-	struct watch closed, written, patience;
+	struct watch closed, written, tick;
 	const char *id, *what; /* for the log */
-	bool watching, dropping;
-	int before, unread, capacity; /* bytes: when it began to watch, and last */
+	bool watching, ticking, dropping;
+	int before, unread, ticked, capacity; /* bytes: when it began to watch, last, at a tick */
 	uint64_t wakes, lost;
 };
 

@@ -33,7 +33,7 @@ struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS])
 				     .leftover = {
 					     .opened.fd = -1, .timer.fd = -1, .fds = { -1, -1 } } };
 		for (int i = 0; i < 2; i++)
-			s->readers[i] = (struct reader){ .closed.fd = -1, .patience.fd = -1 };
+			s->readers[i] = (struct reader){ .closed.fd = -1, .tick.fd = -1 };
 		memcpy(s->end, end, sizeof(s->end));
 	}
 	for (int i = 0; i < STREAM_ENDS; i++)

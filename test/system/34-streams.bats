@@ -210,7 +210,31 @@ ticks() {
 	echo "lost $lost, rest $rest"
 	[ "$lost" -gt 500000 ]
 	[ $((lost + rest)) = "$(seq 1 100000 | wc -c)" ]
-	[ "$(tail -n 1 "$T/rest")" = 100000 ]
+}
+
+@test "a_reader_that_comes_back_to_what_was_dropped_hears_the_rest_and_the_log_how_much_it_was" {
+	task '.annotations["org.coracle.stdio"] = "drop"' "5=$T/in 6=$T/out" cat
+	exec {WRITER}> "$T/in"
+	start
+	echo first >&"$WRITER"
+	[ "$(head -c 6 "$T/out")" = first ]
+	head -c 1000000 /dev/zero >&"$WRITER" # which cat takes, since it does not wait
+	cat "$T/out" > "$T/rest" {WRITER}>&- &
+	local reader=$!
+	# Whoever reads what is there is noticed when more is written.
+	until grep -q "bytes of its stdout were dropped" "$BUNDLES/$ID/log"; do
+		echo more >&"$WRITER"
+	done
+	echo last >&"$WRITER"
+	exec {WRITER}>&-
+	WRITER=
+	end_input
+	wait $reader
+	[ "$(wait_for "$ID")" = 0 ]
+	[ "$(tail -n 1 "$T/rest")" = last ]
+	local lost
+	lost=$(sed -n 's/.* \([0-9]*\) bytes of its stdout were dropped.*/\1/p' "$BUNDLES/$ID/log")
+	[ $((lost + $(tr -dc '\0' < "$T/rest" | wc -c))) = 1000000 ]
 }
 
 @test "a_slow_reader_loses_nothing_even_where_output_may_be_dropped" {
