@@ -138,7 +138,7 @@ static void measure(int fd, const char *what, const char *state_id, int n)
 		long start = now_us();
 		send_all(fd, out, len);
 		free((void *)(uintptr_t)out);
-		for (uint32_t which; (which = answer(fd, &failed)) != stream;) {
+		while (answer(fd, &failed) != stream) {
 			done++;
 			good += !failed;
 		}
