@@ -243,7 +243,7 @@ static int write_lines(int dir, int flags, const struct buf *text, struct state 
 	int rc = fd < 0 ? -errno : write_all(fd, text->p, text->len);
 	if (rc == 0 && flags & O_CREAT)
 		rc = reserve(fd, text, text->len - first_line(text));
-	if (rc == 0 && s->has_exit && fsync(fd) < 0)
+	if (rc == 0 && s->has_exit && (fsync(fd) < 0 || fsync(dir) < 0))
 		rc = -errno;
 	if (rc < 0)
 		return fail(e, rc, "write %s", STATE_FILE);
@@ -286,12 +286,14 @@ static int replace(int dir, struct state *s, struct err *e)
 int state_save(int dir, struct state *s, struct err *e)
 {
 	auto_buf text = { .max = STATE_MAX + 2 };
-	int rc = s->has_exit || s->before > BEFORE_MAX ? replace(dir, s, e) : 1;
+	int rc = s->before > BEFORE_MAX ? replace(dir, s, e) : 1;
 	if (rc <= 0 && (rc == 0 || rc == -ENOENT || !s->has_exit))
 		return rc;
-	/* No room for another file: the one that there is has some. */
+	/* Or there is no room for another file: the one that there is has some. */
 	rc = add_line(s, &text, e);
-	return rc < 0 ? rc : write_lines(dir, O_APPEND, &text, s, e);
+	if (rc == 0)
+		rc = write_lines(dir, O_APPEND, &text, s, e);
+	return rc == -ENOENT && s->has_exit ? replace(dir, s, e) : rc;
 }
 
 /* What is shown of it. */

@@ -78,9 +78,9 @@ int state_glance(int root, const char *id, struct buf *room, struct arena *a, st
 /* Its first line; empty when it was made without. */
 int state_read_spec(int dir, struct buf *out, struct err *e);
 
-/* Adds a state. One with an exit status takes the place of all by rename, unless that is
- * impossible, and is on the disk before this returns: that must outlive the machine. What else it
- * tells of (processes, cgroups, mounts) goes when the machine goes. */
+/* Adds a state. One with an exit status is on the disk before this returns: that must outlive the
+ * machine. What else it tells of (processes, cgroups, mounts) goes when the machine goes. A file
+ * that has become long is replaced by rename. */
 int state_save(int dir, struct state *s, struct err *e);
 
 /* Whether the file may say something else than s, which was read from it or saved to it. As nothing

@@ -22,6 +22,14 @@ static int open_bundle(const char *bundle)
 	return open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Where there is no room for another name: half a note is read as none. */
+static int write_there(int dir, const struct buf *text)
+{
+	auto_close int fd = openat(dir, FILE_NAME,
+				   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : write_all(fd, text->p, text->len);
+}
+
 int ending_write(const char *bundle, const struct ending *n, struct err *e)
 {
 	auto_buf text = { 0 };
@@ -29,8 +37,10 @@ int ending_write(const char *bundle, const struct ending *n, struct err *e)
 	if (dir < 0)
 		return fail(e, errno, "open bundle %s", bundle);
 	json_write(&text, fields, n, 0);
-	return text.failed ? fail(e, ENOMEM, "write %s", FILE_NAME)
-			   : file_swap(dir, FILE_NAME, text.p, text.len, 0600, e);
+	if (text.failed)
+		return fail(e, ENOMEM, "write %s", FILE_NAME);
+	int rc = file_swap(dir, FILE_NAME, text.p, text.len, 0600, e);
+	return rc < 0 && write_there(dir, &text) == 0 ? 0 : rc;
 }
 
 bool ending_read(const char *bundle, struct ending *out)

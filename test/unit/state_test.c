@@ -120,10 +120,10 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	is_str(read.status, "running");
 	is_int(state_read_spec(dir, &kept, &said), 0);
 	is_str(kept.p, "{  \"ociVersion\": \"1.0.2\" } ");
-	s.has_exit = true; /* takes the place of all */
+	s.has_exit = true;
 	is_int(state_save(dir, &s, &said), 0);
 	is_int(state_read(dir, a, &read, &said), 0);
-	ok(read.has_exit && read.before <= 2);
+	ok(read.has_exit);
 	struct state glanced;
 	auto_buf room = { 0 };
 	is_int(state_glance(AT_FDCWD, name, &room, a, &glanced), 0);
