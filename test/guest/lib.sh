@@ -47,6 +47,43 @@ has() {
 	done
 }
 
+# shim BUNDLE [FIELD...] - the same container of a shim of its own, asked directly; fields are those of Create. What it tells
+# is in /tmp/heard.
+shim() {
+	shim_bundle=/bundles/$1
+	shift
+	: > /tmp/heard
+	ask hear /tmp/hear.sock >> /tmp/heard 2> /dev/null < /dev/null &
+	shim_hearer=$!
+	address=$(cd "$shim_bundle" && TTRPC_ADDRESS=/tmp/hear.sock containerd-shim-coracle-v2 -namespace guest -id c -address /c.sock \
+		-publish-binary /bin/false start < /dev/null) &&
+		ask "$address" Create 1=c "2=$shim_bundle" "$@" > /tmp/out && ask "$address" Start 1=c >> /tmp/out
+}
+
+# asked METHOD [FIELD...] - of container c; the answer is in /tmp/out.
+asked() {
+	asked_method=$1
+	shift
+	ask "$address" "$asked_method" 1=c "$@" > /tmp/out
+}
+
+# Ended or not, it is deleted, and the shim goes.
+shim_end() {
+	shim_pid=$(ask "$address" Connect 1=c | sed -n 's/^1: //p')
+	asked Kill 3:9
+	asked Wait && asked Delete && asked Shutdown || return 1
+	while [ -d "/proc/$shim_pid" ]; do :; done
+	kill "$shim_hearer"
+	wait "$shim_hearer" 2> /dev/null
+	[ ! -e /run/coracle/containerd-guest/c ] && [ ! -e "${address#unix://}" ]
+}
+
+# heard TOPIC... - so far, in this order.
+heard() {
+	until [ "$(wc -l < /tmp/heard)" -ge $# ]; do :; done
+	[ "$(cut -d' ' -f1 /tmp/heard | tr '\n' ' ')" = "$* " ] || { sed 's/^/# /' /tmp/heard; return 1; }
+}
+
 # All functions of a file of tests that have a name of more than two words are facts, but those that say what is left.
 facts() {
 	facts_count=0
