@@ -20,7 +20,8 @@ struct runtime_options {
 
 /* any may be NULL: all defaults. Understood are containerd.runc.v1.Options, the older
  * containerd.linux.runc.CreateOptions that 1.7 and before send to names that are not runc's, and
- * runtimeoptions.v1.Options, whose body or file is TOML; each with and without type.googleapis.com/. Others are refused by
+ * runtimeoptions.v1.Options, whose body or file is TOML; each with and without
+ * type.googleapis.com/. Others are refused by
  * name. */
 int options_read(const Google__Protobuf__Any *any, struct arena *a, struct runtime_options *out,
 		 struct err *e);

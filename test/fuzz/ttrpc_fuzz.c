@@ -1,20 +1,41 @@
 /* ttrpc_fuzz.c - foreign bytes as ttrpc frames, requests and containerd's messages. */
 #include "base/arena.h"
 #include "base/pb.h"
-#include "pb/task_v2.pb-c.h"
 #include "pb/ttrpc.pb-c.h"
+#include "ttrpc/sandbox.h"
+#include "ttrpc/shim.h"
 #include "ttrpc/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY ((size_t)32 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
+/* As the method's own message; every one must come back out as it went in. */
+static void decode_for(const struct method *methods, const Ttrpc__Request *r, struct arena *a)
+{
+	for (const struct method *m = methods; m->name; m++) {
+		if (strcmp(m->name, r->method) != 0)
+			continue;
+		size_t n = 0;
+		const void *in = pb_decode(m->in, a, r->payload.data, r->payload.len);
+		const void *p = in ? pb_encode(in, a, &n) : NULL;
+		if (p && !pb_decode(m->in, a, p, n) && n < MEMORY / 64)
+			abort();
+	}
+}
+
 static void decode(const struct frame *f)
 {
-	auto_arena *a = arena_new((size_t)32 << 20);
+	auto_arena *a = arena_new(MEMORY);
 	const Ttrpc__Request *r = a ? pb_decode(&ttrpc__request__descriptor, a, f->p, f->len)
 				    : NULL;
-	if (r)
-		pb_decode(&containerd__task__v2__create_task_request__descriptor, a,
-			  r->payload.data, r->payload.len);
+	if (!r)
+		return;
+	decode_for(task_methods, r, a);
+	decode_for(sandbox_methods, r, a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
