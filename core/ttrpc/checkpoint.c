@@ -9,6 +9,7 @@
 #include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/refusal.h"
+#include "ttrpc/sandbox.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -173,7 +174,12 @@ int restore_root(const struct restore *r)
 int restore_now(struct work *w, struct err *e)
 {
 	struct task *t = w->member->task;
-	int rc = launch_container(w, &t->restore->request, e);
+	struct create_request r = t->restore->request;
+	int rc = t->shim->sandbox
+			 ? sandbox_spec(t->shim->sandbox, t->bundle, w->rpc.arena, &r.spec, e)
+			 : 0;
+	if (rc == 0)
+		rc = launch_container(w, &r, e);
 	if (rc == 0)
 		remove_work(t);
 	return rc;

@@ -2,6 +2,7 @@
 # 35-sandbox-calls.bats - the shim's Sandbox service, asked by a client of our own: what containerd of today does not ask,
 # or not so.
 
+[ -z "${TORTURE:-}" ] || export BATS_TEST_TIMEOUT=7200
 load helper
 
 setup() {
@@ -13,8 +14,7 @@ setup() {
 	SHIM=$BATS_TEST_TMPDIR/containerd-shim-coracle-v2
 	ln -s "$(readlink -f "$CORACLE")" "$SHIM"
 	mkdir -p "$BUNDLE/rootfs"
-	ADDRESS=$(shim "$ID" "$BUNDLE" start)
-	PID=$(shim_pid)
+	shim_start
 }
 
 teardown() {
@@ -32,6 +32,11 @@ teardown() {
 # shim ID BUNDLE ACTION, as containerd starts it.
 shim() {
 	(cd "$2" && "$SHIM" -namespace "$NS" -id "$1" -address "/nowhere/$NS" "$3" < /dev/null)
+}
+
+shim_start() {
+	ADDRESS=$(shim "$ID" "$BUNDLE" start)
+	PID=$(shim_pid)
 }
 
 shim_pid() {
@@ -297,4 +302,87 @@ container() {
 	dirty=$(cat "/proc/$PID/smaps_rollup" "/proc/$HOLDER/smaps_rollup" | awk '/^Private_Dirty/ { n += $2 } END { print n }')
 	echo "private dirty: $dirty KiB"
 	[ "$dirty" -le 160 ]
+}
+
+# Nothing of the pod is left, in a namespace of containerd that has no other.
+assert_nothing() {
+	[ ! -d "$ROOT" ] || [ -z "$(ls -A "$ROOT")" ] || { ls "$ROOT"; return 1; }
+	not_mounted
+	! pgrep -f "^coracle-pod default/$NS\$" || return 1
+}
+
+# traced OPTION...: a sandbox starts while strace looks at the shim's own system calls.
+traced() {
+	local tracer
+	sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig "4.2.$CONTAINER_PID" 4.2.1.1="$NS" 4.2.1.3=default
+	strace -qq -o "$BATS_TEST_TMPDIR/calls" -p "$PID" "$@" 3>&- &
+	tracer=$!
+	until grep -q $'^TracerPid:\t[1-9]' "/proc/$PID/status"; do
+		:
+	done
+	sandbox StartSandbox > "$BATS_TEST_TMPDIR/answer" 2>&1 || :
+	kill $tracer 2> /dev/null || : # gone with the shim
+	wait $tracer || :
+}
+
+@test "a_shim_killed_at_any_call_of_a_start_leaves_nothing" {
+	local calls n
+	traced
+	grep -q ^1: "$BATS_TEST_TMPDIR/answer"
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	calls=$(wc -l < "$BATS_TEST_TMPDIR/calls")
+	[ "$calls" -gt 60 ]
+	for n in $(seq 3 "$([ -n "${TORTURE:-}" ] && echo 1 || echo $((calls / 10)))" "$calls"); do
+		shim_start
+		traced -e "inject=all:signal=KILL:when=$n"
+		kill -9 "$PID" 2> /dev/null || : # it had one call less this time
+		await_end "$PID"
+		shim "$ID" "$BUNDLE" delete > /dev/null
+		assert_nothing || { echo "after call $n: $(tail -n 2 "$BATS_TEST_TMPDIR/calls")"; return 1; }
+		rm -f "$BUNDLE"/coracle-*
+	done
+}
+
+@test "a_start_that_is_refused_any_call_leaves_nothing_and_may_be_tried_again" {
+	local name n failed=0
+	for name in openat mkdirat clone3 socketpair mount fsopen fsconfig fsmount recvmsg write; do
+		for n in 1 ${TORTURE:+2 3 4 5}; do
+			traced -e "inject=$name:error=ENOMEM:when=$n"
+			if ! grep -q ^1: "$BATS_TEST_TMPDIR/answer"; then
+				failed=$((failed + 1))
+				grep -q '^error ' "$BATS_TEST_TMPDIR/answer" || { echo "$name $n: $(cat "$BATS_TEST_TMPDIR/answer")"; return 1; }
+				assert_nothing || { echo "after $name $n: $(cat "$BATS_TEST_TMPDIR/answer")"; return 1; }
+				sandbox StartSandbox > /dev/null
+			fi
+			sandbox ShutdownSandbox
+			await_end "$PID"
+			assert_nothing
+			shim_start
+		done
+	done
+	[ $failed -ge 6 ]
+}
+
+@test "a_container_of_a_pod_is_restored_with_what_they_share" {
+	local a
+	PATH=$("$BATS_TEST_DIRNAME/criu"):$PATH
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	shim_start
+	sandbox_create "$CONTAINER_PID"
+	a=$(container a 'echo here > /dev/shm/a; while :; do sleep 1000; done')
+	until [ -s "/proc/$a/root/dev/shm/a" ]; do
+		:
+	done
+	task Checkpoint 1="$NS-a" 2="$BATS_TEST_TMPDIR/images" || { cat "$BATS_TEST_TMPDIR"/a/criu-work/*.log | tail -n 5; false; }
+	task Kill 1="$NS-a" 3:9
+	task Wait 1="$NS-a" > /dev/null
+	task Delete 1="$NS-a" > /dev/null
+	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" 8="$BATS_TEST_TMPDIR/images"
+	a=$(task Start 1="$NS-a") || { echo "$a"; cat "$BATS_TEST_TMPDIR"/a/criu-work/*.log | tail -n 5; false; }
+	a=${a#1:}
+	[ "$(cat "/proc/$a/root/dev/shm/a")" = here ]
+	grep -q " /etc/resolv.conf " "/proc/$a/mountinfo"
+	same "$a" "$HOLDER" ipc && same "$a" "$HOLDER" net
 }
