@@ -10,7 +10,17 @@ setup_file() {
 	local version=${BATS_TEST_FILENAME##*-}
 	[ "$(id -u)" = 0 ] || return 0
 	containerd_use "${version%.bats}"
-	cri_setup
+	local plugin=plugins.\"io.containerd.grpc.v1.cri\" options="Root = \"$BATS_FILE_TMPDIR/rooted\""
+	if [ "$CONTAINERD_VERSION" = 1.6 ]; then # which sends a path, newer ones the options themselves
+		echo "$options" > "$BATS_FILE_TMPDIR/options.toml"
+		options="ConfigPath = \"$BATS_FILE_TMPDIR/options.toml\""
+	fi
+	cri_setup "
+		    [$plugin.containerd.runtimes.rooted]
+		      runtime_type = \"$RUNTIME\"
+		      [$plugin.containerd.runtimes.rooted.options]
+		        $options
+	"
 	# The third number of the addresses is the version's: they may run side by side.
 	jq -n --arg dir "$BATS_FILE_TMPDIR/ips" --arg subnet "10.214.$((${#version} * 7 + $(cksum <<< "$version" | cut -c 1-2))).0/24" \
 		'{cniVersion: "0.4.0", name: "pods", plugins: [{type: "ptp", ipam: {type: "host-local", dataDir: $dir, subnet: $subnet}}]}' \
@@ -114,6 +124,19 @@ assert_no_pod() {
 	assert_no_pod "$POD"
 	assert_no_pod "$a"
 	assert_no_pod "$b"
+}
+
+@test "the_options_of_a_handler_reach_its_containers" {
+	local config pod id
+	config=$(cri_pod "$NAME")
+	pod=$(cri_runp "$config" rooted)
+	[ -e "$BATS_FILE_TMPDIR/rooted/$NS/$pod/state.json" ]
+	id=$(cri_create "$pod" "$config" a 'exec sleep 1000')
+	cri_start "$id"
+	[ -e "$BATS_FILE_TMPDIR/rooted/$NS/$id/state.json" ]
+	cri_rmp "$pod"
+	[ ! -e "$BATS_FILE_TMPDIR/rooted/$NS/$pod" ]
+	assert_no_pod "$pod"
 }
 
 @test "processes_of_a_pod_may_share_their_namespace" {
