@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -52,6 +53,37 @@ int oom_counter(const struct cgroup *cg)
 		d = cgroup_unified(cg);
 	int fd = d && d->fd >= 0 ? openat(d->fd, file, O_RDONLY | O_CLOEXEC) : -1;
 	return fd >= 0 ? fd : d && d->fd >= 0 ? -errno : -ENOENT;
+}
+
+/* How often allocations there met its own limit. */
+static int64_t hits(const char *path, bool v2)
+{
+	char text[32];
+	auto_close int dir = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return 0;
+	if (v2)
+		return cgroup_get_key(dir, "memory.events.local", "oom");
+	return cgroup_get(dir, "memory.failcnt", text, sizeof(text)) > 0 ? atoll(text) : 0;
+}
+
+void oom_limit(const struct cgroup *cg, char *out, size_t size)
+{
+	const struct cgroup_dir *d = cgroup_v1_dir(cg, "memory");
+	bool v2 = !d;
+	if (!d)
+		d = cgroup_unified(cg);
+	size_t n = d ? strlen(d->path) : 0;
+	*out = 0;
+	while (d && n > d->mount && n < size) {
+		memcpy(out, d->path, n);
+		out[n] = 0;
+		if (hits(out, v2) > 0)
+			return;
+		while (n > d->mount && d->path[--n] != '/')
+			;
+		*out = 0;
+	}
 }
 
 int64_t oom_count(int counter)

@@ -20,12 +20,27 @@ static uint64_t count(const struct task *t, bool *gone)
 	return n < 0 ? t->oom_kills : (uint64_t)n;
 }
 
+/* For who wonders: a container without a limit, or far below it, dies of its pod's. */
+static void log_limit(const struct task *t)
+{
+	char path[4096];
+	struct cgroup cg = { 0 };
+	auto_arena *a = arena_new(OOM_MEMORY);
+	if (!a || !t->container || cgroup_open(&t->container->state.cgroups, a, &cg, NULL) < 0)
+		return;
+	oom_limit(&cg, path, sizeof(path));
+	cgroup_close(&cg);
+	log_warn("container %s: a process was killed for lack of memory: %s has reached its limit",
+		 t->id, *path ? path : "the machine");
+}
+
 static void tell(struct task *t, uint64_t n)
 {
 	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
 	event.container_id = (char *)(uintptr_t)t->id;
 	if (n > t->oom_kills) {
 		t->oom_kills = n;
+		log_limit(t);
 		events_publish(t->shim->events, EVENT_OOM, &event);
 	}
 }

@@ -141,3 +141,26 @@ topics() {
 	await_heard 4
 	[ "$(topics)" = "/tasks/create /tasks/start /tasks/oom /tasks/exit" ]
 }
+
+@test "whose_limit_it_was_is_in_the_log" {
+	local text='(x=x; while :; do x=$x$x; done); echo ready; exec sleep 1000'
+	mkfifo "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/go"
+	HEAR=''
+	bundle "$ID-a" '.linux.resources.memory.limit = 16777216 | .process.args = ["sh", "-c", '"$(jq -Rn --arg t "$text" '$t')"']'
+	bundle "$ID-b" '.process.args = ["sh", "-c", '"$(jq -Rn --arg t "read x; $text" '$t')"']'
+	: > "$BATS_TEST_TMPDIR/bundles/$ID-a/log"
+	: > "$BATS_TEST_TMPDIR/bundles/$ID-b/log"
+	shim_start "$ID-a"
+	create "$ID-a" 6="$BATS_TEST_TMPDIR/out"
+	grep -qx ready "$BATS_TEST_TMPDIR/out"
+	ask State 1="$ID-a" > /dev/null # after what it was told of before
+	grep "container $ID-a: .*lack of memory: .*/$NS/$ID-a has reached its limit" "$BATS_TEST_TMPDIR/bundles/$ID-a/log"
+	# That of the cgroup above, which has none of its own.
+	shim_start "$ID-b"
+	create "$ID-b" 5="$BATS_TEST_TMPDIR/go" 6="$BATS_TEST_TMPDIR/out"
+	echo 16777216 > "/sys/fs/cgroup/memory/$NS/memory.limit_in_bytes"
+	echo > "$BATS_TEST_TMPDIR/go"
+	grep -qx ready "$BATS_TEST_TMPDIR/out"
+	ask State 1="$ID-b" > /dev/null
+	grep "container $ID-b: .*lack of memory: .*/$NS has reached its limit" "$BATS_TEST_TMPDIR/bundles/$ID-b/log"
+}
