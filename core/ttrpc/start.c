@@ -2,6 +2,7 @@
  * words. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/pb.h"
 #include "base/sys.h"
 #include "box/cgroup.h"
@@ -206,7 +207,10 @@ static int start(struct starting *s, const struct buf *in, struct buf *out, stru
 
 int shim_start(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e)
 {
+	/* containerd reads stderr as a part of the answer; the server says again what is missed. */
+	const struct log_options quiet = { .level = LOG_ERROR };
 	struct starting s = { .args = a };
+	log_open(&quiet, NULL);
 	auto_arena *arena = arena_new(START_MEMORY);
 	auto_close int bundle = open(a->bundle ? a->bundle : ".",
 				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -287,6 +287,15 @@ since() {
 		"$ID $(task_pid "$ID") $BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS/$ID" ]
 }
 
+@test "what_the_runtime_can_do_is_understood" {
+	since 2 || return 0
+	ctr_ plugins inspect-runtime --runtime "$RUNTIME" > "$SYNC/out"
+	[ "$(jq -r '[.Name, .Version.Version, .Features.linux.mountExtensions.idmap.enabled] | join(" ")' "$SYNC/out")" = \
+		"$RUNTIME $("$CORACLE" --version | awk '{ print $3 }') true" ]
+	ctr_ plugins inspect-runtime --runtime io.containerd.runc.v2 --runc-root /run/x > "$SYNC/out"
+	[ "$(jq -r '[.Name, .Options.root] | join(" ")' "$SYNC/out")" = "io.containerd.runc.v2 /run/x" ]
+}
+
 @test "a_command_that_does_not_exist_is_named_and_leaves_nothing" {
 	run -1 run_with -- /no/such/command
 	[[ "$output" == *"/no/such/command"*"no such file or directory"* ]]

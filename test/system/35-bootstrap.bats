@@ -118,6 +118,13 @@ refused() {
 	[ "$(readlink s)" = "$SOCKETS/deeper" ]
 }
 
+@test "what_is_only_worth_a_warning_is_no_part_of_the_answer" {
+	says "1=$ID" "2=$NS" 8.1.1=runtimeoptions.v1.Options 8.1.2.3='[unheard]
+x = 1' 9="$SOCKETS"
+	start > "$OUT"
+	"$BATS_TEST_DIRNAME/pb" 1:3 "2=$(address_in "$SOCKETS")" 3=ttrpc | cmp - "$OUT"
+}
+
 @test "what_is_said_to_another_task_is_refused" {
 	says 1=other "2=$NS" 6=/nowhere/c.sock
 	run start
