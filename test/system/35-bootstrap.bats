@@ -27,6 +27,7 @@ setup() {
 
 teardown() {
 	local pid
+	[ -z "${HEARER:-}" ] || kill "$HEARER"
 	for pid in $(servers); do
 		kill "$pid"
 		await_end "$pid"
@@ -347,4 +348,51 @@ x = 1' 9="$SOCKETS"
 		run start SCHED_CORE=1
 		refused 1 "*core scheduling of $ID: *"
 	fi
+}
+
+@test "a_task_of_containerd_2_3_lives_from_its_bootstrap_to_its_delete" {
+	local ask out pid address line
+	ask=$(dirname "$CORACLE")/system/ask
+	mkdir "$SOCKETS"
+	make_rootfs "$BATS_TEST_TMPDIR/rootfs"
+	rm config.json
+	"$CORACLE" runtime spec
+	jq --arg rootfs "$BATS_TEST_TMPDIR/rootfs" --arg cgroup "/$NS/$ID" '.root.path = $rootfs | .linux.cgroupsPath = $cgroup
+		| .process.terminal = false | .process.args = ["sleep", "1000"]' config.json > new.json
+	mv new.json config.json
+	mkfifo "$BATS_TEST_TMPDIR/heard"
+	"$ask" hear "$SOCKETS/events" > "$BATS_TEST_TMPDIR/heard" 3>&- &
+	HEARER=$!
+	exec 8< "$BATS_TEST_TMPDIR/heard"
+	says "1=$ID" "2=$NS" 3:4 4=2.3.4 "5=$SOCKETS/events" "6=$SOCKETS/c.sock" 7=/usr/bin/containerd \
+		8.1.1=containerd.runc.v1.Options "8.1.2.7=$SOCKETS/root" "9=$SOCKETS/s"
+	start > "$OUT"
+	address=$("$BATS_TEST_DIRNAME/pb" -d 2 < "$OUT")
+	task() {
+		local method=$1
+		shift
+		"$ask" "$address" "containerd.task.v3.Task/$method" "$@"
+	}
+	task Create "1=$ID" "2=$DIR" 10.1=containerd.runc.v1.Options "10.2=$("$BATS_TEST_DIRNAME/pb" "7=$SOCKETS/root")"
+	[ -d "$SOCKETS/root/$NS/$ID" ]
+	out=$(task Start "1=$ID")
+	pid=${out#1: }
+	[ "$(cat "/proc/$pid/comm")" = sleep ]
+	task Wait "1=$ID" > "$BATS_TEST_TMPDIR/waited" &
+	task Kill "1=$ID" 3:9
+	wait $!
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/waited")" = "1: 137" ]
+	[[ "$(task Delete "1=$ID")" == "1: $pid"$'\n'"2: 137"* ]]
+	out=
+	while [[ "$out" != *"/tasks/delete"* ]]; do
+		read -r line <&8
+		out+="${line%% *} "
+	done
+	[ "$out" = "/tasks/create /tasks/start /tasks/exit /tasks/delete " ]
+	pid=$(servers)
+	task Shutdown "1=$ID"
+	await_end "$pid"
+	exec 8<&-
+	[ "$(ls "$SOCKETS/s")" = "" ]
+	[ ! -e "$SOCKETS/root/$NS/$ID" ]
 }
