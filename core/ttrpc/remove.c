@@ -46,6 +46,11 @@ static const char *first_line(int dir, const char *name, struct arena *a)
 	return arena_strn(a, text.p, strcspn(text.p, "\n"));
 }
 
+static void tell(int fd, const struct progress *p)
+{
+	(void)!write(fd, p, sizeof(*p));
+}
+
 /* Whoever did not live to be recorded is killed now. */
 static int end_container(const struct removing *r, struct progress *p, bool *pod, struct err *e)
 {
@@ -94,6 +99,18 @@ static int remove_members(const struct removing *r, struct err *e)
 	return rc;
 }
 
+/* One that cannot be read was never completed; should a shim that still lives complete it, it finds
+ * the note. */
+static int remove_container(const struct removing *r, struct err *e)
+{
+	struct container *c;
+	if (container_open(r->root, r->id, &c, NULL) < 0)
+		return container_cleanup(r->root, r->id, false, NULL, e);
+	int rc = container_delete(c, true, e);
+	container_close(c);
+	return rc;
+}
+
 static void unmount_rootfs(const char *bundle)
 {
 	auto_close int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -101,11 +118,6 @@ static void unmount_rootfs(const char *bundle)
 		return;
 	while (umount2("rootfs", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		;
-}
-
-static void tell(int fd, const struct progress *p)
-{
-	(void)!write(fd, p, sizeof(*p));
 }
 
 /* In a process of its own, so that whatever makes it wait does not keep the answer from who asks.
@@ -117,7 +129,7 @@ static _Noreturn void remove_all(const struct removing *r, int report)
 	int rc = end_container(r, &p, &pod, &p.error);
 	tell(report, &p);
 	if (rc == 0)
-		rc = container_cleanup(r->root, r->id, false, NULL, &p.error);
+		rc = remove_container(r, &p.error);
 	if (rc == 0 && pod)
 		rc = remove_members(r, &p.error);
 	if (rc == 0)
@@ -170,25 +182,27 @@ static void relay(int words)
 		write_all(STDERR_FILENO, text, (size_t)n);
 }
 
-/* What has been left is `coracle cleanup`'s; how it ended is told all the same. */
-static int judge(const struct removing *r, const struct progress *p, struct err *e)
+/* What has been left is `coracle cleanup`'s; how it ended is told all the same. Who was killed and
+ * does not end yet, as one that waits for a device, will never do anything else. */
+static int judge(const struct removing *r, struct progress *p, struct err *e)
 {
 	if (!p->known && p->error.code) {
 		*e = p->error;
 		return -e->code;
 	}
-	if (!p->known)
-		return refuse(
-			e, ETIMEDOUT,
-			"container %s does not end within %d seconds; its removal goes on, and "
-			"'coracle cleanup %s' looks after it",
-			r->id, ANSWER_MS / 1000, r->id);
-	if (!p->done)
+	if (!p->known) {
+		p->how.status = KILLED;
+		p->how.when = clock_now();
+		log_warn("container %s was killed, and does not end within %d seconds; 'coracle "
+			 "cleanup %s' looks after it",
+			 r->id, ANSWER_MS / 1000, r->id);
+	} else if (!p->done) {
 		log_warn("container %s: its removal takes longer than %d seconds, and goes on",
 			 r->id, ANSWER_MS / 1000);
-	else if (p->error.code)
+	} else if (p->error.code) {
 		log_warn("container %s: %s; 'coracle cleanup %s' removes what is left", r->id,
 			 p->error.msg, r->id);
+	}
 	return 0;
 }
 
