@@ -93,3 +93,22 @@ WANTS='accept4|clone3|connect|epoll_ctl|eventfd2|faccessat|fallocate|fchmod|floc
 	read -r first last <<< "$(cut -d' ' -f2 <<< "$output" | tr '\n' ' ')"
 	[ "$last" -le $((first + 8)) ] || [[ "$CORACLE" == */san/* ]]
 }
+
+# Leaked shims after a containerd that died during a create.
+@test "a_shim_whose_client_goes_while_its_task_is_made_leaves_nothing_after_delete" {
+	run life abandon 12
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
+# Lost, doubled and reordered ends while containerd is away.
+@test "what_happens_while_nobody_takes_events_is_told_once_and_in_order" {
+	run -0 life away
+	[ "$output" = "64 events" ]
+}
+
+@test "a_shim_without_a_free_fd_neither_spins_nor_loses_an_end" {
+	run life table
+	echo "$output"
+	[ "$status" = 0 ]
+}
