@@ -139,6 +139,7 @@ static void forget(struct task *t)
 {
 	struct shim *s = t->shim;
 	task_free(t);
+	sandbox_look(s->sandbox);
 	if (s->leaving)
 		shim_leave(s);
 }
@@ -209,7 +210,7 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_UNAVAILABLE, "this shim is shutting down");
 	if (is_taken(s, in->id))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "container %s", in->id);
-	if (s->sandbox && !sandbox_pid(s->sandbox))
+	if (s->sandbox && !sandbox_open(s->sandbox))
 		return rpc_fail(e, RPC_FAILED_PRECONDITION, "sandbox %s is not running",
 				s->sandbox->id);
 	if (!g)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/pb.h"
 #include "box/rootmount.h"
+#include "ttrpc/launch.h"
 #include "ttrpc/member.h"
 #include "ttrpc/options.h"
 #include "ttrpc/podfiles.h"
@@ -240,10 +241,15 @@ uint32_t sandbox_pid(const struct sandbox *b)
 	return (uint32_t)(b->holder ? b->holder->state.pid : getpid());
 }
 
+bool sandbox_open(const struct sandbox *b)
+{
+	return b->state == SANDBOX_READY && !b->stopping;
+}
+
 static bool lives(const struct shim *s)
 {
 	for (const struct task *t = s->tasks; t; t = t->next)
-		if (t->init.pid && t->init.state != MEMBER_STOPPED)
+		if (t->creating || (t->init.pid && t->init.state != MEMBER_STOPPED))
 			return true;
 	return false;
 }
@@ -275,9 +281,13 @@ static void task_signal(struct task *t, int sig)
 
 static void signal_tasks(struct sandbox *b, int sig)
 {
-	for (struct task *t = b->shim->tasks; t; t = t->next)
-		if (t->init.end.fd >= 0 && t->container)
+	for (struct task *t = b->shim->tasks, *next; t; t = next) {
+		next = t->next;
+		if (t->creating)
+			create_abort(b->shim, t->id);
+		else if (t->init.end.fd >= 0 && t->container)
 			task_signal(t, sig);
+	}
 }
 
 /* Its containers go first: each ends by itself, not with the pid namespace that they may share. */

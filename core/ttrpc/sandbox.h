@@ -41,6 +41,9 @@ int sandbox_start(struct sandbox *b, struct arena *a, struct err *e);
 /* Whose /proc/PID/ns are the pod's: the holder, or we. 0 unless it is ready. */
 uint32_t sandbox_pid(const struct sandbox *b);
 
+/* Whether it takes containers: it is ready, and not told to end. */
+bool sandbox_open(const struct sandbox *b);
+
 /* Ends every process of the pod: with SIGTERM and, seconds later, SIGKILL; at once with 0. r is
  * answered when none lives: now or later. RPC_LATER or -ENOMEM. */
 int sandbox_stop(struct sandbox *b, uint32_t seconds, struct request *r, struct err *e);
@@ -51,7 +54,7 @@ int sandbox_wait(struct sandbox *b, struct request *r, struct err *e);
 /* Kills and removes all that is left of the pod, its containers too, and frees it. */
 int sandbox_remove(struct sandbox *b, struct err *e);
 
-/* A process of one of its containers has ended. */
+/* A process of one of its containers has ended, or one that was being made never came to be. */
 void sandbox_look(struct sandbox *b);
 
 /* Whether that child of ours, which has ended, was its holder; then it is reaped. */

@@ -218,6 +218,29 @@ container() {
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
+@test "stop_does_not_wait_for_a_container_that_is_being_made" {
+	sandbox_create "$CONTAINER_PID"
+	local lock maker
+	container a 'sleep 1000' # and its bundle
+	task Kill 1="$NS-a" 3:9
+	task Wait 1="$NS-a" > /dev/null
+	task Delete 1="$NS-a" > /dev/null
+	exec {lock}< "$ROOT"
+	flock $lock # who makes a container waits for it
+	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" > "$BATS_TEST_TMPDIR/answer" 3>&- &
+	maker=$!
+	until [ -n "$(pgrep -P "$PID" | grep -vx "$HOLDER")" ]; do
+		:
+	done
+	sandbox StopSandbox
+	run -1 wait $maker
+	[[ "$(cat "$BATS_TEST_TMPDIR/answer")" == "error "* ]]
+	[ ! -e "$ROOT/$NS-a" ]
+	run -1 container b 'sleep 1000'
+	[[ "$output" == *"sandbox pod is not running"* ]]
+	exec {lock}<&-
+}
+
 @test "shutdown_of_a_running_pod_leaves_nothing" {
 	sandbox_create "$CONTAINER_PID"
 	local a
