@@ -52,6 +52,15 @@ uint64_t proc_start_time(pid_t pid, char *state)
 	return start;
 }
 
+pid_t proc_session(pid_t pid)
+{
+	char path[32], text[1024];
+	int session;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	const char *p = small(-1, path, text, sizeof(text)) ? strrchr(text, ')') : NULL;
+	return p && sscanf(p + 1, " %*c %*d %*d %d", &session) == 1 ? session : 0;
+}
+
 int proc_hold(pid_t pid)
 {
 	char path[32];

@@ -22,6 +22,9 @@ struct exit_status {
  * process. *state, when not NULL, gets its letter (Z: it has ended and nobody reaped it yet). */
 uint64_t proc_start_time(pid_t pid, char *state);
 
+/* Of which session it is: the pid of its leader, who may have ended; 0: no such process. */
+pid_t proc_session(pid_t pid);
+
 /* Holds whoever has this pid now: for one's own children, which nobody else reaps. -errno. */
 int proc_hold(pid_t pid);
 

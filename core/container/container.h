@@ -93,6 +93,10 @@ int container_start(struct container *c, struct err *e);
 /* Signals init, or with all every process of it. -ESRCH: "container not running". */
 int container_kill(struct container *c, int sig, bool all, struct err *e);
 
+/* Kills those of its processes that are of a session whose leader has ended: what an exec, which
+ * begins one, has left. */
+void container_kill_session(struct container *c, pid_t leader);
+
 /* Freezes and thaws. */
 int container_pause(struct container *c, struct err *e);
 int container_resume(struct container *c, struct err *e);

@@ -9,6 +9,9 @@
 
 #include <signal.h>
 
+#define LIST_MEMORY ((size_t)1 << 20)
+#define ROUNDS	    8 /* for those that are born meanwhile */
+
 static bool has_own(const struct container *c, const char *ns)
 {
 	return strs_has(&c->state.namespaces, ns);
@@ -27,6 +30,29 @@ static int signal_all(struct container *c, int sig, struct err *e)
 	rc = sig == SIGKILL ? cgroup_kill(&cg, e) : cgroup_signal(&cg, sig, e);
 	cgroup_close(&cg);
 	return rc;
+}
+
+static bool kill_of_session(pid_t pid, pid_t leader)
+{
+	auto_close int fd = proc_session(pid) == leader ? proc_hold(pid) : -1;
+	/* Looked at again: it is who is held now. */
+	return fd >= 0 && proc_session(pid) == leader && !proc_ended(fd) &&
+	       proc_signal(fd, SIGKILL) == 0;
+}
+
+void container_kill_session(struct container *c, pid_t leader)
+{
+	bool more = true;
+	for (int round = 0; more && round < ROUNDS; round++) {
+		struct u32s pids = { 0 };
+		auto_arena *a = arena_new(LIST_MEMORY);
+		more = false;
+		if (!a || container_pids(c, a, &pids, NULL) < 0)
+			return;
+		for (size_t i = 0; i < pids.n; i++)
+			if (kill_of_session((pid_t)pids.v[i], leader))
+				more = true;
+	}
 }
 
 /* A frozen process does not die of SIGKILL on cgroup v1 before it is thawed. */

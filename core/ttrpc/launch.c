@@ -34,12 +34,21 @@ static void hold_input(const struct member *m, struct streams *s)
 	put_fd(&s->end[STREAM_IN], -1);
 }
 
-static int check_policy(const struct container *c, struct err *e)
+static int check_annotations(const struct container *c, struct err *e)
 {
-	const char *policy = pairs_get(&c->state.annotations, STDIO_ANNOTATION);
-	if (!policy || !strcmp(policy, "block") || !strcmp(policy, "drop"))
-		return 0;
-	return refuse(e, EINVAL, "annotation " STDIO_ANNOTATION ": %s: use block or drop", policy);
+	static const struct {
+		const char *name, *usual, *other;
+	} known[] = {
+		{ STDIO_ANNOTATION, "block", "drop" },
+		{ ORPHANS_ANNOTATION, "keep", "kill" },
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const char *v = pairs_get(&c->state.annotations, known[i].name);
+		if (v && strcmp(v, known[i].usual) != 0 && strcmp(v, known[i].other) != 0)
+			return refuse(e, EINVAL, "annotation %s: %s: use %s or %s", known[i].name,
+				      v, known[i].usual, known[i].other);
+	}
+	return 0;
 }
 
 int launch_container(struct work *w, struct create_request *r, struct err *e)
@@ -56,7 +65,7 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 	r->console_fd = m->terminal ? &w->fds[WORK_CONSOLE] : NULL;
 	r->owner = getppid();
 	rc = container_create(r, &c, e);
-	if (rc == 0 && (rc = check_policy(c, e)) < 0)
+	if (rc == 0 && (rc = check_annotations(c, e)) < 0)
 		container_delete(c, true, NULL);
 	if (rc < 0)
 		return rc;

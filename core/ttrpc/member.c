@@ -38,6 +38,12 @@ struct member *member_find(struct shim *s, const char *id, const char *exec_id, 
 	return NULL;
 }
 
+bool task_wants(const struct task *t, const char *annotation, const char *value)
+{
+	const char *v = pairs_get(&t->container->state.annotations, annotation);
+	return v && !strcmp(v, value);
+}
+
 static void fill_timestamp(struct timespec t, Google__Protobuf__Timestamp *out)
 {
 	*out = (Google__Protobuf__Timestamp)GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -188,6 +194,32 @@ static int late_done(struct work *w, int rc, struct err *e)
 	return 0;
 }
 
+/* In a fork: what an exec has left. */
+static int orphans_run(struct work *w, struct err *e)
+{
+	(void)e;
+	container_kill_session(w->member->task->container, w->member->pid);
+	return 0;
+}
+
+static int orphans_done(struct work *w, int rc, struct err *e)
+{
+	(void)rc;
+	(void)e;
+	end_output(w->member);
+	return 0;
+}
+
+static void end_exec(struct member *m)
+{
+	struct err e = { 0 };
+	struct work w = { .member = m, .run = orphans_run, .done = orphans_done };
+	work_keep(&w, m->task->container);
+	if (!task_wants(m->task, ORPHANS_ANNOTATION, "kill") ||
+	    work_start(m->task->shim, &w, NULL, &e) != RPC_LATER)
+		end_output(m);
+}
+
 /* A fork has the most to do where others are to end, or hold the lock. */
 static void record_end(struct member *m)
 {
@@ -196,7 +228,7 @@ static void record_end(struct member *m)
 	if (m->status.signal == SIGKILL)
 		oom_missed(t);
 	if (*m->exec_id) {
-		end_output(m);
+		end_exec(m);
 		return;
 	}
 	oom_unwatch(t);
@@ -308,13 +340,6 @@ int member_open_streams(const struct member *m, struct streams *out, struct err 
 	return streams_open(&r, out, e);
 }
 
-/* Whether what nobody reads is dropped. */
-static bool drops(const struct task *t)
-{
-	const char *policy = pairs_get(&t->container->state.annotations, STDIO_ANNOTATION);
-	return policy && !strcmp(policy, "drop");
-}
-
 int member_take_streams(struct member *m, struct work *w, struct err *e)
 {
 	struct shim *s = m->task->shim;
@@ -327,7 +352,7 @@ int member_take_streams(struct member *m, struct work *w, struct err *e)
 		return fail(e, ENOMEM, "stdio of %s", m->task->id);
 	if (logged)
 		stdio_logged(m->stdio);
-	else if (drops(m->task))
+	else if (task_wants(m->task, STDIO_ANNOTATION, "drop"))
 		stdio_drop(m->stdio);
 	if (m->input_closed)
 		stdio_close_stdin(m->stdio);

@@ -19,6 +19,10 @@ void tasks_forget_removed(struct shim *s);
 /* Of a container: "block" (the same as none) or "drop": whether its processes wait when nobody
  * reads their output, or what they write then is dropped, and counted in the log. */
 #define STDIO_ANNOTATION "org.coracle.stdio"
+/* "keep" (the same as none) or "kill": what becomes of what an exec leaves in its session. */
+#define ORPHANS_ANNOTATION "org.coracle.exec-orphans"
+/* Whether a task has that annotation with that value. */
+bool task_wants(const struct task *t, const char *annotation, const char *value);
 
 /* As requests name them, copied. -ENOMEM. */
 int member_name_streams(struct member *m, const char *in, const char *out, const char *err);
