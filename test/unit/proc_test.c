@@ -90,6 +90,32 @@ static void an_exit_code_is_told(void)
 	is_int(st.signal, 0);
 }
 
+static void an_end_is_told_while_it_is_known_to_who_does_not_reap(void)
+{
+	struct exit_status st = { 0 };
+	pid_t pid = child_that_waits();
+	uint64_t start = proc_start_time(pid, NULL);
+	auto_close int fd = proc_hold(pid);
+	is_int(proc_how_ended(pid, start, fd, &st), -ENODATA);
+	proc_signal(fd, SIGTERM);
+	is_int(proc_wait_end(fd, -1), 0);
+	is_int(proc_how_ended(pid, start, -1, &st), 0);
+	is_int(st.code, 128 + SIGTERM);
+	is_int(st.signal, SIGTERM);
+	is_int(proc_how_ended(pid, start + 1, -1, &st), -ENODATA);
+	is_int(proc_reap(fd, &st), 0);
+	is_int(proc_how_ended(pid, start, -1, &st), -ENODATA);
+	st = (struct exit_status){ 0 };
+	int rc = proc_how_ended(pid, start, fd, &st); /* since Linux 6.15 */
+	ok(rc == -ENODATA || (rc == 0 && st.code == 128 + SIGTERM && st.signal == SIGTERM));
+}
+
+static void a_session_is_its_leaders(void)
+{
+	is_int(proc_session(getpid()), getsid(0));
+	is_int(proc_session(-1), 0);
+}
+
 static void signals_have_names_and_numbers(void)
 {
 	is_int(signal_parse("SIGTERM"), SIGTERM);
@@ -117,6 +143,8 @@ int main(void)
 	test(a_directory_of_proc_holds_a_process_too);
 	test(a_held_process_has_its_directory);
 	test(an_exit_code_is_told);
+	test(an_end_is_told_while_it_is_known_to_who_does_not_reap);
+	test(a_session_is_its_leaders);
 	test(signals_have_names_and_numbers);
 	return done_testing();
 }
