@@ -20,6 +20,7 @@
 
 struct one {
 	pid_t pid, parent;
+	unsigned long long start; /* with the number, whom it means */
 	bool there, kin;
 };
 
@@ -47,8 +48,10 @@ static bool look_at(struct one *o)
 		return false;
 	text[n] = 0;
 	char *p = strrchr(text, ')'); /* the name before it may hold anything */
-	return p && sscanf(p + 1, " %c %d", &state, &o->parent) == 2 && state != 'Z' &&
-	       state != 'X';
+	return p &&
+	       sscanf(p + 1, " %c %d %*d%*d%*d%*d%*u%*u%*u%*u%*u%*u%*u%*d%*d%*d%*d%*d%*d %llu",
+		      &state, &o->parent, &o->start) == 3 &&
+	       state != 'Z' && state != 'X';
 }
 
 static int by_pid(const void *a, const void *b)
@@ -104,19 +107,68 @@ static struct identity identify(pid_t init, const struct strs *own)
 				  strs_has(own, "user") ? namespace_of(init, "user") : 0 };
 }
 
-int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *out, struct err *e)
+/* Adds the children of one, as each of its threads has them. False: this kernel does not list them.
+ */
+static bool add_children(uint32_t pid, struct u32s *out)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	DIR *d = opendir(path);
+	bool listed = true;
+	for (struct dirent *de; d && (de = readdir(d));) {
+		auto_buf text = { 0 };
+		if (!isdigit((unsigned char)de->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "%.20s/children", de->d_name);
+		int rc = file_read(dirfd(d), path, &text, NULL);
+		if (rc == -ENOENT && faccessat(dirfd(d), de->d_name, F_OK, 0) == 0)
+			listed = false;
+		for (char *at = text.p; at && isdigit((unsigned char)*at) && out->n < KIN_MOST;) {
+			out->v[out->n++] = (uint32_t)strtoul(at, &at, 10);
+			at += *at == ' ';
+		}
+	}
+	if (d)
+		closedir(d);
+	return listed;
+}
+
+/* Who descends from init, without a look at all other processes. -ENOSYS: this kernel does not
+ * tell. */
+static int descendants(pid_t init, struct arena *a, struct one **out, size_t *count)
+{
+	struct u32s l = { arena_array(a, KIN_MOST, sizeof(uint32_t)), 0 };
+	struct one *v = arena_array(a, KIN_MOST, sizeof(*v));
+	size_t n = 0;
+	if (!l.v || !v)
+		return -ENOMEM;
+	l.v[l.n++] = (uint32_t)init;
+	for (size_t i = 0; i < l.n; i++) {
+		v[n] = (struct one){ .pid = (pid_t)l.v[i] };
+		if (!add_children(l.v[i], &l))
+			return -ENOSYS;
+		n += look_at(&v[n]);
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), by_pid);
+	*out = v;
+	*count = n;
+	return 0;
+}
+
+static int find_kin(pid_t init, const struct strs *own, struct arena *a, struct one **out,
+		    size_t *count)
 {
 	struct one *v;
-	size_t n;
-	*out = (struct u32s){ 0 };
+	size_t n, kin = 0;
+	*count = 0;
 	if (init <= 0)
 		return 0;
 	const struct identity id = identify(init, own);
+	if (!id.pid && !id.user && descendants(init, a, out, count) == 0)
+		return 0;
 	if (read_all(a, &v, &n) < 0)
-		return fail(e, ENOMEM, "list the processes");
-	uint32_t *pids = arena_array(a, n, sizeof(*pids));
-	if (!pids)
-		return fail(e, ENOMEM, "list the processes");
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		v[i].there = look_at(&v[i]);
 		v[i].kin = v[i].there && (v[i].pid == init || is_kin(&v[i], &id));
@@ -124,26 +176,34 @@ int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *o
 	spread(v, n);
 	for (size_t i = 0; i < n; i++)
 		if (v[i].kin)
-			pids[out->n++] = (uint32_t)v[i].pid;
-	out->v = pids;
+			v[kin++] = v[i];
+	*out = v;
+	*count = kin;
 	return 0;
 }
 
-static bool lists(const struct u32s *l, pid_t pid)
+int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *out, struct err *e)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if ((pid_t)l->v[i] == pid)
-			return true;
-	return false;
+	struct one *v = NULL;
+	size_t n = 0;
+	*out = (struct u32s){ 0 };
+	uint32_t *pids = find_kin(init, own, a, &v, &n) < 0 ? NULL
+							    : arena_array(a, n, sizeof(*pids));
+	if (!pids)
+		return fail(e, ENOMEM, "list the processes");
+	for (size_t i = 0; i < n; i++)
+		pids[i] = (uint32_t)v[i].pid;
+	*out = (struct u32s){ pids, n };
+	return 0;
 }
 
-/* The number may be somebody else's by now: who is still kin once we hold a pidfd is the one that
- * was meant. */
-static int signal_one(pid_t pid, const struct identity *id, const struct u32s *kin, int sig)
+/* The number may be somebody else's by now: who has begun when the one that was meant did is it.
+ * Its parent may have ended meanwhile, of our signal. */
+static int signal_one(const struct one *meant, int sig)
 {
-	struct one o = { .pid = pid };
-	auto_close int fd = proc_hold(pid);
-	if (fd >= 0 && (!look_at(&o) || (!is_kin(&o, id) && !lists(kin, o.parent))))
+	struct one o = { .pid = meant->pid };
+	auto_close int fd = proc_hold(o.pid);
+	if (fd >= 0 && (!look_at(&o) || o.start != meant->start))
 		return 0;
 	int rc = fd < 0 ? fd : proc_signal(fd, sig);
 	if (rc < 0)
@@ -154,20 +214,21 @@ static int signal_one(pid_t pid, const struct identity *id, const struct u32s *k
 /* One round: how many were there besides init. */
 static int signal_round(pid_t init, const struct strs *own, int sig, struct err *e)
 {
-	struct u32s pids;
-	auto_arena *a = arena_new(MEMORY);
-	int rc = a ? kin_pids(init, own, a, &pids, e) : fail(e, ENOMEM, "list the processes");
+	struct one *v = NULL;
+	size_t n = 0;
 	int others = 0;
-	const struct identity id = identify(init, own);
-	for (size_t i = 0; rc >= 0 && i < pids.n; i++) {
-		if ((pid_t)pids.v[i] == init)
+	auto_arena *a = arena_new(MEMORY);
+	if (!a || find_kin(init, own, a, &v, &n) < 0)
+		return fail(e, ENOMEM, "list the processes");
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].pid == init)
 			continue;
 		others++;
-		rc = signal_one((pid_t)pids.v[i], &id, &pids, sig);
+		int rc = signal_one(&v[i], sig);
 		if (rc < 0)
-			return fail(e, rc, "signal process %u", pids.v[i]);
+			return fail(e, rc, "signal process %d", (int)v[i].pid);
 	}
-	return rc < 0 ? rc : others;
+	return others;
 }
 
 int kin_signal(pid_t init, int init_pidfd, const struct strs *own, int sig, struct err *e)

@@ -57,6 +57,48 @@ static void kin_are_the_living_descendants_of_init(void)
 	waitpid(init, NULL, 0);
 }
 
+/* One that starts another child as soon as its child has ended, and that child one of its own. All
+ * hold the pipe. */
+static void be_a_keeper(void)
+{
+	for (;;) {
+		pid_t child = fork();
+		if (child == 0) {
+			(void)!fork();
+			for (;;)
+				pause();
+		}
+		waitpid(child, NULL, 0);
+	}
+}
+
+static void who_is_killed_takes_all_it_started_with_it(void)
+{
+	struct err e = { 0 };
+	struct u32s pids = { 0 };
+	int pipe_[2];
+	char byte;
+	is_int(pipe(pipe_), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(pipe_[0]);
+		be_a_keeper();
+	}
+	close(pipe_[1]);
+	for (bool all = false; !all;) {
+		auto_arena *a = arena_new(16 << 20);
+		is_int(kin_pids(pid, &(struct strs){ 0 }, a, &pids, &e), 0);
+		all = pids.n == 3;
+	}
+	int held = proc_hold(pid);
+	is_int(kin_kill(pid, held, &e), 0);
+	is_int(read(pipe_[0], &byte, 1), 0); /* nobody has its other end */
+	ok(proc_ended(held));
+	close(held);
+	close(pipe_[0]);
+	waitpid(pid, NULL, 0);
+}
+
 static void who_never_was_has_no_kin(void)
 {
 	auto_arena *a = arena_new(16 << 20);
@@ -68,6 +110,7 @@ static void who_never_was_has_no_kin(void)
 int main(void)
 {
 	test(kin_are_the_living_descendants_of_init);
+	test(who_is_killed_takes_all_it_started_with_it);
 	test(who_never_was_has_no_kin);
 	return done_testing();
 }
