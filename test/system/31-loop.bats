@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2030,SC2031 # each test is a shell
 load helper
-load shim
+load lone
 
 setup_file() {
 	shim_setup

@@ -2,7 +2,7 @@
 # 34-streams.bats - the standard streams of a shim's processes, whoever comes and goes at their other ends.
 
 load helper
-load shim
+load lone
 
 setup_file() {
 	shim_setup
