@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench.sh [runtime|shim|pull]... - Coracle beside what people use today, measured in turn on the same input; then the
 # budgets. Prints Markdown; fails when a budget is missed. ROUNDS=100 for steadier numbers.
-# shellcheck disable=SC1091,SC2317 # the tests' own files; functions that traps and those call
+# shellcheck disable=SC1091,SC2034,SC2317 # the tests' own files; functions that traps and those call
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 parts=" $* "
@@ -10,8 +10,12 @@ wanted() {
 	[ "$parts" = "  " ] || [[ $parts == *" $1 "* ]]
 }
 
-if wanted runtime && [ -z "${BENCH_INSIDE:-}" ]; then # for crun
-	BENCH_INSIDE=1 exec "$here/hybrid" "$0" "$@"
+if [ -z "${BENCH_INSIDE:-}" ]; then
+	export BENCH_INSIDE=1
+	if wanted runtime; then # for crun
+		exec unshare -m --propagation private "$here/hybrid" "$0" "$@"
+	fi
+	exec unshare -m --propagation private "$0" "$@"
 fi
 
 bats_require_minimum_version() { :; }

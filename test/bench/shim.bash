@@ -212,9 +212,17 @@ shim_end() {
 	rm -rf "/run/coracle/containerd-$NS"
 }
 
+# A node's /run is in memory; in our own mount namespace so is this machine's.
+shim_memory() {
+	[ "$(stat -f -c %T /run)" = tmpfs ] || mount -t tmpfs -o mode=755 run /run
+	mkdir -p "$T/cd/state"
+	mount -t tmpfs -o mode=711 state "$T/cd/state"
+}
+
 shim_part() {
 	local times
 	NS=bench-$$
+	shim_memory
 	containerd_setup > /dev/null 2>&1
 	rm "$T/bin/containerd-shim-runc-v2" # ours, in the place of runc's
 	cp "$TOOLS/bench/instant" "$T/bin/containerd-shim-instant-v2"
