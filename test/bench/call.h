@@ -199,12 +199,11 @@ static inline void call_create(struct peer *p, const char *id, const char *bundl
 		die("Create", "is not answered");
 }
 
-/* An exec of /bin/true from its request to its end. exec_id is free again afterwards. False when
- * nobody tells of its end. */
-static inline bool call_exec(struct peer *p, const char *id, const char *exec_id)
+/* An exec of a process (JSON) from its request to its end. exec_id is free again afterwards. False
+ * when nobody tells of its end. */
+static inline bool call_exec(struct peer *p, const char *id, const char *exec_id,
+			     const char *process)
 {
-	static const char process[] = "{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
-				      "\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"}";
 	Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
 	V2(ExecProcessRequest) r = CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
 	spec.type_url = text("types.containerd.io/opencontainers/runtime-spec/1/Process");
