@@ -220,7 +220,7 @@ container() {
 
 @test "stop_does_not_wait_for_a_container_that_is_being_made" {
 	sandbox_create "$CONTAINER_PID"
-	local lock maker
+	local lock maker code=0
 	container a 'sleep 1000' # and its bundle
 	task Kill 1="$NS-a" 3:9
 	task Wait 1="$NS-a" > /dev/null
@@ -229,11 +229,12 @@ container() {
 	flock $lock # who makes a container waits for it
 	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" > "$BATS_TEST_TMPDIR/answer" 3>&- &
 	maker=$!
-	until [ -n "$(pgrep -P "$PID" | grep -vx "$HOLDER")" ]; do
+	until pgrep -P "$PID" | grep -qvx "$HOLDER"; do
 		:
 	done
 	sandbox StopSandbox
-	run -1 wait $maker
+	wait $maker || code=$?
+	[ $code = 1 ]
 	[[ "$(cat "$BATS_TEST_TMPDIR/answer")" == "error "* ]]
 	[ ! -e "$ROOT/$NS-a" ]
 	run -1 container b 'sleep 1000'
