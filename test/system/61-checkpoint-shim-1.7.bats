@@ -1,0 +1,1 @@
+61-checkpoint-shim-1.6.bats
