@@ -17,8 +17,8 @@ bool oom_changed(int fd, uint64_t *times);
 /* The kernel's own counter, held open: -ENOENT where no hierarchy counts memory. */
 int oom_counter(const struct cgroup *cg);
 
-/* Whose limit it was: the nearest cgroup, this or one above it, that has reached its own. "": none of
- * them has, so the machine's. */
+/* Whose limit it was: the nearest cgroup, this or one above it, that has reached its own. "": none
+ * of them has, so the machine's. */
 void oom_limit(const struct cgroup *cg, char *out, size_t size);
 
 /* How often it has killed there; -ENODEV when the counter is gone with its cgroup. */

@@ -106,10 +106,20 @@ int stdio_resize(struct stdio *s, uint32_t width, uint32_t height)
 	return s->terminal ? terminal_resize(s->terminal, width, height) : -ENOTTY;
 }
 
+static void report_lost(const struct stdio *s)
+{
+	int error;
+	uint64_t lost = s->terminal ? terminal_lost(s->terminal, &error) : 0;
+	if (lost)
+		log_warn("container %s: %llu bytes of its terminal's output were lost: %s", s->id,
+			 (unsigned long long)lost, strerror(error));
+}
+
 /* All that it wrote is in the FIFOs. */
 static void on_written(void *arg)
 {
 	struct stdio *s = arg;
+	report_lost(s);
 	for (int i = 0; i < 2; i++) {
 		reader_stop(&s->readers[i]);
 		if (s->logged)

@@ -19,6 +19,8 @@ struct flow {
 	size_t len, sent;
 	bool closing; /* ends once nothing is left to read */
 	bool ended;
+	uint64_t lost; /* bytes that could not be written, for this error */
+	int error;
 };
 
 struct terminal {
@@ -82,16 +84,22 @@ static int hold(struct flow *f, const char *p, size_t n)
 	return 0;
 }
 
-/* How much of p was taken; errors other than "not now" take all: there is nobody to read it. */
-static size_t give(int fd, const char *p, size_t n)
+/* How much of p was taken. After errors other than "not now" all is, and counted: its writer is not
+ * to wait for ever. */
+static size_t give(struct flow *f, const char *p, size_t n)
 {
 	size_t done = 0;
+	int fd = f->to->fd;
 	while (done < n) {
 		ssize_t k = fd < 0 ? (ssize_t)(n - done) : write(fd, p + done, n - done);
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0 && errno == EAGAIN)
 			break;
+		if (k < 0) {
+			f->error = errno;
+			f->lost += n - done;
+		}
 		done += k < 0 ? n - done : (size_t)k;
 	}
 	return done;
@@ -107,14 +115,14 @@ static void move(struct flow *f)
 		f->ended = true;
 		return;
 	}
-	size_t done = give(f->to->fd, chunk, (size_t)n);
+	size_t done = give(f, chunk, (size_t)n);
 	if (done < (size_t)n && hold(f, chunk + done, (size_t)n - done) < 0)
 		f->ended = true;
 }
 
 static void push(struct flow *f)
 {
-	f->sent += give(f->to->fd, f->held + f->sent, f->len - f->sent);
+	f->sent += give(f, f->held + f->sent, f->len - f->sent);
 	if (f->sent == f->len)
 		drop_held(f);
 }
@@ -230,6 +238,12 @@ void terminal_end(struct terminal *t, void (*drained)(void *arg), void *arg)
 		return;
 	}
 	go_on(t);
+}
+
+uint64_t terminal_lost(const struct terminal *t, int *error)
+{
+	*error = t->output.error;
+	return t->output.lost;
 }
 
 void terminal_free(struct terminal *t)

@@ -21,6 +21,10 @@ void terminal_close_input(struct terminal *t);
  * all that was written to it has been taken, or after a second. */
 void terminal_end(struct terminal *t, void (*drained)(void *arg), void *arg);
 
+/* How many bytes of its output could not be written, as to a full disk; *error: errno of the last.
+ */
+uint64_t terminal_lost(const struct terminal *t, int *error);
+
 void terminal_free(struct terminal *t);
 
 #endif

@@ -316,7 +316,7 @@ ticks() {
 }
 
 @test "ten_megabytes_go_through_a_terminal_whose_reader_pauses" {
-	task '.process.terminal = true' "4:1 6=$T/out" sh -c 'stty raw; seq 1 1400000'
+	task '.process.terminal = true' "4:1 6=$T/out" sh -c 'stty raw; seq 1 1400000 | cat'
 	start
 	{
 		head -c 100000
@@ -330,6 +330,24 @@ ticks() {
 	} < "$T/out" > "$T/got"
 	[ "$(wait_for "$ID")" = 0 ]
 	seq 1 1400000 | cmp - "$T/got"
+}
+
+@test "output_that_a_full_disk_does_not_take_stops_nobody_and_is_counted" {
+	task '.process.terminal = true' "4:1 6=file:///dev/full" sh -c 'stty raw; seq 1 10000'
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	grep -q "container $ID: $(seq 1 10000 | wc -c) bytes of its terminal's output were lost: No space left on device" "$BUNDLES/$ID/log"
+}
+
+@test "a_log_fifo_that_nobody_reads_is_waited_for_by_nobody" {
+	bundle "$ID" . true
+	mkfifo "$BUNDLES/$ID/log"
+	shim_start "$ID"
+	create "$ID"
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	# Who comes to read it does not wait in open either.
+	timeout 10 bash -c ': < "$1"' - "$BUNDLES/$ID/log"
 }
 
 # logger NAME: a program that runs what is on stdin, with what it logs in the file logged.

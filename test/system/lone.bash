@@ -21,10 +21,10 @@ bundle() {
 	jq "$filter | .process.args = \$ARGS.positional" "$BATS_FILE_TMPDIR/spec.json" --args -- "$@" > "$BUNDLES/$id/config.json"
 }
 
-# shim_start ID: one in the bundle of that id, whose log goes to the file log there.
+# shim_start ID: one in the bundle of that id, whose log goes to the file log there, or a FIFO that is there.
 shim_start() {
 	local address
-	: > "$BUNDLES/$1/log"
+	[ -p "$BUNDLES/$1/log" ] || : > "$BUNDLES/$1/log"
 	address=$(cd "$BUNDLES/$1" && "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$1" \
 		-address "$BATS_TEST_TMPDIR/none" -publish-binary /bin/false start < /dev/null)
 	address=${address#*unix://}
