@@ -54,13 +54,14 @@ live() {
 	done
 	run -0 --separate-stderr "$BATS_TEST_DIRNAME/../../build/system/press" "$SOCKET" "$ID" "$BUNDLES" "${ids[@]}"
 	echo "$output"
-	# On a quiet machine a millisecond or less. One answer after another for all fifty takes 200 and more.
-	[[ "${lines[0]}" =~ ^created\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+)\ worst\ [0-9]+\ of\ ([0-9]+)$ ]]
-	[ "${BASH_REMATCH[1]}" -lt 20000 ]
-	[ "${BASH_REMATCH[2]}" -lt 100000 ]
-	[[ "${lines[1]}" =~ ^deleted\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+) ]]
-	[ "${BASH_REMATCH[1]}" -lt 20000 ]
-	[ "${BASH_REMATCH[2]}" -lt 100000 ]
+	# On a quiet machine a tenth of a millisecond. Who answers one after the other is asked once in all this time.
+	local what
+	for what in created deleted; do
+		[[ "$output" =~ $what\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+)\ worst\ [0-9]+\ of\ ([0-9]+) ]]
+		[ "${BASH_REMATCH[1]}" -lt 50000 ]
+		[ "${BASH_REMATCH[2]}" -lt 500000 ]
+		[ "${BASH_REMATCH[3]}" -gt 10 ]
+	done
 	[ "$(ls "/run/coracle/containerd-$NS")" = "$ID" ]
 	assert_undone "$ID-"
 }
