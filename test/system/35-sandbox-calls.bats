@@ -410,3 +410,18 @@ traced() {
 	grep -q " /etc/resolv.conf " "/proc/$a/mountinfo"
 	same "$a" "$HOLDER" ipc && same "$a" "$HOLDER" net
 }
+
+@test "delete_of_a_pause_container_removes_what_a_dead_shim_had_beside_it" {
+	local a plain='del(.linux.namespaces[].path)'
+	ID=$NS-p
+	HOLDER=self
+	container p 'sleep 1000' "$plain"' | .annotations."io.kubernetes.cri.container-type" = "sandbox"'
+	a=$(container a 'sleep 1000' "$plain")
+	container b 'sleep 1000' "$plain"
+	printf %s "$ID" > "$BATS_TEST_TMPDIR/a/sandbox"
+	kill -9 "$PID"
+	await_end "$PID"
+	shim "$ID" "$BATS_TEST_TMPDIR/p" delete > /dev/null
+	await_end "$a"
+	[ "$(ls "$ROOT")" = "$NS-b" ] # of which containerd was told nothing: it has delete called itself
+}
