@@ -1,0 +1,1 @@
+33-endings-1.6.bats
