@@ -164,7 +164,7 @@ shim_many() {
 # pod_bundle NAME GROUP PROGRAM: a bundle of that group.
 pod_bundle() {
 	mkdir "$T/$1"
-	jq --arg g "$2" --arg r "$T/rootfs" --arg c "/$NS/$1" --argjson p "$3" '.process.terminal = false | .process.args = $p |
+	jq --arg g "$2" --arg r "$T/rootfs" --argjson p "$3" '.process.terminal = false | .process.args = $p |
 		.root = { path: $r, readonly: true } | .annotations = { "io.containerd.runc.v2.group": $g }' \
 		"$T/spec/config.json" > "$T/$1/config.json"
 }
@@ -230,18 +230,21 @@ shim_direct() {
 
 # After a failure as well: no process, mount, cgroup or file of ours is left.
 shim_end() {
-	local dir pid
+	local dir pid root=/run/coracle/containerd-$NS
 	[ "$NS" = "bench-$$" ] || return 0
-	"$CORACLE" cleanup --root "/run/coracle/containerd-$NS" > /dev/null 2>&1 || true
-	for pid in $(pgrep -f -- " -namespace $NS ") $(cat /sys/fs/cgroup/{,*/}"$NS"/*/cgroup.procs 2> /dev/null); do
-		kill -9 "$pid" 2> /dev/null && await_end "$pid"
+	"$CORACLE" cleanup --root "$root" > /dev/null 2>&1 || true
+	for pid in $(pgrep -f -- " -namespace $NS "); do kill -9 "$pid" 2> /dev/null && await_end "$pid"; done
+	for dir in /sys/fs/cgroup/{,*/}{"$NS/","$ME-","coracle-$ME-"}*/; do
+		[ -d "$dir" ] || continue
+		while read -r pid; do kill -9 "$pid" 2> /dev/null && await_end "$pid"; done < "$dir/cgroup.procs"
+		rmdir "$dir" 2> /dev/null || true
 	done
-	"$CORACLE" cleanup --root "/run/coracle/containerd-$NS" > /dev/null 2>&1 || true
+	"$CORACLE" cleanup --root "$root" > /dev/null 2>&1 || true
+	rm -rf "$root" "/run/containerd/runc/$NS"
 	while read -r dir; do umount -l "$dir"; done < <(awk -v t="$T/" 'index($2, t) == 1 { print $2 }' /proc/self/mounts)
 	for dir in /sys/fs/cgroup/{,*/}; do
-		rmdir "$dir$NS"/*/ "$dir$NS" "$dir$ME" 2> /dev/null || true
+		rmdir "$dir$NS" "$dir$ME" 2> /dev/null || true
 	done
-	rm -rf "/run/coracle/containerd-$NS"
 }
 
 # A node's /run is in memory; in our own mount namespace so is this machine's.
