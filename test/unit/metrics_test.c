@@ -27,10 +27,12 @@ static const struct file v2_files[] = {
 	  "anon 1\nfile 2\nkernel_stack 3\nslab 4\nsock 5\nshmem 6\nfile_mapped 7\nfile_dirty 8\n"
 	  "file_writeback 9\nanon_thp 10\ninactive_anon 11\nactive_anon 12\ninactive_file 13\n"
 	  "active_file 14\nunevictable 15\nslab_reclaimable 16\nslab_unreclaimable 17\npgfault 18\n"
-	  "pgmajfault 19\nworkingset_refault 20\nworkingset_activate 21\nworkingset_nodereclaim 22\n"
+	  "pgmajfault 19\nworkingset_refault 20\nworkingset_activate 21\n"
+	  "workingset_nodereclaim 22\n"
 	  "pgrefill 23\npgscan 24\npgsteal 25\npgactivate 26\npgdeactivate 27\npglazyfree 28\n"
 	  "pglazyfreed 29\nthp_fault_alloc 30\nthp_collapse_alloc 31\nworkingset_refault_anon 39\n"
-	  "workingset_refault_file 40\nworkingset_activate_anon 41\nworkingset_activate_file 42\n" },
+	  "workingset_refault_file 40\nworkingset_activate_anon 41\n"
+	  "workingset_activate_file 42\n" },
 	{ "memory.current", "100\n" },
 	{ "memory.max", "200\n" },
 	{ "memory.peak", "150\n" },
@@ -97,9 +99,9 @@ static const struct file v1_files[] = {
 
 static const char net_dev[] =
 	"Inter-|   Receive                            |  Transmit\n"
-	" face |bytes packets errs drop fifo frame compressed multicast|bytes packets errs drop fifo\n"
-	"    lo:       9  9    9    9    0     0          0         0    9       9    9    9    0 0 0 0\n"
-	"  eth0:1111  12   13   14    0     0          0         0    21      22   23   24    0 0 0 0\n";
+	" face |bytes packets errs drop fifo frame compressed multicast|bytes packets\n"
+	"    lo:       9  9    9    9    0 0 0 0    9       9    9    9    0 0\n"
+	"  eth0:1111  12   13   14    0 0 0 0   21      22   23   24    0 0\n";
 
 static const char partitions[] = "major minor  #blocks  name\n\n   8       16     123 sdb\n";
 
