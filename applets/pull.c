@@ -1,4 +1,4 @@
-/* pull.c - `coracle pull`: images from registries and layouts into the store. */
+/* pull.c - `coracle pull`: images from registries, layouts and archives into the store. */
 #include "image/pull.h"
 #include "applets.h"
 #include "box/subid.h"
@@ -76,7 +76,9 @@ const struct command applet_pull = {
 	.help = "get images into the store",
 	.more = "IMAGE is HOST[:PORT]/NAME[:TAG][@DIGEST], with docker:// before it or not; "
 		"NAME[:TAG] alone is looked up in the first of the unqualified-search-registries "
-		"of /etc/containers/registries.conf; oci:DIR[:NAME] is an OCI layout on disk. The "
+		"of /etc/containers/registries.conf; oci:DIR[:NAME] is an OCI layout on disk, "
+		"oci-archive:FILE[:NAME] one in a tar file, docker-archive:FILE[:NAME:TAG] what "
+		"docker save or podman save wrote; both may be packed by gzip or zstd. The "
 		"digest of each image is printed. Plain http is spoken only to this machine's own "
 		"loopback addresses.",
 	.opts = options,

@@ -52,10 +52,11 @@ static void layout_close(struct origin *o)
 	free(l);
 }
 
-/* The manifest of that name; without a name the only one there is. */
-static int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
-		       struct err *e)
+int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
+		struct err *e)
 {
+	bool archive = r->kind == REF_OCI_ARCHIVE;
+	const char *what = archive ? "archive" : "layout";
 	for (size_t i = 0; r->tag && i < ix->manifests.n; i++) {
 		const char *name = descriptor_name(&ix->manifests.v[i]);
 		if (name && !strcmp(name, r->tag)) {
@@ -64,12 +65,11 @@ static int layout_find(const struct index *ix, const struct ref *r, const struct
 		}
 	}
 	if (r->tag)
-		return refuse(e, ENOENT, "no image called %.200s in the layout %.200s", r->tag,
+		return refuse(e, ENOENT, "no image called %.200s in the %s %.200s", r->tag, what,
 			      r->name);
 	if (ix->manifests.n != 1)
-		return refuse(e, EINVAL,
-			      "the layout %.200s has %zu images: name one as oci:DIR:NAME", r->name,
-			      ix->manifests.n);
+		return refuse(e, EINVAL, "the %s %.200s has %zu images: name one as %s:NAME", what,
+			      r->name, ix->manifests.n, archive ? "oci-archive:FILE" : "oci:DIR");
 	*out = &ix->manifests.v[0];
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* origin.h - where an image comes from: a registry, or a layout on disk. */
+/* origin.h - where an image comes from: a registry, or a layout or archive on disk. */
 #ifndef IMAGE_ORIGIN_H
 #define IMAGE_ORIGIN_H
 
@@ -40,5 +40,13 @@ int registry_open(const struct ref *r, const struct origin_options *o, struct ar
 
 /* The layout of a REF_LAYOUT. */
 int layout_open(const struct ref *r, struct arena *a, struct origin **out, struct err *e);
+
+/* What the index of a layout has by the reference's tag; without one the only image. */
+int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
+		struct err *e);
+
+/* The file of a REF_OCI_ARCHIVE or REF_DOCKER_ARCHIVE. r gets the whole name that docker's archive
+ * has for the image. */
+int archive_open(struct ref *r, struct arena *a, struct origin **out, struct err *e);
 
 #endif

@@ -29,12 +29,16 @@ static int open_origin(struct pulling *p, struct err *e)
 		rc = ref_qualify_here(&p->ref, p->arena, e);
 	if (rc < 0)
 		return rc;
-	p->image.name = ref_text(&p->ref, p->arena);
-	if (!p->image.name)
-		return fail(e, E2BIG, "pull %.200s", p->request->text);
 	if (p->ref.kind == REF_LAYOUT)
-		return layout_open(&p->ref, p->arena, &p->origin, e);
-	return registry_open(&p->ref, &p->request->origin, p->arena, &p->origin, e);
+		rc = layout_open(&p->ref, p->arena, &p->origin, e);
+	else if (p->ref.kind == REF_REGISTRY)
+		rc = registry_open(&p->ref, &p->request->origin, p->arena, &p->origin, e);
+	else
+		rc = archive_open(&p->ref, p->arena, &p->origin, e);
+	if (rc < 0)
+		return rc;
+	p->image.name = ref_text(&p->ref, p->arena);
+	return p->image.name ? 0 : fail(e, E2BIG, "pull %.200s", p->request->text);
 }
 
 /* Follows indexes to the manifest for the platform. */

@@ -103,21 +103,52 @@ static bool is_tag(const char *s)
 	       n == strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 }
 
-static int parse_layout(const char *text, char *s, struct ref *out, struct err *e)
+/* What names a place on disk instead of a registry. */
+static const struct transport {
+	const char *prefix, *place;
+	enum ref_kind kind;
+} transports[] = {
+	{ "oci:", "directory", REF_LAYOUT },
+	{ "oci-archive:", "file", REF_OCI_ARCHIVE },
+	{ "docker-archive:", "file", REF_DOCKER_ARCHIVE },
+};
+#define TRANSPORTS (sizeof(transports) / sizeof(transports[0]))
+
+/* The one that the text begins with; NULL: none. */
+static const struct transport *transport_of(const char *text)
+{
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		if (!strncmp(text, transports[i].prefix, strlen(transports[i].prefix)))
+			return &transports[i];
+	return NULL;
+}
+
+/* Whether a name would be taken for a transport once a tag is behind it. */
+static bool is_transport(const char *name)
+{
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		if (strlen(name) + 1 == strlen(transports[i].prefix) &&
+		    !strncmp(name, transports[i].prefix, strlen(name)))
+			return true;
+	return false;
+}
+
+static int parse_place(const char *text, const struct transport *t, char *s, struct ref *out,
+		       struct err *e)
 {
 	char *tag = strchr(s, ':');
 	if (tag)
 		*tag++ = 0;
 	if (!*s)
-		return refuse(e, EINVAL, "%s: no directory after oci:", text);
+		return refuse(e, EINVAL, "%s: no %s after %s", text, t->place, t->prefix);
 	size_t n = tag ? strlen(tag) : 0;
 	if (tag &&
 	    (!n || n > NAME_MAX_OCI ||
 	     n != strspn(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			      "_.-:@/+")))
-		return refuse(e, EINVAL, "%s: %.60s is not the name of an image in a layout", text,
-			      tag);
-	*out = (struct ref){ .kind = REF_LAYOUT, .name = s, .tag = tag };
+		return refuse(e, EINVAL, "%s: %.60s is not the name of an image in %s", text, tag,
+			      t->kind == REF_LAYOUT ? "a layout" : "an archive");
+	*out = (struct ref){ .kind = t->kind, .name = s, .tag = tag };
 	return 0;
 }
 
@@ -162,8 +193,9 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 	char *s = arena_str(a, text);
 	if (!s)
 		return fail(e, E2BIG, "parse %.100s", text);
-	if (!strncmp(s, "oci:", 4))
-		return parse_layout(text, s + 4, out, e);
+	const struct transport *t = transport_of(s);
+	if (t)
+		return parse_place(text, t, s + strlen(t->prefix), out, e);
 	if (!strncmp(s, "docker://", 9))
 		s += 9;
 	struct ref r = { .kind = REF_SHORT };
@@ -183,31 +215,53 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 		return refuse(e, EINVAL,
 			      "%s: %.100s is not the name of an image (lower-case words)", text,
 			      *s ? s : "nothing");
-	if (!r.host && !strcmp(s, "oci"))
-		return refuse(e, EINVAL, "%s: oci is what layouts begin with; write HOST/oci",
-			      text);
+	if (!r.host && is_transport(s))
+		return refuse(e, EINVAL,
+			      "%s: %s: is what a path on disk begins with; write HOST/%s", text, s,
+			      s);
 	r.name = s;
 	*out = r;
 	return 0;
 }
 
-/* Of a layout the directory's own name, if it can be one. */
-static const char *layout_text(const struct ref *r, struct arena *a)
+/* The last part of a path, of an archive without what says how it is packed. */
+static const char *last_part(const struct ref *r, struct arena *a)
+{
+	static const char *const ends[] = { ".gz", ".zst", ".tgz", ".tar" };
+	const char *slash = strrchr(r->name, '/');
+	char *last = arena_str(a, slash ? slash + 1 : r->name);
+	for (size_t i = 0; last && r->kind != REF_LAYOUT && i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(last), k = strlen(ends[i]);
+		if (n > k && !strcmp(last + n - k, ends[i]))
+			last[n - k] = 0;
+	}
+	return last;
+}
+
+/* Of a layout or archive: its own name, if it can be one. */
+static const char *place_text(const struct ref *r, struct arena *a)
 {
 	const char *tag = r->tag ? r->tag : "latest";
-	const char *slash = strrchr(r->name, '/');
-	const char *last = slash ? slash + 1 : r->name;
-	if (is_name(last) && is_tag(tag) && strcmp(last, "oci"))
+	const char *last = last_part(r, a);
+	if (!last)
+		return NULL;
+	struct ref whole;
+	/* An archive of docker's knows whole names, a layout sometimes. */
+	if ((r->kind == REF_DOCKER_ARCHIVE || host_first(tag)) && *tag != '@' && r->tag)
+		return ref_parse(tag, a, &whole, &(struct err){ 0 }) == 0 ? ref_text(&whole, a)
+									  : arena_str(a, tag);
+	if (is_name(last) && is_tag(tag) && !is_transport(last))
 		return arena_printf(a, "%s:%s", last, tag);
-	if (host_first(tag)) /* the layout knows its whole name */
-		return arena_str(a, tag);
-	return arena_printf(a, "oci:%s:%s", r->name, tag);
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		if (transports[i].kind == r->kind)
+			return arena_printf(a, "%s%s:%s", transports[i].prefix, r->name, tag);
+	return NULL;
 }
 
 const char *ref_text(const struct ref *r, struct arena *a)
 {
-	if (r->kind == REF_LAYOUT)
-		return layout_text(r, a);
+	if (r->kind != REF_REGISTRY && r->kind != REF_SHORT)
+		return place_text(r, a);
 	const char *mark = r->tag ? ":" : "@";
 	return arena_printf(a, "%s%s%s%s%s", r->host ? r->host : "", r->host ? "/" : "", r->name,
 			    mark, r->tag ? r->tag : r->digest);

@@ -14,12 +14,14 @@ enum ref_kind {
 	REF_SHORT,    /* NAME[:TAG][@DIGEST] without a host: of the local store, or of the default
 			 registry */
 	REF_LAYOUT,   /* oci:DIR[:TAG] */
+	REF_OCI_ARCHIVE,    /* oci-archive:FILE[:TAG], a layout in a tar file */
+	REF_DOCKER_ARCHIVE, /* docker-archive:FILE[:NAME[:TAG]], what docker save writes */
 };
 
 struct ref {
 	enum ref_kind kind;
 	const char *host; /* "127.0.0.1:5000"; NULL for a short name and a layout */
-	const char *name; /* "team/app"; the directory of a layout */
+	const char *name; /* "team/app"; the directory of a layout, the file of an archive */
 	const char *
 		tag; /* NULL when absent; "latest" is filled in for a name without tag and digest */
 	const char *digest; /* "sha256:..."; NULL when absent */
@@ -29,8 +31,9 @@ struct ref {
  * only. -EINVAL with the reason. */
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e);
 
-/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout the directory's
- * last part is the name. NULL at the arena's cap. */
+/* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout or archive
+ * the tag, if that is a whole name, else the last part of its path and the tag. NULL at the arena's
+ * cap. */
 const char *ref_text(const struct ref *r, struct arena *a);
 
 /* Gives a short name its host: the first of the machine's unqualified-search-registries in conf

@@ -76,6 +76,13 @@ void check_init(struct check *c, struct source *from, const char *what, const ch
 	sha256_init(&c->sha);
 }
 
+enum packing packing_of(const unsigned char magic[4])
+{
+	return !memcmp(magic, "\x1f\x8b", 2)	       ? PACK_GZIP
+	       : !memcmp(magic, "\x28\xb5\x2f\xfd", 4) ? PACK_ZSTD
+						       : PACK_NONE;
+}
+
 int source_drain(struct source *s, struct err *e)
 {
 	const void *p;

@@ -53,6 +53,9 @@ void check_init(struct check *c, struct source *from, const char *what, const ch
 /* Reads on to the end, for the digest's sake. 0 or -errno. */
 int source_drain(struct source *s, struct err *e);
 
+/* How what begins with these four bytes is packed. */
+enum packing packing_of(const unsigned char magic[4]);
+
 /* gzip (any number of members), zstd (any number of frames) or plain bytes, unpacked. */
 struct inflate;
 int inflate_new(struct source *from, enum packing packing, struct inflate **out, struct err *e);

@@ -1,5 +1,5 @@
-/* tar.c - a tar stream becomes a tree. The only file that knows libarchive, of which only the tar
- * reader is used. */
+/* tar.c - a tar stream becomes a tree. Beside tarfile.c the only file that knows libarchive, of
+ * which only the tar reader is used. */
 #include "image/tar.h"
 
 #include <archive.h>

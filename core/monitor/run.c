@@ -135,8 +135,9 @@ static int use_directory(struct making *m, struct err *e)
 	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
 }
 
-/* Gets the image into the store; how that goes on is shown on stderr. */
-static int fetch(struct making *m, struct err *e)
+/* Gets the image into the store, and what it is called there; how that goes on is shown on
+ * stderr. */
+static int fetch(struct making *m, const char **name, struct err *e)
 {
 	struct image im;
 	struct progress progress = { .fd = m->options.quiet ? -1 : STDERR_FILENO };
@@ -144,7 +145,9 @@ static int fetch(struct making *m, struct err *e)
 	const struct pull_request q = { .text = m->image_name,
 					.progress = progress_layer,
 					.arg = &progress };
-	return a ? pull(&m->store, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", m->image_name);
+	int rc = a ? pull(&m->store, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", m->image_name);
+	*name = rc < 0 ? NULL : arena_str(m->a, im.name);
+	return rc < 0 || *name ? rc : fail(e, ENOMEM, "pull %s", m->image_name);
 }
 
 /* From the store, or as --pull says from where it comes from. */
@@ -159,8 +162,9 @@ static int find_image(struct making *m, struct err *e)
 	if (rc != -ENOENT || !strcmp(when, "never"))
 		return rc;
 	*e = (struct err){ 0 };
-	rc = fetch(m, e);
-	return rc < 0 ? rc : image_open(&m->store, m->image_name, m->a, &m->image, e);
+	const char *name;
+	rc = fetch(m, &name, e);
+	return rc < 0 ? rc : image_open(&m->store, name, m->a, &m->image, e);
 }
 
 static int use_image(struct making *m, struct err *e)

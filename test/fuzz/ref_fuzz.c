@@ -25,8 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const char *name = ref_text(&r, a);
 	if (!name)
 		return 0;
-	if (r.kind != REF_LAYOUT && (ref_parse(name, a, &again, &e) < 0 || again.kind != r.kind ||
-				     strcmp(ref_text(&again, a), name)))
+	if ((r.kind == REF_REGISTRY || r.kind == REF_SHORT) &&
+	    (ref_parse(name, a, &again, &e) < 0 || again.kind != r.kind ||
+	     strcmp(ref_text(&again, a), name)))
 		abort();
 	if (ref_qualify(&r, conf ? conf : "", a, &e) == 0 && r.kind == REF_SHORT)
 		abort();

@@ -67,27 +67,66 @@ static void a_layout_is_a_directory_and_a_name(void)
 	is_str(parsed("oci:dir:host:5000/app:1").tag, "host:5000/app:1");
 }
 
+static void an_archive_is_a_file_and_a_name(void)
+{
+	struct ref r = parsed("oci-archive:/tmp/app.tar.gz:v1");
+	is_int(r.kind, REF_OCI_ARCHIVE);
+	is_str(r.name, "/tmp/app.tar.gz");
+	is_str(r.tag, "v1");
+	is_str(ref_text(&r, arena), "app:v1");
+	r = parsed("docker-archive:x.tar:host:5000/app:1");
+	is_int(r.kind, REF_DOCKER_ARCHIVE);
+	is_str(ref_text(&r, arena), "host:5000/app:1");
+	r = parsed("docker-archive:x.tar:app");
+	is_str(ref_text(&r, arena), "app:latest");
+	r = parsed("docker-archive:x.tgz");
+	is_str(ref_text(&r, arena), "x:latest");
+	r = parsed("oci-archive:X.tar:1");
+	is_str(ref_text(&r, arena), "oci-archive:X.tar:1");
+}
+
 static void bad_names_are_refused(void)
 {
 	static const char *const bad[] = {
-		"",	    "docker://",
-		"A",	    "a/",
-		"/a",	    "a//b",
-		"a..b",	    "-a",
-		"a-",	    "a___b",
-		"a.-b",	    "a:",
-		"a:.x",	    "a:-x",
-		"a b",	    "a@",
-		"a:x:y",    "h.:5/a",
-		"h:0/a",    "h:65536/a",
-		"h:x/a",    "[::1/a",
-		"[]:5/a",   "-h.x/a",
-		"h.x/",	    "h.x/A",
-		"a\n",	    "oci:",
-		"oci:d:",   "oci:d:a b",
-		"h.x/../a", "..",
-		"a/../b",   "docker://docker://a",
-		"oci",	    "oci@sha256:" HEX,
+		"",
+		"docker://",
+		"A",
+		"a/",
+		"/a",
+		"a//b",
+		"a..b",
+		"-a",
+		"a-",
+		"a___b",
+		"a.-b",
+		"a:",
+		"a:.x",
+		"a:-x",
+		"a b",
+		"a@",
+		"a:x:y",
+		"h.:5/a",
+		"h:0/a",
+		"h:65536/a",
+		"h:x/a",
+		"[::1/a",
+		"[]:5/a",
+		"-h.x/a",
+		"h.x/",
+		"h.x/A",
+		"a\n",
+		"oci:",
+		"oci:d:",
+		"oci:d:a b",
+		"h.x/../a",
+		"..",
+		"a/../b",
+		"docker://docker://a",
+		"oci",
+		"oci@sha256:" HEX,
+		"oci-archive:",
+		"docker-archive::v1",
+		"docker://docker-archive:v1",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused(bad[i]);
@@ -157,6 +196,7 @@ int main(void)
 	test(the_tag_is_latest_unless_a_digest_says_more);
 	test(the_first_part_is_a_host_only_with_dot_colon_or_localhost);
 	test(a_layout_is_a_directory_and_a_name);
+	test(an_archive_is_a_file_and_a_name);
 	test(bad_names_are_refused);
 	test(only_sha256_is_a_digest);
 	test(lengths_have_limits);

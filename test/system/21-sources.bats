@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# 21-sources.bats - where images come from: archives on disk, mirrors, logins, and registries that misbehave.
+
+load helper
+load images
+
+setup() {
+	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
+	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
+	export HOME=$BATS_TEST_TMPDIR
+	L=$BATS_TEST_TMPDIR/layout
+	A=$BATS_TEST_TMPDIR/saved.tar
+}
+
+pull() {
+	"$CORACLE" pull "$@"
+}
+
+# The words in the image's only file.
+hello() {
+	cat "$(tree_of "$1")/hello"
+}
+
+# two_layers [PACKING] - an image of two layers, v1, in the layout.
+two_layers() {
+	tar_of "$L.1" <<< "f below 644 0:0 - below-$BATS_TEST_NUMBER"
+	tar_of "$L.2" <<< "f hello 644 0:0 - hello-$BATS_TEST_NUMBER"
+	layer "$L" "$L.1"
+	layer "$L" "$L.2" "${1:-gzip}"
+	image_end "$L" v1 > /dev/null
+}
+
+@test "an_archive_that_skopeo_made_of_a_layout_is_pulled_plain_and_packed" {
+	local archive
+	two_layers zstd
+	skopeo copy -q "oci:$L:v1" "oci-archive:$A:v1"
+	gzip -k "$A"
+	zstd -q "$A"
+	for archive in "$A" "$A.gz" "$A.zst"; do
+		run -0 pull -q "oci-archive:$archive:v1"
+		[ "$output" = "$(skopeo inspect --format '{{.Digest}}' "oci:$L:v1")" ]
+		[ "$(hello saved:v1)" = "hello-$BATS_TEST_NUMBER" ]
+		run -0 "$CORACLE" rmi saved:v1
+		assert_empty_store
+	done
+	run -0 pull -q "oci-archive:$A"
+	run -1 pull "oci-archive:$A:v2"
+	[ "$output" = "coracle: no image called v2 in the archive $A" ]
+}
+
+@test "an_archive_that_skopeo_or_podman_saved_for_docker_is_pulled_with_its_name" {
+	local name=example.org/team/app:v1
+	two_layers
+	skopeo copy -q "oci:$L:v1" "docker-archive:$A:$name"
+	gzip -k "$A"
+	for archive in "$A" "$A:$name" "$A:app:v1" "$A:@0" "$A.gz"; do
+		run -0 pull -q "docker-archive:$archive"
+		[ "$(hello "$name")" = "hello-$BATS_TEST_NUMBER" ]
+		run -0 "$CORACLE" rmi "$name"
+		assert_empty_store
+	done
+	run -1 pull "docker-archive:$A:other:v1"
+	[ "$output" = "coracle: no image called other:v1 in the archive $A" ]
+	run -1 pull "docker-archive:$A:@1"
+	echo "$output"; 	[ "$output" = "coracle: no image called @1 in the archive $A" ]
+	# What is in the store is an image as any other tool reads it.
+	run -0 pull -q "docker-archive:$A"
+	skopeo copy -q "oci:$CORACLE_STORE:$name" "dir:$BATS_TEST_TMPDIR/copy"
+	[ "$(hex_of "$BATS_TEST_TMPDIR/copy/manifest.json")" = "${output:7}" ]
+}
+
+# saved [FILE...] - a docker archive by hand, of what is in saved/ (or of these, in that order).
+saved() {
+	rm -f "$A"
+	[ $# != 0 ] || set -- .
+	tar -C "$BATS_TEST_TMPDIR/saved" -cf "$A" "$@"
+}
+
+# by_hand LAYER... - manifest.json and a configuration for these layers, which are in saved/.
+by_hand() {
+	local s=$BATS_TEST_TMPDIR/saved file
+	printf '%s\n' "$@" | jq -Rnc '[{Config: "c.json", RepoTags: ["app:v1"], Layers: [inputs]}]' > "$s/manifest.json"
+	for file in "$@"; do
+		gzip -cdf "$s/$file" | sha256sum | cut -d ' ' -f 1
+	done | jq -Rnc --arg a "$(dpkg --print-architecture)" '{os: "linux", architecture: $a,
+		rootfs: {type: "layers", diff_ids: [inputs | "sha256:" + .]}}' > "$s/c.json"
+}
+
+@test "older_archives_of_docker_have_links_and_others_packed_layers" {
+	mkdir -p "$BATS_TEST_TMPDIR/saved/a" "$BATS_TEST_TMPDIR/saved/b"
+	tar_of "$BATS_TEST_TMPDIR/saved/a/layer.tar" <<< "f hello 644 0:0 - hi"
+	ln -s ../a/layer.tar "$BATS_TEST_TMPDIR/saved/b/layer.tar"
+	by_hand a/layer.tar b/layer.tar
+	saved
+	run -0 pull -q "docker-archive:$A"
+	[ "$(find "$CORACLE_STORE/blobs/sha256" -type f | wc -l)" = 3 ]
+	run -0 "$CORACLE" rmi app:v1
+	gzip "$BATS_TEST_TMPDIR/saved/a/layer.tar"
+	mv "$BATS_TEST_TMPDIR/saved/a/layer.tar.gz" "$BATS_TEST_TMPDIR/saved/a/layer.tar"
+	by_hand a/layer.tar
+	saved
+	run -0 pull -q "docker-archive:$A"
+	[ "$(hello app:v1)" = hi ]
+}
+
+@test "archives_that_lie_are_refused_in_one_line_and_leave_nothing" {
+	local s=$BATS_TEST_TMPDIR/saved
+	refused() {
+		run -1 pull -q "docker-archive:$A"
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"$1"* ]] || { echo "$output"; return 1; }
+		assert_empty_store
+	}
+	mkdir -p "$s"
+	tar_of "$s/l.tar" <<< "f hello 644 0:0 - hi"
+	by_hand l.tar
+	# Another content than its configuration says.
+	tar_of "$s/l.tar" <<< "f hello 644 0:0 - no"
+	saved
+	refused "is not what it should be"
+	by_hand l.tar
+	saved c.json manifest.json l.tar l.tar
+	refused "has l.tar twice"
+	saved c.json manifest.json
+	refused "has no l.tar"
+	saved l.tar
+	refused "no manifest.json in it"
+	saved
+	truncate -s 3000 "$A"
+	refused "is not a valid tar file"
+	head -c 4000 /dev/urandom > "$A"
+	refused "is not a valid tar file"
+	: > "$A"
+	refused "is empty"
+	rm "$s/l.tar"
+	ln -s ../../../../etc/passwd "$s/l.tar"
+	saved
+	refused "leads out of it"
+	ln -sf l.tar "$s/l.tar"
+	saved
+	refused "link without end"
+	rm "$s/l.tar"
+	truncate -s 10M "$s/l.tar"
+	tar -C "$s" -Scf "$A" .
+	refused "l.tar is sparse"
+	echo '[{"Config":"c.json","Layers":["l.tar"]},' > "$s/manifest.json"
+	saved
+	refused "manifest.json"
+	# One kind is not the other, and says so.
+	two_layers
+	skopeo copy -q "oci:$L:v1" "oci-archive:$A.oci:v1"
+	mv "$A.oci" "$A"
+	refused "it is an oci-archive"
+	run -1 pull "docker-archive:$BATS_TEST_TMPDIR"
+	[[ "$output" == *"is not a file" ]]
+	run -1 pull "docker-archive:$A.none"
+	[[ "$output" == "coracle: open the archive $A.none: No such file or directory" ]]
+}
+
+@test "a_container_runs_from_an_archive" {
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.tar" .
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	skopeo copy -q "oci:$L:v1" "docker-archive:$A:app:v1"
+	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm "docker-archive:$A" echo hi
+	[[ "$output" == *hi ]]
+	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm app:v1 echo again
+	[ "$output" = again ]
+}
