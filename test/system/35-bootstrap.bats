@@ -29,9 +29,11 @@ teardown() {
 	local pid
 	[ -z "${HEARER:-}" ] || kill "$HEARER"
 	for pid in $(servers); do
-		kill "$pid"
+		kill -9 "$pid"
 		await_end "$pid"
 	done
+	# Its socket, and a container if a test failed with one.
+	"$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$ID" -address $GRPC -bundle "$DIR" delete > /dev/null
 	rm -rf "${SOCKETS:?}"
 }
 
