@@ -36,7 +36,7 @@ static int lock_names(const struct store *s, struct err *e)
 	return take_fd(&fd);
 }
 
-static int save_names(const struct store *s, const struct index *ix, struct err *e)
+int store_names_save(const struct store *s, const struct index *ix, struct err *e)
 {
 	auto_buf b = { .max = MANIFEST_MAX };
 	json_write(&b, index_fields, ix, 2);
@@ -85,7 +85,7 @@ int store_name_put(const struct store *s, const char *name, const struct descrip
 	ix.manifests.v = v;
 	ix.manifests.n++;
 	ix.schema_version = 2;
-	return save_names(s, &ix, e);
+	return store_names_save(s, &ix, e);
 }
 
 int store_name_remove(const struct store *s, const char *name, struct err *e)
@@ -100,5 +100,5 @@ int store_name_remove(const struct store *s, const char *name, struct err *e)
 		return rc;
 	if (!drop(&ix, name))
 		return refuse(e, ENOENT, "no image in the store is called %.200s", name);
-	return save_names(s, &ix, e);
+	return store_names_save(s, &ix, e);
 }

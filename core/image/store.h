@@ -74,6 +74,9 @@ int store_name_remove(const struct store *s, const char *name, struct err *e);
 /* All that index.json names. */
 int store_names(const struct store *s, struct arena *a, struct index *out, struct err *e);
 
+/* Replaces them. The store must be ours alone. */
+int store_names_save(const struct store *s, const struct index *ix, struct err *e);
+
 /* The names in an index of a layout: of one descriptor, NULL when it has none. */
 const char *descriptor_name(const struct descriptor *d);
 

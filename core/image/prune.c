@@ -1,0 +1,137 @@
+/* prune.c - what nothing needs goes out of the store. */
+#include "image/prune.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "image/image.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define LAYERS_FILE_MAX 65536 /* more than LAYERS_MAX lines of a digest */
+
+/* The topmost layers of all containers. */
+struct used {
+	const char **v;
+	size_t n, room;
+};
+
+static int used_add(struct used *u, const char *chain, struct arena *a, struct err *e)
+{
+	if (u->n == u->room) {
+		size_t room = 2 * u->room + 16;
+		const char **v = arena_array(a, room, sizeof(*v));
+		if (!v)
+			return fail(e, E2BIG, "read the store's containers");
+		if (u->n)
+			memcpy(v, u->v, u->n * sizeof(*v));
+		u->v = v;
+		u->room = room;
+	}
+	u->v[u->n] = arena_str(a, chain);
+	return u->v[u->n++] ? 0 : fail(e, E2BIG, "read the store's containers");
+}
+
+/* containers/ID/layers has a chain id a line, the topmost last. */
+static int used_by(struct used *u, int all, const char *id, struct arena *a, struct err *e)
+{
+	auto_buf b = { .max = LAYERS_FILE_MAX };
+	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
+		return 0; /* one without layers */
+	int rc = file_read(dir, "layers", &b, e);
+	if (rc < 0 || !b.len)
+		return rc;
+	if (b.p[b.len - 1] == '\n')
+		b.p[--b.len] = 0;
+	const char *last = strrchr(b.p, '\n');
+	return used_add(u, last ? last + 1 : b.p, a, e);
+}
+
+static int used_find(const struct store *s, struct used *u, struct arena *a, struct err *e)
+{
+	int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = all < 0 ? NULL : fdopendir(all);
+	int rc = 0;
+	if (!d)
+		return fail(e, errno, "read the store's containers");
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+		if (entry->d_name[0] != '.')
+			rc = used_by(u, all, entry->d_name, a, e);
+	closedir(d);
+	return rc;
+}
+
+/* One that cannot be read is kept: rmi removes it, by its name. */
+static bool wanted(const struct store *s, const struct descriptor *d, const struct used *u,
+		   struct arena *a)
+{
+	struct image im;
+	struct err damaged;
+	if (image_read(s, d, a, &im, &damaged) < 0)
+		return true;
+	const char *top = im.chains.n ? im.chains.v[im.chains.n - 1] : "";
+	for (size_t i = 0; i < u->n; i++)
+		if (!strcmp(u->v[i], top))
+			return true;
+	return false;
+}
+
+static int drop_images(struct store *s, bool all, struct arena *a, struct strs *out, struct err *e)
+{
+	struct index ix;
+	struct used u = { 0 };
+	int rc = store_names(s, a, &ix, e);
+	if (rc == 0 && all)
+		rc = used_find(s, &u, a, e);
+	if (rc < 0)
+		return rc;
+	size_t kept = 0;
+	*out = (struct strs){ arena_array(a, ix.manifests.n + 1, sizeof(char *)), 0 };
+	if (!out->v)
+		return fail(e, E2BIG, "prune the store");
+	for (size_t i = 0; i < ix.manifests.n; i++) {
+		const struct descriptor *d = &ix.manifests.v[i];
+		const char *name = descriptor_name(d);
+		if (name && (!all || wanted(s, d, &u, a)))
+			ix.manifests.v[kept++] = *d;
+		else
+			out->v[out->n++] = name ? name : d->digest;
+	}
+	ix.manifests.n = kept;
+	return out->n ? store_names_save(s, &ix, e) : 0;
+}
+
+int store_prune(struct store *s, bool all, struct arena *a, struct pruned *out, struct err *e)
+{
+	struct pruned p = { 0 };
+	int rc = store_alone(s, e);
+	if (rc < 0)
+		return rc;
+	store_sweep(s);
+	rc = drop_images(s, all, a, &p.images, e);
+	if (rc == 0)
+		rc = store_collect(s, &p.gc, e);
+	if (rc == 0)
+		*out = p;
+	return rc;
+}
+
+struct flat {
+	struct strs images;
+	uint64_t blobs, layers, bytes;
+};
+static const struct json_field flat_fields[] = {
+	JSON_F(J_STRS, flat, images, "images", J_KEEP),
+	JSON_F(J_U64, flat, blobs, "blobs", J_KEEP),
+	JSON_F(J_U64, flat, layers, "layers", J_KEEP),
+	JSON_F(J_U64, flat, bytes, "bytes", J_KEEP),
+	{ 0 },
+};
+
+void pruned_json(const struct pruned *p, struct buf *out)
+{
+	const struct flat f = { p->images, p->gc.blobs, p->gc.layers, p->gc.bytes };
+	json_write(out, flat_fields, &f, 0);
+	buf_char(out, '\n');
+}
