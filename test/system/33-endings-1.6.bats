@@ -50,12 +50,11 @@ teardown() {
 	ended_alike "$ID" 42
 }
 
-@test "kill_9_of_the_shim_with_its_workload_is_told_and_leaves_nothing" {
+@test "a_cgroup_killed_from_outside_with_the_shim_in_it_is_told_and_leaves_nothing" {
 	events_start
 	sleeper "$ID"
-	local pid
-	pid=$(pid_of "$ID")
-	kill -9 "$(shim_pid "$ID")" "$pid" # as when a cgroup is killed that both are in
+	shim_pid "$ID" > "/sys/fs/cgroup/pids/$NS/$ID/cgroup.procs" # as the option ShimCgroup may have it
+	kill_cgroup "$ID"
 	ended_without_shim "$ID" 137
 }
 
