@@ -243,6 +243,23 @@ on_disk() {
 	assert_no_shim "$ID"
 }
 
+# Wherever in the last block of its file the record of the end begins.
+@test "a_full_disk_has_room_for_every_end" {
+	local pad
+	small_disk 512
+	events_start
+	for pad in 0 256 512 768; do
+		ctr_ run -d --null-io --runtime io.containerd.runc.v2 --runc-root "$BATS_TEST_TMPDIR/disk/root" \
+			--annotation "pad=$(printf "%${pad}s")" "$IMAGE" "$ID-$pad" sleep 1000
+	done
+	fill_disk
+	for pad in 0 256 512 768; do
+		kill -9 "$(pid_of "$ID-$pad")"
+		await_event /tasks/exit ".id == \"$ID-$pad\""
+		[ "$(tail -n 1 "$BATS_TEST_TMPDIR/disk/root/$NS/$ID-$pad/state.json" | jq .exitCode)" = 137 ]
+	done
+}
+
 @test "a_task_that_has_no_room_is_refused_in_words_and_leaves_nothing" {
 	small_disk 256
 	fill_disk
