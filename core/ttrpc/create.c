@@ -172,6 +172,14 @@ static int create_failed(struct work *w, int rc)
 	return rc;
 }
 
+/* By `delete`, before or while it was made. A note of another process is of a life before; `start`
+ * has removed any other. */
+static bool was_deleted(const struct task *t)
+{
+	struct ending how;
+	return ending_read(t->bundle, &how) && (!how.pid || how.pid == t->init.pid);
+}
+
 static int create_done(struct work *w, int rc, struct err *e)
 {
 	const struct making *g = w->arg;
@@ -182,7 +190,7 @@ static int create_done(struct work *w, int rc, struct err *e)
 	if (rc == 0)
 		rc = *g->in->checkpoint ? restore_later(t, &r, g->in->checkpoint, &g->options, e)
 					: launch_adopt(t, w, e);
-	if (rc == 0 && ending_read(t->bundle, NULL))
+	if (rc == 0 && was_deleted(t))
 		rc = rpc_fail(e, RPC_CANCELLED, "container %s was deleted meanwhile", t->id);
 	if (rc < 0)
 		return create_failed(w, rc);
@@ -225,7 +233,6 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 	t->io_gid = g->options.io_gid;
 	t->creating = true;
 	s->leaving = false;
-	ending_clear(t->bundle);
 	t->next = s->tasks;
 	s->tasks = t;
 	const struct work w = { .member = &t->init,
