@@ -18,6 +18,8 @@ extern const struct command applet_rmi;
 extern const struct command applet_tag;
 extern const struct command applet_inspect;
 extern const struct command applet_prune;
+extern const struct command applet_save;
+extern const struct command applet_load;
 extern const struct command applet_cleanup;
 extern const struct command applet_hello;
 extern const struct command applet_runtime;

@@ -28,6 +28,8 @@ static const struct applet {
 	{ &applet_images, PLAIN },
 	{ &applet_inspect, PLAIN },
 	{ &applet_tag, PLAIN },
+	{ &applet_save, PLAIN },
+	{ &applet_load, PLAIN },
 	{ &applet_rmi, PLAIN },
 	{ &applet_prune, PLAIN },
 	{ &applet_cleanup, PLAIN },

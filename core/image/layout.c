@@ -57,6 +57,14 @@ int layout_find(const struct index *ix, const struct ref *r, const struct descri
 {
 	bool archive = r->kind == REF_OCI_ARCHIVE;
 	const char *what = archive ? "archive" : "layout";
+	if (r->tag && *r->tag == '@') { /* by its place, as skopeo has it too */
+		char *end;
+		unsigned long i = strtoul(r->tag + 1, &end, 10);
+		if (end > r->tag + 1 && !*end && i < ix->manifests.n) {
+			*out = &ix->manifests.v[i];
+			return 0;
+		}
+	}
 	for (size_t i = 0; r->tag && i < ix->manifests.n; i++) {
 		const char *name = descriptor_name(&ix->manifests.v[i]);
 		if (name && !strcmp(name, r->tag)) {

@@ -14,6 +14,20 @@ const char *descriptor_name(const struct descriptor *d)
 	return pairs_get(&d->annotations, REF_NAME);
 }
 
+int store_name_new(const char *text, struct arena *a, const char **out, struct err *e)
+{
+	struct ref r;
+	int rc = ref_parse(text, a, &r, e);
+	if (rc < 0)
+		return rc;
+	if (r.kind != REF_REGISTRY && r.kind != REF_SHORT)
+		return refuse(e, EINVAL, "%.200s: a new name is [HOST[:PORT]/]NAME[:TAG]", text);
+	if (r.digest)
+		return refuse(e, EINVAL, "%.200s: a new name has a tag, not a digest", text);
+	*out = ref_text(&r, a);
+	return *out ? 0 : fail(e, E2BIG, "name %.200s", text);
+}
+
 int store_names(const struct store *s, struct arena *a, struct index *out, struct err *e)
 {
 	auto_buf b = { .max = MANIFEST_MAX };

@@ -37,7 +37,7 @@ static int open_origin(struct pulling *p, struct err *e)
 		rc = archive_open(&p->ref, p->arena, &p->origin, e);
 	if (rc < 0)
 		return rc;
-	p->image.name = ref_text(&p->ref, p->arena);
+	p->image.name = p->request->as ? p->request->as : ref_text(&p->ref, p->arena);
 	return p->image.name ? 0 : fail(e, E2BIG, "pull %.200s", p->request->text);
 }
 

@@ -11,6 +11,7 @@
 
 struct pull_request {
 	const char *text;		 /* the reference, as written */
+	const char *as;			 /* its name in the store; NULL: what text says */
 	const struct platform *platform; /* NULL: this machine's */
 	struct origin_options origin;
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */

@@ -64,6 +64,10 @@ int store_layer_commit(const struct store *s, int work, const char *tree, const 
 /* The unpacked layer's directory; -ENOENT when it is not there. */
 int store_layer_open(const struct store *s, const char *chain, struct err *e);
 
+/* What [HOST[:PORT]/]NAME[:TAG] is called in the store. -EINVAL for what cannot be given to an
+ * image: a digest, a place on disk. */
+int store_name_new(const char *text, struct arena *a, const char **out, struct err *e);
+
 /* Names a manifest (or index): whoever had that name before loses it. */
 int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
 		   struct err *e);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # 22-store.bats - what can be done with the images of the store: look, name, prune, save, load, bundle.
+# shellcheck disable=SC2030,SC2031 # each test has a store of its own
 
 load helper
 load images
@@ -22,7 +23,7 @@ named() {
 		f hello 644 0:0 - hello-from-$2-$BATS_TEST_NUMBER
 		f .wh.gone 644 0:0
 	END
-	layer "$1" "$1.tar" zstd
+	layer "$1" "$1.tar" "${PACKED:-gzip}"
 	image_end "$1" "$2" "${4:-}" > /dev/null
 	"$CORACLE" pull -q "oci:$1:$2" > /dev/null
 	"$CORACLE" tag "${1##*/}:$2" "$3" > /dev/null
@@ -142,4 +143,121 @@ named() {
 	run -0 "$CORACLE" prune -a
 	[[ "$output" == "layout:v1"$'\n'* ]]
 	assert_empty_store
+}
+
+@test "skopeo_and_umoci_read_what_save_writes" {
+	named "$L" v1 reg.example/app:1
+	local digest
+	digest=$("$CORACLE" inspect app:1 | jq -r '.[0].digest')
+	run -0 "$CORACLE" save -o "$L.tar" app:1
+	[ -z "$output" ]
+	[ "$(skopeo inspect --format '{{.Digest}}' "oci-archive:$L.tar:reg.example/app:1")" = "$digest" ]
+	skopeo copy -q "oci-archive:$L.tar" "oci:$L.copy:x"
+	umoci unpack --image "$L.copy:x" "$L.bundle" > /dev/null
+	[ "$(cat "$L.bundle/rootfs/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+	[ "$(find "$L.bundle/rootfs/dir/below" -printf '%m %U:%G')" = "640 3:4" ]
+	[ ! -e "$L.bundle/rootfs/gone" ]
+	# As docker's it is the same image.
+	skopeo copy -q "docker-archive:$L.tar:reg.example/app:1" "oci:$L.docker:x"
+	[ "$(skopeo inspect --config "oci:$L.docker:x" | jq -cS .rootfs)" = "$(image_config reg.example/app:1 | jq -cS .rootfs)" ]
+	# GNU tar has nothing to complain of, and the same image is the same file.
+	tar -tf "$L.tar" > "$L.list" 2> "$L.complaints"
+	[ ! -s "$L.complaints" ]
+	"$CORACLE" save app:1 | cmp - "$L.tar"
+}
+
+@test "images_are_saved_together_with_what_they_share_once_and_loaded_again" {
+	named "$L" v1 reg.example/app:1
+	PACKED=zstd named "$L.other" v2 other:2
+	"$CORACLE" tag other:2 reg.example:5000/third
+	"$CORACLE" inspect app:1 other:2 third | jq -S 'map(del(.layers[].directory))' > "$L.before"
+	"$CORACLE" save -o "$L.tar" app:1 other:2 third
+	[ "$(tar -tf "$L.tar" | sort | uniq -d | wc -l)" = 0 ]
+	[ "$(tar -tf "$L.tar" | grep -c blobs/sha256/.)" = 7 ]
+	local way
+	for way in file gzip pipe redirect directory; do
+		export CORACLE_STORE=$BATS_TEST_TMPDIR/$way
+		case $way in
+		file) run -0 --separate-stderr "$CORACLE" load -i "$L.tar" ;;
+		gzip) gzip -c "$L.tar" > "$L.tgz" && run -0 --separate-stderr "$CORACLE" load -q --input "$L.tgz" ;;
+		pipe) run -0 --separate-stderr bash -c 'cat "$1" | "$2" load' - "$L.tar" "$CORACLE" ;;
+		redirect) run -0 --separate-stderr "$CORACLE" load -q -i - < "$L.tar" ;;
+		directory)
+			mkdir "$L.dir"
+			tar -C "$L.dir" -xf "$L.tar"
+			run -0 --separate-stderr "$CORACLE" load -q -i "$L.dir"
+			;;
+		esac
+		[ "$output" = $'reg.example/app:1\nother:2\nreg.example:5000/third:latest' ]
+		"$CORACLE" inspect app:1 other:2 third | jq -S 'map(del(.layers[].directory))' | cmp - "$L.before"
+		[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	done
+	CORACLE_STORE=$BATS_TEST_TMPDIR/json
+	run -0 --separate-stderr "$CORACLE" load -q --format json -i "$L.tar"
+	[ "$(jq -r .name <<< "$output" | paste -sd ' ')" = "reg.example/app:1 other:2 reg.example:5000/third:latest" ]
+}
+
+@test "what_skopeo_writes_is_loaded_under_the_names_it_has" {
+	simple "$L" v1
+	skopeo copy -q "oci:$L:v1" "docker-archive:$L.docker.tar:reg.example/d:1" --additional-tag reg.example/d:2
+	run -0 --separate-stderr "$CORACLE" load -q -i "$L.docker.tar"
+	[ "$output" = $'reg.example/d:1\nreg.example/d:2' ]
+	[ "$("$CORACLE" inspect d:1 | jq -c '.[0].names')" = '["reg.example/d:1","reg.example/d:2"]' ]
+	skopeo copy -q "oci:$L:v1" "oci-archive:$L.oci.tar:reg.example/o:1"
+	run -0 --separate-stderr "$CORACLE" load -q -i "$L.oci.tar"
+	[ "$output" = reg.example/o:1 ]
+	# A colon is none of a reference, and an image without a whole name needs one.
+	skopeo copy -q "oci:$L:v1" "oci-archive:$L.bare"
+	mv "$L.bare" "$L:bare"
+	run -1 --separate-stderr "$CORACLE" load -q -i "$L:bare"
+	# shellcheck disable=SC2154 # run sets stderr
+	[[ "$stderr" == *"$L:bare: the image in it has no whole name: give it one as in coracle load -i FILE NAME" ]]
+	run -0 --separate-stderr "$CORACLE" load -q -i "$L:bare" mine:3
+	[ "$output" = mine:3 ]
+	[ "$(cat "$(tree_of mine:3)/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+}
+
+@test "a_damaged_blob_is_not_saved_and_nothing_is_left_of_the_file" {
+	named "$L" v1 app:1
+	local blob
+	blob=$CORACLE_STORE/blobs/sha256/$("$CORACLE" inspect app:1 | jq -r '.[0].layers[0].digest[7:]')
+	printf X | dd of="$blob" conv=notrunc bs=1 seek=20 2> /dev/null
+	mkdir "$L.out"
+	echo old > "$L.out/a.tar"
+	run -1 "$CORACLE" save -o "$L.out/a.tar" app:1
+	[[ "$output" == *"save to $L.out/a.tar: "*"is not what it should be"* ]]
+	[ "$(ls -A "$L.out")" = a.tar ]
+	[ "$(cat "$L.out/a.tar")" = old ]
+	run -1 "$CORACLE" save -o "$L.out/none/a.tar" app:1
+	[[ "$output" == *"create $L.out/none/a.tar: No such file"* ]]
+	run -1 "$CORACLE" save -o "$L.out/b.tar" nope:1
+	[[ "$output" == *"image nope:1 is not in the store"* ]]
+	[ "$(ls -A "$L.out")" = a.tar ]
+	run -1 script -qec "'$CORACLE' save app:1" /dev/null
+	[[ "$output" == *"nothing for a terminal"* ]]
+}
+
+@test "what_is_no_archive_of_images_is_refused_and_leaves_nothing" {
+	named "$L" v1 app:1
+	"$CORACLE" save -o "$L.tar" app:1
+	CORACLE_STORE=$BATS_TEST_TMPDIR/empty
+	echo nonsense > "$L.nonsense"
+	run -1 "$CORACLE" load -i "$L.nonsense"
+	[ "${#lines[@]}" = 1 ]
+	run -1 "$CORACLE" load < /dev/null
+	run -1 bash -c 'echo text | "$1" load' - "$CORACLE"
+	[[ "$output" == *"load standard input: "* ]]
+	tar_of "$L.other" <<< "f file 644 0:0 - x"
+	run -1 "$CORACLE" load -i "$L.other"
+	[[ "$output" == *"$L.other: no images: neither oci-layout nor manifest.json is in it" ]]
+	run -1 "$CORACLE" load -i "$L.none"
+	[[ "$output" == *"No such file"* ]]
+	run -1 "$CORACLE" load -i "$BATS_TEST_TMPDIR"
+	[[ "$output" == *"no OCI layout"* ]]
+	head -c 6000 "$L.tar" > "$L.short"
+	run -1 "$CORACLE" load -q -i "$L.short"
+	assert_empty_store
+	run -1 "$CORACLE" load -i "$L.tar" UPPER
+	run -0 "$CORACLE" load -q -i "$L.tar" lower
+	[ "$output" = lower:latest ]
 }
