@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 struct pull_options {
-	const char *store, *platform, *format, *creds;
+	const char *store, *platform, *format, *creds, *certs;
 	bool quiet, tls_verify;
 };
 
@@ -22,6 +22,9 @@ static const struct opt options[] = {
 	    "how to print what was pulled: its digest, or JSON"),
 	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD",
 	    "instead of those that docker or podman login has kept"),
+	OPT(OPT_STR, pull_options, certs, 0, "certs-dir", "DIR",
+	    "instead of /etc/containerd/certs.d: DIR/HOST[:PORT]/hosts.toml with mirrors and "
+	    "certificates, or *.crt, *.cert and *.key"),
 	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL,
 	    "=false: accept any certificate, and plain http"),
 	{ 0 },
@@ -39,7 +42,9 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	struct progress progress = { .fd = o->quiet ? -1 : 2 };
 	struct pull_request r = { .text = name,
 				  .platform = o->platform ? &platform : NULL,
-				  .origin = { .credentials = o->creds, .insecure = !o->tls_verify },
+				  .origin = { .credentials = o->creds,
+					      .certs = o->certs,
+					      .insecure = !o->tls_verify },
 				  .progress = progress_layer,
 				  .arg = &progress };
 	if (!a)

@@ -64,6 +64,8 @@ int credentials_find(const char *text, size_t len, const char *host, const char 
 		return rc;
 	for (size_t i = 0; i < l.auths.n; i++) {
 		size_t c = covers(l.auths.v[i].key, host, name);
+		if (!c && !strcmp(host, "docker.io")) /* as docker login writes it */
+			c = covers(l.auths.v[i].key, "index.docker.io", name);
 		if (c <= most || !l.auths.v[i].auth || !*l.auths.v[i].auth)
 			continue;
 		most = c;

@@ -2,8 +2,10 @@
  * file that knows curl. */
 #include "image/http.h"
 #include "base/buf.h"
+#include "base/file.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 #define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
 #define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
 #define BODY_MAX  ((size_t)8 << 20)
+#define CA_MAX	  ((size_t)4 << 20)
 
 struct http {
 	struct source body;
@@ -26,6 +29,7 @@ struct http {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct http_options options;
+	struct buf ca; /* the system's bundle and those of the options, when there are such */
 	/* The request as it was asked for, and where redirects have led. */
 	char *url, *accept, *authorization;
 	char *at;
@@ -47,17 +51,34 @@ static const char *const bundles[] = {
 	"/etc/ssl/cert.pem",
 };
 
-static const char *ca_bundle(const struct http_options *o)
+static const char *ca_bundle(void)
 {
 	const char *env = getenv("SSL_CERT_FILE");
-	if (o->ca_file)
-		return o->ca_file;
 	if (env && *env)
 		return env;
 	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
 		if (access(bundles[i], R_OK) == 0)
 			return bundles[i];
 	return NULL;
+}
+
+static int add_ca(struct http *h, const char *path, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int rc = fd < 0 ? fail(e, errno, "open the certificates %.300s", path)
+			: file_read_fd(fd, path, &h->ca, e);
+	buf_char(&h->ca, '\n');
+	return rc == 0 && h->ca.failed ? fail(e, E2BIG, "read the certificates %.300s", path) : rc;
+}
+
+/* The library takes one file or one text. */
+static int gather_ca(struct http *h, struct err *e)
+{
+	const char *system = ca_bundle();
+	int rc = h->options.ca.n && system ? add_ca(h, system, e) : 0;
+	for (size_t i = 0; rc == 0 && i < h->options.ca.n; i++)
+		rc = add_ca(h, h->options.ca.v[i], e);
+	return rc;
 }
 
 bool host_is_loopback(const char *host)
@@ -163,27 +184,6 @@ static void pump(struct http *h, bool head_only)
 	}
 }
 
-static int check_url(const struct http *h, const char *url, bool *loopback, struct err *e)
-{
-	CURLU *u = curl_url();
-	char *scheme = NULL, *host = NULL;
-	int rc = 0;
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0))
-		rc = refuse(e, EINVAL, "%.200s is not a URL", url);
-	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
-		rc = refuse(e, EINVAL, "%.200s: only http and https are spoken", url);
-	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host))
-		rc = refuse(e, EPERM,
-			    "%.200s: plain http is refused (--tls-verify=false allows it)", url);
-	*loopback = rc == 0 && host_is_loopback(host);
-	curl_free(scheme);
-	curl_free(host);
-	curl_url_cleanup(u);
-	return rc;
-}
-
 /* Whether two URLs have the same scheme, host and port. */
 static bool same_place(const char *a, const char *b)
 {
@@ -204,24 +204,61 @@ static bool same_place(const char *a, const char *b)
 	return same;
 }
 
+/* Whether the options' own place is spoken to. */
+static bool at_home(const struct http *h)
+{
+	return h->options.place && same_place(h->at, h->options.place);
+}
+
+static int check_url(const struct http *h, const char *url, bool *loopback, struct err *e)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL;
+	int rc = 0;
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0))
+		rc = refuse(e, EINVAL, "%.200s is not a URL", url);
+	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
+		rc = refuse(e, EINVAL, "%.200s: only http and https are spoken", url);
+	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host) &&
+		 !(h->options.plain && at_home(h)))
+		rc = refuse(e, EPERM,
+			    "%.200s: plain http is refused (--tls-verify=false allows it)", url);
+	*loopback = rc == 0 && host_is_loopback(host);
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(u);
+	return rc;
+}
+
+static int add_line(struct http *h, const char *line, struct err *e)
+{
+	struct curl_slist *more = line && !strpbrk(line, "\r\n")
+					  ? curl_slist_append(h->headers, line)
+					  : NULL;
+	if (!more)
+		return refuse(e, EINVAL, "the value for the header %.*s cannot be sent",
+			      line ? (int)strcspn(line, ":") : 0, line ? line : "");
+	h->headers = more;
+	return 0;
+}
+
 static int add_header(struct http *h, const char *name, const char *value, struct err *e)
 {
 	auto_buf line = { .max = 65536 };
 	if (!value)
 		return 0;
 	buf_printf(&line, "%s: %s", name, value);
-	struct curl_slist *more = line.failed || strpbrk(value, "\r\n")
-					  ? NULL
-					  : curl_slist_append(h->headers, line.p);
-	if (!more)
-		return refuse(e, EINVAL, "the value for the header %s cannot be sent", name);
-	h->headers = more;
-	return 0;
+	if (line.failed)
+		return refuse(e, EINVAL, "the value for the header %s is too long", name);
+	return add_line(h, line.p, e);
 }
 
 static void set_options(struct http *h)
 {
-	const char *ca = ca_bundle(&h->options);
+	const char *ca = ca_bundle();
+	bool home = at_home(h), trust = h->options.insecure || (home && h->options.skip_verify);
 	curl_easy_setopt(h->easy, CURLOPT_URL, h->at);
 	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
 	curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->why);
@@ -238,10 +275,17 @@ static void set_options(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, h);
 	if (h->loopback)
 		curl_easy_setopt(h->easy, CURLOPT_PROXY, "");
-	if (ca)
+	struct curl_blob blob = { h->ca.p, h->ca.len, CURL_BLOB_NOCOPY };
+	if (h->ca.len)
+		curl_easy_setopt(h->easy, CURLOPT_CAINFO_BLOB, &blob);
+	else if (ca)
 		curl_easy_setopt(h->easy, CURLOPT_CAINFO, ca);
-	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYPEER, h->options.insecure ? 0L : 1L);
-	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, h->options.insecure ? 0L : 2L);
+	if (home && h->options.cert) {
+		curl_easy_setopt(h->easy, CURLOPT_SSLCERT, h->options.cert);
+		curl_easy_setopt(h->easy, CURLOPT_SSLKEY, h->options.key);
+	}
+	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYPEER, trust ? 0L : 1L);
+	curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, trust ? 0L : 2L);
 	curl_easy_setopt(h->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	/* AES first: processors have instructions for it, and mbedTLS would begin with ChaCha20. */
 	curl_easy_setopt(
@@ -267,6 +311,8 @@ static int transfer_begin(struct http *h, struct err *e)
 	rc = add_header(h, "Accept", h->accept, e);
 	if (rc == 0 && same_place(h->at, h->url))
 		rc = add_header(h, "Authorization", h->authorization, e);
+	for (size_t i = 0; rc == 0 && at_home(h) && i < h->options.headers.n; i++)
+		rc = add_line(h, h->options.headers.v[i], e);
 	if (rc < 0)
 		return rc;
 	set_options(h);
@@ -468,6 +514,12 @@ int http_new(const struct http_options *o, struct http **out, struct err *e)
 		http_free(h);
 		return fail(e, ENOMEM, "start an HTTP client");
 	}
+	h->ca.max = CA_MAX;
+	int rc = gather_ca(h, e);
+	if (rc < 0) {
+		http_free(h);
+		return rc;
+	}
 	*out = h;
 	return 0;
 }
@@ -484,6 +536,7 @@ void http_free(struct http *h)
 	buf_free(&h->out);
 	buf_free(&h->challenge);
 	buf_free(&h->type);
+	buf_free(&h->ca);
 	free(h->url);
 	free(h->accept);
 	free(h->authorization);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "image/source.h"
 
 #include <stdbool.h>
@@ -12,8 +13,13 @@
 struct http;
 
 struct http_options {
-	const char *ca_file; /* instead of the system's bundle; NULL: the system's */
-	bool insecure;	     /* accept any certificate, and plain http to any host */
+	struct strs ca; /* files, beside the system's bundle */
+	bool insecure;	/* accept any certificate, and plain http to any host */
+	/* The rest is for URLs of the scheme, host and port of place alone. NULL: for none. */
+	const char *place;
+	bool skip_verify, plain; /* accept any certificate; plain http */
+	const char *cert, *key;	 /* files, to show to who asks; NULL: none */
+	struct strs headers;	 /* "Name: value" */
 };
 
 /* Connections are kept between requests. Proxies are taken from the usual variables of the
@@ -36,7 +42,8 @@ struct http_answer {
 
 /* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost
  * connection, 408, 429, 5xx) is tried again a few times; a body that breaks off is taken up where
- * it broke. Plain http is refused but to a loopback address. *body is good until the next request;
+ * it broke. Plain http is refused but to a loopback address and
+ * where the options allow it. *body is good until the next request;
  * whoever does not need it leaves it. Any status is success here. -errno when there is no
  * answer. */
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,

@@ -31,10 +31,12 @@ struct origin {
 
 struct origin_options {
 	const char *credentials; /* USER:PASS; NULL: from the user's login files */
+	const char *certs;	 /* see hosts_here */
 	bool insecure;		 /* see http_options */
 };
 
-/* A connection to the registry of a REF_REGISTRY. It has been spoken to when this returns. */
+/* The registry of a REF_REGISTRY, and its mirrors. They are spoken to when something is asked for.
+ */
 int registry_open(const struct ref *r, const struct origin_options *o, struct arena *a,
 		  struct origin **out, struct err *e);
 

@@ -184,6 +184,23 @@ static int cut_suffixes(const char *text, char *s, struct ref *r, struct err *e)
 	return 0;
 }
 
+/* Images of docker.io without an owner are in library/, and the host has a second name. */
+static int as_docker(struct ref *r, struct arena *a, struct err *e)
+{
+	if (strcmp(r->host, "docker.io") != 0 && strcmp(r->host, "index.docker.io") != 0)
+		return 0;
+	r->host = "docker.io";
+	if (strchr(r->name, '/'))
+		return 0;
+	r->name = arena_printf(a, "library/%s", r->name);
+	return r->name ? 0 : fail(e, E2BIG, "parse an image's name");
+}
+
+const char *ref_host(const struct ref *r)
+{
+	return strcmp(r->host, "docker.io") != 0 ? r->host : "registry-1.docker.io";
+}
+
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 {
 	if (!*text)
@@ -221,7 +238,7 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 			      s);
 	r.name = s;
 	*out = r;
-	return 0;
+	return r.host ? as_docker(out, a, e) : 0;
 }
 
 /* The last part of a path, of an archive without what says how it is packed. */
@@ -320,7 +337,7 @@ int ref_qualify(struct ref *r, const char *conf, struct arena *a, struct err *e)
 	r->kind = REF_REGISTRY;
 	r->host = only;
 	r->name = name;
-	return 0;
+	return as_docker(r, a, e);
 }
 
 int ref_qualify_here(struct ref *r, struct arena *a, struct err *e)

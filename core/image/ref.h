@@ -20,7 +20,8 @@ enum ref_kind {
 
 struct ref {
 	enum ref_kind kind;
-	const char *host; /* "127.0.0.1:5000"; NULL for a short name and a layout */
+	const char *host; /* "127.0.0.1:5000"; "docker.io" however it was written; NULL for a short
+			     name and a layout */
 	const char *name; /* "team/app"; the directory of a layout, the file of an archive */
 	const char *
 		tag; /* NULL when absent; "latest" is filled in for a name without tag and digest */
@@ -35,6 +36,9 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
  * the tag, if that is a whole name, else the last part of its path and the tag. NULL at the arena's
  * cap. */
 const char *ref_text(const struct ref *r, struct arena *a);
+
+/* The host that is spoken to: the registry's own, but docker.io has its images elsewhere. */
+const char *ref_host(const struct ref *r);
 
 /* Gives a short name its host: the first of the machine's unqualified-search-registries in conf
  * (the text of /etc/containers/registries.conf). -ENOENT when it names none. */

@@ -25,18 +25,6 @@ teardown() {
 	[ -z "${STRANGE_PID:-}" ] || kill "$STRANGE_PID"
 }
 
-# strange WORDS - a strange registry with the layout's image; sets STRANGE (HOST:PORT) and its log.
-strange() {
-	STRANGE_LOG=$BATS_TEST_TMPDIR/requests
-	mkfifo "$STRANGE_LOG.first"
-	"$BATS_TEST_DIRNAME/strangeregistry" "$L" "$STRANGE_LOG.first" 3>&- &
-	STRANGE_PID=$!
-	exec 9< "$STRANGE_LOG.first"
-	read -r STRANGE <&9
-	cat <&9 > "$STRANGE_LOG" 3>&- &
-	exec 9<&-
-}
-
 # How many unpacked layers the store has.
 layers() {
 	find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 -printf . | wc -c

@@ -4,12 +4,27 @@
 load helper
 load images
 
+setup_file() {
+	registry_start
+}
+
+teardown_file() {
+	registry_stop
+}
+
 setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
 	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 	export HOME=$BATS_TEST_TMPDIR
 	L=$BATS_TEST_TMPDIR/layout
 	A=$BATS_TEST_TMPDIR/saved.tar
+	C=$BATS_TEST_TMPDIR/certs.d
+	NAME=t$BATS_TEST_NUMBER/app
+}
+
+teardown() {
+	[ -z "${STRANGE_PID:-}" ] || kill "$STRANGE_PID"
+	[ -z "${SERVED_PID:-}" ] || kill "$SERVED_PID" || true # that of the file has its own name
 }
 
 pull() {
@@ -167,4 +182,116 @@ by_hand() {
 	[[ "$output" == *hi ]]
 	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm app:v1 echo again
 	[ "$output" = again ]
+}
+
+# hosts REGISTRY - hosts.toml for it, from stdin.
+hosts() {
+	mkdir -p "$C/$1"
+	cat > "$C/$1/hosts.toml"
+}
+
+@test "mirrors_are_asked_in_their_order_and_the_registry_last" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	strange
+	# The registry itself does not exist: nothing but the mirrors can answer.
+	hosts registry.test <<- END
+		server = "http://127.0.0.1:1"
+		[host."http://127.0.0.1:2"] # nobody is there
+		[host."http://$STRANGE/sub"] # knows of no such image, below /sub/v2
+		[host."$REGISTRY"]
+		skip_verify = true
+		[host."http://$REGISTRY"]
+	END
+	run -0 pull -q --certs-dir "$C" "registry.test/$NAME:v1"
+	[ "$output" = "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/$NAME:v1")" ]
+	grep -q "^GET $STRANGE /sub/v2/$NAME/manifests/v1?ns=registry.test - -$" "$STRANGE_LOG"
+	[ "$(hello "registry.test/$NAME:v1")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+	run -1 pull --certs-dir "$C" "registry.test/$NAME:none"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == "coracle: http://127.0.0.1:1/v2/$NAME/manifests/none"*"; mirror 127.0.0.1:2: "*"; mirror $STRANGE: status 404; mirror $REGISTRY: "* ]]
+}
+
+@test "the_registry_is_asked_for_what_mirrors_may_not_say_or_do_not_have" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	strange
+	hosts _default <<- END
+		[host."http://$STRANGE"]
+		capabilities = ["pull"]
+	END
+	run -0 pull -q --certs-dir "$C" "$REGISTRY/$NAME:v1"
+	run ! grep -q manifests "$STRANGE_LOG" # a tag is not resolved by this one
+	grep -q "blobs/sha256:.*?ns=$REGISTRY" "$STRANGE_LOG"
+	# Its blobs are another registry's only if they are the right ones.
+	rm "$(registry_blob "$(jq -r '.layers[0].digest' "$L.manifest")")"
+	run -0 "$CORACLE" rmi "$REGISTRY/$NAME:v1"
+	run -0 pull -q --certs-dir "$C" "$REGISTRY/$NAME:v1"
+	run -0 "$CORACLE" rmi "$REGISTRY/$NAME:v1"
+	hosts "$REGISTRY" <<< "[host.\"http://$STRANGE/nothing\"]"
+	run -1 pull --certs-dir "$C" "$REGISTRY/$NAME:v1"
+	[[ "$output" == *" of $REGISTRY/$NAME:v1 is not in the registry: blob unknown to registry; mirror $STRANGE: status 404" ]]
+	assert_empty_store
+}
+
+# certificate NAME SUBJECT [OPTION...] - NAME.crt and NAME.key in $T.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$T/$1.key" \
+		-out "$T/$1.crt" -days 1 -subj "/CN=$2" "${@:3}" 2> /dev/null
+}
+
+@test "certificates_of_authority_and_client_are_those_of_the_host" {
+	T=$BATS_TEST_TMPDIR/tls
+	mkdir "$T"
+	certificate server registry -addext "subjectAltName = IP:127.0.0.1"
+	certificate client somebody
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	registry_serve "$T" "$BATS_FILE_TMPDIR/registry" "{addr: \"127.0.0.1:0\", tls: {certificate: $T/server.crt,
+		key: $T/server.key, clientcas: [$T/client.crt]}}"
+	run -1 pull --certs-dir "$T" "$SERVED/$NAME:v1"
+	[[ "$output" == *ertificate* ]]
+	# Certificates alone, as docker has them; the colon may be written otherwise.
+	mkdir -p "$C/127.0.0.1_${SERVED#*:}_"
+	cp "$T/server.crt" "$C/127.0.0.1_${SERVED#*:}_/ca.crt"
+	run -1 pull -q --certs-dir "$C" "$SERVED/$NAME:v1"
+	cp "$T/client.crt" "$C/127.0.0.1_${SERVED#*:}_/client.cert"
+	cp "$T/client.key" "$C/127.0.0.1_${SERVED#*:}_/client.key"
+	run -0 pull -q --certs-dir "$C" "$SERVED/$NAME:v1"
+	run -0 "$CORACLE" rmi "$SERVED/$NAME:v1"
+	# As containerd has them, relative to hosts.toml.
+	hosts "$SERVED" <<- END
+		server = "https://$SERVED"
+		ca = "../../tls/server.crt"
+		client = [["$T/client.crt", "$T/client.key"]]
+	END
+	run -0 pull -q --certs-dir "$C" "$SERVED/$NAME:v1"
+	run -0 "$CORACLE" rmi "$SERVED/$NAME:v1"
+	cat "$T/client.key" >> "$T/client.crt"
+	hosts registry.test <<- END
+		[host."https://$SERVED/v2"]
+		override_path = true
+		skip_verify = true
+		client = "$T/client.crt"
+	END
+	run -0 pull -q --certs-dir "$C" "registry.test/$NAME:v1"
+	run -0 "$CORACLE" rmi "registry.test/$NAME:v1"
+	hosts registry.test <<< "[host.\"https://$SERVED\"]"
+	run -1 pull -q --certs-dir "$C" "registry.test/$NAME:v1"
+	assert_empty_store
+}
+
+@test "a_hosts_file_that_is_wrong_is_refused_with_its_place" {
+	refused() {
+		hosts registry.test
+		run -1 pull -q --certs-dir "$C" registry.test/app:v1
+		[ "$output" = "coracle: $C/registry.test/hosts.toml: $1" ] || { echo "$output"; return 1; }
+	}
+	refused "line 2: expected a value: text needs quotes" <<< $'# x\nserver = http'
+	refused 'host.ftp://x: ftp://x is not http(s)://HOST[:PORT][/PATH]' <<< '[host."ftp://x"]'
+	refused 'host.x: capabilities: fly is not known' <<< $'[host.x]\ncapabilities = ["fly"]'
+	refused 'skip_verify: expected true or false' <<< 'skip_verify = "yes"'
+	refused 'ca: expected a string or strings' <<< 'ca = 1'
+	run -1 pull --certs-dir "$C/none" registry.test/app:v1
+	[ "$output" = "coracle: the certificates' directory $C/none: No such file or directory" ]
 }

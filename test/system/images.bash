@@ -112,6 +112,19 @@ registry_stop() {
 	tail --pid="$REGISTRY_PID" -f /dev/null
 }
 
+# strange - a strange registry with the layout's image; sets STRANGE (HOST:PORT), STRANGE_PID and
+# STRANGE_LOG, what it was asked.
+strange() {
+	STRANGE_LOG=$BATS_TEST_TMPDIR/requests
+	mkfifo "$STRANGE_LOG.first"
+	"$BATS_TEST_DIRNAME/strangeregistry" "$L" "$STRANGE_LOG.first" 3>&- &
+	STRANGE_PID=$!
+	exec 9< "$STRANGE_LOG.first"
+	read -r STRANGE <&9
+	cat <&9 > "$STRANGE_LOG" 3>&- &
+	exec 9<&-
+}
+
 # push LAYOUT NAME - to the registry, as it is.
 push() {
 	skopeo copy -q --all --dest-tls-verify=false "oci:$1" "docker://$REGISTRY/$2"

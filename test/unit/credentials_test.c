@@ -18,6 +18,9 @@ static void a_host_is_found_however_it_is_written(void)
 	is_str(find("{\"auths\":{\"h.x:5\":{\"auth\":\"YQ==\"}}}", "h.x:5", "a"), "YQ==");
 	is_str(find("{\"auths\":{\"https://h.x:5\":{\"auth\":\"YQ==\"}}}", "h.x:5", "a"), "YQ==");
 	is_str(find("{\"auths\":{\"https://h.x/v1/\":{\"auth\":\"YQ==\"}}}", "h.x", "a"), "YQ==");
+	is_str(find("{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"YQ==\"}}}",
+		    "docker.io", "library/a"),
+	       "YQ==");
 }
 
 static void another_host_or_port_gets_nothing(void)

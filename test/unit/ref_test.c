@@ -85,6 +85,24 @@ static void an_archive_is_a_file_and_a_name(void)
 	is_str(ref_text(&r, arena), "oci-archive:X.tar:1");
 }
 
+static void docker_io_is_as_people_write_it(void)
+{
+	struct ref r = parsed("docker.io/alpine:3");
+	is_str(r.name, "library/alpine");
+	is_str(ref_text(&r, arena), "docker.io/library/alpine:3");
+	is_str(ref_host(&r), "registry-1.docker.io");
+	r = parsed("index.docker.io/team/app");
+	is_str(ref_text(&r, arena), "docker.io/team/app:latest");
+	r = parsed("other.io/alpine");
+	is_str(r.name, "alpine");
+	is_str(ref_host(&r), "other.io");
+	r = parsed("alpine");
+	is_int(ref_qualify(&r, "unqualified-search-registries = ['docker.io']", arena,
+			   &(struct err){ 0 }),
+	       0);
+	is_str(ref_text(&r, arena), "docker.io/library/alpine:latest");
+}
+
 static void bad_names_are_refused(void)
 {
 	static const char *const bad[] = {
@@ -197,6 +215,7 @@ int main(void)
 	test(the_first_part_is_a_host_only_with_dot_colon_or_localhost);
 	test(a_layout_is_a_directory_and_a_name);
 	test(an_archive_is_a_file_and_a_name);
+	test(docker_io_is_as_people_write_it);
 	test(bad_names_are_refused);
 	test(only_sha256_is_a_digest);
 	test(lengths_have_limits);

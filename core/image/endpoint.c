@@ -1,0 +1,234 @@
+/* endpoint.c - one host that serves a registry: logins, and requests below its /v2/. */
+#include "image/endpoint.h"
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ANSWER_MAX ((size_t)1 << 20) /* of errors and tokens */
+
+struct trouble {
+	const char *code, *message;
+};
+struct troubles {
+	struct {
+		struct trouble *v;
+		size_t n;
+	} errors;
+};
+static const struct json_field trouble_fields[] = {
+	JSON(J_STR, trouble, code, "code"),
+	JSON(J_STR, trouble, message, "message"),
+	{ 0 },
+};
+static const struct json_field troubles_fields[] = {
+	JSON_SUB(J_LIST, troubles, errors, "errors", trouble_fields, trouble),
+	{ 0 },
+};
+
+struct token {
+	const char *token, *access_token;
+};
+static const struct json_field token_fields[] = {
+	JSON(J_STR, token, token, "token"),
+	JSON(J_STR, token, access_token, "access_token"),
+	{ 0 },
+};
+
+int answer_read(struct source *s, struct buf *b, size_t max, struct err *e)
+{
+	const void *p;
+	ssize_t n;
+	while ((n = source_read(s, &p, e)) > 0) {
+		if (b->len + (size_t)n > max)
+			return refuse(e, E2BIG, "the registry's answer is larger than %zu bytes",
+				      max);
+		buf_add(b, p, (size_t)n);
+		if (b->failed)
+			return fail(e, ENOMEM, "read the registry's answer");
+	}
+	return (int)n;
+}
+
+const char *answer_explanation(struct source *body, struct arena *a)
+{
+	struct err ignored;
+	struct troubles t = { 0 };
+	auto_buf b = { 0 };
+	if (answer_read(body, &b, ANSWER_MAX, &ignored) < 0 || !b.len ||
+	    json_read(b.p, b.len, troubles_fields, &t, a, &ignored) < 0 || !t.errors.n)
+		return "";
+	const char *text = t.errors.v[0].message ? t.errors.v[0].message : t.errors.v[0].code;
+	const char *out = text ? arena_printf(a, ": %.200s", text) : "";
+	return out ? out : "";
+}
+
+/* The value of key="..." in a challenge's parameters; NULL when absent. */
+static const char *parameter(struct arena *a, const char *list, const char *key)
+{
+	size_t k = strlen(key);
+	for (const char *p = list; *p && *p != '\n';) {
+		p += strspn(p, " ,\t");
+		size_t n = strcspn(p, "=,\n");
+		const char *name = p;
+		p += n;
+		if (*p != '=')
+			continue;
+		bool quoted = *++p == '"';
+		const char *value = quoted ? ++p : p;
+		p += strcspn(p, quoted ? "\"\n" : ", \n");
+		if (n == k && !strncasecmp(name, key, k))
+			return arena_strn(a, value, (size_t)(p - value));
+		p += quoted && *p == '"';
+	}
+	return NULL;
+}
+
+static int no_room(struct err *e)
+{
+	return fail(e, E2BIG, "talk to the registry");
+}
+
+/* Fetches a token for pulling from this repository from the server that the challenge names. */
+static int get_token(struct endpoint *p, const char *challenge, struct err *e)
+{
+	auto_buf url = { .max = 16384 };
+	auto_buf b = { 0 };
+	struct token t = { 0 };
+	struct http_answer answer;
+	struct source *body;
+	const char *realm = parameter(p->arena, challenge, "realm");
+	const char *service = parameter(p->arena, challenge, "service");
+	if (!realm)
+		return refuse(e, EPROTO, "%s asks for a token but does not say from where",
+			      p->name);
+	buf_printf(&url, "%s%sscope=repository:", realm, strchr(realm, '?') ? "&" : "?");
+	http_escape(&url, p->repository);
+	buf_str(&url, ":pull");
+	if (service) {
+		buf_str(&url, "&service=");
+		http_escape(&url, service);
+	}
+	const char *basic = p->credentials ? arena_printf(p->arena, "Basic %s", p->credentials)
+					   : NULL;
+	if (url.failed || (p->credentials && !basic))
+		return no_room(e);
+	struct http_request request = { .url = url.p, .authorization = basic };
+	int rc = http_get(p->http, &request, &answer, &body, e);
+	if (rc < 0)
+		return rc;
+	if (answer.status != 200)
+		return refuse(
+			e, EACCES, "%s refuses a token for %s (status %d%s): check the credentials",
+			p->name, p->repository, answer.status, answer_explanation(body, p->arena));
+	rc = answer_read(body, &b, ANSWER_MAX, e);
+	if (rc == 0)
+		rc = json_read(b.p, b.len, token_fields, &t, p->arena, e);
+	if (rc < 0)
+		return within(e, "the token of %s", p->name);
+	const char *token = t.token && *t.token ? t.token : t.access_token;
+	if (!token || !*token)
+		return refuse(e, EPROTO, "the token server of %s sends no token", p->name);
+	p->authorization = arena_printf(p->arena, "Bearer %s", token);
+	return p->authorization ? 0 : no_room(e);
+}
+
+/* Does what one of the challenge's lines asks for. */
+static int authenticate(struct endpoint *p, const char *challenge, struct err *e)
+{
+	bool basic = false;
+	for (const char *line = challenge; *line;
+	     line += strcspn(line, "\n"), line += *line == '\n') {
+		if (!strncasecmp(line, "Bearer ", 7))
+			return get_token(p, line + 7, e);
+		basic |= !strncasecmp(line, "Basic", 5);
+	}
+	if (!basic)
+		return refuse(e, EACCES, "%s asks for a kind of login that is not known here",
+			      p->name);
+	if (!p->credentials)
+		return refuse(
+			e, EACCES,
+			"%s wants a login: give --creds USER:PASSWORD, or log in with docker or "
+			"podman",
+			p->name);
+	p->authorization = arena_printf(p->arena, "Basic %s", p->credentials);
+	return p->authorization ? 0 : no_room(e);
+}
+
+/* Says hello to BASE/v2/. 0 when something like a registry answers. */
+static int ping(struct endpoint *p, const char *base, struct err *e)
+{
+	struct http_answer answer;
+	struct source *body;
+	auto_buf b = { 0 };
+	struct err ignored;
+	const char *url = arena_printf(p->arena, "%s/v2/", base);
+	if (!url)
+		return no_room(e);
+	int rc = http_get(p->http, &(struct http_request){ .url = url }, &answer, &body, e);
+	if (rc < 0)
+		return rc;
+	answer_read(body, &b, ANSWER_MAX, &ignored);
+	if (answer.status != 200 && answer.status != 401 && answer.status != 403)
+		return refuse(e, EPROTO, "%s is no registry: it answers with status %d", base,
+			      answer.status);
+	p->base = arena_printf(p->arena, "%s/v2", base);
+	return p->base ? 0 : no_room(e);
+}
+
+/* https; http too where that is allowed: on this machine's own addresses before https, else when
+ * https fails. */
+static int reach(struct endpoint *p, struct err *e)
+{
+	const char *host = p->host;
+	bool local = host_is_loopback(host);
+	const char *plain = arena_printf(p->arena, "http://%s", host);
+	const char *safe = arena_printf(p->arena, "https://%s", host);
+	if (!plain || !safe)
+		return no_room(e);
+	int rc = ping(p, local ? plain : safe, e);
+	if (rc < 0 && rc != -ECONNREFUSED && (local || p->http_options.insecure)) {
+		struct err second = { 0 };
+		rc = ping(p, local ? safe : plain, &second);
+		if (rc < 0 && local) /* it answers, so it is https that has something to say */
+			*e = second;
+	}
+	return rc < 0 ? within(e, "reach the registry %s", p->name) : 0;
+}
+
+/* One request below its base, with a login when it is asked for. */
+static int ask(struct endpoint *p, const char *path, const char *accept, struct http_answer *answer,
+	       struct source **body, struct err *e)
+{
+	const char *url = arena_printf(p->arena, "%s/%s/%s%s%s", p->base, p->repository, path,
+				       p->mirror ? "?ns=" : "", p->mirror ? p->mirror : "");
+	if (!url)
+		return no_room(e);
+	for (int attempt = 0;; attempt++) {
+		struct http_request q = { .url = url,
+					  .accept = accept,
+					  .authorization = p->authorization };
+		int rc = http_get(p->http, &q, answer, body, e);
+		if (rc < 0 || answer->status != 401 || attempt)
+			return rc;
+		char *challenge = arena_str(p->arena, answer->challenge);
+		auto_buf rest = { 0 };
+		struct err ignored;
+		/* So that the connection can be used again. */
+		answer_read(*body, &rest, ANSWER_MAX, &ignored);
+		rc = challenge ? authenticate(p, challenge, e) : no_room(e);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+int endpoint_get(struct endpoint *p, const char *path, const char *accept,
+		 struct http_answer *answer, struct source **body, struct err *e)
+{
+	int rc = p->http ? 0 : http_new(&p->http_options, &p->http, e);
+	if (rc == 0 && !p->base)
+		rc = reach(p, e);
+	return rc < 0 ? rc : ask(p, path, accept, answer, body, e);
+}

@@ -1,0 +1,41 @@
+/* endpoint.h - one host that serves a registry: logins, and requests below its /v2/. */
+#ifndef IMAGE_ENDPOINT_H
+#define IMAGE_ENDPOINT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "image/http.h"
+#include "image/source.h"
+
+#include <stdbool.h>
+
+/* For one repository. The token lives and dies with it: nobody else is ever sent it. */
+struct endpoint {
+	struct arena *arena;
+	const char *name;	 /* HOST[:PORT], for people */
+	const char *host;	 /* HOST[:PORT] that is spoken to, while base is not known */
+	const char *repository;	 /* "team/app" */
+	const char *base;	 /* "https://HOST/v2"; NULL: to be found out */
+	const char *mirror;	 /* the registry that it stands for; NULL: it is the registry */
+	const char *credentials; /* USER:PASS as base64; NULL: none */
+	struct http_options http_options;
+	bool resolve, pull; /* see struct host */
+
+	/* Made when it is first spoken to. */
+	struct http *http;
+	const char *authorization; /* header for this repository; NULL: none (yet) */
+};
+
+/* One request below BASE/REPOSITORY/, with a login when it is asked for. Any status is success
+ * here. The answer and its body are good until the next request. */
+int endpoint_get(struct endpoint *p, const char *path, const char *accept,
+		 struct http_answer *answer, struct source **body, struct err *e);
+
+/* Appends an answer of at most max bytes to b. */
+int answer_read(struct source *s, struct buf *b, size_t max, struct err *e);
+
+/* What the registry itself says about its refusal: ": ...", "" when nothing. */
+const char *answer_explanation(struct source *body, struct arena *a);
+
+#endif
