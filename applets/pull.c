@@ -21,7 +21,7 @@ static const struct opt options[] = {
 	OPT(OPT_STR, pull_options, format, 0, "format", "table|json",
 	    "how to print what was pulled: its digest, or JSON"),
 	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD",
-	    "instead of those that docker or podman login has kept"),
+	    "instead of those that docker or podman login, or a credential helper, has kept"),
 	OPT(OPT_STR, pull_options, certs, 0, "certs-dir", "DIR",
 	    "instead of /etc/containerd/certs.d: DIR/HOST[:PORT]/hosts.toml with mirrors and "
 	    "certificates, or *.crt, *.cert and *.key"),

@@ -2,8 +2,10 @@
 #include "image/credentials.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "image/helper.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,8 @@ struct logins {
 		struct login *v;
 		size_t n;
 	} auths;
+	struct pairs helpers;
+	const char *store;
 };
 
 static const struct json_field login_fields[] = {
@@ -27,6 +31,8 @@ static const struct json_field login_fields[] = {
 };
 static const struct json_field logins_fields[] = {
 	JSON_SUB(J_DICT, logins, auths, "auths", login_fields, login),
+	JSON(J_PAIRS, logins, helpers, "credHelpers"),
+	JSON(J_STR, logins, store, "credsStore"),
 	{ 0 },
 };
 
@@ -53,27 +59,52 @@ static size_t covers(const char *key, const char *host, const char *name)
 	return n && !rest[1 + n] && (!name[n] || name[n] == '/') ? h + 1 + n : 0;
 }
 
-int credentials_find(const char *text, size_t len, const char *host, const char *name,
-		     struct arena *a, const char **out, struct err *e)
+/* The login that the file itself has. */
+static int find_written(const struct logins *l, const char *host, const char *name,
+			const char **out, struct err *e)
 {
-	struct logins l = { 0 };
 	size_t most = 0;
 	const char *auth = NULL;
-	int rc = json_read(text, len, logins_fields, &l, a, e);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < l.auths.n; i++) {
-		size_t c = covers(l.auths.v[i].key, host, name);
+	for (size_t i = 0; i < l->auths.n; i++) {
+		size_t c = covers(l->auths.v[i].key, host, name);
 		if (!c && !strcmp(host, "docker.io")) /* as docker login writes it */
-			c = covers(l.auths.v[i].key, "index.docker.io", name);
-		if (c <= most || !l.auths.v[i].auth || !*l.auths.v[i].auth)
+			c = covers(l->auths.v[i].key, "index.docker.io", name);
+		if (c <= most || !l->auths.v[i].auth || !*l->auths.v[i].auth)
 			continue;
 		most = c;
-		auth = l.auths.v[i].auth;
+		auth = l->auths.v[i].auth;
 	}
 	if (auth && strlen(auth) != strspn(auth, base64) + strspn(auth + strspn(auth, base64), "="))
 		return refuse(e, EINVAL, "auths.%.100s.auth: not base64", host);
 	*out = auth;
+	return 0;
+}
+
+int credentials_find(const char *text, size_t len, const char *host, const char *name,
+		     struct arena *a, const char **out, struct err *e)
+{
+	struct logins l = { 0 };
+	bool docker = !strcmp(host, "docker.io");
+	int rc = json_read(text, len, logins_fields, &l, a, e);
+	*out = NULL;
+	if (rc < 0)
+		return rc;
+	/* A helper for this registry, then what is written, then the helper for all. */
+	for (size_t i = 0; i < l.helpers.n; i++) {
+		const char *key = l.helpers.v[i].key;
+		bool own = covers(key, host, "") || (docker && covers(key, "index.docker.io", ""));
+		if (own && *l.helpers.v[i].value)
+			return helper_get(l.helpers.v[i].value, key, HELPER_TIMEOUT, a, out, e);
+	}
+	rc = find_written(&l, host, name, out, e);
+	if (rc < 0 || *out || !l.store || !*l.store)
+		return rc;
+	rc = helper_get(l.store, docker ? "https://index.docker.io/v1/" : host, HELPER_TIMEOUT, a,
+			out, e);
+	/* Files are copied to machines that do not have it, and most images need no login. */
+	if (rc != -ENOENT)
+		return rc;
+	*e = (struct err){ 0 };
 	return 0;
 }
 

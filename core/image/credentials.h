@@ -9,7 +9,8 @@
 
 /* The `auth` (base64 of USER:PASSWORD) for HOST[:PORT] in the text of a docker config.json or
  * containers auth.json; for a repository (HOST/NAME) the longest entry that it begins with. NULL
- * when there is none. -EINVAL for bad files. */
+ * when there is none. Where the file names a credential helper (credHelpers, credsStore), that is
+ * asked. -EINVAL for bad files. */
 int credentials_find(const char *text, size_t len, const char *host, const char *name,
 		     struct arena *a, const char **out, struct err *e);
 

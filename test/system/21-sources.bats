@@ -295,3 +295,33 @@ certificate() {
 	run -1 pull --certs-dir "$C/none" registry.test/app:v1
 	[ "$output" = "coracle: the certificates' directory $C/none: No such file or directory" ]
 }
+
+@test "a_login_is_asked_of_the_helper_that_the_file_names" {
+	local file=$BATS_TEST_TMPDIR/.docker/config.json
+	simple "$L" v1
+	strange
+	mkdir "$BATS_TEST_TMPDIR/.docker" "$BATS_TEST_TMPDIR/bin"
+	cat > "$BATS_TEST_TMPDIR/bin/docker-credential-test" <<- END
+		#!/bin/sh
+		read -r server
+		echo "\$1 \$server" >> "$L.asked"
+		[ "\$server" = "$STRANGE" ] || { echo credentials not found; exit 1; }
+		echo '{"Username":"user","Secret":"secret"}'
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/bin/docker-credential-test"
+	export PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	echo '{"credsStore":"test"}' > "$file"
+	run -0 pull -q "$STRANGE/basic/app:v1"
+	[ "$(cat "$L.asked")" = "get $STRANGE" ]
+	run -0 "$CORACLE" rmi "$STRANGE/basic/app:v1"
+	# Containers' file has them by registry.
+	echo "{\"credHelpers\":{\"$STRANGE\":\"test\"}}" > "$file"
+	run -0 pull -q "$STRANGE/basic/app:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/basic/app:v1"
+	echo "{\"credHelpers\":{\"$STRANGE\":\"none\"}}" > "$file"
+	run -1 pull -q "$STRANGE/basic/app:v1"
+	[[ "$output" == *"$file: docker-credential-none for $STRANGE: it is not in the PATH" ]]
+	# A file that was copied to a machine without its helper does not keep from what needs no login.
+	echo '{"credsStore":"none"}' > "$file"
+	run -0 pull -q "$STRANGE/app:v1"
+}
