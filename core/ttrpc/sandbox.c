@@ -349,7 +349,11 @@ int sandbox_remove(struct sandbox *b, struct err *e)
 		return fail(e, ENOMEM, "sandbox %s", b->id);
 	for (struct task *t = s->tasks, *next; t; t = next) {
 		next = t->next;
-		int rc = t->creating ? 0 : task_remove(t, e); /* the others go with us */
+		int rc = 0;
+		if (t->creating)
+			create_abort(s, t->id);
+		else
+			rc = task_remove(t, e);
 		if (rc < 0)
 			return rc;
 	}

@@ -242,6 +242,32 @@ container() {
 	exec {lock}<&-
 }
 
+@test "shutdown_takes_with_it_a_container_that_is_being_made" {
+	local lock maker code=0
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	export TTRPC_ADDRESS=$BATS_TEST_TMPDIR/none # it stays a while, to tell somebody who is not there
+	shim_start
+	sandbox_create "$CONTAINER_PID"
+	container a 'sleep 1000'
+	task Kill 1="$NS-a" 3:9
+	task Wait 1="$NS-a" > /dev/null
+	task Delete 1="$NS-a" > /dev/null
+	exec {lock}< "$ROOT"
+	flock $lock # who makes a container waits for it
+	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" > "$BATS_TEST_TMPDIR/answer" 3>&- &
+	maker=$!
+	until pgrep -P "$PID" | grep -qvx "$HOLDER"; do
+		:
+	done
+	sandbox ShutdownSandbox
+	exec {lock}<&-
+	wait $maker || code=$?
+	[ $code = 1 ]
+	[[ "$(cat "$BATS_TEST_TMPDIR/answer")" == "error "* ]]
+	[ -z "$(ls -A "$ROOT")" ]
+}
+
 @test "shutdown_of_a_running_pod_leaves_nothing" {
 	sandbox_create "$CONTAINER_PID"
 	local a
