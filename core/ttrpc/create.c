@@ -167,6 +167,7 @@ static int create_failed(struct work *w, int rc)
 	struct err ignored = { 0 };
 	const struct work undo = { .member = w->member, .run = undo_run, .done = undo_done };
 	bool left = w->lost || w->pid;
+	w->member->task->aborted = true;
 	if (!left || work_start(w->shim, &undo, NULL, &ignored) != RPC_LATER)
 		forget(w->member->task);
 	return rc;

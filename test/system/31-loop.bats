@@ -153,6 +153,29 @@ live() {
 	assert_undone "$ID-a"
 }
 
+@test "a_shim_that_is_told_to_shut_down_while_what_a_dead_fork_made_is_undone_goes_when_it_is" {
+	local fork seconds
+	call Kill "1=$ID" 3:9 > /dev/null
+	wait_for "$ID" > /dev/null
+	call Delete "1=$ID" > /dev/null
+	waiting_bundle "$ID-a" createRuntime
+	create "$ID-a" > /dev/null 2>&1 &
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	fork=$(pgrep -P "$SHIM" -nf -- "^containerd-shim-coracle-v2 -namespace $NS -id $ID ")
+	kill -STOP "$SHIM" # who is told at once what follows
+	kill -9 "$fork"
+	call Shutdown "1=$ID-a" > /dev/null &
+	until [ "$(grep -cF "${SOCKET##*/}" /proc/net/unix)" = 3 ]; do # the listener, and two clients
+		:
+	done
+	seconds=$SECONDS
+	kill -CONT "$SHIM"
+	await_end "$SHIM"
+	[ $((SECONDS - seconds)) -lt 20 ] # not only when nobody has asked for thirty
+	SHIM=
+	assert_undone "$ID-a"
+}
+
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {
 	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
 		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000
