@@ -341,7 +341,7 @@ static int on_kill(void *arg, const struct rpc *r, struct err *e)
 		return -e->code;
 	if (!m->pid)
 		return rpc_fail(e, RPC_FAILED_PRECONDITION, "process not created");
-	if (m->end.fd < 0 && !in->all)
+	if (m->end.fd < 0 && (!in->all || *m->exec_id))
 		return rpc_fail(e, RPC_NOT_FOUND, "process already finished");
 	if (!*m->exec_id)
 		return kill_waits(m->task, in) ? start_on(m->task, &w, r, e)

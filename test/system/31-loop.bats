@@ -176,6 +176,17 @@ live() {
 	assert_undone "$ID-a"
 }
 
+@test "an_exec_that_has_ended_is_not_there_to_be_killed_with_all_of_it" {
+	local signal
+	call Exec "1=$ID" 2=e 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
+	call Start "1=$ID" 2=e > /dev/null
+	[ "$(wait_for "$ID" 2=e)" = 0 ]
+	for signal in 9 15; do
+		run -1 call Kill "1=$ID" 2=e "3:$signal" 4:1
+		[ "$output" = "error 5: process already finished: not found" ]
+	done
+}
+
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {
 	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
 		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000

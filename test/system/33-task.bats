@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# 32-task.bats - what the shim's Task service answers and tells, beside containerd's own shim.
+# 33-task.bats - what the shim's Task service answers and tells, beside containerd's own shim.
 
 export BATS_TEST_TIMEOUT=120
 load helper
