@@ -8,7 +8,9 @@
 #include "pb/runtime_options.pb-c.h"
 #include "ttrpc/options_toml.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_MAX ((size_t)64 << 10)
 
@@ -49,6 +51,17 @@ static void from_legacy(const Containerd__Linux__Runc__CreateOptions *m, struct 
 	o->io_gid = m->io_gid;
 }
 
+/* Waits for nobody, should it be a FIFO: the shim has others to serve. */
+static int read_config(const char *path, struct buf *out, struct err *e)
+{
+	struct stat st;
+	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(e, errno, "open %s", path);
+	return S_ISREG(st.st_mode) ? file_read_fd(fd, path, out, e)
+				   : refuse(e, EINVAL, "%s is not a regular file", path);
+}
+
 /* The body, or if there is none the file. */
 static int from_toml(const Runtimeoptions__V1__Options *m, struct arena *a,
 		     struct runtime_options *o, struct err *e)
@@ -62,7 +75,7 @@ static int from_toml(const Runtimeoptions__V1__Options *m, struct arena *a,
 	if (*m->config_path != '/')
 		return refuse(e, EINVAL, "runtime options: ConfigPath %s is not absolute",
 			      m->config_path);
-	int rc = file_read(-1, m->config_path, &text, e);
+	int rc = read_config(m->config_path, &text, e);
 	if (rc == 0)
 		rc = options_toml_parse(text.p ? text.p : "", text.len, a, o, e);
 	return rc < 0 ? within(e, "ConfigPath %s", m->config_path) : 0;

@@ -187,6 +187,13 @@ live() {
 	done
 }
 
+@test "options_in_a_fifo_keep_nobody_waiting" {
+	bundle "$ID-a" . sleep 1000
+	run -1 create "$ID-a" 10.1=runtimeoptions.v1.Options "10.2.2=$BATS_TEST_TMPDIR/go"
+	[[ "$output" == *"$BATS_TEST_TMPDIR/go is not a regular file"* ]]
+	[ "$(status "$ID")" = 2 ]
+}
+
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {
 	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
 		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000
