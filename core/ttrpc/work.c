@@ -107,13 +107,29 @@ static void drop_fds(struct work *w)
 		put_fd(&w->fds[i], -1);
 }
 
+/* False: there was no room for all. Then what has been made is of no use: it is our child by now,
+ * and nobody has reaped it. */
+static bool take_fds(struct work *w, unsigned has, const int fds[FDPASS_MAX])
+{
+	bool all = true;
+	size_t n = 0;
+	for (unsigned i = 0; i < WORK_FDS; i++) {
+		if (!(has & (1u << i)))
+			continue;
+		w->fds[i] = fds[n++];
+		all = all && w->fds[i] >= 0;
+	}
+	if (!all && w->pid > 0)
+		kill(w->pid, SIGKILL);
+	return all;
+}
+
 /* What came of it, if its fork lived to say so. */
 static int take_result(struct work *w, struct err *e)
 {
 	struct result r;
 	struct exit_status st = { 0 };
 	int fds[FDPASS_MAX];
-	size_t n = 0;
 	proc_reap(w->end.fd, &st);
 	int got = fd_receive(w->result, &r, sizeof(r), fds);
 	w->lost = got != (int)sizeof(r);
@@ -124,9 +140,8 @@ static int take_result(struct work *w, struct err *e)
 			      st.signal ? signal_name(st.signal) : "without a word");
 	}
 	w->pid = r.pid;
-	for (unsigned i = 0; i < WORK_FDS && n < FDPASS_MAX; i++)
-		if (r.has & (1u << i))
-			w->fds[i] = fds[n++];
+	if (!take_fds(w, r.has, fds))
+		return fail(e, EMFILE, "take over what was made");
 	*e = r.e;
 	return r.rc;
 }

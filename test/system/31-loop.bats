@@ -194,6 +194,30 @@ live() {
 	[ "$(status "$ID")" = 2 ]
 }
 
+@test "what_a_shim_without_fds_cannot_take_over_does_not_run" {
+	local logger=$BATS_TEST_TMPDIR/logger starting
+	cat > "$logger" <<-END
+		#!/bin/sh
+		echo > "$BATS_TEST_TMPDIR/begun"
+		read -r x < "$BATS_TEST_TMPDIR/go"
+		exec 5>&-
+		exec cat <&3 > /dev/null
+	END
+	chmod +x "$logger"
+	call Exec "1=$ID" 2=e "5=binary://$logger" \
+		7.2="{\"args\":[\"sleep\",\"${SHIM}00\"],\"cwd\":\"/\",\"user\":{}}" > /dev/null
+	call Start "1=$ID" 2=e > "$BATS_TEST_TMPDIR/answer" 2>&1 &
+	starting=$!
+	read -r _ < "$BATS_TEST_TMPDIR/begun"
+	prlimit --pid "$SHIM" --nofile=4:
+	echo > "$BATS_TEST_TMPDIR/go"
+	wait $starting && return 1
+	cat "$BATS_TEST_TMPDIR/answer"
+	prlimit --pid "$SHIM" --nofile=1024:
+	[ "$(status "$ID")" = 2 ]
+	run -1 pgrep -f "^sleep ${SHIM}00\$"
+}
+
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {
 	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
 		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000
