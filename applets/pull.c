@@ -9,6 +9,7 @@
 
 struct pull_options {
 	const char *store, *platform, *format, *creds, *certs;
+	int timeout;
 	bool quiet, tls_verify;
 };
 
@@ -25,11 +26,13 @@ static const struct opt options[] = {
 	OPT(OPT_STR, pull_options, certs, 0, "certs-dir", "DIR",
 	    "instead of /etc/containerd/certs.d: DIR/HOST[:PORT]/hosts.toml with mirrors and "
 	    "certificates, or *.crt, *.cert and *.key"),
+	OPT(OPT_INT, pull_options, timeout, 0, "timeout", "SECONDS",
+	    "give up a transfer of which nothing came for so long (default: 60)"),
 	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL,
 	    "=false: accept any certificate, and plain http"),
 	{ 0 },
 };
-static const struct pull_options defaults = { .tls_verify = true };
+static const struct pull_options defaults = { .timeout = 60, .tls_verify = true };
 
 static int pull_one(const struct call *c, const struct store *s, const char *name, struct err *e)
 {
@@ -44,11 +47,15 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 				  .platform = o->platform ? &platform : NULL,
 				  .origin = { .credentials = o->creds,
 					      .certs = o->certs,
+					      .stall = (unsigned)o->timeout,
 					      .insecure = !o->tls_verify },
 				  .progress = progress_layer,
 				  .arg = &progress };
 	if (!a)
 		return fail(e, ENOMEM, "pull %s", name);
+	if (o->timeout < 1 || o->timeout > 86400)
+		return refuse(e, EINVAL, "option --timeout: %d is not from 1 to 86400 seconds",
+			      o->timeout);
 	int rc = show_parse(o->format, true, &how, e);
 	if (rc == 0 && o->platform)
 		rc = platform_parse(o->platform, a, &platform, e);

@@ -211,7 +211,8 @@ static int ask(struct endpoint *p, const char *path, const char *accept, struct 
 					  .accept = accept,
 					  .authorization = p->authorization };
 		int rc = http_get(p->http, &q, answer, body, e);
-		if (rc < 0 || answer->status != 401 || attempt)
+		/* Where a redirect leads may ask for a login, but not for ours. */
+		if (rc < 0 || answer->status != 401 || answer->elsewhere || attempt)
 			return rc;
 		char *challenge = arena_str(p->arena, answer->challenge);
 		auto_buf rest = { 0 };

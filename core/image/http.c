@@ -18,6 +18,8 @@
 
 #define HOPS_MAX  5
 #define TRIES_MAX 4
+#define PAUSE_MAX 30 /* seconds that a server may ask us to wait */
+#define STALL	  60
 #define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
 #define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
 #define BODY_MAX  ((size_t)8 << 20)
@@ -34,7 +36,7 @@ struct http {
 	char *url, *accept, *authorization;
 	char *at;
 	struct buf in, out; /* what came, and what the reader has */
-	struct buf challenge, type;
+	struct buf challenge, type, retry;
 	int64_t taken, skip; /* bytes that the reader got; bytes that come a second time */
 	int tries, status;
 	CURLcode result;
@@ -141,11 +143,12 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
 	struct http *h = arg;
 	long status = 0;
 	if (n > 5 && !strncmp(p, "HTTP/", 5)) { /* another head: what an earlier one said is void */
-		h->challenge.len = h->type.len = 0;
+		h->challenge.len = h->type.len = h->retry.len = 0;
 		buf_add(&h->challenge, "", 0);
 	}
 	keep_value(&h->challenge, p, n, "www-authenticate:");
 	keep_value(&h->type, p, n, "content-type:");
+	keep_value(&h->retry, p, n, "retry-after:");
 	if (n <= 2 && strchr("\r\n", *p)) {
 		curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		h->head = status >= 200;
@@ -268,7 +271,8 @@ static void set_options(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, 131072L);
 	curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT, 20L);
 	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_LIMIT, 100L);
-	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_TIME, 60L);
+	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_TIME,
+			 h->options.stall ? (long)h->options.stall : (long)STALL);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(h->easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -322,7 +326,7 @@ static int transfer_begin(struct http *h, struct err *e)
 		snprintf(range, sizeof(range), "%lld-", (long long)h->taken);
 		curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
 	}
-	h->in.len = h->challenge.len = h->type.len = 0;
+	h->in.len = h->challenge.len = h->type.len = h->retry.len = 0;
 	h->skip = 0;
 	h->head = h->done = h->paused = false;
 	h->why[0] = 0;
@@ -393,6 +397,19 @@ static int start_over(struct http *h, struct err *e)
 	return 0;
 }
 
+/* Before the next try: 0.2, 0.4, 0.8 seconds, or what the server wants (Retry-After in seconds; a
+ * date there is rare, and its clock not ours). */
+static int pause_ms(const struct http *h)
+{
+	int own = 100 << h->tries;
+	unsigned long asked = h->retry.len ? strtoul(h->retry.p, NULL, 10) : 0;
+	if (h->done && h->result != CURLE_OK)
+		return own;
+	if (asked > PAUSE_MAX)
+		asked = PAUSE_MAX;
+	return (int)asked * 1000 > own ? (int)asked * 1000 : own;
+}
+
 /* From the request's own URL through all redirects to an answer, again and again while that looks
  * worth it. */
 static int get(struct http *h, struct err *e)
@@ -407,10 +424,11 @@ static int get(struct http *h, struct err *e)
 		if (h->in.len && (h->status == 200 || h->status == 206))
 			return 0; /* what came is good, even if it broke off: the reader will see */
 		if (temporary(h) && ++h->tries < TRIES_MAX) {
+			int pause = pause_ms(h);
 			transfer_end(h);
 			hops = 0;
-			/* Nothing is under way: this is a wait of 0.2, 0.4, 0.8 seconds. */
-			curl_multi_poll(h->multi, NULL, 0, 100 << h->tries, NULL);
+			/* Nothing is under way: this is a wait. */
+			curl_multi_poll(h->multi, NULL, 0, pause, NULL);
 			continue;
 		}
 		if (h->done && h->result != CURLE_OK)
@@ -492,7 +510,8 @@ int http_get(struct http *h, const struct http_request *r, struct http_answer *o
 		h->type.p[strcspn(h->type.p, ";\n")] = 0;
 	*out = (struct http_answer){ .status = h->status,
 				     .content_type = h->type.len ? h->type.p : NULL,
-				     .challenge = h->challenge.p ? h->challenge.p : "" };
+				     .challenge = h->challenge.p ? h->challenge.p : "",
+				     .elsewhere = !same_place(h->at, h->url) };
 	*body = &h->body;
 	return 0;
 }
@@ -506,7 +525,7 @@ int http_new(const struct http_options *o, struct http **out, struct err *e)
 	}
 	h->body.read = body_read;
 	h->in.max = h->out.max = BODY_MAX;
-	h->challenge.max = h->type.max = 16384;
+	h->challenge.max = h->type.max = h->retry.max = 16384;
 	h->options = *o;
 	h->multi = curl_multi_init();
 	h->easy = curl_easy_init();
@@ -536,6 +555,7 @@ void http_free(struct http *h)
 	buf_free(&h->out);
 	buf_free(&h->challenge);
 	buf_free(&h->type);
+	buf_free(&h->retry);
 	buf_free(&h->ca);
 	free(h->url);
 	free(h->accept);

@@ -15,6 +15,7 @@ struct http;
 struct http_options {
 	struct strs ca; /* files, beside the system's bundle */
 	bool insecure;	/* accept any certificate, and plain http to any host */
+	unsigned stall; /* seconds without a byte after which a transfer counts as broken; 0: 60 */
 	/* The rest is for URLs of the scheme, host and port of place alone. NULL: for none. */
 	const char *place;
 	bool skip_verify, plain; /* accept any certificate; plain http */
@@ -38,12 +39,14 @@ struct http_answer {
 	const char *
 		content_type; /* NULL: none said. Good until the next request, as is the next one */
 	const char *challenge; /* WWW-Authenticate, a line each; "" for none */
+	bool elsewhere; /* redirects have led to another scheme, host or port: its words are not
+			   those of who was asked */
 };
 
 /* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost
- * connection, 408, 429, 5xx) is tried again a few times; a body that breaks off is taken up where
- * it broke. Plain http is refused but to a loopback address and
- * where the options allow it. *body is good until the next request;
+ * connection, 408, 429, 5xx) is tried again a few times, with the pause that the answer asks for,
+ * up to half a minute; a body that breaks off is taken up where it broke. Plain http is refused but
+ * to a loopback address and where the options allow it. *body is good until the next request;
  * whoever does not need it leaves it. Any status is success here. -errno when there is no
  * answer. */
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,

@@ -32,6 +32,7 @@ struct origin {
 struct origin_options {
 	const char *credentials; /* USER:PASS; NULL: from the user's login files */
 	const char *certs;	 /* see hosts_here */
+	unsigned stall;		 /* see http_options */
 	bool insecure;		 /* see http_options */
 };
 

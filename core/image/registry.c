@@ -169,6 +169,7 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 				.pull = h->pull };
 	p->http_options.place = place;
 	p->http_options.insecure = o->insecure;
+	p->http_options.stall = o->stall;
 	/* Now, because a helper that knows them cannot be started from where layers are unpacked.
 	 */
 	if (last && o->credentials)

@@ -325,3 +325,71 @@ certificate() {
 	echo '{"credsStore":"none"}' > "$file"
 	run -0 pull -q "$STRANGE/app:v1"
 }
+
+@test "a_login_is_not_for_the_host_that_a_redirect_leads_to" {
+	simple "$L" v1
+	strange
+	run -1 pull -q --creds user:secret "$STRANGE/foreign/app:v1"
+	[[ "$output" == *"does not let you pull"* ]]
+	grep -q "^GET localhost:[0-9]* /v2/foreign/app/blobs/.* - -$" "$STRANGE_LOG"
+	run ! grep -q "Basic\|/token" "$STRANGE_LOG"
+	assert_empty_store
+}
+
+@test "a_token_server_that_lies_is_refused" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/token/lie-none:v1"
+	[[ "$output" == *"the token server of $STRANGE sends no token" ]]
+	run -1 pull -q "$STRANGE/token/lie-lines:v1"
+	[[ "$output" == *"the value for the header Authorization cannot be sent" ]]
+	run -1 pull -q "$STRANGE/lie-file/app:v1"
+	[[ "$output" == *"file:///etc/passwd"*"is not a URL" ]]
+	run -1 pull -q "$STRANGE/token-no/app:v1"
+	[[ "$output" == *"refuses a token for token-no/app (status 401)"* ]]
+	[ "${#lines[@]}" = 1 ]
+	assert_empty_store
+}
+
+@test "a_registry_that_asks_for_a_pause_gets_it" {
+	local before
+	simple "$L" v1
+	strange
+	before=$(date +%s%N)
+	run -0 pull -q "$STRANGE/limited/app:v1"
+	# The manifest, the configuration and the layer, one after the other.
+	[ $(($(date +%s%N) - before)) -ge 3000000000 ]
+	[ "$(grep -c manifests/v1 "$STRANGE_LOG")" = 2 ]
+}
+
+@test "headers_without_end_and_silence_end_the_pull" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/headers/app:v1"
+	[[ "$output" == *"Too large response headers"* ]]
+	run -1 pull -q --timeout 1 "$STRANGE/stall/app:v1"
+	[[ "$output" == *"$STRANGE/v2/stall/app/manifests/v1: "*"too slow"* ]]
+	[ "${#lines[@]}" = 1 ]
+	assert_empty_store
+	run -1 pull --timeout 0 "$STRANGE/stall/app:v1"
+	[ "$output" = "coracle: option --timeout: 0 is not from 1 to 86400 seconds" ]
+}
+
+@test "a_proxy_is_used_for_other_machines_and_not_for_what_is_exempt" {
+	simple "$L" v1
+	strange
+	hosts registry.test <<< 'server = "http://registry.test"'
+	run -0 env http_proxy="http://$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/app:v1
+	grep -q "^GET registry.test http://registry.test/v2/app/manifests/v1 - -$" "$STRANGE_LOG"
+	run -1 env HTTPS_PROXY="http://$STRANGE" "$CORACLE" pull -q registry.test/app:v1
+	[[ "$output" == *"reach the registry registry.test: "*403* ]]
+	grep -q "^CONNECT registry.test:443 registry.test:443 - -$" "$STRANGE_LOG"
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	: > "$STRANGE_LOG"
+	run -0 env http_proxy="http://$STRANGE" "$CORACLE" pull -q "$REGISTRY/$NAME:v1"
+	run -1 env http_proxy="http://$STRANGE" NO_PROXY=registry.test "$CORACLE" pull -q --certs-dir "$C" \
+		registry.test/other:v1
+	[[ "$output" == *"registry.test"* ]]
+	[ ! -s "$STRANGE_LOG" ]
+}
