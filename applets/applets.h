@@ -19,6 +19,7 @@ extern const struct command applet_tag;
 extern const struct command applet_inspect;
 extern const struct command applet_prune;
 extern const struct command applet_save;
+extern const struct command applet_bundle;
 extern const struct command applet_load;
 extern const struct command applet_cleanup;
 extern const struct command applet_hello;

@@ -28,6 +28,7 @@ static const struct applet {
 	{ &applet_images, PLAIN },
 	{ &applet_inspect, PLAIN },
 	{ &applet_tag, PLAIN },
+	{ &applet_bundle, PLAIN },
 	{ &applet_save, PLAIN },
 	{ &applet_load, PLAIN },
 	{ &applet_rmi, PLAIN },

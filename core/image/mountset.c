@@ -126,7 +126,8 @@ static int shape_upper(const struct overlay *o, struct err *e)
 {
 	struct stat st;
 	if (fstat(o->lower[0], &st) < 0 || fchown(o->upper, st.st_uid, st.st_gid) < 0 ||
-	    fchmod(o->upper, st.st_mode & 07777) < 0)
+	    fchmod(o->upper, st.st_mode & 07777) < 0 ||
+	    futimens(o->upper, (struct timespec[]){ st.st_mtim, st.st_mtim }) < 0)
 		return fail(e, errno, "shape the root of the container");
 	return 0;
 }
@@ -197,6 +198,11 @@ int image_mount_again(const struct store *s, const struct image *im, const char 
 {
 	auto_close int dir = store_container_open(s, id, e);
 	return dir < 0 ? dir : mount_in(s, im, dir, false, e);
+}
+
+int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e)
+{
+	return mount_in(s, im, work, true, e);
 }
 
 int image_release(const struct store *s, const char *id, struct err *e)

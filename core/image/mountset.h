@@ -16,6 +16,10 @@ int image_mount(const struct store *s, const struct image *im, const char *id, s
 /* The same layers and what container ID wrote before, once more (a restart). */
 int image_mount_again(const struct store *s, const struct image *im, const char *id, struct err *e);
 
+/* A mount of the image to be read, as its layers together show it; what the overlay wants to write
+ * is below work, a directory of store_work_begin, and goes with that. */
+int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e);
+
 /* Removes what container ID wrote. Idempotent. Every mount of it must be gone. */
 int image_release(const struct store *s, const char *id, struct err *e);
 

@@ -2,15 +2,13 @@
 #include "monitor/run.h"
 #include "base/file.h"
 #include "box/subid.h"
-#include "image/bundle.h"
 #include "image/embedded.h"
 #include "image/image.h"
 #include "image/mountset.h"
-#include "image/progress.h"
-#include "image/pull.h"
 #include "image/store.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/obtain.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -71,7 +69,7 @@ static int choose_id(struct making *m, struct err *e)
 static int open_store(struct making *m, struct err *e)
 {
 	char path[4096], link[32];
-	int rc = store_open(NULL, &m->store, e);
+	int rc = store_open(m->options.store, &m->store, e);
 	if (rc < 0)
 		return rc;
 	m->store_open = true;
@@ -135,45 +133,13 @@ static int use_directory(struct making *m, struct err *e)
 	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
 }
 
-/* Gets the image into the store, and what it is called there; how that goes on is shown on
- * stderr. */
-static int fetch(struct making *m, const char **name, struct err *e)
-{
-	struct image im;
-	struct progress progress = { .fd = m->options.quiet ? -1 : STDERR_FILENO };
-	auto_arena *a = arena_new(ARENA_IMAGE);
-	const struct pull_request q = { .text = m->image_name,
-					.progress = progress_layer,
-					.arg = &progress };
-	int rc = a ? pull(&m->store, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", m->image_name);
-	*name = rc < 0 ? NULL : arena_str(m->a, im.name);
-	return rc < 0 || *name ? rc : fail(e, ENOMEM, "pull %s", m->image_name);
-}
-
-/* From the store, or as --pull says from where it comes from. */
-static int find_image(struct making *m, struct err *e)
-{
-	const char *when = m->options.pull ? m->options.pull : "missing";
-	bool always = !strcmp(when, "always");
-	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
-		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
-			      when);
-	int rc = always ? -ENOENT : image_open(&m->store, m->image_name, m->a, &m->image, e);
-	if (rc != -ENOENT || !strcmp(when, "never"))
-		return rc;
-	*e = (struct err){ 0 };
-	const char *name;
-	rc = fetch(m, &name, e);
-	return rc < 0 ? rc : image_open(&m->store, name, m->a, &m->image, e);
-}
-
 static int use_image(struct making *m, struct err *e)
 {
 	m->image_name = m->r->args.v[0];
 	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
 	int rc = open_store(m, e);
 	if (rc == 0)
-		rc = find_image(m, e);
+		rc = obtain(&m->store, m->image_name, &m->options, m->a, &m->image, e);
 	if (rc < 0)
 		return rc;
 	if (!m->options.stop_signal)
@@ -196,20 +162,8 @@ static int need_data(struct making *m, struct err *e)
 
 static int make_spec(struct making *m, struct err *e)
 {
-	struct run_overrides over = {
-		.args = m->command,
-		.entrypoint = m->options.entrypoint,
-		.cwd = m->options.cwd,
-		.user = m->options.user,
-		.hostname = m->options.hostname ? m->options.hostname : m->id,
-		.terminal = m->options.terminal,
-		.readonly = m->options.readonly,
-	};
-	int rc = runspec_env(&m->options, m->a, &over.env, e);
-	if (rc == 0)
-		rc = image_spec(m->image, m->rootfs, &over, m->a, &m->spec, e);
-	if (rc == 0)
-		rc = runspec_apply(m->spec, &m->options, m->id, m->a, e);
+	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
+	int rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
 	if (rc == 0 && m->store_path)

@@ -2,6 +2,7 @@
 #include "monitor/runspec.h"
 #include "base/file.h"
 #include "box/subid.h"
+#include "image/bundle.h"
 #include "image/profile.h"
 #include "monitor/discard.h"
 #include "monitor/stdio.h"
@@ -436,4 +437,27 @@ int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, 
 		return rc < 0 ? rc : fail(e, E2BIG, "environment");
 	*out = (struct strs){ v, n };
 	return 0;
+}
+
+int runspec_make(const struct run_options *o, const struct run_subject *subject, struct arena *a,
+		 struct spec **out, struct err *e)
+{
+	struct spec *s;
+	struct run_overrides over = {
+		.args = subject->command,
+		.entrypoint = o->entrypoint,
+		.cwd = o->cwd,
+		.user = o->user,
+		.hostname = o->hostname ? o->hostname : subject->hostname,
+		.terminal = o->terminal,
+		.readonly = o->readonly,
+	};
+	int rc = runspec_env(o, a, &over.env, e);
+	if (rc == 0)
+		rc = image_spec(subject->image, subject->rootfs, &over, a, &s, e);
+	if (rc == 0)
+		rc = runspec_apply(s, o, subject->id, a, e);
+	if (rc == 0)
+		*out = s;
+	return rc;
 }

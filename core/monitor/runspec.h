@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "image/image.h"
 #include "oci/spec.h"
 
 #include <stdbool.h>
@@ -12,7 +13,7 @@
 
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
-	const char *root, *name, *pull;
+	const char *root, *store, *name, *pull;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	struct strs env, env_files;
 	const char *cwd, *user, *hostname, *entrypoint, *stop_signal;
@@ -23,6 +24,19 @@ struct run_options {
 	struct strs cap_add, cap_drop, security;
 	const char *network, *cgroup_parent;
 };
+
+/* What is to be run. */
+struct run_subject {
+	const struct image *image; /* NULL: none that says something about itself */
+	int rootfs;		   /* to look for users in */
+	struct strs command;	   /* in the place of the image's */
+	const char *id;		   /* for its cgroup */
+	const char *hostname;	   /* unless the options have one; NULL: that of the default spec */
+};
+
+/* The whole spec: what the image says and the options change. */
+int runspec_make(const struct run_options *o, const struct run_subject *subject, struct arena *a,
+		 struct spec **out, struct err *e);
 
 /* Limits, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup.
  * Everything that is mounted from the host is looked at here: what does not exist is refused by

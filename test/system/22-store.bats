@@ -35,8 +35,7 @@ named() {
 	run -0 "$CORACLE" inspect app:1
 	[ "$(jq -r 'length, .[0].name, .[0].names[0]' <<< "$output" | paste -sd ' ')" = "1 reg.example/app:1 reg.example/app:1" ]
 	[ "$(jq -r '.[0].digest' <<< "$output")" = "$(skopeo inspect --format '{{.Digest}}' "oci:$CORACLE_STORE:reg.example/app:1")" ]
-	[ "$(jq -S '.[0].config' <<< "$output")" = "$(skopeo inspect --config "oci:$CORACLE_STORE:reg.example/app:1" | jq -S .config)" ] ||
-		[ "$(jq -c '.[0].config.Healthcheck' <<< "$output")" = '{"Test":["NONE"]}' ]
+	[ "$(jq -S '.[0].config' <<< "$output")" = "$(image_config reg.example/app:1 | jq -S .config)" ]
 	[ "$(jq -c '[.[0].layers[] | {digest, size, mediaType}] | sort' <<< "$output")" = \
 		"$(skopeo inspect --raw "oci:$CORACLE_STORE:reg.example/app:1" | jq -c '[.layers[] | {digest, size, mediaType}] | sort')" ]
 	[ "$(jq -r '.[0].layers[].diffId' <<< "$output")" = \
@@ -260,4 +259,125 @@ named() {
 	run -1 "$CORACLE" load -i "$L.tar" UPPER
 	run -0 "$CORACLE" load -q -i "$L.tar" lower
 	[ "$output" = lower:latest ]
+}
+
+# crun refuses machines with both kinds of cgroups as they usually are.
+crun_here() {
+	"$BATS_TEST_DIRNAME/../bench/hybrid" crun "$@"
+}
+
+# whole_image CONFIG - an image with a busybox root file system of two layers and all kinds of files, app:v1.
+whole_image() {
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	truncate -s 4M "$BATS_TEST_TMPDIR/root/holes"
+	printf end >> "$BATS_TEST_TMPDIR/root/holes"
+	mknod -m 640 "$BATS_TEST_TMPDIR/root/device" c 1 3
+	tar -C "$BATS_TEST_TMPDIR/root" --format=posix -Scf "$L.tar" .
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<- 'END'
+		d kinds 1777 5:6
+		f kinds/suid 4755 7:8 - x
+		h kinds/hard - - kinds/suid
+		l kinds/soft - 9:10 /nowhere
+		p kinds/fifo 600
+		f kinds/below 644 0:0 - x
+		x SCHILY.xattr.user.color=blue
+		f kinds/blue 600 1:1 - y
+	END
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<- 'END'
+		f kinds/.wh.below 644
+		d empty 700 3:3
+	END
+	layer "$L" "$L.tar"
+	image_end "$L" v1 "$1" > /dev/null
+	"$CORACLE" pull -q "oci:$L:v1" > /dev/null
+	"$CORACLE" tag layout:v1 app:v1 > /dev/null
+}
+
+# listing DIR - all of a tree that another program would see.
+listing() {
+	(cd "$1" && find . \( -type d -printf '%P %y %m %U:%G %T@\n' \) -o -printf '%P %y %m %U:%G %s %n %T@ %l\n' | sort
+		tar --xattrs --xattrs-include='*' -cf - . | grep -aoE '(SCHILY|LIBARCHIVE)\.xattr\.[a-z.]+=[a-z]*' | sort
+		find . -type f -exec sha256sum {} + | sort)
+}
+
+@test "a_bundle_has_the_files_that_umoci_unpacks" {
+	whole_image '{"Cmd":["true"]}'
+	run -0 "$CORACLE" bundle app:v1 "$L.ours"
+	[ -z "$output" ]
+	umoci unpack --image "$L:v1" "$L.theirs" > /dev/null
+	listing "$L.ours/rootfs" > "$L.a"
+	listing "$L.theirs/rootfs" > "$L.b"
+	diff "$L.a" "$L.b"
+	grep -q '^device c 640 0:0 ' "$L.a"
+	grep -q '^kinds/suid f 4755 7:8 1 2 ' "$L.a"
+	grep -q '^SCHILY.xattr.user.color=blue' "$L.a"
+	[ "$(stat -c %b "$L.ours/rootfs/holes")" -lt 64 ]
+	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
+	# It is a copy: nothing of the image changes with it.
+	echo changed > "$L.ours/rootfs/kinds/suid"
+	[ "$(find "$CORACLE_STORE/layers" -name suid -exec cat {} +)" = x ]
+}
+
+@test "every_runtime_runs_the_bundle_as_the_image_and_the_options_say" {
+	whole_image '{"Entrypoint":["sh","-c"],"Cmd":["echo $A $B $PATH; pwd; id -u; hostname; exit 7"],"Env":["A=image","B=image"],
+		"WorkingDir":"/made/here","User":"worker","StopSignal":"SIGINT",
+		"Labels":{"a.label":"kept","org.systemd.property.X":"\"no\"","run.oci.handler":"wasm"}}'
+	run -0 "$CORACLE" bundle -e B=ours -h boxed --memory 64m --cap-drop ALL --tmpfs /scratch app:v1 "$L.b"
+	[ "$(jq -c .annotations "$L.b/config.json" | jq -r '.["a.label"], .["org.opencontainers.image.stopSignal"],
+		.["org.opencontainers.image.os"], .["run.oci.handler"], .["org.systemd.property.X"]' | paste -sd ' ')" = "kept SIGINT linux null null" ]
+	[ "$(jq -c '[.root.path, .process.capabilities.bounding // [], .linux.resources.memory.limit]' "$L.b/config.json")" = '["rootfs",[],67108864]' ]
+	local runtime
+	for runtime in "$CORACLE runtime" crun_here runc; do
+		# shellcheck disable=SC2086 # two words
+		run -7 $runtime --root "$BATS_TEST_TMPDIR/state" run -b "$L.b" "bundle$$"
+		[ "$output" = $'image ours /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/made/here\n1000\nboxed' ]
+	done
+	run -0 "$CORACLE" bundle --entrypoint '' app:v1 "$L.c" echo other words
+	run -0 runc --root "$BATS_TEST_TMPDIR/state" run -b "$L.c" "bundle$$"
+	[ "$output" = "other words" ]
+}
+
+@test "a_bundle_comes_from_a_layout_an_archive_or_a_directory" {
+	whole_image '{"Cmd":["echo","it runs"]}'
+	"$CORACLE" save -o "$L.tar" app:v1
+	export CORACLE_STORE=$BATS_TEST_TMPDIR/fresh
+	local from n=0
+	for from in "oci:$L:v1" "oci-archive:$L.tar"; do
+		run -0 "$CORACLE" bundle -q "$from" "$L.b$((++n))"
+		run -0 crun_here --root "$BATS_TEST_TMPDIR/state" run -b "$L.b$n" "bundle$$"
+		[ "$output" = "it runs" ]
+	done
+	mkdir "$L.b3"
+	run -0 "$CORACLE" bundle --rootfs "$BATS_TEST_TMPDIR/root" "$L.b3" echo in place
+	[ "$(ls "$L.b3")" = config.json ]
+	[ "$(jq -r .root.path "$L.b3/config.json")" = "$BATS_TEST_TMPDIR/root" ]
+	run -0 crun_here --root "$BATS_TEST_TMPDIR/state" run -b "$L.b3" "bundle$$"
+	[ "$output" = "in place" ]
+}
+
+@test "a_bundle_that_cannot_be_made_leaves_nothing" {
+	whole_image '{"Cmd":["true"]}'
+	mkdir "$L.full" "$L.empty"
+	touch "$L.full/mine"
+	run -1 "$CORACLE" bundle app:v1 "$L.full"
+	[[ "$output" == *"$L.full is not empty"* ]]
+	[ "$(ls "$L.full")" = mine ]
+	run -1 "$CORACLE" bundle --user nobody-here app:v1 "$L.new"
+	[ ! -e "$L.new" ]
+	run -1 "$CORACLE" bundle -v /no/such/place:/x app:v1 "$L.empty"
+	[[ "$output" == *"/no/such/place"* ]]
+	[ -z "$(ls -A "$L.empty")" ]
+	run -1 "$CORACLE" bundle --pull never nope:1 "$L.new"
+	[[ "$output" == *"image nope:1 is not in the store"* ]]
+	run -1 "$CORACLE" bundle app:v1 "$L.none/deep"
+	[[ "$output" == *"make directory $L.none/deep: No such file"* ]]
+	# A full disk, and a signal in the middle of it.
+	run -1 strace -qq -o /dev/null -e trace=mknodat -e inject=mknodat:error=ENOSPC "$CORACLE" bundle app:v1 "$L.new"
+	[[ "$output" == *"$L.new/rootfs: "*"No space left"* ]]
+	[ ! -e "$L.new" ]
+	run -143 strace -qq -o /dev/null -e trace=mknodat -e inject=mknodat:signal=TERM:when=1 "$CORACLE" bundle app:v1 "$L.new"
+	[ ! -e "$L.new" ]
+	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
 }

@@ -1,0 +1,205 @@
+/* bundledir.c - a bundle of a root file system and config.json, for any runtime. */
+#include "monitor/bundledir.h"
+#include "base/file.h"
+#include "box/subid.h"
+#include "image/mountset.h"
+#include "image/treecopy.h"
+#include "monitor/obtain.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define IMAGE_NOTE "org.opencontainers.image."
+
+/* One on its way. */
+struct bundling {
+	const struct bundle_request *r;
+	struct arena *a;
+	const char *path;
+	int dir;
+	bool ours; /* we made the directory */
+	struct store store;
+	struct image *image; /* NULL: a directory */
+	struct spec *spec;
+};
+
+static int check_empty(const struct bundling *b, struct err *e)
+{
+	int fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int rc = d ? 0 : fail(e, errno, "read %s", b->path);
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			rc = refuse(e, EEXIST, "%s is not empty: name a directory that is, or none",
+				    b->path);
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+static int open_directory(struct bundling *b, struct err *e)
+{
+	b->path = path_absolute(b->a, b->r->directory);
+	if (!b->path)
+		return fail(e, ENOMEM, "bundle %s", b->r->directory);
+	b->ours = mkdir(b->path, 0755) == 0;
+	if (!b->ours && errno != EEXIST)
+		return fail(e, errno, "make directory %s", b->path);
+	b->dir = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->dir < 0)
+		return fail(e, errno, "open directory %s", b->path);
+	return b->ours ? 0 : check_empty(b, e);
+}
+
+/* Labels are words for people. Those that would be an order to some runtime or to who manages
+ * containers are left out. */
+static bool harmless(const char *key)
+{
+	static const char *const orders[] = {
+		"coracle.",
+		"org.coracle.",
+		"run.oci.",
+		"org.systemd.property.",
+		"org.criu.",
+		"io.kubernetes.",
+		"io.container",
+		"containerd.io/",
+		"io.cri-",
+		"io.podman.",
+		"io.kata",
+		"module.wasm.",
+		"com.github.containers.",
+		"org.opencontainers.runc.",
+	};
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		if (!strncmp(key, orders[i], strlen(orders[i])))
+			return false;
+	return *key;
+}
+
+static int note(const struct bundling *b, const char *key, const char *value, struct err *e)
+{
+	return value && *value ? runspec_note(b->spec, key, value, b->a, e) : 0;
+}
+
+/* What the image-spec wants a configuration of the runtime to keep of an image's. */
+static int add_notes(const struct bundling *b, struct err *e)
+{
+	const struct image_config *c = &b->image->config;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < c->config.labels.n; i++)
+		if (harmless(c->config.labels.v[i].key))
+			rc = note(b, c->config.labels.v[i].key, c->config.labels.v[i].value, e);
+	const char *stop = b->r->options.stop_signal;
+	if (rc == 0)
+		rc = note(b, IMAGE_NOTE "os", c->os, e);
+	if (rc == 0)
+		rc = note(b, IMAGE_NOTE "architecture", c->architecture, e);
+	if (rc == 0)
+		rc = note(b, IMAGE_NOTE "created", c->created, e);
+	return rc < 0 ? rc
+		      : note(b, IMAGE_NOTE "stopSignal", stop ? stop : c->config.stop_signal, e);
+}
+
+static int write_config(struct bundling *b, int rootfs, const char *root, struct err *e)
+{
+	const struct run_options *o = &b->r->options;
+	const char *slash = strrchr(b->path, '/');
+	const struct run_subject subject = { .image = b->image,
+					     .rootfs = rootfs,
+					     .command = b->r->command,
+					     .id = o->name ? o->name : slash + 1 };
+	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
+	if (rc == 0 && b->image)
+		rc = add_notes(b, e);
+	if (rc < 0)
+		return rc;
+	b->spec->root->path = root;
+	return spec_save(b->path, b->spec, e);
+}
+
+static int copy_image(struct bundling *b, int work, struct err *e)
+{
+	auto_close int from = image_mount_work(&b->store, b->image, work, e);
+	if (from < 0)
+		return from;
+	if (mkdirat(b->dir, "rootfs", 0755) < 0)
+		return fail(e, errno, "make directory %s/rootfs", b->path);
+	auto_close int to = openat(b->dir, "rootfs",
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (to < 0)
+		return fail(e, errno, "open directory %s/rootfs", b->path);
+	int rc = tree_copy(from, to, e);
+	return rc < 0 ? within(e, "%s/rootfs", b->path) : write_config(b, to, "rootfs", e);
+}
+
+static int from_image(struct bundling *b, struct err *e)
+{
+	char name[STORE_WORK_NAME];
+	int work = store_work_begin(&b->store, name, e);
+	if (work < 0)
+		return work;
+	int rc = copy_image(b, work, e);
+	store_work_end(&b->store, work, name);
+	return rc;
+}
+
+static int from_directory(struct bundling *b, struct err *e)
+{
+	const char *root = path_absolute(b->a, b->r->source);
+	auto_close int fd = root ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return fail(e, root ? errno : ENOMEM, "root file system %s", b->r->source);
+	return write_config(b, fd, root, e);
+}
+
+static void undo(const struct bundling *b)
+{
+	struct err ignored;
+	tree_remove(b->dir, "rootfs", &ignored);
+	unlinkat(b->dir, "config.json", 0);
+	if (b->ours)
+		rmdir(b->path);
+}
+
+/* With signals that would end us held back until all is there or nothing is. */
+static int make(struct bundling *b, struct err *e)
+{
+	sigset_t end, before;
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGHUP);
+	sigprocmask(SIG_BLOCK, &end, &before);
+	int rc = open_directory(b, e);
+	bool clean = rc == 0 || b->ours; /* what was there before is not ours to remove */
+	if (rc == 0)
+		rc = b->image ? from_image(b, e) : from_directory(b, e);
+	if (rc < 0 && clean)
+		undo(b);
+	put_fd(&b->dir, -1);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+int bundle_make(const struct bundle_request *r, struct arena *a, struct err *e)
+{
+	struct bundling b = { .r = r, .a = a, .dir = -1 };
+	int rc = subid_enter(e);
+	if (rc == 0 && subid_inside())
+		rc = refuse(e, EPERM,
+			    "bundles are made by root so far: their files have many owners");
+	if (rc < 0 || r->options.rootfs)
+		return rc < 0 ? rc : make(&b, e);
+	rc = store_open(r->options.store, &b.store, e);
+	if (rc < 0)
+		return rc;
+	rc = obtain(&b.store, r->source, &r->options, a, &b.image, e);
+	if (rc == 0)
+		rc = make(&b, e);
+	store_close(&b.store); /* until now nobody could take the image's layers away */
+	return rc;
+}

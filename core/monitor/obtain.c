@@ -1,0 +1,41 @@
+/* obtain.c - the image that is to be run, out of the store or into it first. */
+#include "monitor/obtain.h"
+#include "image/progress.h"
+#include "image/pull.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Gets the image into the store, and what it is called there. */
+static int fetch(const struct store *s, const char *text, const struct run_options *o,
+		 struct arena *keep, const char **name, struct err *e)
+{
+	struct image im;
+	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO };
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	const struct pull_request q = { .text = text,
+					.progress = progress_layer,
+					.arg = &progress };
+	int rc = a ? pull(s, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", text);
+	if (rc < 0)
+		return rc;
+	*name = arena_str(keep, im.name);
+	return *name ? 0 : fail(e, ENOMEM, "pull %s", text);
+}
+
+int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
+	   struct image **out, struct err *e)
+{
+	const char *when = o->pull ? o->pull : "missing";
+	bool always = !strcmp(when, "always");
+	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
+		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
+			      when);
+	int rc = always ? -ENOENT : image_open(s, text, a, out, e);
+	if (rc != -ENOENT || !strcmp(when, "never"))
+		return rc;
+	*e = (struct err){ 0 };
+	const char *name;
+	rc = fetch(s, text, o, a, &name, e);
+	return rc < 0 ? rc : image_open(s, name, a, out, e);
+}

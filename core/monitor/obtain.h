@@ -1,0 +1,13 @@
+/* obtain.h - the image that is to be run, out of the store or into it first. */
+#ifndef MONITOR_OBTAIN_H
+#define MONITOR_OBTAIN_H
+
+#include "image/image.h"
+#include "monitor/runspec.h"
+
+/* As --pull says: missing (when not given), always, never. How a pull goes on is shown on stderr,
+ * unless --quiet. */
+int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
+	   struct image **out, struct err *e);
+
+#endif
