@@ -209,10 +209,10 @@ static int on_metrics(void *arg, const struct rpc *r, struct err *e)
 				"sandbox %s was given no cgroup of its own", b->id);
 	const char *path = cgroup_path(b->cgroup, r->arena, e);
 	int rc = path ? cgroup_locate(path, b->id, r->arena, &cg, e) : -e->code;
-	if (rc == 0)
-		rc = cgroup_paths(&cg, r->arena, &paths);
+	if (rc < 0)
+		return within(e, "metrics of sandbox %s", b->id);
 	Containerd__Types__Metric *m = arena_alloc(r->arena, sizeof(*m));
-	if (rc < 0 || !m)
+	if (cgroup_paths(&cg, r->arena, &paths) < 0 || !m)
 		return fail(e, ENOMEM, "metrics of sandbox %s", b->id);
 	containerd__types__metric__init(m);
 	m->id = text(b->id);

@@ -336,6 +336,13 @@ container() {
 	[[ "$output" == *"sandbox pod was given no cgroup of its own"* ]]
 }
 
+@test "a_cgroup_that_cannot_be_is_named" {
+	sandbox_create "$CONTAINER_PID" 8.1=no--slice.slice
+	run -1 sandbox SandboxMetrics
+	echo "$output"
+	[[ "$output" == *"metrics of sandbox pod: "*no--slice.slice* ]]
+}
+
 @test "a_pod_with_users_of_its_own" {
 	sandbox_create "$CONTAINER_PID" 8.2.1.5.1:0 8.2.1.5.2.1:100000 8.2.1.5.2.3:65536 8.2.1.5.3.1:100000 8.2.1.5.3.3:65536 2=mine
 	run -1 same "$HOLDER" $$ user
