@@ -2,6 +2,7 @@
 #include "image/ref.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/toml.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -284,42 +285,16 @@ const char *ref_text(const struct ref *r, struct arena *a)
 			    mark, r->tag ? r->tag : r->digest);
 }
 
-/* The first string of the list that key has at the top level of a TOML text; NULL when there is
- * none. */
-static const char *toml_first(const char *conf, const char *key, struct arena *a)
-{
-	size_t k = strlen(key);
-	for (const char *p = conf; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		p += strspn(p, " \t\r");
-		if (*p == '[')
-			return NULL; /* tables begin here */
-		if (strncmp(p, key, k))
-			continue;
-		const char *v = p + k + strspn(p + k, " \t");
-		if (*v != '=')
-			continue;
-		v += 1 + strspn(v + 1, " \t");
-		if (*v++ != '[')
-			return NULL;
-		for (;;) {
-			v += strspn(v, " \t\r\n,");
-			if (*v != '#')
-				break;
-			v += strcspn(v, "\n");
-		}
-		if (*v != '"' && *v != '\'')
-			return NULL;
-		const char *end = strchr(v + 1, *v);
-		return end ? arena_strn(a, v + 1, (size_t)(end - v - 1)) : NULL;
-	}
-	return NULL;
-}
-
 int ref_qualify(struct ref *r, const char *conf, struct arena *a, struct err *e)
 {
+	struct toml all;
 	if (r->kind != REF_SHORT)
 		return 0;
-	const char *host = toml_first(conf, "unqualified-search-registries", a);
+	if (toml_parse(conf, strlen(conf), a, &all, e) < 0)
+		return within(e, REGISTRIES);
+	const struct toml *list = toml_get(&all, "unqualified-search-registries");
+	const struct toml *first = list && list->kind == TOML_ARRAY ? list->first : NULL;
+	const char *host = first ? first->string : NULL;
 	if (!host)
 		return refuse(
 			e, ENOENT,
