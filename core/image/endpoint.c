@@ -64,8 +64,7 @@ const char *answer_explanation(struct source *body, struct arena *a)
 	return out ? out : "";
 }
 
-/* The value of key="..." in a challenge's parameters; NULL when absent. */
-static const char *parameter(struct arena *a, const char *list, const char *key)
+const char *challenge_parameter(struct arena *a, const char *list, const char *key)
 {
 	size_t k = strlen(key);
 	for (const char *p = list; *p && *p != '\n';) {
@@ -98,8 +97,8 @@ static int get_token(struct endpoint *p, const char *challenge, struct err *e)
 	struct token t = { 0 };
 	struct http_answer answer;
 	struct source *body;
-	const char *realm = parameter(p->arena, challenge, "realm");
-	const char *service = parameter(p->arena, challenge, "service");
+	const char *realm = challenge_parameter(p->arena, challenge, "realm");
+	const char *service = challenge_parameter(p->arena, challenge, "service");
 	if (!realm)
 		return refuse(e, EPROTO, "%s asks for a token but does not say from where",
 			      p->name);

@@ -32,6 +32,10 @@ struct endpoint {
 int endpoint_get(struct endpoint *p, const char *path, const char *accept,
 		 struct http_answer *answer, struct source **body, struct err *e);
 
+/* The value of key="..." in the parameters of a challenge, of which the line ends at a newline;
+ * NULL when absent. */
+const char *challenge_parameter(struct arena *a, const char *list, const char *key);
+
 /* Appends an answer of at most max bytes to b. */
 int answer_read(struct source *s, struct buf *b, size_t max, struct err *e);
 
