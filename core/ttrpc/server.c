@@ -489,8 +489,3 @@ void server_free(struct server *s)
 		close(s->spare);
 	free(s);
 }
-
-unsigned server_peers(const struct server *s)
-{
-	return s->count;
-}

@@ -60,6 +60,4 @@ void server_free(struct server *s);
  * goes or this is called: something else may have been closed. */
 void server_listen(struct server *s);
 
-unsigned server_peers(const struct server *s);
-
 #endif
