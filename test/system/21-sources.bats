@@ -63,7 +63,7 @@ two_layers() {
 	[ "$output" = "coracle: no image called v2 in the archive $A" ]
 }
 
-@test "an_archive_that_skopeo_or_podman_saved_for_docker_is_pulled_with_its_name" {
+@test "an_archive_that_skopeo_made_for_docker_is_pulled_with_its_name" {
 	local name=example.org/team/app:v1
 	two_layers
 	skopeo copy -q "oci:$L:v1" "docker-archive:$A:$name"
@@ -392,4 +392,34 @@ certificate() {
 		registry.test/other:v1
 	[[ "$output" == *"registry.test"* ]]
 	[ ! -s "$STRANGE_LOG" ]
+}
+
+@test "a_certificate_of_another_name_or_of_the_past_is_refused" {
+	local kind
+	T=$BATS_TEST_TMPDIR/tls
+	mkdir -p "$T/other" "$T/past"
+	certificate other/server registry -addext "subjectAltName = DNS:elsewhere.test"
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$T/past/server.key" \
+		-out "$T/past/request" -subj /CN=registry 2> /dev/null
+	printf '%s\n' '[ca]' 'default_ca = c' '[c]' "database = $T/past/index" "new_certs_dir = $T/past" \
+		"rand_serial = yes" 'default_md = sha256' 'policy = p' 'x509_extensions = x' \
+		'[p]' 'commonName = supplied' '[x]' 'subjectAltName = IP:127.0.0.1' > "$T/past/config"
+	: > "$T/past/index"
+	openssl ca -batch -selfsign -config "$T/past/config" -keyfile "$T/past/server.key" -in "$T/past/request" \
+		-out "$T/past/server.crt" -startdate 20000101000000Z -enddate 20010101000000Z -notext 2> /dev/null
+	for kind in other past; do
+		registry_serve "$T/$kind" "$BATS_FILE_TMPDIR/registry" "{addr: \"127.0.0.1:0\",
+			tls: {certificate: $T/$kind/server.crt, key: $T/$kind/server.key}}"
+		mkdir -p "$C/$SERVED"
+		cp "$T/$kind/server.crt" "$C/$SERVED/ca.crt"
+		run -1 pull -q --certs-dir "$C" "$SERVED/none/app:v1"
+		[ "${#lines[@]}" = 1 ]
+		[ $kind = other ] || [[ "$output" == *xpired* ]]
+		[ $kind = past ] || [[ "$output" == *[Nn]ame* ]]
+		# It is trusted but for that.
+		run -1 pull -q --certs-dir "$C" --tls-verify=false "$SERVED/none/app:v1"
+		[[ "$output" == *"no image $SERVED/none/app:v1 in the registry"* ]]
+		kill "$SERVED_PID"
+		SERVED_PID=
+	done
 }
