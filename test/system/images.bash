@@ -114,6 +114,7 @@ registry_stop() {
 
 # strange - a strange registry with the layout's image; sets STRANGE (HOST:PORT), STRANGE_PID and
 # STRANGE_LOG, what it was asked.
+# shellcheck disable=SC2034 # the tests use these
 strange() {
 	STRANGE_LOG=$BATS_TEST_TMPDIR/requests
 	mkfifo "$STRANGE_LOG.first"
