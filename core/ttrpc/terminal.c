@@ -17,7 +17,8 @@ struct flow {
 	struct watch *from, *to;
 	char *held;
 	size_t len, sent;
-	bool closing; /* ends once nothing is left to read */
+	bool closing; /* ends once what was there to read then is taken */
+	size_t left;
 	bool ended;
 	uint64_t lost; /* bytes that could not be written, for this error */
 	int error;
@@ -108,13 +109,15 @@ static size_t give(struct flow *f, const char *p, size_t n)
 static void move(struct flow *f)
 {
 	char chunk[CHUNK];
-	ssize_t n = read(f->from->fd, chunk, sizeof(chunk));
+	size_t most = f->closing && f->left < sizeof(chunk) ? f->left : sizeof(chunk);
+	ssize_t n = read(f->from->fd, chunk, most);
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !f->closing)))
 		return;
 	if (n <= 0) {
 		f->ended = true;
 		return;
 	}
+	f->left -= f->closing ? (size_t)n : 0;
 	size_t done = give(f, chunk, (size_t)n);
 	if (done < (size_t)n && hold(f, chunk + done, (size_t)n - done) < 0)
 		f->ended = true;
@@ -223,6 +226,9 @@ int terminal_resize(struct terminal *t, uint32_t width, uint32_t height)
 
 void terminal_close_input(struct terminal *t)
 {
+	int n = 0;
+	if (!t->input.closing && t->in.fd >= 0 && ioctl(t->in.fd, FIONREAD, &n) == 0 && n > 0)
+		t->input.left = (size_t)n;
 	t->input.closing = true;
 	go_on(t);
 }

@@ -139,6 +139,62 @@ static void input_reaches_the_terminal(void)
 	tear_down();
 }
 
+static void on_moment(void *arg, uint32_t events)
+{
+	(void)events;
+	loop_stop(arg);
+}
+
+/* Lets the terminal do what it can. */
+static void run_for_a_moment(void)
+{
+	struct watch w = { .fd = timer_new(50, 0), .ready = on_moment, .arg = t.loop };
+	loop_add(t.loop, &w, EPOLLIN);
+	loop_run(t.loop);
+	loop_remove(t.loop, &w);
+	close(w.fd);
+}
+
+/* How many bytes nobody takes out of the terminal, until it takes no more. */
+static size_t fill(void)
+{
+	char p[4096];
+	size_t total = 0;
+	memset(p, 'a', sizeof(p));
+	for (ssize_t n, more = 1; more;) {
+		for (more = 0; (n = write(t.in[1], p, sizeof(p))) > 0; total += (size_t)n)
+			more = 1;
+		run_for_a_moment();
+	}
+	return total;
+}
+
+static void what_is_written_after_the_end_of_input_is_no_input(void)
+{
+	char p[4096];
+	size_t taken = 0, late = 0;
+	set_up();
+	fcntl(t.slave, F_SETFL, O_NONBLOCK);
+	size_t total = fill();
+	ssize_t room = read(t.in[0], p, sizeof(p));
+	ok(room > 0);
+	total -= (size_t)room;
+	terminal_close_input(t.terminal);
+	is_int(write(t.in[1], "zzz", 3), 3);
+	for (int quiet = 0; quiet < 4; quiet++) {
+		for (ssize_t n; (n = read(t.slave, p, sizeof(p))) > 0; quiet = 0) {
+			taken += (size_t)n;
+			for (ssize_t i = 0; i < n; i++)
+				late += p[i] == 'z';
+		}
+		run_for_a_moment();
+	}
+	is_int(taken, total);
+	is_int(late, 0);
+	close(t.slave);
+	tear_down();
+}
+
 static void a_terminal_has_the_size_that_it_was_given(void)
 {
 	struct winsize w = { 0 };
@@ -155,6 +211,7 @@ int main(void)
 {
 	test(no_byte_is_lost_and_the_end_is_seen);
 	test(input_reaches_the_terminal);
+	test(what_is_written_after_the_end_of_input_is_no_input);
 	test(a_terminal_has_the_size_that_it_was_given);
 	return done_testing();
 }
