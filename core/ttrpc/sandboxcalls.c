@@ -182,7 +182,7 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 		return -e->code;
 	int rc = s->sandbox ? sandbox_remove(s->sandbox, e) : 0;
 	if (rc == 0)
-		shim_stop(s);
+		shim_leave(s);
 	return rc;
 }
 

@@ -34,7 +34,8 @@ void shim_rest(struct shim *s)
 		loop_stop(s->loop);
 }
 
-void shim_stop(struct shim *s)
+/* No new tasks from now on, and the process ends once all is told. */
+static void shim_stop(struct shim *s)
 {
 	if (!s->stopping) {
 		s->stopping = true;

@@ -101,9 +101,6 @@ void shim_leave(struct shim *s);
 /* Ends the process if it is to, and there is nothing left to tell and no logger to wait for. */
 void shim_rest(struct shim *s);
 
-/* No new tasks from now on, and the process ends once all is told. */
-void shim_stop(struct shim *s);
-
 /* The Task services, v2 and v3 alike. */
 extern const struct method task_methods[];
 

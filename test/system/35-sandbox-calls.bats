@@ -268,6 +268,19 @@ container() {
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
+@test "shutdown_of_no_sandbox_does_not_leave_other_containers_alone" {
+	HOLDER=self
+	container p 'sleep 1000' 'del(.linux.namespaces[].path)'
+	sandbox ShutdownSandbox
+	run -0 task State 1="$NS-p"
+	[ -e "${ADDRESS#unix://}" ]
+	task Kill 1="$NS-p" 3:9
+	task Wait 1="$NS-p" > /dev/null
+	task Delete 1="$NS-p" > /dev/null
+	sandbox ShutdownSandbox
+	await_end "$PID"
+}
+
 @test "shutdown_of_a_running_pod_leaves_nothing" {
 	sandbox_create "$CONTAINER_PID"
 	local a
