@@ -58,7 +58,7 @@ LDFLAGS := -static -no-pie -s -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexe
 	-Wl,--build-id=none
 compile := $(TP)/bin/musl-gcc
 endif
-libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a zlib.a zstd.a seccomp.a cjson.a \
+libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a isal.a zstd.a seccomp.a cjson.a \
 	protobuf-c.a)
 
 # --- protobuf ----------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ endif
 $(out)/fuzz/%: test/fuzz/%.c $(out)/fuzz/libcoracle.a $(libraries)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer -o $@ $< $(out)/fuzz/libcoracle.a $(libraries)
+	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $< $(out)/fuzz/libcoracle.a $(libraries)
 
 fuzz_core := $(core:$(out)/obj/%=$(out)/fuzz/obj/%)
 $(fuzz_core): $(out)/fuzz/obj/%.o: %.c Makefile | $(pb_headers)

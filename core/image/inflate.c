@@ -1,14 +1,21 @@
-/* inflate.c - gzip and zstd, unpacked as a stream. The only file that knows zlib and zstd. */
+/* inflate.c - gzip and zstd, unpacked as a stream. The only file that knows ISA-L and zstd. */
 #include "image/source.h"
 
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
 #include <stdlib.h>
-#include <zlib.h>
 #include <zstd.h>
+
+struct gzip {
+	struct inflate_state state;
+	struct isal_gzip_header header;
+	bool body; /* the member's header was read */
+};
 
 struct inflate {
 	struct source source;
 	struct source *from;
-	z_stream zlib;
+	struct gzip *gzip;
 	ZSTD_DCtx *zstd;
 	ZSTD_inBuffer in;
 	bool open; /* inside a member or frame: the end may not come here */
@@ -29,45 +36,88 @@ static ssize_t input_end(const struct inflate *i, const char *kind, struct err *
 	return 0;
 }
 
+#ifdef __x86_64__
+#include <cpuid.h>
+uint32_t crc32_gzip_refl_by8(uint32_t crc, const unsigned char *p, uint64_t n);
+
+/* ISA-L's inflate calls it; ISA-L's own would bring all the checksums there are. */
+uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *p, uint64_t n)
+{
+	unsigned a, b, c, d;
+	bool can = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_PCLMUL) && (c & bit_SSE4_1);
+	return can ? crc32_gzip_refl_by8(crc, p, n)
+		   : crc32_gzip_refl_base(crc, (uint8_t *)(uintptr_t)p, n);
+}
+#else
+uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *p, uint64_t n)
+{
+	return crc32_gzip_refl_base(crc, (uint8_t *)(uintptr_t)p, n);
+}
+#endif
+
 /* Gets input when there is none. 1: there is some, 0: the end, -errno. */
 static ssize_t gzip_fill(struct inflate *i, struct err *e)
 {
-	if (i->zlib.avail_in)
+	if (i->gzip->state.avail_in)
 		return 1;
 	const void *p;
 	ssize_t n = source_read(i->from, &p, e);
 	if (n <= 0)
 		return n;
-	i->zlib.next_in = (z_const Bytef *)p;
-	i->zlib.avail_in = (uInt)n;
+	i->gzip->state.next_in = (uint8_t *)(uintptr_t)p;
+	i->gzip->state.avail_in = (uint32_t)n;
 	return 1;
+}
+
+static int gzip_wrong(int rc, struct err *e)
+{
+	const char *why = rc == ISAL_INVALID_BLOCK	  ? "no such block"
+			  : rc == ISAL_INVALID_SYMBOL	  ? "no such symbol"
+			  : rc == ISAL_INVALID_LOOKBACK	  ? "it repeats what was not there"
+			  : rc == ISAL_INVALID_WRAPPER	  ? "its header is none"
+			  : rc == ISAL_INCORRECT_CHECKSUM ? "the checksum is another"
+							  : "unknown method";
+	return refuse(e, EBADMSG, "not valid gzip data: %s", why);
+}
+
+/* Takes a step in a member that has begun or begins. */
+static int gzip_step(struct inflate *i, struct err *e)
+{
+	struct gzip *g = i->gzip;
+	if (!i->open) {
+		isal_inflate_reset(&g->state);
+		isal_gzip_header_init(&g->header);
+		i->open = true;
+		g->body = false;
+	}
+	if (!g->body) {
+		int rc = isal_read_gzip_header(&g->state, &g->header);
+		g->body = rc == ISAL_DECOMP_OK;
+		return rc < 0 ? gzip_wrong(rc, e) : 0;
+	}
+	int rc = isal_inflate(&g->state);
+	if (rc < 0)
+		return gzip_wrong(rc, e);
+	i->open = g->state.block_state != ISAL_BLOCK_FINISH;
+	i->more = i->open && !g->state.avail_out;
+	return 0;
 }
 
 static ssize_t gzip_read(struct source *s, const void **p, struct err *e)
 {
 	struct inflate *i = (struct inflate *)s;
-	z_stream *z = &i->zlib;
+	struct inflate_state *z = &i->gzip->state;
 	z->next_out = i->chunk;
 	z->avail_out = sizeof(i->chunk);
 	*p = i->chunk;
 	while (z->avail_out) {
 		ssize_t n = i->more ? 1 : gzip_fill(i, e);
+		if (n > 0)
+			n = gzip_step(i, e);
+		else if (n == 0)
+			break;
 		if (n < 0)
 			return n;
-		if (n == 0)
-			break;
-		if (!i->open && inflateReset(z) != Z_OK)
-			return fail(e, ENOMEM, "unpack gzip data");
-		i->open = true;
-		int rc = inflate(z, Z_NO_FLUSH);
-		i->more = z->avail_out == 0;
-		if (rc == Z_STREAM_END) {
-			i->open = false;
-			i->more = false;
-		} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-			return refuse(e, EBADMSG, "not valid gzip data%s%s", z->msg ? ": " : "",
-				      z->msg ? z->msg : "");
-		}
 	}
 	size_t got = sizeof(i->chunk) - z->avail_out;
 	return got ? (ssize_t)got : input_end(i, "gzip", e);
@@ -106,7 +156,7 @@ void inflate_free(struct inflate *i)
 {
 	if (!i)
 		return;
-	inflateEnd(&i->zlib);
+	free(i->gzip);
 	ZSTD_freeDCtx(i->zstd);
 	free(i);
 }
@@ -120,13 +170,16 @@ int inflate_new(struct source *from, enum packing packing, struct inflate **out,
 	i->source.read = packing == PACK_GZIP ? gzip_read : packing == PACK_ZSTD ? zstd_read : pass;
 	bool good = true;
 	if (packing == PACK_GZIP)
-		good = inflateInit2(&i->zlib, 15 + 16) ==
-		       Z_OK; /* 16: a gzip header, nothing else */
+		good = (i->gzip = calloc(1, sizeof(*i->gzip))) != NULL;
 	else if (packing == PACK_ZSTD)
 		good = (i->zstd = ZSTD_createDCtx()) != NULL;
 	if (!good) {
 		inflate_free(i);
 		return fail(e, ENOMEM, "unpack a layer");
+	}
+	if (i->gzip) {
+		isal_inflate_init(&i->gzip->state);
+		i->gzip->state.crc_flag = ISAL_GZIP;
 	}
 	*out = i;
 	return 0;
