@@ -11,6 +11,8 @@ struct pull_options {
 	const char *store, *platform, *format, *creds, *certs;
 	int timeout;
 	bool quiet, tls_verify;
+	uint64_t jobs;
+	struct limits limits;
 };
 
 static const struct opt options[] = {
@@ -30,9 +32,25 @@ static const struct opt options[] = {
 	    "give up a transfer of which nothing came for so long (default: 60)"),
 	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL,
 	    "=false: accept any certificate, and plain http"),
+	OPT(OPT_U64, pull_options, jobs, 'j', "jobs", "N",
+	    "layers at a time (default: as many as processors, at least 3)"),
+	OPT(OPT_SIZE, pull_options, limits.manifest, 0, "max-manifest", "SIZE",
+	    "refuse a larger manifest or index (4 MiB)"),
+	OPT(OPT_SIZE, pull_options, limits.config, 0, "max-config", "SIZE",
+	    "refuse a larger configuration (4 MiB)"),
+	OPT(OPT_SIZE, pull_options, limits.size, 0, "max-size", "SIZE",
+	    "refuse layers whose files together are larger (256 GiB)"),
+	OPT(OPT_U64, pull_options, limits.entries, 0, "max-entries", "N",
+	    "refuse layers that together have more entries (4000000)"),
+	OPT(OPT_U64, pull_options, limits.name, 0, "max-name", "BYTES",
+	    "refuse a longer path in a layer (4095)"),
+	OPT(OPT_U64, pull_options, limits.ratio, 0, "max-ratio", "N",
+	    "refuse a layer of more than 256 MiB that unpacks to more than N times its size (1100)"),
 	{ 0 },
 };
-static const struct pull_options defaults = { .timeout = 60, .tls_verify = true };
+static const struct pull_options defaults = { .timeout = 60,
+					      .tls_verify = true,
+					      .limits = LIMITS_DEFAULT };
 
 static int pull_one(const struct call *c, const struct store *s, const char *name, struct err *e)
 {
@@ -49,6 +67,8 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 					      .certs = o->certs,
 					      .stall = (unsigned)o->timeout,
 					      .insecure = !o->tls_verify },
+				  .limits = &o->limits,
+				  .jobs = o->jobs,
 				  .progress = progress_layer,
 				  .arg = &progress };
 	if (!a)

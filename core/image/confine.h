@@ -3,10 +3,20 @@
 #define IMAGE_CONFINE_H
 
 #include "base/err.h"
+#include "base/list.h"
 
-/* From now on this process and its children can write, make and remove files below dir only, and
- * execute nothing (Landlock). Reading and connecting stay as they were; what is open stays open.
- * 1: so it is; 0: this kernel cannot. */
-int confine_writes(int dir, struct err *e);
+#include <stdbool.h>
+
+struct confinement {
+	int write;	   /* a directory: below it alone files are made, changed and removed */
+	int read;	   /* another one to read from; -1: none */
+	bool network;	   /* connections over IP, and the certificates and names they need */
+	struct strs files; /* more to read */
+};
+
+/* From now on this process and its children can do no more than that: Landlock has the files,
+ * seccomp the system calls; nothing is executed, no other process is touched. What is open stays
+ * open. What this kernel has neither of is left as it is. */
+int confine(const struct confinement *c, struct err *e);
 
 #endif

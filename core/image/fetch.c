@@ -8,17 +8,19 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define WORKERS_MAX 4
-#define STEP	    ((int64_t)512 << 10) /* bytes between two notes of progress */
+#define JOBS_MIN 3		      /* by default: a registry far away keeps no processor busy */
+#define STEP	 ((int64_t)512 << 10) /* bytes between two notes of progress */
 
 /* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
 struct note {
@@ -37,7 +39,9 @@ struct worker {
 
 struct crew {
 	const struct fetch *f;
-	struct worker workers[WORKERS_MAX];
+	struct worker workers[JOBS_MAX];
+	size_t jobs;
+	struct usage *usage; /* shared with the workers */
 	bool begun[LAYERS_MAX];
 	int notes, write_end, signals;
 	sigset_t mask; /* as it was */
@@ -90,8 +94,9 @@ static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
 	return 0;
 }
 
-static int work_on(const struct fetch *f, size_t i, struct reporter *r, struct err *e)
+static int work_on(const struct crew *c, size_t i, struct reporter *r, struct err *e)
 {
+	const struct fetch *f = c->f;
 	char tree[FETCH_NAME], list[FETCH_NAME];
 	auto_close int copy = -1;
 	auto_buf implied = { 0 };
@@ -111,6 +116,8 @@ static int work_on(const struct fetch *f, size_t i, struct reporter *r, struct e
 			       .diff_id = f->diff_ids->v[i],
 			       .copy = copy,
 			       .tree = dir,
+			       .limits = f->limits,
+			       .usage = c->usage,
 			       .progress = on_progress,
 			       .arg = r };
 	if (rc == 0)
@@ -123,6 +130,17 @@ static int work_on(const struct fetch *f, size_t i, struct reporter *r, struct e
 	return rc;
 }
 
+static int confine_worker(const struct fetch *f, size_t i, struct err *e)
+{
+	struct confinement c = { .write = f->work, .read = f->store->dir };
+	if (f->blob[i]) {
+		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
+		c.network = f->origin->network;
+		c.files = f->origin->files;
+	}
+	return confine(&c, e);
+}
+
 static void worker_main(const struct crew *c, size_t i)
 {
 	struct err e = { 0 };
@@ -131,11 +149,9 @@ static void worker_main(const struct crew *c, size_t i)
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
 	int rc = c->f->origin->forked(c->f->origin, &e);
 	if (rc == 0)
-		rc = confine_writes(c->f->work, &e);
-	if (rc > 0)
-		rc = 0;
+		rc = confine_worker(c->f, i, &e);
 	if (rc == 0)
-		rc = work_on(c->f, i, &r, &e);
+		rc = work_on(c, i, &r, &e);
 	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
 	n.bytes = c->f->manifest->layers.v[i].size;
 	snprintf(n.message, sizeof(n.message), "%s", e.msg);
@@ -186,7 +202,7 @@ static int hire(struct crew *c, struct worker *w, struct err *e)
 static int hire_all(struct crew *c, struct err *e)
 {
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < WORKERS_MAX; i++)
+	for (size_t i = 0; rc == 0 && i < c->jobs; i++)
 		if (!c->workers[i].pid)
 			rc = hire(c, &c->workers[i], e);
 	return rc;
@@ -201,7 +217,7 @@ static void let_go(struct worker *w, int *status)
 
 static struct worker *worker_of(struct crew *c, size_t layer)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++)
+	for (size_t i = 0; i < c->jobs; i++)
 		if (c->workers[i].pid && c->workers[i].layer == layer)
 			return &c->workers[i];
 	return NULL;
@@ -234,7 +250,7 @@ static int read_note(struct crew *c, struct err *e)
 /* Workers that end without a last word were killed, for memory most likely. */
 static int look_for_dead(struct crew *c, struct err *e)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++) {
+	for (size_t i = 0; i < c->jobs; i++) {
 		struct worker *w = &c->workers[i];
 		siginfo_t info = { 0 };
 		if (!w->pid ||
@@ -254,7 +270,7 @@ static int look_for_dead(struct crew *c, struct err *e)
 
 static bool busy(const struct crew *c)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++)
+	for (size_t i = 0; i < c->jobs; i++)
 		if (c->workers[i].pid)
 			return true;
 	return false;
@@ -286,7 +302,7 @@ static int oversee(struct crew *c, struct err *e)
 
 static void dismiss(struct crew *c)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++) {
+	for (size_t i = 0; i < c->jobs; i++) {
 		if (!c->workers[i].pid)
 			continue;
 		kill(c->workers[i].pid, SIGKILL); /* not reaped, so the pid is still its own */
@@ -294,11 +310,20 @@ static void dismiss(struct crew *c)
 	}
 }
 
-int fetch_layers(const struct fetch *f, struct err *e)
+static size_t jobs_here(void)
+{
+	cpu_set_t set;
+	size_t n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (size_t)CPU_COUNT(&set);
+	return n < JOBS_MIN ? JOBS_MIN : n;
+}
+
+static int fetch_with(const struct fetch *f, struct usage *usage, struct err *e)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0 };
-	struct crew c = { .f = f };
+	struct crew c = { .f = f, .usage = usage, .jobs = f->jobs ? f->jobs : jobs_here() };
 	int fds[2];
+	if (c.jobs > JOBS_MAX)
+		c.jobs = JOBS_MAX;
 	for (size_t i = 0; i < f->manifest->layers.n; i++) {
 		c.begun[i] = !f->blob[i] && !f->tree[i];
 		tell(f, i, c.begun[i] ? LAYER_PRESENT : LAYER_WAITING, 0);
@@ -319,5 +344,16 @@ int fetch_layers(const struct fetch *f, struct err *e)
 		rc = oversee(&c, e);
 	dismiss(&c);
 	sigprocmask(SIG_SETMASK, &c.mask, NULL);
+	return rc;
+}
+
+int fetch_layers(const struct fetch *f, struct err *e)
+{
+	struct usage *u = mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			       -1, 0);
+	if (u == MAP_FAILED)
+		return fail(e, errno, "fetch the layers");
+	int rc = fetch_with(f, u, e);
+	munmap(u, sizeof(*u));
 	return rc;
 }

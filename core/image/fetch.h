@@ -4,6 +4,7 @@
 #define IMAGE_FETCH_H
 
 #include "base/err.h"
+#include "image/limits.h"
 #include "image/manifest.h"
 #include "image/origin.h"
 #include "image/store.h"
@@ -33,9 +34,12 @@ struct fetch {
 	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the
 				* store */
 	bool tree[LAYERS_MAX]; /* which layers must be unpacked; a blob that comes always is */
+	size_t jobs;	       /* layers at a time, up to JOBS_MAX; 0: by the processors */
+	const struct limits *limits;
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
 	void *arg;
 };
+#define JOBS_MAX 64
 
 /* Of layer i the work directory then has the blob as "bI" (when it came from the origin), its tree
  * as "tI" and, in "iI", the directories that the layers below it must shape. A signal to end the

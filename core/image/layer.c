@@ -5,15 +5,14 @@
 
 #include <stdlib.h>
 
-#define RATIO_MAX  1100		      /* more than deflate can do at its best */
-#define RATIO_FROM ((int64_t)1 << 30) /* what is smaller may pack as well as it likes */
+#define RATIO_FROM ((int64_t)256 << 20) /* what is smaller may pack as well as it likes */
 
 /* Between unpacker and tar reader: stops a bomb while it is small. */
 struct ratio {
 	struct source source;
 	struct source *from;
 	const struct check *packed;
-	int64_t seen;
+	int64_t seen, most;
 };
 
 static ssize_t ratio_read(struct source *s, const void **p, struct err *e)
@@ -22,8 +21,9 @@ static ssize_t ratio_read(struct source *s, const void **p, struct err *e)
 	ssize_t n = source_read(r->from, p, e);
 	if (n > 0)
 		r->seen += n;
-	if (r->seen > RATIO_FROM && r->seen / RATIO_MAX > r->packed->seen)
-		return refuse(e, E2BIG, "it unpacks to more than %d times its size", RATIO_MAX);
+	if (r->seen > RATIO_FROM && r->seen / r->most > r->packed->seen)
+		return refuse(e, E2BIG, "it unpacks to more than the %lld times of --max-ratio",
+			      (long long)r->most);
 	return n;
 }
 
@@ -31,7 +31,7 @@ static int read_tree(struct source *tar, const struct layer_job *j, struct buf *
 		     struct err *e)
 {
 	struct tree t;
-	tree_begin(&t, j->tree);
+	tree_begin(&t, j->tree, j->limits, j->usage);
 	int rc = tar_read(tar, &t, e);
 	if (rc == 0)
 		rc = tree_end(&t, e);
@@ -75,7 +75,8 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 		return rc;
 	struct ratio ratio = { .source.read = ratio_read,
 			       .from = inflate_source(inflate),
-			       .packed = &packed };
+			       .packed = &packed,
+			       .most = (int64_t)j->limits->ratio };
 	check_init(&tar, &ratio.source, "unpacked layer", j->diff_id, -1);
 	rc = read_tree(&tar.source, j, implied, e);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/limits.h"
 #include "image/manifest.h"
 #include "image/source.h"
 
@@ -12,6 +13,8 @@ struct layer_job {
 	const char *diff_id;
 	int copy; /* fd that gets the bytes as they come; -1: none */
 	int tree; /* an empty directory */
+	const struct limits *limits;
+	struct usage *usage;
 	void (*progress)(void *arg, int64_t bytes); /* bytes of the blob so far; may be NULL */
 	void *arg;
 };

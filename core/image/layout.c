@@ -95,6 +95,7 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 	const char *path = path_absolute(a, r->name);
 	l->store.lock = -1;
 	l->store.dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	l->origin.dir = l->store.dir;
 	int rc = l->store.dir < 0 ? fail(e, errno, "open the layout %.200s", r->name) : 0;
 	if (rc == 0 && faccessat(l->store.dir, "oci-layout", F_OK, 0) < 0)
 		rc = refuse(e, ENOENT, "%.200s is no OCI layout: it has no file oci-layout",

@@ -27,6 +27,11 @@ struct origin {
 	int (*forked)(struct origin *o, struct err *e);
 
 	void (*close)(struct origin *o);
+
+	/* What a forked child needs for it (see confine.h). */
+	bool network;	   /* connections over IP */
+	int dir;	   /* a directory that blobs are opened in; 0: none */
+	struct strs files; /* and others that it reads */
 };
 
 struct origin_options {

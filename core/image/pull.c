@@ -18,6 +18,7 @@ struct pulling {
 	struct ref ref;
 	struct origin *origin;
 	struct platform platform;
+	struct limits limits;
 	struct buf manifest_text, config_text;
 	struct image image;
 };
@@ -54,6 +55,9 @@ static int get_manifest(struct pulling *p, struct err *e)
 		int rc = p->origin->document(p->origin, digest, b, &type, e);
 		if (rc < 0)
 			return rc;
+		rc = limits_document("manifest", (int64_t)b->len, p->limits.manifest, e);
+		if (rc < 0)
+			return within(e, "%.200s", p->image.name);
 		int kind = document_kind(b->p ? b->p : "", b->len, type, e);
 		if (kind == DOC_INDEX)
 			rc = index_parse(b->p, b->len, p->arena, &ix, e);
@@ -93,6 +97,9 @@ static int get_config(struct pulling *p, struct err *e)
 	int rc = p->origin->blob(p->origin, d, &bytes, e);
 	if (rc < 0)
 		return rc;
+	rc = limits_document("config", d->size, p->limits.config, e);
+	if (rc < 0)
+		return within(e, "%.200s", p->image.name);
 	check_init(&check, bytes, "configuration", d->digest, d->size);
 	while ((n = source_read(&check.source, &chunk, e)) > 0)
 		buf_add(b, chunk, (size_t)n);
@@ -193,6 +200,8 @@ static int get_layers(struct pulling *p, struct err *e)
 			   .store = p->store,
 			   .manifest = &p->image.manifest,
 			   .diff_ids = &p->image.config.rootfs.diff_ids,
+			   .jobs = p->request->jobs,
+			   .limits = &p->limits,
 			   .progress = p->request->progress,
 			   .arg = p->request->arg };
 	compare(p, &f);
@@ -222,7 +231,9 @@ static int name_image(struct pulling *p, struct err *e)
 
 static int steps(struct pulling *p, char *digest, struct err *e)
 {
-	int rc = open_origin(p, e);
+	int rc = limits_check(&p->limits, e);
+	if (rc == 0)
+		rc = open_origin(p, e);
 	if (rc == 0)
 		rc = get_manifest(p, e);
 	if (rc < 0)
@@ -246,6 +257,7 @@ int pull(const struct store *s, const struct pull_request *r, struct arena *a, s
 	if (!digest)
 		return fail(e, E2BIG, "pull %.200s", r->text);
 	p.platform = r->platform ? *r->platform : platform_here();
+	p.limits = r->limits ? *r->limits : LIMITS_DEFAULT;
 	store_sweep(s);
 	int rc = steps(&p, digest, e);
 	if (p.origin)

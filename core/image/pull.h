@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "image/fetch.h"
 #include "image/image.h"
+#include "image/limits.h"
 #include "image/origin.h"
 #include "image/store.h"
 
@@ -14,6 +15,8 @@ struct pull_request {
 	const char *as;			 /* its name in the store; NULL: what text says */
 	const struct platform *platform; /* NULL: this machine's */
 	struct origin_options origin;
+	const struct limits *limits;				     /* NULL: LIMITS_DEFAULT */
+	size_t jobs;						     /* see fetch.h */
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
 	void *arg;
 };

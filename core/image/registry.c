@@ -178,6 +178,29 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 				&p->credentials, e);
 }
 
+/* Certificates and keys that connections may want. */
+static int list_files(struct registry *r, struct strs *out, struct err *e)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n; i++)
+		n += r->endpoints[i].http_options.ca.n + 2;
+	const char **v = arena_alloc(r->arena, n * sizeof(*v));
+	if (!v)
+		return no_room(e);
+	n = 0;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct http_options *o = &r->endpoints[i].http_options;
+		for (size_t k = 0; k < o->ca.n; k++)
+			v[n++] = o->ca.v[k];
+		if (o->cert)
+			v[n++] = o->cert;
+		if (o->key)
+			v[n++] = o->key;
+	}
+	*out = (struct strs){ .v = v, .n = n };
+	return 0;
+}
+
 int registry_open(const struct ref *ref, const struct origin_options *o, struct arena *a,
 		  struct origin **out, struct err *e)
 {
@@ -187,11 +210,14 @@ int registry_open(const struct ref *ref, const struct origin_options *o, struct 
 		return fail(e, ENOMEM, "reach the registry %s", ref->host);
 	r->origin = (struct origin){ registry_document, registry_blob, registry_forked,
 				     registry_close };
+	r->origin.network = true;
 	r->arena = a;
 	r->ref = *ref;
 	int rc = hosts_here(o->certs, ref->host, a, &hosts, e);
 	for (size_t i = 0; rc == 0 && i < hosts.n; i++)
 		rc = add_endpoint(r, &hosts.v[i], i == hosts.n - 1, o, e);
+	if (rc == 0)
+		rc = list_files(r, &r->origin.files, e);
 	if (rc < 0) {
 		registry_close(&r->origin);
 		return rc;

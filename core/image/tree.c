@@ -18,10 +18,12 @@
 #define OVERLAY_OPAQUE	    "trusted.overlay.opaque"
 #define OVERLAY_OPAQUE_USER "user.overlay.opaque" /* with the mount option userxattr */
 
-void tree_begin(struct tree *t, int root)
+void tree_begin(struct tree *t, int root, const struct limits *l, struct usage *u)
 {
 	struct stat st;
 	*t = (struct tree){ .root = root,
+			    .limits = l,
+			    .usage = u,
 			    .owners = geteuid() == 0 && !subid_alone(),
 			    .parent_fd = -1 };
 	t->mask = umask(0);
@@ -328,9 +330,14 @@ int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *
 {
 	char path[PATH_MAX];
 	const char *leaf;
-	if (++t->entries > TREE_ENTRIES_MAX)
-		return refuse(e, E2BIG, "more than %d entries in one layer", TREE_ENTRIES_MAX);
-	int rc = path_clean(n->path, path, e);
+	int rc = limits_entry(t->limits, t->usage, e);
+	if (rc == 0 && strlen(n->path) > t->limits->name)
+		rc = refuse(e, ENAMETOOLONG,
+			    "the entry %.60s... has a name of %zu bytes, more than the %llu of "
+			    "--max-name",
+			    n->path, strlen(n->path), (unsigned long long)t->limits->name);
+	if (rc == 0)
+		rc = path_clean(n->path, path, e);
 	if (rc < 0)
 		return rc;
 	bool directory = S_ISDIR(n->mode) && !n->hard_link;
@@ -348,7 +355,8 @@ int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *
 		return add_directory(t, n, path, dir, leaf, e);
 	if (S_ISREG(n->mode))
 		return add_file(t, n, dir, leaf, file, e);
-	if (S_ISLNK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode) || S_ISFIFO(n->mode))
+	if (S_ISLNK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode) || S_ISFIFO(n->mode) ||
+	    S_ISSOCK(n->mode))
 		return add_special(t, n, dir, leaf, e);
 	return refuse(e, EINVAL, "the entry %.200s is of no known type", n->path);
 }
@@ -356,10 +364,9 @@ int tree_add(struct tree *t, const struct tree_entry *n, int *file, struct err *
 int tree_file_write(struct tree *t, int file, const void *p, size_t n, int64_t at, struct err *e)
 {
 	const char *from = p;
-	t->bytes += (int64_t)n;
-	if (t->bytes > TREE_BYTES_MAX)
-		return refuse(e, E2BIG, "more than %lld GiB in one layer",
-			      (long long)(TREE_BYTES_MAX >> 30));
+	int rc = limits_bytes(t->limits, t->usage, (int64_t)n, e);
+	if (rc < 0)
+		return rc;
 	for (; n;) {
 		ssize_t done = pwrite(file, from, n, at);
 		if (done < 0 && errno == EINTR)

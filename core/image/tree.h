@@ -5,15 +5,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
-#define TREE_ENTRIES_MAX 2000000
-#define TREE_BYTES_MAX	 ((int64_t)256 << 30)
-#define TREE_XATTRS_MAX	 64
+#define TREE_XATTRS_MAX 64
 
 struct tree_xattr {
 	const char *name;
@@ -35,7 +34,9 @@ struct tree_entry {
 };
 
 struct tree {
-	int root;	    /* the caller's */
+	int root; /* the caller's */
+	const struct limits *limits;
+	struct usage *usage;
 	bool owners;	    /* give files their owners, which only root can */
 	bool plain;	    /* new files belong to 0:0 by themselves */
 	mode_t mask;	    /* the umask */
@@ -44,13 +45,12 @@ struct tree {
 			       tree_end */
 	struct buf parent;  /* path of the open parent; with parent_fd, the last one used */
 	int parent_fd;
-	uint64_t entries;
-	int64_t bytes;
 	int64_t end; /* of the file being written */
 };
 
-/* Everything goes below root, an O_PATH or readable directory that is empty. */
-void tree_begin(struct tree *t, int root);
+/* Everything goes below root, an O_PATH or readable directory that is empty. Limits and usage are
+ * the caller's. */
+void tree_begin(struct tree *t, int root, const struct limits *l, struct usage *u);
 
 /* Makes what the entry says, in the place of whatever is there. Paths are taken as inside a root:
  * "/" is the tree's own, ".." stops there, a link that stands for a parent is followed inside the

@@ -51,7 +51,9 @@ static void unpack(struct buf *bytes, enum packing packing, int dir)
 	struct memory m = { .source.read = memory_read, .p = bytes->p, .n = bytes->len };
 	if (inflate_new(&m.source, packing, &inflate, &e) < 0)
 		return;
-	tree_begin(&t, dir);
+	const struct limits limits = LIMITS_DEFAULT;
+	struct usage usage = { 0 };
+	tree_begin(&t, dir, &limits, &usage);
 	if (tar_read(inflate_source(inflate), &t, &e) == 0)
 		tree_end(&t, &e);
 	tree_free(&t);

@@ -16,6 +16,8 @@ static char place[64];
 static int dir = -1, tree = -1;
 static struct err e;
 static struct buf implied;
+static struct limits limits;
+static size_t piece;
 
 struct memory {
 	struct source source;
@@ -42,6 +44,8 @@ static void begin(void)
 	close(openat(dir, "outside/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	tree = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	e = (struct err){ 0 };
+	limits = LIMITS_DEFAULT;
+	piece = 700;
 	buf_free(&implied);
 }
 
@@ -67,9 +71,15 @@ static int unpack_as(struct buf *blob, const char *type, const struct buf *tar)
 	sha256_text(tar->p, tar->len, diff);
 	struct descriptor d = { .media_type = type, .digest = digest, .size = (int64_t)blob->len };
 	struct memory m = {
-		.source.read = memory_read, .p = blob->p, .n = blob->len, .piece = 700
+		.source.read = memory_read, .p = blob->p, .n = blob->len, .piece = piece
 	};
-	struct layer_job j = { .blob = &d, .diff_id = diff, .copy = -1, .tree = tree };
+	struct usage usage = { 0 };
+	struct layer_job j = { .blob = &d,
+			       .diff_id = diff,
+			       .copy = -1,
+			       .tree = tree,
+			       .limits = &limits,
+			       .usage = &usage };
 	return layer_unpack(&m.source, &j, &implied, &e);
 }
 
@@ -141,6 +151,98 @@ static void gzip_and_zstd_unpack_over_many_members(void)
 		is_str(content("f"), text.p);
 		end();
 	}
+}
+
+/* A member with all that a header can have, then as eStargz ends: one of nothing, with an extra
+ * field. Both in pieces of a byte, so that each field is cut in two. */
+static void gzip_headers_may_come_in_pieces(void)
+{
+	static const char full[] = "\x1f\x8b\x08\x1c\0\0\0\0\0\xff\x04\0abcdname\0comment";
+	static const char last[] = "\x1f\x8b\x08\x04\0\0\0\0\0\xff\x02\0SG";
+	auto_buf b = { 0 }, blob = { 0 }, plain = { 0 };
+	begin();
+	tar_add(&b, '0', "f", NULL, 0644, "hello");
+	tar_end(&b);
+	buf_add(&blob, full, sizeof(full));
+	gzip_add(&plain, b.p, b.len);
+	buf_add(&blob, plain.p + 10, plain.len - 10);
+	buf_add(&blob, last, sizeof(last) - 1);
+	plain.len = 0;
+	gzip_add(&plain, "", 0);
+	buf_add(&blob, plain.p + 10, plain.len - 10);
+	piece = 1;
+	is_int(unpack_as(&blob, TYPE "+gzip", &b), 0);
+	is_str(content("f"), "hello");
+	end();
+}
+
+static void a_gzip_member_with_another_checksum_is_refused(void)
+{
+	auto_buf b = { 0 }, blob = { 0 };
+	begin();
+	tar_add(&b, '0', "f", NULL, 0644, "hello");
+	tar_end(&b);
+	gzip_add(&blob, b.p, b.len);
+	blob.p[blob.len - 5] ^= 1;
+	is_int(unpack_as(&blob, TYPE "+gzip", &b), -EBADMSG);
+	has_str(e.msg, "the checksum is another");
+	end();
+}
+
+/* zstd:chunked puts its table of contents into frames that a decoder skips. */
+static void frames_to_be_skipped_are(void)
+{
+	auto_buf b = { 0 }, blob = { 0 };
+	begin();
+	tar_add(&b, '0', "f", NULL, 0644, "hello");
+	tar_end(&b);
+	zstd_add(&blob, b.p, 600);
+	buf_add(&blob, "\x50\x2a\x4d\x18\x04\0\0\0toc!", 12);
+	zstd_add(&blob, b.p + 600, b.len - 600);
+	buf_add(&blob, "\x5f\x2a\x4d\x18\x04\0\0\0more", 12);
+	is_int(unpack_as(&blob, TYPE "+zstd", &b), 0);
+	is_str(content("f"), "hello");
+	end();
+}
+
+static void each_limit_is_kept_and_named(void)
+{
+	static const struct {
+		struct limits l;
+		const char *says;
+	} cases[] = {
+		{ { .size = 9, .entries = 9, .name = 99, .ratio = 1 }, "--max-size" },
+		{ { .size = 99, .entries = 1, .name = 99, .ratio = 1 }, "--max-entries" },
+		{ { .size = 99, .entries = 9, .name = 7, .ratio = 1 }, "--max-name" },
+		{ { .size = 10, .entries = 2, .name = 8, .ratio = 1 }, NULL },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		auto_buf b = { 0 };
+		begin();
+		limits = cases[i].l;
+		tar_add(&b, '0', "f", NULL, 0644, "hello");
+		tar_add(&b, '0', "longname", NULL, 0644, "hello");
+		int rc = unpack(&b);
+		ok(cases[i].says ? rc < 0 : rc == 0);
+		if (cases[i].says)
+			has_str(e.msg, cases[i].says);
+		end();
+	}
+}
+
+static void a_file_may_come_before_its_directory(void)
+{
+	auto_buf b = { 0 };
+	begin();
+	tar_add(&b, '0', "d/e/f", NULL, 0644, "x");
+	tar_add(&b, '5', "d/e", NULL, 0710, NULL);
+	tar_add(&b, '5', "d", NULL, 01700, NULL);
+	is_int(unpack(&b), 0);
+	is_int(at("d").st_mode, S_IFDIR | 01700);
+	is_int(at("d/e").st_mode, S_IFDIR | 0710);
+	is_int(at("d").st_mtime, 1000000000);
+	is_int(implied.len, 1); /* the root alone */
+	end();
 }
 
 static void an_empty_layer_is_an_empty_tree(void)
@@ -363,7 +465,13 @@ static void wrong_bytes_are_named_as_such_however_unpacking_fails(void)
 	struct descriptor d = { .media_type = TYPE "+gzip",
 				.digest = digest,
 				.size = (int64_t)blob.len };
-	struct layer_job j = { .blob = &d, .diff_id = diff, .copy = -1, .tree = tree };
+	struct usage usage = { 0 };
+	struct layer_job j = { .blob = &d,
+			       .diff_id = diff,
+			       .copy = -1,
+			       .tree = tree,
+			       .limits = &limits,
+			       .usage = &usage };
 	blob.p[40] ^= 1;
 	struct memory m = { .source.read = memory_read, .p = blob.p, .n = blob.len, .piece = 100 };
 	is_int(layer_unpack(&m.source, &j, &implied, &e), -EBADMSG);
@@ -414,6 +522,11 @@ int main(void)
 {
 	test(files_links_and_directories_come_out_as_packed);
 	test(gzip_and_zstd_unpack_over_many_members);
+	test(gzip_headers_may_come_in_pieces);
+	test(a_gzip_member_with_another_checksum_is_refused);
+	test(frames_to_be_skipped_are);
+	test(each_limit_is_kept_and_named);
+	test(a_file_may_come_before_its_directory);
 	test(an_empty_layer_is_an_empty_tree);
 	test(undescribed_parents_are_reported_and_described_ones_are_not);
 	test(later_entries_replace_earlier_ones);

@@ -1,0 +1,41 @@
+/* limits.c - how much an image may be before it is refused. */
+#include "image/limits.h"
+#include "image/manifest.h"
+
+#include <limits.h>
+
+int limits_check(const struct limits *l, struct err *e)
+{
+	if (l->manifest < 1 || l->manifest > (int64_t)MANIFEST_MAX || l->config < 1 ||
+	    l->config > (int64_t)MANIFEST_MAX)
+		return refuse(e, EINVAL, "--max-manifest and --max-config are 1 to %zu bytes",
+			      MANIFEST_MAX);
+	if (l->name < 1 || l->name >= PATH_MAX)
+		return refuse(e, EINVAL, "--max-name is 1 to %d bytes", PATH_MAX - 1);
+	if (l->size < 0 || !l->ratio)
+		return refuse(e, EINVAL, "--max-size and --max-ratio are positive");
+	return 0;
+}
+
+int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e)
+{
+	if (bytes <= most)
+		return 0;
+	return refuse(e, E2BIG, "the %s has %lld bytes, more than the %lld of --max-%s", kind,
+		      (long long)bytes, (long long)most, kind);
+}
+
+int limits_entry(const struct limits *l, struct usage *u, struct err *e)
+{
+	if (++u->entries <= l->entries)
+		return 0;
+	return refuse(e, E2BIG, "more than the %llu entries of --max-entries",
+		      (unsigned long long)l->entries);
+}
+
+int limits_bytes(const struct limits *l, struct usage *u, int64_t bytes, struct err *e)
+{
+	if ((u->size += bytes) <= l->size)
+		return 0;
+	return refuse(e, E2BIG, "more than the %lld bytes of --max-size", (long long)l->size);
+}

@@ -1,0 +1,267 @@
+#!/usr/bin/env bats
+# 21-layers.bats - layers as tools write them, and as no tool should.
+
+load helper
+load images
+
+setup() {
+	export CORACLE_STORE=$BATS_TEST_TMPDIR/store HOME=$BATS_TEST_TMPDIR
+	L=$BATS_TEST_TMPDIR/layout
+	T=$BATS_TEST_TMPDIR
+}
+
+# pull_layer TAR [PACKING [OPTIONS...]] - the image of that one layer.
+pull_layer() {
+	local tar=$1 packing=${2:-gzip}
+	shift $(($# < 2 ? $# : 2))
+	layer "$L" "$tar" "$packing"
+	image_end "$L" v1 > /dev/null
+	run "$CORACLE" pull -q "$@" "oci:$L:v1"
+}
+
+# What a tree is, but for directories' times.
+tree_listing() {
+	(cd "$1" && find . -mindepth 1 \( -type d -printf '%P %y %m %U:%G\n' -o -printf '%P %y %m %U:%G %s %n %l %Ts\n' \) | LC_ALL=C sort
+		find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2
+		getcap -r .)
+}
+
+# A tree of all that a layer may have, but for what a format cannot say.
+make_tree() {
+	local deep
+	deep=$(printf 'd%.0s' {1..120})
+	mkdir -p "$1/$deep/$deep" "$1/sticky" "$1/old"
+	echo text > "$1/$deep/$deep/file"
+	ln -s "$deep/$deep/file" "$1/soft"
+	ln "$1/$deep/$deep/file" "$1/hard"
+	echo suid > "$1/suid"
+	chown 7:8 "$1/suid"
+	chmod 6755 "$1/suid"
+	chmod 1777 "$1/sticky"
+	mkfifo "$1/fifo"
+	mknod "$1/null" c 1 3
+	mknod "$1/block" b 7 300
+	touch -d @12345 "$1/old/file"
+	: > "$1/empty"
+}
+
+@test "what_tar_writes_in_each_of_its_formats_comes_out_as_it_went_in" {
+	local format
+	make_tree "$T/tree"
+	for format in ustar gnu posix; do
+		rm -rf "$CORACLE_STORE"
+		if [ $format != ustar ]; then
+			truncate -s 3M "$T/tree/sparse"
+			echo end >> "$T/tree/sparse"
+			printf 'mid' | dd of="$T/tree/sparse" bs=1 seek=1000000 conv=notrunc status=none
+			chown 3000000:4000000 "$T/tree/empty"
+			mkdir -p "$T/tree/$(printf 'n%.0s' {1..200})/$(printf 'm%.0s' {1..200})"
+		fi
+		[ $format != posix ] || setcap cap_net_raw+ep "$T/tree/suid"
+		tar -C "$T/tree" --format=$format --sparse --xattrs --xattrs-include='*' -cf "$T/tar" . 2> /dev/null
+		pull_layer "$T/tar"
+		[ "$status" = 0 ] || { echo "$format: $output"; return 1; }
+		diff <(tree_listing "$T/tree") <(tree_listing "$(tree_of layout:v1)")
+	done
+	[ "$(stat -c %b "$(tree_of layout:v1)/sparse")" -lt 200 ] # holes stay
+}
+
+@test "one_job_and_many_write_the_same_trees" {
+	local i
+	for i in {1..9}; do
+		tar_of "$T/tar" <<< "f file 644 0:0 - text-$i"
+		layer "$L" "$T/tar"
+	done
+	image_end "$L" v1 > /dev/null
+	run -0 "$CORACLE" pull -q --jobs 1 "oci:$L:v1"
+	mv "$CORACLE_STORE" "$T/one"
+	run -0 "$CORACLE" pull -q --jobs 99 "oci:$L:v1"
+	diff -r "$T/one/layers" "$CORACLE_STORE/layers"
+	[ "$(ls "$CORACLE_STORE/layers/sha256" | wc -l)" = 9 ]
+	run -1 "$CORACLE" pull -q --jobs -1 "oci:$L:v1"
+}
+
+@test "no_more_layers_are_unpacked_at_a_time_than_there_are_jobs" {
+	local i
+	for i in {1..4}; do
+		tar_of "$T/tar" <<< "f file 644 0:0 - text-$i"
+		layer "$L" "$T/tar"
+	done
+	image_end "$L" v1 > /dev/null
+	# Each process that unpacks is confined before it reads: never is a second begun before the first has ended.
+	run -0 strace -qq -f -o "$T/trace" -e trace=prctl,exit_group "$CORACLE" pull -q --jobs 1 "oci:$L:v1"
+	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = 4 ]
+	[ "$(grep -oE 'PR_SET_SECCOMP|exit_group' "$T/trace" | uniq -d | wc -l)" -le 1 ] # the last two ends
+}
+
+@test "the_process_that_reads_a_layer_is_confined" {
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	run -0 strace -qq -f -o "$T/trace" -e trace=prctl,landlock_restrict_self,read "$CORACLE" pull -q "oci:$L:v1"
+	grep -q 'PR_SET_SECCOMP.*= 0$' "$T/trace"
+	grep -q 'landlock_restrict_self.*= 0$' "$T/trace"
+	# It has read nothing of the layer before.
+	sed '/PR_SET_SECCOMP/,$d' "$T/trace" > "$T/before"
+	run ! grep -qF '\37\213' "$T/before"
+	grep -qF '\37\213' "$T/trace"
+}
+
+@test "every_limit_is_an_option_with_one_clear_error" {
+	local option
+	tar_of "$T/tar" <<- 'END'
+		f aaaaaaaaaa 644 0:0 - 0123456789
+		f b 644 0:0 - 0123456789
+	END
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	for option in max-manifest=100 max-config=10 max-size=19 max-entries=1 max-name=9; do
+		run -1 "$CORACLE" pull -q "--$option" "oci:$L:v1"
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == "coracle: "*"--${option%=*}"* ]] || { echo "$output"; return 1; }
+		assert_empty_store
+	done
+	run -1 "$CORACLE" pull -q --max-manifest 5m "oci:$L:v1"
+	[[ "$output" == *"--max-manifest and --max-config are 1 to 4194304 bytes" ]]
+	run -0 "$CORACLE" pull -q --max-manifest 1k --max-config 1k --max-size 20 --max-entries 2 --max-name 10 "oci:$L:v1"
+}
+
+@test "the_size_and_entries_of_all_layers_together_are_limited" {
+	local i
+	for i in 1 2 3; do
+		tar_of "$T/tar" <<< "f file$i 644 0:0 - 0123456789"
+		layer "$L" "$T/tar"
+	done
+	image_end "$L" v1 > /dev/null
+	run -1 "$CORACLE" pull -q --max-size 29 "oci:$L:v1"
+	run -1 "$CORACLE" pull -q --max-entries 2 "oci:$L:v1"
+	assert_empty_store
+	run -0 "$CORACLE" pull -q --max-size 30 --max-entries 3 "oci:$L:v1"
+}
+
+@test "a_bomb_is_stopped_while_it_is_small" {
+	truncate -s 1G "$T/zeros"
+	tar -C "$T" -cf - zeros | zstd -qc > "$T/bomb"
+	blob "$L" "$T/bomb" "$OCI.layer.v1.tar+zstd" > "$L.layers"
+	printf '%064d\n' 0 > "$L.diffs"
+	image_end "$L" v1 > /dev/null
+	run -1 "$CORACLE" pull -q "oci:$L:v1"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == *"it unpacks to more than the 1100 times of --max-ratio" ]]
+	assert_empty_store
+}
+
+@test "a_size_that_lies_is_refused_either_way" {
+	local by
+	for by in -1 1; do
+		tar_of "$T/tar" <<< "f file 644 0:0 - text"
+		layer "$L" "$T/tar"
+		jq -c ".size += $by" "$L.layers" > "$L.new" && mv "$L.new" "$L.layers"
+		image_end "$L" v1 > /dev/null
+		run -1 "$CORACLE" pull -q "oci:$L:v1"
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"is truncated"* || "$output" == *"is longer than the"* ]]
+		assert_empty_store
+	done
+}
+
+@test "names_without_end_are_refused" {
+	local long
+	long=$(printf 'x%.0s' {1..5000})
+	tar_of "$T/tar" <<- END
+		x path=$long
+		f short 644 0:0 - text
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 1 ]
+	[[ "$output" == *"has a name of 5000 bytes, more than the 4095 of --max-name" ]]
+	tar_of "$T/tar" <<- END
+		x path=${long:0:300}
+		f short 644 0:0 - text
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	assert_empty_store
+}
+
+@test "of_entries_of_one_name_the_last_counts" {
+	tar_of "$T/tar" <<- 'END'
+		f a 644 0:0 - first
+		d b 755
+		f b/below 644 0:0 - x
+		l c - - a
+		f a 600 1:2 - second
+		f b 644 0:0 - file
+		f c 644 0:0 - file
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 0 ]
+	cd "$(tree_of layout:v1)"
+	[ "$(cat a) $(stat -c '%a %u:%g' a)" = "second 600 1:2" ]
+	[ "$(cat b) $(cat c)" = "file file" ]
+	[ ! -L c ]
+}
+
+@test "names_that_begin_at_the_root_are_of_the_layer" {
+	tar_of "$T/tar" <<- 'END'
+		f /etc/name 644 0:0 - here
+		f //etc/./other 644 0:0 - here
+		h /etc/link - - /etc/name
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 0 ]
+	cd "$(tree_of layout:v1)"
+	[ "$(cat etc/name etc/other etc/link)" = hereherehere ]
+}
+
+@test "owners_that_no_kernel_has_are_refused" {
+	tar_of "$T/tar" <<- 'END'
+		x uid=4294967296
+		f file 644 0:0 - would-be-root
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 1 ]
+	[[ "$output" == *"the owner of file is out of range" ]]
+	tar_of "$T/tar" <<- 'END'
+		x uid=4294967295
+		f file 644 0:0 - unchanged
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 1 ]
+	assert_empty_store
+}
+
+# Outside is what none of these may touch. Each is how one of the known holes was used.
+@test "the_holes_of_others_are_none_here" {
+	local outside=$T/outside case
+	declare -A cases
+	mkdir "$outside"
+	echo untouched > "$outside/file"
+	chmod 600 "$outside/file"
+	# CVE-2014-6407, CVE-2014-9356: a link that leads out, and a file through it.
+	cases[symlink]="l out - - $outside%f out/file 777 0:0 - evil"
+	# CVE-2014-6408's sibling: a hard link to what a link leads to, written to.
+	cases[hardlink]="l out - - $outside/file%h in - - out%f in 777 0:0 - evil"
+	# CVE-2021-32760: a mode for what a link of the same name leads to.
+	cases[chmod]="l out - - $outside/file%h out2 - - out%f out2 4777 0:0 - evil%d out 777"
+	# CVE-2025-47290: a directory that becomes a link between two entries.
+	cases[swap]="d dir 755%f dir/a 644 0:0 - x%l dir - - $outside%f dir/file 777 0:0 - evil"
+	# CVE-2016-5418: a hard link with content.
+	cases[content]="l out - - $outside/file%h out/x - - out%f out 777 0:0 - evil"
+	# A whiteout, and an opaque mark, through a link; above the root.
+	cases[whiteout]="l out - - $outside%f out/.wh.file 644"
+	cases[opaque]="l out - - $outside%f out/.wh..wh..opq 644"
+	cases[climb]="f a/../../../../../../../../../..$outside/.wh.file 644"
+	cases[dotdot]="f .wh... 644"
+	for case in "${!cases[@]}"; do
+		tr % '\n' <<< "${cases[$case]}" | tar_of "$T/tar"
+		rm -rf "$CORACLE_STORE"
+		pull_layer "$T/tar"
+		echo "$case: $status $output"
+		[ "$status" = 0 ] || { [ "${#lines[@]}" = 1 ] && assert_empty_store; }
+		[ "$(ls -A "$outside")" = file ]
+		[ "$(cat "$outside/file"; stat -c '%a %h' "$outside/file")" = "untouched
+600 1" ]
+	done
+}
