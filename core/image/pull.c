@@ -123,17 +123,25 @@ static int check_platform(const struct pulling *p, struct err *e)
 		      p->image.name, os, arch, p->platform.os, p->platform.architecture, os, arch);
 }
 
-/* What the store lacks. */
-static void compare(const struct pulling *p, struct fetch *f)
+static bool lacks(const struct pulling *p, const struct descriptor *d)
 {
+	struct err absent;
+	auto_close int blob = store_blob_open(p->store, d->digest, d->size, &absent);
+	return blob < 0;
+}
+
+/* Sees what the store lacks; whether that is anything. */
+static bool compare(const struct pulling *p, struct fetch *f)
+{
+	bool any = lacks(p, &p->image.manifest.config) || lacks(p, &p->image.descriptor);
 	for (size_t i = 0; i < p->image.manifest.layers.n; i++) {
-		const struct descriptor *d = &p->image.manifest.layers.v[i];
 		struct err absent;
-		auto_close int blob = store_blob_open(p->store, d->digest, d->size, &absent);
 		auto_close int tree = store_layer_open(p->store, p->image.chains.v[i], &absent);
-		f->blob[i] = blob < 0;
+		f->blob[i] = lacks(p, &p->image.manifest.layers.v[i]);
 		f->tree[i] = tree < 0;
+		any |= f->blob[i] || f->tree[i];
 	}
+	return any;
 }
 
 /* Shapes the directories of layer i that no entry described, as the layers below have them. */
@@ -173,13 +181,22 @@ static int shape_trees(const struct pulling *p, const struct fetch *f, struct er
 	return rc;
 }
 
+static int put_document(const struct fetch *f, const char *name, const struct buf *b, struct err *e)
+{
+	auto_close int fd = openat(f->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int rc = fd < 0 ? -errno : write_all(fd, b->p, b->len);
+	return rc < 0 ? fail(e, rc, "write to the store") : 0;
+}
+
+/* What is named by its digest is then whole, also after a crash: one wait for the disk instead of
+ * one a file, and one for the names. */
 static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 {
-	int rc = 0;
-	/* One wait for the disk instead of one a file: whatever is named below is then whole, also
-	 * after a crash. */
-	if (syncfs(f->work) < 0)
-		return fail(e, errno, "write the layers to disk");
+	int rc = put_document(f, "config", &p->config_text, e);
+	if (rc == 0)
+		rc = put_document(f, "manifest", &p->manifest_text, e);
+	if (rc == 0 && syncfs(f->work) < 0)
+		rc = fail(e, errno, "write the layers to disk");
 	for (size_t i = 0; rc == 0 && i < p->image.chains.n; i++) {
 		char blob[FETCH_NAME], tree[FETCH_NAME];
 		fetch_name(blob, 'b', i);
@@ -190,7 +207,13 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 		if (rc == 0 && f->tree[i])
 			rc = store_layer_commit(p->store, f->work, tree, p->image.chains.v[i], e);
 	}
-	return rc;
+	if (rc == 0)
+		rc = store_blob_commit(p->store, f->work, "config", p->image.manifest.config.digest,
+				       e);
+	if (rc == 0)
+		rc = store_blob_commit(p->store, f->work, "manifest", p->image.descriptor.digest,
+				       e);
+	return rc == 0 ? store_settle(p->store, e) : rc;
 }
 
 static int get_layers(struct pulling *p, struct err *e)
@@ -204,7 +227,9 @@ static int get_layers(struct pulling *p, struct err *e)
 			   .limits = &p->limits,
 			   .progress = p->request->progress,
 			   .arg = p->request->arg };
-	compare(p, &f);
+	bool any = compare(p, &f);
+	if (!any) /* which is said, and that is all */
+		return fetch_layers(&f, e);
 	f.work = store_work_begin(p->store, name, e);
 	if (f.work < 0)
 		return f.work;
@@ -219,14 +244,16 @@ static int get_layers(struct pulling *p, struct err *e)
 
 static int name_image(struct pulling *p, struct err *e)
 {
-	char digest[SHA256_TEXT];
-	int rc = store_blob_write(p->store, p->config_text.p, p->config_text.len, digest, e);
-	if (rc == 0)
-		rc = store_blob_write(p->store, p->manifest_text.p, p->manifest_text.len, digest,
-				      e);
-	if (rc == 0)
-		rc = store_name_put(p->store, p->image.name, &p->image.descriptor, e);
-	return rc;
+	struct index ix;
+	struct err ignored;
+	int rc = store_names(p->store, p->arena, &ix, &ignored);
+	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++) {
+		const char *name = descriptor_name(&ix.manifests.v[i]);
+		if (name && !strcmp(name, p->image.name) &&
+		    !strcmp(ix.manifests.v[i].digest, p->image.descriptor.digest))
+			return 0; /* as it was */
+	}
+	return store_name_put(p->store, p->image.name, &p->image.descriptor, e);
 }
 
 static int steps(struct pulling *p, char *digest, struct err *e)

@@ -196,12 +196,8 @@ int store_blob_commit(const struct store *s, int work, const char *file, const c
 {
 	char to[PLACE_MAX];
 	place(to, "blobs", digest);
-	auto_close int fd = openat(work, file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0 || renameat(work, file, s->dir, to) < 0)
+	if (renameat(work, file, s->dir, to) < 0)
 		return fail(e, errno, "store blob %s", digest);
-	auto_close int dir = openat(s->dir, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0)
-		fsync(dir);
 	return 0;
 }
 
@@ -212,6 +208,17 @@ int store_layer_commit(const struct store *s, int work, const char *tree, const 
 	place(to, "layers", chain);
 	if (renameat(work, tree, s->dir, to) < 0 && errno != EEXIST && errno != ENOTEMPTY)
 		return fail(e, errno, "store layer %s", chain);
+	return 0;
+}
+
+int store_settle(const struct store *s, struct err *e)
+{
+	static const char *const folders[] = { "blobs/sha256", "layers/sha256" };
+	for (size_t i = 0; i < 2; i++) {
+		auto_close int dir = openat(s->dir, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0 || fsync(dir) < 0)
+			return fail(e, errno, "write the store's %s to disk", folders[i]);
+	}
 	return 0;
 }
 
