@@ -231,7 +231,10 @@ int tree_copy(int from, int to, struct err *e)
 	struct copy *c = calloc(1, sizeof(*c));
 	if (!c)
 		return fail(e, ENOMEM, "copy a tree");
-	tree_begin(&c->tree, to);
+	/* It is the caller's own: there is no limit to it. */
+	const struct limits none = { .size = INT64_MAX, .entries = UINT64_MAX, .name = PATH_MAX };
+	struct usage used = { 0 };
+	tree_begin(&c->tree, to, &none, &used);
 	c->path.max = PATH_MAX;
 	buf_str(&c->path, ".");
 	int rc = c->path.failed ? fail(e, ENOMEM, "copy a tree") : copy_entry(c, from, ".", e);
