@@ -187,12 +187,14 @@ static const int calls[] = {
 	SYS_access,
 	SYS_readlink,
 	SYS_poll,
+	SYS_select,
 #endif
 #ifdef SYS_futex
 	SYS_futex,
 #endif
-#ifdef SYS_ppoll
+#ifdef SYS_pselect6
 	SYS_ppoll,
+	SYS_pselect6,
 #endif
 #ifdef SYS_clock_gettime
 	SYS_clock_gettime,
