@@ -34,6 +34,8 @@ export CORACLE CORACLE_STORE=$BATS_FILE_TMPDIR/store
 . "$BATS_TEST_DIRNAME/images.bash"
 # shellcheck source=test/bench/shim.bash
 . "$here/shim.bash"
+# shellcheck source=test/bench/pull.bash
+. "$here/pull.bash"
 
 T=$BATS_FILE_TMPDIR
 B=$T/bundle
@@ -205,48 +207,6 @@ runtime_part() {
 	echo
 }
 
-# An image of some weight: this machine's own libraries, in three layers, in a registry.
-pull_image() {
-	local dir n=0
-	for dir in /usr/lib/*-linux-gnu /usr/share/doc /usr/lib/go-1.19 /usr/lib/python3; do
-		[ -d "$dir" ] || continue
-		tar -C / --sort=name -cf - "${dir#/}" 2> /dev/null | head -c "${PULL_MB:-60}M" > "$T/layer.tar" || true
-		# What was cut off in the middle is no archive any more: tar makes one of what is whole.
-		rm -rf "$T/layer"
-		mkdir "$T/layer"
-		tar -C "$T/layer" -xf "$T/layer.tar" 2> /dev/null || true
-		tar -C "$T/layer" --sort=name -cf "$T/layer.tar" .
-		layer "$T/image" "$T/layer.tar"
-		n=$((n + 1))
-	done
-	image_end "$T/image" bench > "$T/image.out"
-	rm -rf "$T/layer" "$T/layer.tar" "$T/layer.tar.gz"
-	push "$T/image" bench:1
-	echo "$n layers, $(du -sm "$T/image" | cut -f1) MB packed"
-}
-
-pull_part() {
-	local what lines n=${PULL_ROUNDS:-5}
-	mkdir "$T/image"
-	registry_start
-	what=$(pull_image)
-	printf '#!/bin/sh\nset -e\nskopeo copy -q --src-tls-verify=false docker://%s/bench:1 oci:%s/sk:1\numoci unpack --image %s/sk:1 %s/un\n' \
-		"$REGISTRY" "$T" "$T" "$T" > "$T/classic"
-	chmod 755 "$T/classic"
-	mapfile -t lines < <(rounds "$n" -b "rm -rf $T/store; sync" -b "rm -rf $T/sk $T/un; sync" \
-		-- "$CORACLE" pull --quiet "docker://$REGISTRY/bench:1" -- "$T/classic")
-	[ ${#lines[@]} = 2 ]
-	echo "## pull and unpack: $what, medians of $n rounds, in turn"
-	echo
-	echo "| | coracle pull | beside |"
-	echo "|---|---|---|"
-	# shellcheck disable=SC2048,SC2086
-	set -- ${lines[*]}
-	row time "$1" "skopeo + umoci" "$4"
-	echo "| greatest RSS | $3 KiB | $6 KiB |"
-	echo
-}
-
 size=$(stat -c %s "$CORACLE")
 if wanted runtime; then runtime_part; fi
 if wanted shim; then shim_part; fi
@@ -265,5 +225,6 @@ if [ -n "${RUN_RATIO:-}" ]; then
 	budget "RSS of list of many, KiB" "$LIST_MEMORY" 1536
 	budget "run beside many, of one beside none" "$MANY_RATIO" 1.10
 fi
+[ -z "${PULL_MISSES:-}" ] || pull_budgets
 [ -z "${SHIM_DIRTY:-}" ] || shim_budgets
 exit "$missed"

@@ -1,0 +1,120 @@
+# pull.bash - pulls beside what people use today, of images made from this machine's own packages.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables of bench.sh
+
+# pull_layers LAYERS MB FILES: into $T/files.N go the names of files of the machine's packages, so many in all.
+pull_layers() {
+	rm -f "$T"/files.*
+	find /usr/share /usr/include /usr/lib -xdev -type f -size -2M -printf '%s %P\t%p\n' |
+		LC_ALL=C sort -t "$(printf '\t')" -k 2 |
+		awk -F '\t' -v layers="$1" -v most="$2" -v files="$3" -v to="$T/files." '{
+			split($1, part, " ")
+			if (sum + part[1] > most * 1000000 || n >= files) next
+			sum += part[1]; n++
+			print substr($2, 2) > (to int((sum - 1) * layers / (most * 1000000)))
+		}'
+}
+
+# pull_image NAME PACKING LAYERS MB FILES: pushed to the registry; says what it is.
+pull_image() {
+	local list image=$T/$1
+	mkdir "$image"
+	pull_layers "$3" "$4" "$5"
+	for list in "$T"/files.*; do
+		tar -C / --no-recursion -cf "$T/layer.tar" -T "$list"
+		layer "$image" "$T/layer.tar" "$2"
+		rm -f "$T"/layer.tar*
+	done
+	image_end "$image" bench > "$T/image.out"
+	push "$image" "$1:1"
+	jq -r '.layers[].digest' "$image.manifest" | sed "s#^sha256:#$image/blobs/sha256/#" > "$T/$1.blobs"
+	echo "$(($(wc -l < "$T/$1.blobs"))) layers ($2), $(($(cat "$T"/files.* | wc -l))) files, $(
+		cat "$T"/files.* | sed 's#^#/#' | tr '\n' '\0' | du -bc --files0-from=- | tail -n 1 | awk '{ print int($1 / 1000000) }') MB, $(
+		du -sm "$image" | cut -f1) MB packed"
+}
+
+# script NAME WORD...: a program of that name in $T.
+pull_script() {
+	local name=$1
+	shift
+	printf '#!/bin/sh\nset -e\n%s\n' "$*" > "$T/$name"
+	chmod 755 "$T/$name"
+}
+
+# The others' pulls of that image, as programs.
+pull_scripts() {
+	pull_script classic "skopeo copy -q --src-tls-verify=false docker://$REGISTRY/$1:1 oci:$T/sk:1
+umoci unpack --image $T/sk:1 $T/un"
+	pull_script untar "mkdir $T/un; while read -r blob; do tar -C $T/un -xf - -I '$2 -dc' < \$blob; done < $T/$1.blobs"
+	pull_script ctrpull "ctr -a $CONTAINERD -n bench images pull --plain-http $REGISTRY/$1:1"
+	pull_script ctrforget "ctr -a $CONTAINERD -n bench images rm --sync $REGISTRY/$1:1 > /dev/null 2>&1 || :; sync"
+	pull_script podmanpull "podman --root $T/pod --runroot $T/podrun --storage-driver overlay --storage-opt '' \
+pull -q --tls-verify=false docker://$REGISTRY/$1:1"
+	pull_script podmanforget "podman --root $T/pod --runroot $T/podrun --storage-driver overlay rmi -af > /dev/null 2>&1 || :; sync"
+}
+
+# pull_compare NAME PACKING WHAT
+pull_compare() {
+	local lines n=${PULL_ROUNDS:-3} gone="rm -rf $T/sk $T/un; sync" tool=gzip
+	[ "$2" = gzip ] || tool=zstd
+	pull_scripts "$1" $tool
+	mapfile -t lines < <(rounds "$n" -b "rm -rf $T/store; sync" -b "$gone" -b "$T/ctrforget" -b "$T/podmanforget" -b "$gone" \
+		-- "$CORACLE" pull --quiet "docker://$REGISTRY/$1:1" -- "$T/classic" -- "$T/ctrpull" -- "$T/podmanpull" -- "$T/untar")
+	[ ${#lines[@]} = 5 ]
+	rm -rf "$T/un" "$T/sk"
+	# shellcheck disable=SC2048,SC2086
+	set -- "$1" "$3" ${lines[*]}
+	row "$2" "$3" "skopeo + umoci" "$6" "ctr" "$9" podman "${12}" tar "${15}"
+	PULL_MISSES="${PULL_MISSES:-}
+$1: of skopeo and umoci|$(ratio "$3" "$6")|0.30
+$1: of ctr|$(ratio "$3" "$9")|0.45
+$1: of podman|$(ratio "$3" "${12}")|0.45
+$1: of tar|$(ratio "$3" "${15}")|0.80"
+	PULL_MEMORY=$5
+}
+
+# A second pull, and a container's root file system, of an image that is there.
+pull_again() {
+	mapfile -t lines < <(rounds "$ROUNDS" -- "$CORACLE" pull --quiet "docker://$REGISTRY/$1:1")
+	PULL_AGAIN=$(awk '{ print $1 / 1000 }' <<< "${lines[0]}")
+	PULL_ROOTFS=$("$TOOLS/bench/rootfs" "$REGISTRY/$1:1" 200)
+	echo "| $1: a second pull, a container's root file system | $PULL_AGAIN ms, $PULL_ROOTFS ms |"
+}
+
+pull_part() {
+	local what
+	PULL_JOBS=$(nproc)
+	[ "$PULL_JOBS" -ge 3 ] || PULL_JOBS=3 # pull's own choice
+	NS=bench
+	containerd_setup
+	registry_start
+	echo "## pull and unpack: medians of ${PULL_ROUNDS:-3} rounds, in turn"
+	echo
+	echo "| | coracle pull | beside | | | |"
+	echo "|---|---|---|---|---|---|"
+	mkdir "$T/small"
+	make_rootfs "$T/smallroot"
+	tar -C "$T/smallroot" -cf "$T/layer.tar" .
+	layer "$T/small" "$T/layer.tar"
+	image_end "$T/small" bench > "$T/image.out"
+	push "$T/small" small:1
+	jq -r '.layers[].digest' "$T/small.manifest" | sed "s#^sha256:#$T/small/blobs/sha256/#" > "$T/small.blobs"
+	pull_compare small gzip "small: busybox, 1 layer"
+	what=$(pull_image medium gzip 12 "${PULL_MB:-400}" 1000000)
+	pull_compare medium gzip "medium: $what"
+	pull_again medium
+	[ -n "${PULL_BIG:-}" ] || return 0
+	what=$(pull_image big zstd 40 1500 100000)
+	pull_compare big zstd "big: $what"
+}
+
+pull_budgets() {
+	local what have most
+	while IFS='|' read -r what have most; do
+		[ -z "$what" ] || budget "pull of $what" "$have" "$most"
+	done <<< "$PULL_MISSES"
+	# Every process counted as if it were the largest.
+	budget "memory of a pull with $PULL_JOBS jobs, MiB" $(((PULL_JOBS + 1) * PULL_MEMORY / 1024)) $((16 + 4 * PULL_JOBS))
+	budget "a second pull, ms" "$PULL_AGAIN" 20
+	budget "a container's root file system, ms" "$PULL_ROOTFS" 1
+}
