@@ -3,6 +3,7 @@
 #include "image/manifest.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 
 int limits_check(const struct limits *l, struct err *e)
 {
@@ -27,7 +28,7 @@ int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e
 
 int limits_entry(const struct limits *l, struct usage *u, struct err *e)
 {
-	if (++u->entries <= l->entries)
+	if (atomic_fetch_add(&u->entries, 1) < l->entries)
 		return 0;
 	return refuse(e, E2BIG, "more than the %llu entries of --max-entries",
 		      (unsigned long long)l->entries);
@@ -35,7 +36,7 @@ int limits_entry(const struct limits *l, struct usage *u, struct err *e)
 
 int limits_bytes(const struct limits *l, struct usage *u, int64_t bytes, struct err *e)
 {
-	if ((u->size += bytes) <= l->size)
+	if (atomic_fetch_add(&u->size, bytes) + bytes <= l->size)
 		return 0;
 	return refuse(e, E2BIG, "more than the %lld bytes of --max-size", (long long)l->size);
 }
