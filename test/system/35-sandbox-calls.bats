@@ -2,6 +2,7 @@
 # 35-sandbox-calls.bats - the shim's Sandbox service, asked by a client of our own: what containerd of today does not ask,
 # or not so.
 
+# shellcheck disable=SC2030,SC2031 # each test is a shell
 [ -z "${TORTURE:-}" ] || export BATS_TEST_TIMEOUT=7200
 load helper
 
