@@ -5,7 +5,8 @@
 
 static const struct opt options[] = {
 	OPT(OPT_STR, run_options, name, 0, "name", "ID",
-	    "the container's, for --cgroup-parent; the last part of BUNDLE otherwise"),
+	    "the container's, for its hostname and --cgroup-parent; BUNDLE's last part "
+	    "otherwise"),
 	RUN_OPTIONS,
 	OPT(OPT_FLAG, run_options, rootfs, 0, "rootfs", NULL,
 	    "IMAGE is a directory: a root file system, which stays where it is"),

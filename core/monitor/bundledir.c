@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,11 +108,12 @@ static int add_notes(const struct bundling *b, struct err *e)
 static int write_config(struct bundling *b, int rootfs, const char *root, struct err *e)
 {
 	const struct run_options *o = &b->r->options;
-	const char *slash = strrchr(b->path, '/');
+	const char *id = o->name ? o->name : strrchr(b->path, '/') + 1;
 	const struct run_subject subject = { .image = b->image,
 					     .rootfs = rootfs,
 					     .command = b->r->command,
-					     .id = o->name ? o->name : slash + 1 };
+					     .id = id,
+					     .hostname = strlen(id) <= HOST_NAME_MAX ? id : NULL };
 	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
 	if (rc == 0 && b->image)
 		rc = add_notes(b, e);

@@ -352,7 +352,7 @@ listing() {
 	mkdir "$L.b3"
 	run -0 "$CORACLE" bundle --rootfs "$BATS_TEST_TMPDIR/root" "$L.b3" echo in place
 	[ "$(ls "$L.b3")" = config.json ]
-	[ "$(jq -r .root.path "$L.b3/config.json")" = "$BATS_TEST_TMPDIR/root" ]
+	[ "$(jq -r '.root.path, .hostname' "$L.b3/config.json")" = "$BATS_TEST_TMPDIR/root"$'\nlayout.b3' ]
 	run -0 crun_here --root "$BATS_TEST_TMPDIR/state" run -b "$L.b3" "bundle$$"
 	[ "$output" = "in place" ]
 }
