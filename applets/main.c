@@ -8,51 +8,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Those that make containers keep their own file out of the containers' reach. (runtime does so
- * itself, for those of its verbs that do, and the shim for the server that it starts.) */
-enum { PLAIN, MAKES_CONTAINERS };
-
-static const struct applet {
-	const struct command *command;
-	int kind;
-} applets[] = {
-	{ &applet_run, MAKES_CONTAINERS },
-	{ &applet_ps, PLAIN },
-	{ &applet_logs, PLAIN },
-	{ &applet_exec, MAKES_CONTAINERS },
-	{ &applet_stop, PLAIN },
-	{ &applet_kill, PLAIN },
-	{ &applet_wait, PLAIN },
-	{ &applet_rm, PLAIN },
-	{ &applet_pull, PLAIN },
-	{ &applet_images, PLAIN },
-	{ &applet_inspect, PLAIN },
-	{ &applet_tag, PLAIN },
-	{ &applet_bundle, PLAIN },
-	{ &applet_save, PLAIN },
-	{ &applet_load, PLAIN },
-	{ &applet_rmi, PLAIN },
-	{ &applet_prune, PLAIN },
-	{ &applet_cleanup, PLAIN },
-	{ &applet_runtime, PLAIN },
-	{ &applet_shim, PLAIN },
-	{ &applet_hello, PLAIN },
+static const struct command *const applets[] = {
+	&applet_run,	 &applet_ps,	&applet_logs,	 &applet_exec,	  &applet_stop,
+	&applet_kill,	 &applet_wait,	&applet_rm,	 &applet_pull,	  &applet_images,
+	&applet_inspect, &applet_tag,	&applet_bundle,	 &applet_save,	  &applet_load,
+	&applet_rmi,	 &applet_prune, &applet_cleanup, &applet_runtime, &applet_shim,
+	&applet_hello,
 };
 
 #define APPLETS (sizeof(applets) / sizeof(applets[0]))
 
-static const struct applet *find(const char *name)
+static const struct command *find(const char *name)
 {
 	if (!strncmp(name, "coracle-", 8))
 		name += 8;
 	for (size_t i = 0; i < APPLETS; i++)
-		if (!strcmp(applets[i].command->name, name))
-			return &applets[i];
+		if (!strcmp(applets[i]->name, name))
+			return applets[i];
 	if (!strncmp(name, "containerd-shim-", 16))
 		return find("shim");
 	if (!strcmp(name, "runc") || !strcmp(name, "crun"))
 		return find("runtime");
 	return NULL;
+}
+
+/* These keep their own file out of the containers' reach. (runtime does so itself, for those of its
+ * verbs that make some, and the shim for the server that it starts.) */
+static bool makes_containers(const struct command *c)
+{
+	return c == &applet_run || c == &applet_exec;
 }
 
 struct about {
@@ -78,7 +62,7 @@ static int coracle(int argc, char **argv)
 {
 	struct command sub[APPLETS + 3] = { 0 };
 	for (size_t i = 0; i < APPLETS; i++)
-		sub[i] = *applets[i].command;
+		sub[i] = *applets[i];
 	sub[APPLETS] = applet_man;
 	sub[APPLETS + 1] = applet_completion;
 	const struct command top = {
@@ -97,10 +81,10 @@ int main(int argc, char **argv)
 	if (argc && !strcmp(argv[0], HOLD_NAME))
 		hold();
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-	const struct applet *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
-	const struct applet *named = !own && argc > 1 ? find(argv[1]) : own;
-	if (named && named->kind == MAKES_CONTAINERS)
+	const struct command *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
+	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;
+	if (makes_containers(named))
 		selfexe_protect(argv);
 	proc_begin();
-	return own ? cli_main(own->command, argc, argv) : coracle(argc, argv);
+	return own ? cli_main(own, argc, argv) : coracle(argc, argv);
 }

@@ -148,6 +148,7 @@ static const int calls[] = {
 	SYS_rt_sigaction,
 	SYS_rt_sigprocmask,
 	SYS_rt_sigreturn,
+	SYS_sigaltstack,
 	SYS_restart_syscall,
 	SYS_getrandom,
 	SYS_getpid,
