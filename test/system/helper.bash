@@ -15,10 +15,7 @@ fi
 # A root file system of Debian's busybox, once a file. $1: where.
 make_rootfs() {
 	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root}
-	local name
-	for name in $(/bin/busybox --list); do
-		ln -s busybox "$1/bin/$name"
-	done
+	/bin/busybox --list | IN=$1/bin perl -lne 'symlink "busybox", "$ENV{IN}/$_"'
 	cp --remove-destination /bin/busybox "$1/bin/busybox"
 	printf 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000::/tmp:/bin/sh\n' > "$1/etc/passwd"
 	printf 'root:x:0:\nworker:x:1000:\nextra:x:2000:worker\n' > "$1/etc/group"
