@@ -61,7 +61,8 @@ inside() {
 
 # Creates ID; what its program will print goes to $BATS_TEST_TMPDIR/out.
 create() {
-	rt create -b "$B" "$@" "$ID" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	rt create -b "$B" "$@" "$ID" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
+		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 }
 
 # ... that sleeps.
