@@ -181,6 +181,9 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	if (s->sandbox && !find(s, in->sandbox_id, e))
 		return -e->code;
 	int rc = s->sandbox ? sandbox_remove(s->sandbox, e) : 0;
+	/* Of an end of the connection just after our answer, containerd may see the end alone, and
+	 * here, unlike with a task's Shutdown, takes it for a failure. */
+	s->lingering = rc == 0;
 	if (rc == 0)
 		shim_leave(s);
 	return rc;

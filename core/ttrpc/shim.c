@@ -14,6 +14,7 @@
 
 #define MAX_PEERS     256
 #define LAST_WORDS_MS 10000 /* for containerd to take the last events */
+#define LINGER_MS     1000  /* for clients to close their connections themselves */
 
 /* The two Task services differ in name only. */
 static const struct service services[] = {
@@ -30,7 +31,8 @@ static bool has_work(const struct shim *s)
 
 void shim_rest(struct shim *s)
 {
-	if (s->stopping && !s->loggers.first && !events_waiting(s->events))
+	if (s->stopping && !s->loggers.first && !events_waiting(s->events) &&
+	    !(s->lingering && s->peers))
 		loop_stop(s->loop);
 }
 
@@ -42,7 +44,7 @@ static void shim_stop(struct shim *s)
 		/* At once, so that the next shim of this name does not find a socket that goes
 		 * away. */
 		unlink(s->socket);
-		timer_set(s->lease.fd, LAST_WORDS_MS, 0);
+		timer_set(s->lease.fd, s->lingering ? LINGER_MS : LAST_WORDS_MS, 0);
 	}
 	shim_rest(s);
 }
@@ -67,7 +69,10 @@ static void on_told(void *arg)
 static void on_peers(void *arg, unsigned count)
 {
 	struct shim *s = arg;
-	if (!s->stopping)
+	s->peers = count;
+	if (s->stopping)
+		shim_rest(s);
+	else
 		timer_set(s->lease.fd, count ? 0 : s->lease_ms, 0);
 }
 
@@ -78,6 +83,12 @@ static void on_lease(void *arg, uint32_t events)
 	(void)events;
 	if (read(s->lease.fd, &times, sizeof(times)) <= 0)
 		return;
+	if (s->stopping && s->lingering) {
+		s->lingering = false;
+		timer_set(s->lease.fd, LAST_WORDS_MS, 0);
+		shim_rest(s);
+		return;
+	}
 	if (s->stopping) {
 		loop_stop(s->loop);
 		return;

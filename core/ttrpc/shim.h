@@ -82,6 +82,8 @@ struct shim {
 	uint64_t lease_ms;
 	int spare[SPARE_FDS]; /* for the end of a process when there are no others left */
 	bool stopping;	      /* told to shut down and without tasks: goes as soon as all is told */
+	bool lingering;	      /* goes once its clients have closed their connections, or soon */
+	unsigned peers;	      /* connections */
 };
 
 /* Serves on a listening socket until there is nothing left to do. */
