@@ -29,8 +29,8 @@ const struct command applet_bundle = {
 	.args = "IMAGE BUNDLE [COMMAND [ARG...]]",
 	.help = "unpack an image into a bundle for any runtime",
 	.more = "BUNDLE, a directory that is made or empty, gets the image's files in rootfs, a copy "
-		"that is its own, and a config.json of the image's configuration and the options, "
-		"as `coracle run` would have it. The image's labels become annotations, but for "
+		"that is its own, and a config.json of the image's configuration and the "
+		"options, as `coracle run` would have it. The image's labels become annotations, but for "
 		"those that are orders to some runtime. An image that is not in the store is "
 		"pulled into it.",
 	.opts = options,

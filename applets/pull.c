@@ -45,7 +45,7 @@ static const struct opt options[] = {
 	OPT(OPT_U64, pull_options, limits.name, 0, "max-name", "BYTES",
 	    "refuse a longer path in a layer (4095)"),
 	OPT(OPT_U64, pull_options, limits.ratio, 0, "max-ratio", "N",
-	    "refuse a layer of more than 256 MiB that unpacks to more than N times its size (1100)"),
+	    "refuse a layer over 256 MiB that unpacks to more than N times its size (1100)"),
 	{ 0 },
 };
 static const struct pull_options defaults = { .timeout = 60,
