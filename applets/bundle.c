@@ -28,11 +28,11 @@ const struct command applet_bundle = {
 	.name = "bundle",
 	.args = "IMAGE BUNDLE [COMMAND [ARG...]]",
 	.help = "unpack an image into a bundle for any runtime",
-	.more = "BUNDLE, a directory that is made or empty, gets the image's files in rootfs, a copy "
-		"that is its own, and a config.json of the image's configuration and the "
-		"options, as `coracle run` would have it. The image's labels become annotations, but for "
-		"those that are orders to some runtime. An image that is not in the store is "
-		"pulled into it.",
+	.more = "BUNDLE, a directory that is made or empty, gets the image's files in rootfs,"
+		" a copy that is its own, and a config.json of the image's configuration and "
+		"the options, as `coracle run` would have it. The image's labels become "
+		"annotations, but for those that are orders to some runtime. An image that is"
+		" not in the store is pulled into it.",
 	.opts = options,
 	.opts_size = sizeof(struct run_options),
 	.min_args = 2,
