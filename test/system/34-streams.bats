@@ -391,7 +391,7 @@ logger() {
 }
 
 @test "a_logger_that_does_not_end_is_told_to_and_the_shim_waits_for_it" {
-	logger stays <<< 'trap "echo told > logged; exit" TERM; exec 5>&-; while :; do sleep 1000 & wait $!; done'
+	logger stays <<< 'trap "echo told > logged; kill \$!; exit" TERM; exec 5>&-; while :; do sleep 1000 & wait $!; done'
 	task . "6=binary://$T/stays" true
 	start
 	[ "$(wait_for "$ID")" = 0 ]

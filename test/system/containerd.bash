@@ -85,6 +85,7 @@ containerd_teardown() {
 	[ -e "$BATS_FILE_TMPDIR/containerd.pid" ] || return 0
 	containerd_kill
 	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || : # others may be at it
+	rmdir /sys/fs/cgroup/*/"$NS" 2> /dev/null || : # of the unified hierarchy beside v1, runc removes none
 }
 
 # The pid of the shim that was started for ID.

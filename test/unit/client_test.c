@@ -90,6 +90,7 @@ static void tear_down(void)
 	if (t.server)
 		go_away();
 	loop_free(t.loop);
+	unlinkat(t.dir, "s", 0);
 	close(t.dir);
 	rmdir(t.path);
 }
