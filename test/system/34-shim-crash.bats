@@ -91,7 +91,7 @@ WANTS='accept4|clone3|connect|epoll_ctl|eventfd2|faccessat|fallocate|fchmod|floc
 	read -r first last <<< "$(cut -d' ' -f1 <<< "$output" | tr '\n' ' ')"
 	[ "$last" -le $((first + 4)) ] # some are of what is under way
 	read -r first last <<< "$(cut -d' ' -f2 <<< "$output" | tr '\n' ' ')"
-	[ "$last" -le $((first + 8)) ] || [[ "$CORACLE" == */san/* ]]
+	[ "$last" -le $((first + 16)) ] || [[ "$CORACLE" == */san/* ]]
 }
 
 # Leaked shims after a containerd that died during a create.

@@ -240,13 +240,13 @@ in_its_groups() {
 	"$TOOLS/console" "$BATS_TEST_TMPDIR/s" "$CORACLE" runtime --root "$STATE" run -d -b "$B" \
 		--console-socket "$BATS_TEST_TMPDIR/s" "$ID" < "$BATS_TEST_TMPDIR/first" > "$BATS_TEST_TMPDIR/screen" 2>&1 3>&- &
 	screen=$!
-	exec 4> "$BATS_TEST_TMPDIR/first"
-	read -r answer < "$ROOTFS/tmp/a"
+	exec 4> "$BATS_TEST_TMPDIR/first" 5<> "$ROOTFS/tmp/a" # whoever opens it anew may meet the last writer's end
+	read -r answer <&5
 	echo once >&4
-	read -r answer < "$ROOTFS/tmp/a"
+	read -r answer <&5
 	[ "$answer" = "got once" ]
 	rt checkpoint --image-path "$IMG" "$ID"
-	exec 4>&-
+	exec 4>&- 5>&-
 	wait $screen
 	run -0 "$TOOLS/console" "$BATS_TEST_TMPDIR/s2" "$CORACLE" runtime --root "$STATE" restore -d -b "$B" --image-path "$IMG" \
 		--console-socket "$BATS_TEST_TMPDIR/s2" "$ID" <<< twice
