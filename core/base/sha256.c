@@ -190,17 +190,22 @@ void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES])
 		out[i] = (uint8_t)(s->h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-void sha256_end_text(struct sha256 *s, char out[SHA256_TEXT])
+void hex_text(const uint8_t *p, size_t n, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = hex[p[i] >> 4];
+		out[2 * i + 1] = hex[p[i] & 15];
+	}
+	out[2 * n] = 0;
+}
+
+void sha256_end_text(struct sha256 *s, char out[SHA256_TEXT])
+{
 	uint8_t raw[SHA256_BYTES];
 	sha256_end(s, raw);
 	memcpy(out, "sha256:", 7);
-	for (int i = 0; i < SHA256_BYTES; i++) {
-		out[7 + 2 * i] = hex[raw[i] >> 4];
-		out[8 + 2 * i] = hex[raw[i] & 15];
-	}
-	out[SHA256_TEXT - 1] = 0;
+	hex_text(raw, SHA256_BYTES, out + 7);
 }
 
 void sha256_text(const void *p, size_t n, char out[SHA256_TEXT])

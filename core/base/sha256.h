@@ -24,6 +24,9 @@ void sha256_init_plain(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *p, size_t n);
 void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES]);
 
+/* n bytes as 2 * n lower-case hex digits and a NUL. */
+void hex_text(const uint8_t *p, size_t n, char *out);
+
 /* Ends it as text: "sha256:" and lower-case hex. */
 void sha256_end_text(struct sha256 *s, char out[SHA256_TEXT]);
 
