@@ -50,6 +50,8 @@
 		    "what `coracle stop` sends"),                                                 \
 		OPT(OPT_STR, run_options, pull, 0, "pull", "missing|always|never",                \
 		    "get an image that is not there (default)"),                                  \
+		OPT(OPT_PATH, run_options, verify_key, 0, "verify-key", "FILE",                   \
+		    "pull it always, and only if this key signed it, see pull"),                  \
 		OPT(OPT_FLAG, run_options, quiet, 'q', "quiet", NULL,                             \
 		    "do not show how a pull goes on"),                                            \
 		OPT(OPT_STR, run_options, store, 0, "store", "DIR",                               \

@@ -21,9 +21,10 @@ struct archive_origin {
 	struct arena *arena; /* the caller's */
 	struct tarfile tar;
 	struct reading *reading;
-	const struct descriptor *top; /* of a layout */
-	struct buf manifest;	      /* of docker's: made here, for it has none */
-	char digest[SHA256_TEXT];     /* its own */
+	struct ref ref;
+	const struct index *index; /* of a layout */
+	struct buf manifest;	   /* of docker's: made here, for it has none */
+	char digest[SHA256_TEXT];  /* its own */
 	struct blob blobs[LAYERS_MAX + 1];
 	size_t blobs_n;
 };
@@ -81,19 +82,15 @@ static int read_member(struct archive_origin *o, const struct tarmember *m, stru
 		       struct err *e)
 {
 	struct source *s;
-	const void *p;
-	ssize_t n;
 	if (m->size > (int64_t)MANIFEST_MAX)
 		return refuse(e, E2BIG, "%.300s: %.200s is larger than %zu bytes", o->tar.path,
 			      m->name, MANIFEST_MAX);
 	int rc = turn_to(o, m, &s, e);
+	if (rc == 0)
+		rc = source_append(s, b, e);
 	if (rc < 0)
 		return rc;
-	while ((n = source_read(s, &p, e)) > 0)
-		buf_add(b, p, (size_t)n);
-	if (n < 0)
-		return (int)n;
-	return b->failed || !buf_room(b, 0) ? fail(e, ENOMEM, "read %.300s", o->tar.path) : 0;
+	return !buf_room(b, 0) ? fail(e, ENOMEM, "read %.300s", o->tar.path) : 0;
 }
 
 static int read_named(struct archive_origin *o, const char *name, struct buf *b, struct err *e)
@@ -103,28 +100,41 @@ static int read_named(struct archive_origin *o, const char *name, struct buf *b,
 	return rc < 0 ? rc : read_member(o, m, b, e);
 }
 
-static int archive_document(struct origin *origin, const char *digest, struct buf *b,
+/* Docker's has one document, which was made here. */
+static int made_document(struct archive_origin *o, const char *which, struct buf *b,
+			 const char **type, struct err *e)
+{
+	if (which)
+		return refuse(e, ENOTSUP,
+			      "%.300s is a docker-archive, which has one image and nothing beside",
+			      o->tar.path);
+	*type = MEDIA_OCI_MANIFEST;
+	buf_add(b, o->manifest.p, o->manifest.len);
+	return b->failed ? fail(e, ENOMEM, "read %.300s", o->tar.path) : 0;
+}
+
+static int archive_document(struct origin *origin, const char *which, struct buf *b,
 			    const char **type, struct err *e)
 {
 	struct archive_origin *o = (struct archive_origin *)origin;
 	const struct tarmember *m;
+	struct descriptor d;
 	char got[SHA256_TEXT];
-	const char *wanted = digest ? digest : o->top ? o->top->digest : o->digest;
-	*type = digest ? NULL : o->top ? o->top->media_type : MEDIA_OCI_MANIFEST;
-	if (!o->top && !strcmp(wanted, o->digest)) {
-		buf_add(b, o->manifest.p, o->manifest.len);
-		return b->failed ? fail(e, ENOMEM, "read %.300s", o->tar.path) : 0;
-	}
-	int rc = find_blob(o, wanted, &m, e);
+	if (!o->index)
+		return made_document(o, which, b, type, e);
+	int rc = layout_which(o->index, &o->ref, which, &d, e);
+	*type = d.media_type;
+	if (rc == 0)
+		rc = find_blob(o, d.digest, &m, e);
 	if (rc == 0)
 		rc = read_member(o, m, b, e);
 	if (rc < 0)
 		return rc;
 	sha256_text(b->p, b->len, got);
-	if (strcmp(got, wanted) != 0)
+	if (strcmp(got, d.digest) != 0)
 		return refuse(e, EBADMSG,
 			      "%.300s: %s is not what it should be: its content has the digest %s",
-			      o->tar.path, wanted, got);
+			      o->tar.path, d.digest, got);
 	return 0;
 }
 
@@ -157,6 +167,7 @@ static int open_layout(struct archive_origin *o, struct ref *r, struct err *e)
 {
 	auto_buf b = { .max = MANIFEST_MAX + 1 };
 	const struct tarmember *mark;
+	struct descriptor top;
 	struct index *ix = arena_alloc(o->arena, sizeof(*ix));
 	if (!ix)
 		return fail(e, E2BIG, "read %.300s", o->tar.path);
@@ -170,7 +181,9 @@ static int open_layout(struct archive_origin *o, struct ref *r, struct err *e)
 		rc = index_parse(b.p, b.len, o->arena, ix, e);
 	if (rc < 0)
 		return within(e, "%.300s", r->name);
-	return layout_find(ix, r, &o->top, e);
+	o->index = ix;
+	o->ref = *r;
+	return layout_which(ix, r, NULL, &top, e);
 }
 
 /* --- what docker save writes --- */

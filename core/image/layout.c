@@ -12,19 +12,19 @@
 struct layout {
 	struct origin origin;
 	struct store store; /* a layout is a store without locks, only read here */
-	const struct descriptor *top;
+	struct ref ref;
+	const struct index *index;
 	struct file_source file;
 };
 
-static int layout_document(struct origin *o, const char *digest, struct buf *b, const char **type,
+static int layout_document(struct origin *o, const char *which, struct buf *b, const char **type,
 			   struct err *e)
 {
 	struct layout *l = (struct layout *)o;
-	struct descriptor d = *l->top;
-	if (digest)
-		d = (struct descriptor){ .digest = digest, .size = -1 };
+	struct descriptor d;
+	int rc = layout_which(l->index, &l->ref, which, &d, e);
 	*type = d.media_type;
-	return store_blob_read(&l->store, &d, b, e);
+	return rc < 0 ? rc : store_blob_read(&l->store, &d, b, e);
 }
 
 static int layout_blob(struct origin *o, const struct descriptor *d, struct source **out,
@@ -52,8 +52,8 @@ static void layout_close(struct origin *o)
 	free(l);
 }
 
-int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
-		struct err *e)
+static int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
+		       struct err *e)
 {
 	bool archive = r->kind == REF_OCI_ARCHIVE;
 	const char *what = archive ? "archive" : "layout";
@@ -82,9 +82,26 @@ int layout_find(const struct index *ix, const struct ref *r, const struct descri
 	return 0;
 }
 
+int layout_which(const struct index *ix, const struct ref *r, const char *which,
+		 struct descriptor *out, struct err *e)
+{
+	const struct descriptor *found = NULL;
+	struct ref other = *r;
+	*out = (struct descriptor){ .digest = which, .size = -1 };
+	if (which && strchr(which, ':'))
+		return 0;
+	if (which)
+		other.tag = which;
+	int rc = layout_find(ix, &other, &found, e);
+	if (found)
+		*out = *found;
+	return rc;
+}
+
 int layout_open(const struct ref *r, struct arena *a, struct origin **out, struct err *e)
 {
 	struct index *ix = arena_alloc(a, sizeof(*ix));
+	struct descriptor top;
 	struct layout *l = calloc(1, sizeof(*l));
 	if (!l || !ix) {
 		free(l);
@@ -94,6 +111,8 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 	file_source_init(&l->file, -1);
 	const char *path = path_absolute(a, r->name);
 	l->store.lock = -1;
+	l->ref = *r;
+	l->index = ix;
 	l->store.dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	l->origin.dir = l->store.dir;
 	int rc = l->store.dir < 0 ? fail(e, errno, "open the layout %.200s", r->name) : 0;
@@ -103,7 +122,7 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 	if (rc == 0 && store_names(&l->store, a, ix, e) < 0)
 		rc = within(e, "the layout %.200s", r->name);
 	if (rc == 0)
-		rc = layout_find(ix, r, &l->top, e);
+		rc = layout_which(ix, r, NULL, &top, e);
 	if (rc < 0) {
 		layout_close(&l->origin);
 		return rc;

@@ -88,19 +88,12 @@ static int read_member(const struct tarfile *t, const struct tarmember *m, struc
 		       struct err *e)
 {
 	struct reading *r;
-	const void *p;
-	ssize_t n;
 	int rc = reading_begin(t, m, &r, e);
 	if (rc < 0)
 		return rc;
-	while ((n = source_read(reading_source(r), &p, e)) > 0 && !b->failed)
-		buf_add(b, p, (size_t)n);
+	rc = source_append(reading_source(r), b, e);
 	reading_end(r);
-	if (n < 0)
-		return (int)n;
-	return b->failed
-		       ? refuse(e, E2BIG, "%.200s is larger than %zu bytes", m->name, MANIFEST_MAX)
-		       : 0;
+	return rc < 0 ? within(e, "%.200s", m->name) : 0;
 }
 
 static int list_docker(const struct tarfile *t, const char *path, const struct tarmember *m,

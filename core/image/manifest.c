@@ -189,8 +189,8 @@ int layer_packing(const char *type, struct err *e)
 	return refuse(e, EINVAL, "layers of type %.100s cannot be read", type);
 }
 
-int manifest_parse(const char *text, size_t len, struct arena *a, struct manifest *out,
-		   struct err *e)
+int manifest_read(const char *text, size_t len, struct arena *a, struct manifest *out,
+		  struct err *e)
 {
 	struct manifest m = { 0 };
 	if (len > MANIFEST_MAX)
@@ -198,6 +198,20 @@ int manifest_parse(const char *text, size_t len, struct arena *a, struct manifes
 	int rc = json_read(text, len, manifest_fields, &m, a, e);
 	if (rc == 0)
 		rc = check_descriptor(&m.config, "configuration", e);
+	if (rc == 0 && m.layers.n > LAYERS_MAX)
+		rc = refuse(e, E2BIG, "%zu layers, more than %d", m.layers.n, LAYERS_MAX);
+	for (size_t i = 0; rc == 0 && i < m.layers.n; i++)
+		rc = check_descriptor(&m.layers.v[i], "layer", e);
+	if (rc == 0)
+		*out = m;
+	return rc;
+}
+
+int manifest_parse(const char *text, size_t len, struct arena *a, struct manifest *out,
+		   struct err *e)
+{
+	struct manifest m;
+	int rc = manifest_read(text, len, a, &m, e);
 	if (rc < 0)
 		return rc;
 	if (strcmp(m.config.media_type, "application/vnd.oci.image.config.v1+json") &&
@@ -207,15 +221,9 @@ int manifest_parse(const char *text, size_t len, struct arena *a, struct manifes
 			      m.config.media_type);
 	if (m.config.size > (int64_t)MANIFEST_MAX)
 		return refuse(e, E2BIG, "a configuration larger than %zu bytes", MANIFEST_MAX);
-	if (m.layers.n > LAYERS_MAX)
-		return refuse(e, E2BIG, "%zu layers, more than %d", m.layers.n, LAYERS_MAX);
-	for (size_t i = 0; i < m.layers.n; i++) {
-		rc = check_descriptor(&m.layers.v[i], "layer", e);
-		if (rc == 0)
-			rc = layer_packing(m.layers.v[i].media_type, e);
-		if (rc < 0)
-			return rc;
-	}
+	for (size_t i = 0; i < m.layers.n; i++)
+		if (layer_packing(m.layers.v[i].media_type, e) < 0)
+			return -e->code;
 	*out = m;
 	return 0;
 }

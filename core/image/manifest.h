@@ -83,7 +83,11 @@ int document_kind(const char *text, size_t len, const char *media_type, struct e
 
 int index_parse(const char *text, size_t len, struct arena *a, struct index *out, struct err *e);
 
-/* Checks every descriptor: digest, size, known layer types, at most LAYERS_MAX of them. */
+/* Checks every descriptor: digest and size; at most LAYERS_MAX layers. */
+int manifest_read(const char *text, size_t len, struct arena *a, struct manifest *out,
+		  struct err *e);
+
+/* That of an image: the types of its configuration and layers are known. */
 int manifest_parse(const char *text, size_t len, struct arena *a, struct manifest *out,
 		   struct err *e);
 

@@ -12,10 +12,11 @@
 #include <stdbool.h>
 
 struct origin {
-	/* Appends the document with that digest to b (at most MANIFEST_MAX bytes), or, for NULL,
-	 * the one that the reference names; *type gets its media type as sent, or NULL. The digest
-	 * is verified, when it is known. -ENOENT when there is no such image. */
-	int (*document)(struct origin *o, const char *digest, struct buf *b, const char **type,
+	/* Appends a document to b (at most MANIFEST_MAX bytes): that of a digest, that of another
+	 * tag of the same place, or, for NULL, the one that the reference names. *type gets its
+	 * media type as sent, or NULL. The digest is verified, when it is known. -ENOENT when there
+	 * is no such image. */
+	int (*document)(struct origin *o, const char *which, struct buf *b, const char **type,
 			struct err *e);
 
 	/* The blob's bytes, unverified, good until the next call of either. */
@@ -34,6 +35,10 @@ struct origin {
 	struct strs files; /* and others that it reads */
 };
 
+/* Appends a blob to b, verified; what it is called in errors. */
+int origin_read(struct origin *o, const struct descriptor *d, const char *what, struct buf *b,
+		struct err *e);
+
 struct origin_options {
 	const char *credentials; /* USER:PASS; NULL: from the user's login files */
 	const char *certs;	 /* see hosts_here */
@@ -49,9 +54,10 @@ int registry_open(const struct ref *r, const struct origin_options *o, struct ar
 /* The layout of a REF_LAYOUT. */
 int layout_open(const struct ref *r, struct arena *a, struct origin **out, struct err *e);
 
-/* What the index of a layout has by the reference's tag; without one the only image. */
-int layout_find(const struct index *ix, const struct ref *r, const struct descriptor **out,
-		struct err *e);
+/* What the index of a layout has as origin's document of that name. For NULL by the reference's
+ * tag; without one the only image. */
+int layout_which(const struct index *ix, const struct ref *r, const char *which,
+		 struct descriptor *out, struct err *e);
 
 /* The file of a REF_OCI_ARCHIVE or REF_DOCKER_ARCHIVE. r gets the whole name that docker's archive
  * has for the image. */

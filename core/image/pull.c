@@ -2,6 +2,7 @@
 #include "image/pull.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "image/signature.h"
 #include "image/tree.h"
 
 #include <fcntl.h>
@@ -47,6 +48,7 @@ static int get_manifest(struct pulling *p, struct err *e)
 {
 	const char *type, *digest = NULL;
 	struct buf *b = &p->manifest_text;
+	const char *key = p->request->verify_key;
 	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
 		struct index ix;
 		const struct descriptor *d;
@@ -56,6 +58,9 @@ static int get_manifest(struct pulling *p, struct err *e)
 		if (rc < 0)
 			return rc;
 		rc = limits_document("manifest", (int64_t)b->len, p->limits.manifest, e);
+		/* What an index has is signed with it. */
+		if (rc == 0 && key && depth == 0)
+			rc = signature_check(p->origin, b, key, p->arena, e);
 		if (rc < 0)
 			return within(e, "%.200s", p->image.name);
 		int kind = document_kind(b->p ? b->p : "", b->len, type, e);
@@ -90,24 +95,12 @@ static int get_config(struct pulling *p, struct err *e)
 {
 	const struct descriptor *d = &p->image.manifest.config;
 	struct buf *b = &p->config_text;
-	struct source *bytes;
-	struct check check;
-	const void *chunk;
-	ssize_t n;
-	int rc = p->origin->blob(p->origin, d, &bytes, e);
-	if (rc < 0)
-		return rc;
-	rc = limits_document("config", d->size, p->limits.config, e);
-	if (rc < 0)
-		return within(e, "%.200s", p->image.name);
-	check_init(&check, bytes, "configuration", d->digest, d->size);
-	while ((n = source_read(&check.source, &chunk, e)) > 0)
-		buf_add(b, chunk, (size_t)n);
-	if (n == 0 && b->failed)
-		n = fail(e, ENOMEM, "read the configuration");
-	if (n == 0)
-		n = config_parse(b->p, b->len, &p->image.manifest, p->arena, &p->image.config, e);
-	return n < 0 ? within(e, "%.200s", p->image.name) : 0;
+	int rc = limits_document("config", d->size, p->limits.config, e);
+	if (rc == 0)
+		rc = origin_read(p->origin, d, "configuration", b, e);
+	if (rc == 0)
+		rc = config_parse(b->p, b->len, &p->image.manifest, p->arena, &p->image.config, e);
+	return rc < 0 ? within(e, "%.200s", p->image.name) : 0;
 }
 
 static int check_platform(const struct pulling *p, struct err *e)

@@ -15,8 +15,9 @@ struct pull_request {
 	const char *as;			 /* its name in the store; NULL: what text says */
 	const struct platform *platform; /* NULL: this machine's */
 	struct origin_options origin;
-	const struct limits *limits;				     /* NULL: LIMITS_DEFAULT */
-	size_t jobs;						     /* see fetch.h */
+	const char *verify_key;	     /* see signature.h; NULL: any */
+	const struct limits *limits; /* NULL: LIMITS_DEFAULT */
+	size_t jobs;		     /* see fetch.h */
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
 	void *arg;
 };

@@ -83,6 +83,17 @@ enum packing packing_of(const unsigned char magic[4])
 						       : PACK_NONE;
 }
 
+int source_append(struct source *s, struct buf *b, struct err *e)
+{
+	const void *p;
+	ssize_t n;
+	while ((n = source_read(s, &p, e)) > 0 && !b->failed)
+		buf_add(b, p, (size_t)n);
+	if (n >= 0 && b->failed)
+		return refuse(e, E2BIG, "more than %zu bytes", b->max);
+	return (int)n;
+}
+
 int source_drain(struct source *s, struct err *e)
 {
 	const void *p;

@@ -3,6 +3,7 @@
 #ifndef IMAGE_SOURCE_H
 #define IMAGE_SOURCE_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/sha256.h"
 #include "image/manifest.h"
@@ -49,6 +50,9 @@ struct check {
 };
 void check_init(struct check *c, struct source *from, const char *what, const char *digest,
 		int64_t size);
+
+/* Appends all of it to b. -E2BIG when that takes no more. */
+int source_append(struct source *s, struct buf *b, struct err *e);
 
 /* Reads on to the end, for the digest's sake. 0 or -errno. */
 int source_drain(struct source *s, struct err *e);

@@ -14,6 +14,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO };
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	const struct pull_request q = { .text = text,
+					.verify_key = o->verify_key,
 					.progress = progress_layer,
 					.arg = &progress };
 	int rc = a ? pull(s, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", text);
@@ -26,11 +27,14 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
 	   struct image **out, struct err *e)
 {
-	const char *when = o->pull ? o->pull : "missing";
+	/* Of what is in the store nobody knows who signed it. */
+	const char *when = o->pull ? o->pull : o->verify_key ? "always" : "missing";
 	bool always = !strcmp(when, "always");
 	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
 		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
 			      when);
+	if (!always && o->verify_key)
+		return refuse(e, EINVAL, "option --verify-key: only with --pull always");
 	int rc = always ? -ENOENT : image_open(s, text, a, out, e);
 	if (rc != -ENOENT || !strcmp(when, "never"))
 		return rc;

@@ -13,7 +13,7 @@
 
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
-	const char *root, *store, *name, *pull;
+	const char *root, *store, *name, *pull, *verify_key;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	struct strs env, env_files;
 	const char *cwd, *user, *hostname, *entrypoint, *stop_signal;
