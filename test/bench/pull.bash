@@ -15,22 +15,26 @@ pull_layers() {
 		}'
 }
 
-# pull_image NAME PACKING LAYERS MB FILES: pushed to the registry; says what it is.
+# pull_image NAME PACKING LAYERS MB FILES: made once and kept; pushed to the registry; says what it is.
 pull_image() {
-	local list image=$T/$1
-	mkdir "$image"
-	pull_layers "$3" "$4" "$5"
-	for list in "$T"/files.*; do
-		tar -C / --no-recursion -cf "$T/layer.tar" -T "$list"
-		layer "$image" "$T/layer.tar" "$2"
-		rm -f "$T"/layer.tar*
-	done
-	image_end "$image" bench > "$T/image.out"
-	push "$image" "$1:1"
-	jq -r '.layers[].digest' "$image.manifest" | sed "s#^sha256:#$image/blobs/sha256/#" > "$T/$1.blobs"
-	echo "$(($(wc -l < "$T/$1.blobs"))) layers ($2), $(($(cat "$T"/files.* | wc -l))) files, $(
-		cat "$T"/files.* | sed 's#^#/#' | tr '\n' '\0' | du -bc --files0-from=- | tail -n 1 | awk '{ print int($1 / 1000000) }') MB, $(
-		du -sm "$image" | cut -f1) MB packed"
+	local list name=$1 packing=$2 kept=${XDG_CACHE_HOME:-$HOME/.cache}/coracle/bench-$1-$2-$3-$4-$5
+	if [ ! -d "$kept" ]; then
+		mkdir -p "$kept.$$"
+		pull_layers "$3" "$4" "$5"
+		for list in "$T"/files.*; do
+			tar -C / --no-recursion -cf "$T/layer.tar" -T "$list"
+			layer "$kept.$$/image" "$T/layer.tar" "$packing"
+			rm -f "$T"/layer.tar*
+		done
+		image_end "$kept.$$/image" bench > "$T/image.out"
+		echo "$(jq '.layers | length' "$kept.$$/image.manifest") layers ($packing), $(($(cat "$T"/files.* | wc -l))) files, $(
+			cat "$T"/files.* | sed 's#^#/#' | tr '\n' '\0' | du -bc --files0-from=- | tail -n 1 |
+				awk '{ print int($1 / 1000000) }') MB, $(du -sm "$kept.$$/image" | cut -f1) MB packed" > "$kept.$$/what"
+		mv "$kept.$$" "$kept"
+	fi
+	push "$kept/image" "$name:1"
+	jq -r '.layers[].digest' "$kept/image.manifest" | sed "s#^sha256:#$kept/image/blobs/sha256/#" > "$T/$name.blobs"
+	cat "$kept/what"
 }
 
 # script NAME WORD...: a program of that name in $T.
