@@ -21,6 +21,7 @@
 
 #define JOBS_MIN 3		      /* by default: a registry far away keeps no processor busy */
 #define STEP	 ((int64_t)512 << 10) /* bytes between two notes of progress */
+#define FLUSH	 64		      /* notes between two flushes */
 
 /* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
 struct note {
@@ -43,6 +44,8 @@ struct crew {
 	size_t jobs;
 	struct usage *usage; /* shared with the workers */
 	bool begun[LAYERS_MAX];
+	pid_t flusher;	  /* 0: none */
+	size_t unflushed; /* notes since the last one began */
 	int notes, write_end, signals;
 	sigset_t mask; /* as it was */
 };
@@ -215,6 +218,26 @@ static void let_go(struct worker *w, int *status)
 	w->pid = 0;
 }
 
+/* What is there goes to the disk while the rest comes, so that the wait at the end is a short one.
+ */
+static void flush(struct crew *c)
+{
+	if (c->flusher)
+		return;
+	c->unflushed = 0;
+	c->flusher = fork();
+	if (c->flusher == 0)
+		_exit(syncfs(c->f->work));
+	if (c->flusher < 0) /* it is for speed alone */
+		c->flusher = 0;
+}
+
+static void look_for_flusher(struct crew *c, int how)
+{
+	if (c->flusher && waitpid(c->flusher, NULL, how) == c->flusher)
+		c->flusher = 0;
+}
+
 static struct worker *worker_of(struct crew *c, size_t layer)
 {
 	for (size_t i = 0; i < c->jobs; i++)
@@ -232,6 +255,8 @@ static int read_note(struct crew *c, struct err *e)
 	} while (got < 0 && errno == EINTR);
 	if (got != sizeof(n))
 		return fail(e, got < 0 ? errno : EIO, "hear from the layers' processes");
+	if (++c->unflushed >= FLUSH)
+		flush(c);
 	if (!n.last) {
 		tell(c->f, n.layer, LAYER_RUNNING, n.bytes);
 		return 0;
@@ -250,6 +275,7 @@ static int read_note(struct crew *c, struct err *e)
 /* Workers that end without a last word were killed, for memory most likely. */
 static int look_for_dead(struct crew *c, struct err *e)
 {
+	look_for_flusher(c, WNOHANG);
 	for (size_t i = 0; i < c->jobs; i++) {
 		struct worker *w = &c->workers[i];
 		siginfo_t info = { 0 };
@@ -308,6 +334,7 @@ static void dismiss(struct crew *c)
 		kill(c->workers[i].pid, SIGKILL); /* not reaped, so the pid is still its own */
 		let_go(&c->workers[i], NULL);
 	}
+	look_for_flusher(c, 0);
 }
 
 static size_t jobs_here(void)

@@ -169,7 +169,8 @@ static int mount_in(const struct store *s, const struct image *im, int dir, bool
 	return rc < 0 ? rc : overlay_mount(&o, e);
 }
 
-/* Written before anything stands on them: from then on rmi leaves these layers alone. */
+/* Written before anything stands on them: from then on rmi leaves these layers alone. What stands
+ * on them ends with the machine, so nobody waits for the disk. */
 static int note_layers(int dir, const struct image *im, struct err *e)
 {
 	auto_buf b = { 0 };
@@ -177,7 +178,7 @@ static int note_layers(int dir, const struct image *im, struct err *e)
 		buf_printf(&b, "%s\n", im->chains.v[i]);
 	if (b.failed)
 		return fail(e, ENOMEM, "note the layers of the container");
-	return file_replace(dir, "layers", b.p ? b.p : "", b.len, 0600, e);
+	return file_swap(dir, "layers", b.p ? b.p : "", b.len, 0600, e);
 }
 
 int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e)

@@ -3,6 +3,7 @@
 #include "image/store.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -37,8 +38,7 @@ int store_names(const struct store *s, struct arena *a, struct index *out, struc
 	return rc < 0 ? within(e, "the store's index.json") : 0;
 }
 
-/* Nobody else changes names while the fd is open. */
-static int lock_names(const struct store *s, struct err *e)
+int store_names_lock(const struct store *s, struct err *e)
 {
 	auto_close int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 				   0600);
@@ -50,14 +50,21 @@ static int lock_names(const struct store *s, struct err *e)
 	return take_fd(&fd);
 }
 
-int store_names_save(const struct store *s, const struct index *ix, struct err *e)
+static int save(const struct index *ix, int dir,
+		int (*write)(int, const char *, const void *, size_t, mode_t, struct err *),
+		struct err *e)
 {
 	auto_buf b = { .max = MANIFEST_MAX };
 	json_write(&b, index_fields, ix, 2);
 	if (b.failed)
 		return refuse(e, E2BIG,
 			      "the store has too many images: remove some with coracle rmi");
-	return file_replace(s->dir, "index.json", b.p, b.len, 0644, e);
+	return write(dir, "index.json", b.p, b.len, 0644, e);
+}
+
+int store_names_save(const struct store *s, const struct index *ix, struct err *e)
+{
+	return save(ix, s->dir, file_replace, e);
 }
 
 /* Drops the entries of that name; whether there was one. */
@@ -74,16 +81,25 @@ static bool drop(struct index *ix, const char *name)
 	return any;
 }
 
-int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
-		   struct err *e)
+static bool is_named(const struct index *ix, const char *name, const struct descriptor *d)
+{
+	for (size_t i = 0; i < ix->manifests.n; i++) {
+		const char *has = descriptor_name(&ix->manifests.v[i]);
+		if (has && !strcmp(has, name) && !strcmp(ix->manifests.v[i].digest, d->digest))
+			return true;
+	}
+	return false;
+}
+
+/* The index with one name more in a directory, the store's own or a work directory; whether it was
+ * written. */
+static int put_name(const struct store *s, const char *name, const struct descriptor *d, int work,
+		    struct err *e)
 {
 	struct index ix;
 	auto_arena *a = arena_new(INDEX_ARENA);
-	if (!a)
-		return fail(e, ENOMEM, "read the store's index.json");
-	auto_close int lock = lock_names(s, e);
-	int rc = lock < 0 ? lock : store_names(s, a, &ix, e);
-	if (rc < 0)
+	int rc = a ? store_names(s, a, &ix, e) : fail(e, ENOMEM, "read the store's index.json");
+	if (rc < 0 || is_named(&ix, name, d))
 		return rc;
 	drop(&ix, name);
 	struct pair ref = { REF_NAME, name };
@@ -99,7 +115,29 @@ int store_name_put(const struct store *s, const char *name, const struct descrip
 	ix.manifests.v = v;
 	ix.manifests.n++;
 	ix.schema_version = 2;
-	return store_names_save(s, &ix, e);
+	rc = save(&ix, work, work == s->dir ? file_replace : file_swap, e);
+	return rc < 0 ? rc : 1;
+}
+
+int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
+		   struct err *e)
+{
+	auto_close int lock = store_names_lock(s, e);
+	int rc = lock < 0 ? lock : put_name(s, name, d, s->dir, e);
+	return rc < 0 ? rc : 0;
+}
+
+int store_name_stage(const struct store *s, const char *name, const struct descriptor *d, int work,
+		     struct err *e)
+{
+	return put_name(s, name, d, work, e);
+}
+
+int store_name_commit(const struct store *s, int work, struct err *e)
+{
+	if (renameat(work, "index.json", s->dir, "index.json") < 0)
+		return fail(e, errno, "replace the store's index.json");
+	return 0;
 }
 
 int store_name_remove(const struct store *s, const char *name, struct err *e)
@@ -108,7 +146,7 @@ int store_name_remove(const struct store *s, const char *name, struct err *e)
 	auto_arena *a = arena_new(INDEX_ARENA);
 	if (!a)
 		return fail(e, ENOMEM, "read the store's index.json");
-	auto_close int lock = lock_names(s, e);
+	auto_close int lock = store_names_lock(s, e);
 	int rc = lock < 0 ? lock : store_names(s, a, &ix, e);
 	if (rc < 0)
 		return rc;

@@ -96,8 +96,12 @@ static int get_config(struct pulling *p, struct err *e)
 	const struct descriptor *d = &p->image.manifest.config;
 	struct buf *b = &p->config_text;
 	int rc = limits_document("config", d->size, p->limits.config, e);
-	if (rc == 0)
+	/* What the store has need not come again. */
+	struct err absent;
+	if (rc == 0 && store_blob_read(p->store, d, b, &absent) < 0) {
+		b->len = 0;
 		rc = origin_read(p->origin, d, "configuration", b, e);
+	}
 	if (rc == 0)
 		rc = config_parse(b->p, b->len, &p->image.manifest, p->arena, &p->image.config, e);
 	return rc < 0 ? within(e, "%.200s", p->image.name) : 0;
@@ -182,10 +186,13 @@ static int put_document(const struct fetch *f, const char *name, const struct bu
 }
 
 /* What is named by its digest is then whole, also after a crash: one wait for the disk instead of
- * one a file, and one for the names. */
+ * one a file, and one for the names, of which the image's comes last. */
 static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 {
-	int rc = put_document(f, "config", &p->config_text, e);
+	const struct descriptor *d = &p->image.descriptor;
+	auto_close int lock = store_names_lock(p->store, e);
+	int named = lock < 0 ? lock : store_name_stage(p->store, p->image.name, d, f->work, e);
+	int rc = named < 0 ? named : put_document(f, "config", &p->config_text, e);
 	if (rc == 0)
 		rc = put_document(f, "manifest", &p->manifest_text, e);
 	if (rc == 0 && syncfs(f->work) < 0)
@@ -204,8 +211,9 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 		rc = store_blob_commit(p->store, f->work, "config", p->image.manifest.config.digest,
 				       e);
 	if (rc == 0)
-		rc = store_blob_commit(p->store, f->work, "manifest", p->image.descriptor.digest,
-				       e);
+		rc = store_blob_commit(p->store, f->work, "manifest", d->digest, e);
+	if (rc == 0 && named)
+		rc = store_name_commit(p->store, f->work, e);
 	return rc == 0 ? store_settle(p->store, e) : rc;
 }
 
@@ -221,8 +229,11 @@ static int get_layers(struct pulling *p, struct err *e)
 			   .progress = p->request->progress,
 			   .arg = p->request->arg };
 	bool any = compare(p, &f);
-	if (!any) /* which is said, and that is all */
-		return fetch_layers(&f, e);
+	if (!any) { /* which is said, and that is all */
+		int rc = fetch_layers(&f, e);
+		return rc < 0 ? rc
+			      : store_name_put(p->store, p->image.name, &p->image.descriptor, e);
+	}
 	f.work = store_work_begin(p->store, name, e);
 	if (f.work < 0)
 		return f.work;
@@ -233,20 +244,6 @@ static int get_layers(struct pulling *p, struct err *e)
 		rc = commit(p, &f, e);
 	store_work_end(p->store, f.work, name);
 	return rc;
-}
-
-static int name_image(struct pulling *p, struct err *e)
-{
-	struct index ix;
-	struct err ignored;
-	int rc = store_names(p->store, p->arena, &ix, &ignored);
-	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++) {
-		const char *name = descriptor_name(&ix.manifests.v[i]);
-		if (name && !strcmp(name, p->image.name) &&
-		    !strcmp(ix.manifests.v[i].digest, p->image.descriptor.digest))
-			return 0; /* as it was */
-	}
-	return store_name_put(p->store, p->image.name, &p->image.descriptor, e);
 }
 
 static int steps(struct pulling *p, char *digest, struct err *e)
@@ -266,7 +263,7 @@ static int steps(struct pulling *p, char *digest, struct err *e)
 		rc = image_chains(&p->image.config.rootfs.diff_ids, p->arena, &p->image.chains, e);
 	if (rc == 0)
 		rc = get_layers(p, e);
-	return rc < 0 ? rc : name_image(p, e);
+	return rc;
 }
 
 int pull(const struct store *s, const struct pull_request *r, struct arena *a, struct image *out,

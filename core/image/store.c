@@ -36,6 +36,14 @@ static int lock_file(int dir, const char *name, int how, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Of an empty store nothing is worth a wait for the disk: what a crash left empty is written again.
+ */
+static bool is_written(int dir, const char *name)
+{
+	struct stat st;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
 static int make_parts(int dir, struct err *e)
 {
 	static const char *const parts[] = { "blobs/sha256", "layers/sha256", "containers", "tmp" };
@@ -44,15 +52,14 @@ static int make_parts(int dir, struct err *e)
 		if (fd < 0)
 			return fd;
 	}
-	if (faccessat(dir, "oci-layout", F_OK, 0) == 0 &&
-	    faccessat(dir, "index.json", F_OK, 0) == 0)
+	if (is_written(dir, "oci-layout") && is_written(dir, "index.json"))
 		return 0;
 	auto_close int lock = lock_file(dir, "index.lock", LOCK_EX, e);
 	int rc = lock < 0 ? lock : 0;
-	if (rc == 0 && faccessat(dir, "index.json", F_OK, 0) < 0)
-		rc = file_replace(dir, "index.json", EMPTY_INDEX, strlen(EMPTY_INDEX), 0644, e);
-	if (rc == 0 && faccessat(dir, "oci-layout", F_OK, 0) < 0)
-		rc = file_replace(dir, "oci-layout", LAYOUT, strlen(LAYOUT), 0644, e);
+	if (rc == 0 && !is_written(dir, "index.json"))
+		rc = file_swap(dir, "index.json", EMPTY_INDEX, strlen(EMPTY_INDEX), 0644, e);
+	if (rc == 0 && !is_written(dir, "oci-layout"))
+		rc = file_swap(dir, "oci-layout", LAYOUT, strlen(LAYOUT), 0644, e);
 	return rc;
 }
 
@@ -213,11 +220,11 @@ int store_layer_commit(const struct store *s, int work, const char *tree, const 
 
 int store_settle(const struct store *s, struct err *e)
 {
-	static const char *const folders[] = { "blobs/sha256", "layers/sha256" };
-	for (size_t i = 0; i < 2; i++) {
+	static const char *const folders[] = { ".", "blobs/sha256", "layers/sha256" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
 		auto_close int dir = openat(s->dir, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 || fsync(dir) < 0)
-			return fail(e, errno, "write the store's %s to disk", folders[i]);
+			return fail(e, errno, "write the store's names to disk");
 	}
 	return 0;
 }

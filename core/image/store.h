@@ -61,7 +61,7 @@ int store_blob_commit(const struct store *s, int work, const char *file, const c
 int store_layer_commit(const struct store *s, int work, const char *tree, const char *chain,
 		       struct err *e);
 
-/* After the last of these, before a name is given: they stay where they are, also after a crash. */
+/* After the last of these: they stay where they are, also after a crash. */
 int store_settle(const struct store *s, struct err *e);
 
 /* The unpacked layer's directory; -ENOENT when it is not there. */
@@ -71,9 +71,18 @@ int store_layer_open(const struct store *s, const char *chain, struct err *e);
  * image: a digest, a place on disk. */
 int store_name_new(const char *text, struct arena *a, const char **out, struct err *e);
 
-/* Names a manifest (or index): whoever had that name before loses it. */
+/* Names a manifest (or index): whoever had that name before loses it. Writes nothing when it is
+ * named so already. */
 int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
 		   struct err *e);
+
+/* The same in two steps, with what is named. Nobody else changes names while the lock is open; with
+ * it the new index.json is written into a work directory, to be synced with all that is there (1,
+ * or 0 when nothing would change), and comes to its place as the last. */
+int store_names_lock(const struct store *s, struct err *e);
+int store_name_stage(const struct store *s, const char *name, const struct descriptor *d, int work,
+		     struct err *e);
+int store_name_commit(const struct store *s, int work, struct err *e);
 
 /* Takes a name away. -ENOENT when there is none of it. */
 int store_name_remove(const struct store *s, const char *name, struct err *e);

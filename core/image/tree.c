@@ -186,10 +186,17 @@ static int clear(int dir, const char *leaf, struct err *e)
 	return tree_remove(dir, leaf, e);
 }
 
+/* Whether a new file of the entry has its owner from the start. */
+static bool owned(const struct tree *t, const struct tree_entry *n)
+{
+	return t->plain && n->uid == 0 && n->gid == 0;
+}
+
 static int set_owner(const struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
 		     struct err *e)
 {
-	if (t->owners && fchownat(dir, leaf, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (t->owners && !owned(t, n) &&
+	    fchownat(dir, leaf, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "set the owner of %.200s", n->path);
 	return 0;
 }
@@ -222,18 +229,25 @@ static int add_directory(struct tree *t, const struct tree_entry *n, const char 
 	return tree_late(t, path, &late, e);
 }
 
+static int make_special(const struct tree_entry *n, int dir, const char *leaf)
+{
+	if (S_ISLNK(n->mode))
+		return symlinkat(n->link, dir, leaf);
+	return mknodat(dir, leaf, (n->mode & S_IFMT) | 0600, n->device);
+}
+
 /* Symlinks and nodes: made, owned, timed by name; chmod does not follow since a node is no link. */
 static int add_special(struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
 		       struct err *e)
 {
 	struct timespec times[2] = { n->mtime, n->mtime };
-	int rc = clear(dir, leaf, e);
-	if (rc < 0)
-		return rc;
-	if (S_ISLNK(n->mode))
-		rc = symlinkat(n->link, dir, leaf);
-	else
-		rc = mknodat(dir, leaf, (n->mode & S_IFMT) | 0600, n->device);
+	int rc = make_special(n, dir, leaf);
+	if (rc < 0 && errno == EEXIST) {
+		rc = clear(dir, leaf, e);
+		if (rc < 0)
+			return rc;
+		rc = make_special(n, dir, leaf);
+	}
 	if (rc < 0 && errno == EPERM && (S_ISCHR(n->mode) || S_ISBLK(n->mode)) && subid_inside())
 		return 0; /* he could not open it either */
 	if (rc < 0)
@@ -299,12 +313,6 @@ static int add_whiteout(const struct tree_entry *n, int dir, const char *leaf, s
 	if (mknodat(dir, name, S_IFCHR, makedev(0, 0)) < 0)
 		return fail(e, errno, "make whiteout %.200s", n->path);
 	return 0;
-}
-
-/* Whether a new file of the entry has its owner from the start. */
-static bool owned(const struct tree *t, const struct tree_entry *n)
-{
-	return t->plain && n->uid == 0 && n->gid == 0;
 }
 
 static int add_file(const struct tree *t, const struct tree_entry *n, int dir, const char *leaf,
