@@ -59,9 +59,8 @@ static int find_blob(struct archive_origin *o, const char *digest, const struct 
 			*out = o->blobs[i].member;
 			return 0;
 		}
-	const char *name = arena_printf(o->arena, "blobs/sha256/%s", digest + 7);
-	if (!name)
-		return fail(e, E2BIG, "read %.300s", o->tar.path);
+	char name[PLACE_MAX];
+	blob_place(name, digest);
 	return tarfile_find(&o->tar, name, o->arena, out, e);
 }
 
@@ -119,7 +118,7 @@ static int archive_document(struct origin *origin, const char *which, struct buf
 	struct archive_origin *o = (struct archive_origin *)origin;
 	const struct tarmember *m;
 	struct descriptor d;
-	char got[SHA256_TEXT];
+	char got[DIGEST_TEXT];
 	if (!o->index)
 		return made_document(o, which, b, type, e);
 	int rc = layout_which(o->index, &o->ref, which, &d, e);
@@ -130,8 +129,7 @@ static int archive_document(struct origin *origin, const char *which, struct buf
 		rc = read_member(o, m, b, e);
 	if (rc < 0)
 		return rc;
-	sha256_text(b->p, b->len, got);
-	if (strcmp(got, d.digest) != 0)
+	if (!digest_is(d.digest, b->p, b->len, got))
 		return refuse(e, EBADMSG,
 			      "%.300s: %s is not what it should be: its content has the digest %s",
 			      o->tar.path, d.digest, got);
@@ -183,7 +181,9 @@ static int open_layout(struct archive_origin *o, struct ref *r, struct err *e)
 		return within(e, "%.300s", r->name);
 	o->index = ix;
 	o->ref = *r;
-	return layout_which(ix, r, NULL, &top, e);
+	rc = layout_which(ix, r, NULL, &top, e);
+	o->origin.digest = top.digest;
+	return rc;
 }
 
 /* --- what docker save writes --- */

@@ -1,20 +1,21 @@
 /* collect.c - what no name and no container needs any more is removed from the store. */
+#include "base/digest.h"
 #include "base/file.h"
 #include "image/image.h"
 #include "image/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define HEX	    64
 #define INDEX_DEPTH 4
 
-/* Hex digests, one after the other, sorted before they are looked up. */
+/* Digests, one after the other, sorted before they are looked up. */
 struct set {
-	struct buf hex;
+	struct buf all;
 };
 
 struct marks {
@@ -22,26 +23,28 @@ struct marks {
 	struct set blobs, layers;
 };
 
-static void set_add(struct set *set, const char *hex)
+static void set_add(struct set *set, const char *digest)
 {
-	buf_add(&set->hex, hex, HEX);
+	char padded[DIGEST_TEXT] = "";
+	memcpy(padded, digest, strlen(digest));
+	buf_add(&set->all, padded, sizeof(padded));
 }
 
-static int by_hex(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
-	return memcmp(a, b, HEX);
+	return strcmp(a, b);
 }
 
-static bool set_has(const struct set *set, const char *hex)
+static bool set_has(const struct set *set, const char *digest)
 {
-	return set->hex.len && strlen(hex) == HEX &&
-	       bsearch(hex, set->hex.p, set->hex.len / HEX, HEX, by_hex);
+	return set->all.len &&
+	       bsearch(digest, set->all.p, set->all.len / DIGEST_TEXT, DIGEST_TEXT, by_text);
 }
 
 static void set_sort(struct set *set)
 {
-	if (set->hex.len)
-		qsort(set->hex.p, set->hex.len / HEX, HEX, by_hex);
+	if (set->all.len)
+		qsort(set->all.p, set->all.len / DIGEST_TEXT, DIGEST_TEXT, by_text);
 }
 
 static int mark_image(struct marks *m, const struct descriptor *d, struct arena *a, struct err *e)
@@ -50,11 +53,11 @@ static int mark_image(struct marks *m, const struct descriptor *d, struct arena 
 	int rc = image_read(m->s, d, a, &im, e);
 	if (rc < 0)
 		return rc;
-	set_add(&m->blobs, im.manifest.config.digest + 7);
+	set_add(&m->blobs, im.manifest.config.digest);
 	for (size_t i = 0; i < im.manifest.layers.n; i++)
-		set_add(&m->blobs, im.manifest.layers.v[i].digest + 7);
+		set_add(&m->blobs, im.manifest.layers.v[i].digest);
 	for (size_t i = 0; i < im.chains.n; i++)
-		set_add(&m->layers, im.chains.v[i] + 7);
+		set_add(&m->layers, im.chains.v[i]);
 	return 0;
 }
 
@@ -65,7 +68,7 @@ static int mark(struct marks *m, const struct descriptor *d, int depth, struct e
 	struct index ix;
 	if (!a)
 		return fail(e, ENOMEM, "read an image");
-	set_add(&m->blobs, d->digest + 7);
+	set_add(&m->blobs, d->digest);
 	int rc = store_blob_read(m->s, d, &b, e);
 	int kind = rc < 0 ? rc : document_kind(b.p, b.len, d->media_type, e);
 	if (kind < 0)
@@ -95,7 +98,7 @@ static int mark_container(struct marks *m, int all, const char *id, struct err *
 	for (char *save = NULL, *line = rc < 0 || !b.p ? NULL : strtok_r(b.p, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
 		if (digest_check(line, e) == 0)
-			set_add(&m->layers, line + 7);
+			set_add(&m->layers, line);
 		else
 			return within(e, "containers/%s/layers", id);
 	return rc;
@@ -125,8 +128,10 @@ static int sweep(const struct store *s, const char *folder, const struct set *ke
 		return fail(e, errno, "read the store's %s", folder);
 	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
 		struct stat st;
+		char digest[8 + sizeof(entry->d_name)];
+		snprintf(digest, sizeof(digest), "%s:%s", strchr(folder, '/') + 1, entry->d_name);
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    set_has(keep, entry->d_name) ||
+		    set_has(keep, digest) ||
 		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		rc = tree_remove(dir, entry->d_name, e);
@@ -147,7 +152,7 @@ static int mark_all(struct marks *m, struct err *e)
 		rc = mark(m, &ix.manifests.v[i], 0, e);
 	if (rc == 0)
 		rc = mark_containers(m, e);
-	if (rc == 0 && (m->blobs.hex.failed || m->layers.hex.failed))
+	if (rc == 0 && (m->blobs.all.failed || m->layers.all.failed))
 		rc = fail(e, ENOMEM, "look through the store");
 	return rc;
 }
@@ -164,8 +169,10 @@ int store_collect(const struct store *s, struct store_gc *out, struct err *e)
 		rc = sweep(s, "layers/sha256", &m.layers, &gc, e);
 	if (rc == 0)
 		rc = sweep(s, "blobs/sha256", &m.blobs, &gc, e);
-	buf_free(&m.blobs.hex);
-	buf_free(&m.layers.hex);
+	if (rc == 0)
+		rc = sweep(s, "blobs/sha512", &m.blobs, &gc, e);
+	buf_free(&m.blobs.all);
+	buf_free(&m.layers.all);
 	if (rc == 0)
 		*out = gc;
 	return rc;

@@ -1,6 +1,6 @@
 /* image.c - one image of the store, ready to be run or shown. */
 #include "image/image.h"
-#include "base/sha256.h"
+#include "base/digest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +11,14 @@ int image_chains(const struct strs *diff_ids, struct arena *a, struct strs *out,
 	if (!v)
 		return fail(e, E2BIG, "name an image's layers");
 	for (size_t i = 0; i < diff_ids->n; i++) {
-		char both[2 * SHA256_TEXT], text[SHA256_TEXT];
-		snprintf(text, sizeof(text), "%s", diff_ids->v[i]);
-		if (i) {
-			int n = snprintf(both, sizeof(both), "%s %s", v[i - 1], diff_ids->v[i]);
+		char both[SHA256_TEXT + DIGEST_TEXT], text[SHA256_TEXT];
+		const char *diff = diff_ids->v[i];
+		int n = snprintf(both, sizeof(both), "%s%s%s", i ? v[i - 1] : "", i ? " " : "",
+				 diff);
+		snprintf(text, sizeof(text), "%s", diff);
+		/* The others are SHA-256 always; so is this one in the store. */
+		if (i || strlen(diff) >= sizeof(text))
 			sha256_text(both, (size_t)n, text);
-		}
 		v[i] = arena_str(a, text);
 		if (!v[i])
 			return fail(e, E2BIG, "name an image's layers");
@@ -120,10 +122,11 @@ static bool starts(const char *digest, const char *hex)
 static int find_hex(const struct store *s, const struct index *ix, const char *text,
 		    struct arena *a, const struct descriptor **out, struct err *e)
 {
-	const char *hex = strncmp(text, "sha256:", 7) ? text : text + 7;
+	bool whole = !strncmp(text, "sha256:", 7) || !strncmp(text, "sha512:", 7);
+	const char *hex = whole ? text + 7 : text;
 	size_t n = strlen(hex);
 	const struct descriptor *found = NULL;
-	if (n < 4 || n > 64 || strspn(hex, "0123456789abcdef") != n)
+	if (n < 4 || n > 128 || strspn(hex, "0123456789abcdef") != n)
 		return 0;
 	for (size_t i = 0; i < ix->manifests.n; i++) {
 		const struct descriptor *d = &ix->manifests.v[i];

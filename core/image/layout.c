@@ -127,6 +127,7 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 		layout_close(&l->origin);
 		return rc;
 	}
+	l->origin.digest = top.digest;
 	*out = &l->origin;
 	return 0;
 }

@@ -29,6 +29,8 @@ struct origin {
 
 	void (*close)(struct origin *o);
 
+	const char *digest; /* of what the reference names; NULL: not known before */
+
 	/* What a forked child needs for it (see confine.h). */
 	bool network;	   /* connections over IP */
 	int dir;	   /* a directory that blobs are opened in; 0: none */

@@ -21,6 +21,7 @@ struct pulling {
 	struct platform platform;
 	struct limits limits;
 	struct buf manifest_text, config_text;
+	const char *known; /* the manifest's digest by what led to it; NULL: nothing said it */
 	struct image image;
 };
 
@@ -49,6 +50,7 @@ static int get_manifest(struct pulling *p, struct err *e)
 	const char *type, *digest = NULL;
 	struct buf *b = &p->manifest_text;
 	const char *key = p->request->verify_key;
+	p->known = p->origin->digest;
 	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
 		struct index ix;
 		const struct descriptor *d;
@@ -76,17 +78,17 @@ static int get_manifest(struct pulling *p, struct err *e)
 			return within(e, "%.200s", p->image.name);
 		if (kind == DOC_MANIFEST)
 			return 0;
-		digest = d->digest;
+		digest = p->known = d->digest;
 	}
 	return refuse(e, ELOOP, "%.200s: an index in an index in an index", p->image.name);
 }
 
-static void describe_manifest(struct pulling *p, char *digest)
+static void describe_manifest(struct pulling *p, char own[SHA256_TEXT])
 {
 	const char *type = p->image.manifest.media_type;
-	sha256_text(p->manifest_text.p, p->manifest_text.len, digest);
+	sha256_text(p->manifest_text.p, p->manifest_text.len, own);
 	p->image.descriptor =
-		(struct descriptor){ .digest = digest,
+		(struct descriptor){ .digest = p->known ? p->known : own,
 				     .size = (int64_t)p->manifest_text.len,
 				     .media_type = type && *type ? type : MEDIA_OCI_MANIFEST };
 }

@@ -18,11 +18,15 @@ int digest_check(const char *s, struct err *e)
 	size_t n = strcspn(s, ":");
 	if (s[n] != ':')
 		return refuse(e, EINVAL, "%.80s is not a digest (ALGORITHM:HEX)", s);
-	if (n != 6 || strncmp(s, "sha256", 6))
-		return refuse(e, EINVAL, "the digest algorithm %.*s is not supported, only sha256",
+	bool longer = n == 6 && !strncmp(s, "sha512", 6);
+	size_t digits = longer ? 128 : 64;
+	if (!longer && (n != 6 || strncmp(s, "sha256", 6) != 0))
+		return refuse(e, EINVAL,
+			      "the digest algorithm %.*s is not supported, only sha256 and sha512",
 			      n < 20 ? (int)n : 20, s);
-	if (strspn(s + 7, "0123456789abcdef") != 64 || s[71])
-		return refuse(e, EINVAL, "%.80s is not a sha256 digest (64 hex digits)", s);
+	if (strspn(s + 7, "0123456789abcdef") != digits || s[7 + digits])
+		return refuse(e, EINVAL, "%.150s is not a %.6s digest (%zu hex digits)", s, s,
+			      digits);
 	return 0;
 }
 

@@ -25,11 +25,11 @@ struct ref {
 	const char *name; /* "team/app"; the directory of a layout, the file of an archive */
 	const char *
 		tag; /* NULL when absent; "latest" is filled in for a name without tag and digest */
-	const char *digest; /* "sha256:..."; NULL when absent */
+	const char *digest; /* "sha256:..." or "sha512:..."; NULL when absent */
 };
 
-/* Parses strictly what a person wrote: lower case names, no empty part, sizes as above, sha256
- * only. -EINVAL with the reason. */
+/* Parses strictly what a person wrote: lower case names, no empty part, sizes as above, digests
+ * by digest_check. -EINVAL with the reason. */
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e);
 
 /* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout or archive
@@ -47,7 +47,8 @@ int ref_qualify(struct ref *r, const char *conf, struct arena *a, struct err *e)
 /* The same, reading that file. */
 int ref_qualify_here(struct ref *r, struct arena *a, struct err *e);
 
-/* Whether s is "sha256:" and 64 lower-case hex digits. Another algorithm is refused by its name. */
+/* Whether s is "sha256:" and 64, or "sha512:" and 128 lower-case hex digits. Another algorithm is
+ * refused by its name. */
 int digest_check(const char *s, struct err *e);
 
 #endif

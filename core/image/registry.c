@@ -1,5 +1,4 @@
 /* registry.c - an image's registry and its mirrors, in the words of the OCI distribution spec. */
-#include "base/sha256.h"
 #include "image/credentials.h"
 #include "image/endpoint.h"
 #include "image/hosts.h"
@@ -100,9 +99,8 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	rc = answer_read(body, b, MANIFEST_MAX, e);
 	if (rc < 0 || !strchr(which, ':'))
 		return rc;
-	char got[SHA256_TEXT];
-	sha256_text(b->p, b->len, got);
-	if (strcmp(got, which))
+	char got[DIGEST_TEXT];
+	if (!digest_is(which, b->p, b->len, got))
 		return refuse(e, EBADMSG,
 			      "manifest %s is not what it should be: its content has the digest %s",
 			      which, got);
@@ -211,6 +209,7 @@ int registry_open(const struct ref *ref, const struct origin_options *o, struct 
 	r->origin = (struct origin){ registry_document, registry_blob, registry_forked,
 				     registry_close };
 	r->origin.network = true;
+	r->origin.digest = ref->digest;
 	r->arena = a;
 	r->ref = *ref;
 	int rc = hosts_here(o->certs, ref->host, a, &hosts, e);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define BLOCK	   512
+#define NAME_FIELD 100
 #define RECORD	   20		      /* blocks, at the end, as tar pads */
 #define OCTAL_MAX  ((int64_t)1 << 33) /* what the header's eleven digits can say */
 #define LAYOUT	   "{\"imageLayoutVersion\":\"1.0.0\"}"
@@ -44,12 +45,13 @@ static int pad(struct saving *s, int64_t to, struct err *e)
 	return put(s, zeros, (size_t)((to - s->written % to) % to), e);
 }
 
-/* A header of POSIX's ustar; of no time and nobody, so that the same is the same. */
-static int put_header(struct saving *s, const char *name, char type, int64_t size, struct err *e)
+/* A header of POSIX's ustar; of no time and nobody, so that the same is the same. Of a name only
+ * the first 100 bytes fit. */
+static int put_short(struct saving *s, const char *name, char type, int64_t size, struct err *e)
 {
 	char h[BLOCK] = { 0 };
 	unsigned sum = 0;
-	snprintf(h, 100, "%s", name);
+	memcpy(h, name, strnlen(name, NAME_FIELD));
 	memcpy(h + 100, type == '5' ? "0000755" : "0000644", 8);
 	memcpy(h + 108, "0000000", 8);
 	memcpy(h + 116, "0000000", 8);
@@ -70,6 +72,21 @@ static int put_header(struct saving *s, const char *name, char type, int64_t siz
 	return put(s, h, BLOCK, e);
 }
 
+/* A longer name goes before it, as GNU's tar has them. */
+static int put_header(struct saving *s, const char *name, char type, int64_t size, struct err *e)
+{
+	size_t n = strlen(name);
+	int rc = 0;
+	if (n > NAME_FIELD) {
+		rc = put_short(s, "././@LongLink", 'L', (int64_t)n + 1, e);
+		if (rc == 0)
+			rc = put(s, name, n + 1, e);
+		if (rc == 0)
+			rc = pad(s, BLOCK, e);
+	}
+	return rc == 0 ? put_short(s, name, type, size, e) : rc;
+}
+
 static int put_text(struct saving *s, const char *name, const struct buf *text, struct err *e)
 {
 	if (text->failed)
@@ -82,11 +99,11 @@ static int put_text(struct saving *s, const char *name, const struct buf *text, 
 
 static int put_blob(struct saving *s, const struct descriptor *d, struct err *e)
 {
-	char name[100];
+	char name[PLACE_MAX];
 	struct check check;
 	struct file_source *file = malloc(sizeof(*file));
 	auto_close int fd = file ? store_blob_open(s->store, d->digest, d->size, e) : -1;
-	snprintf(name, sizeof(name), "blobs/sha256/%.64s", d->digest + 7);
+	blob_place(name, d->digest);
 	int rc = !file ? fail(e, ENOMEM, "save images") : fd < 0 ? fd : 0;
 	if (rc == 0)
 		rc = put_header(s, name, '0', d->size, e);
@@ -126,6 +143,8 @@ static int put_blobs(struct saving *s, struct err *e)
 	int rc = put_header(s, "blobs/", '5', 0, e);
 	if (rc == 0)
 		rc = put_header(s, "blobs/sha256/", '5', 0, e);
+	if (rc == 0 && n && !strncmp(v[n - 1]->digest, "sha512:", 7))
+		rc = put_header(s, "blobs/sha512/", '5', 0, e);
 	for (i = 0; rc == 0 && i < n; i++)
 		if (!i || by_digest(&v[i - 1], &v[i]))
 			rc = put_blob(s, v[i], e);
@@ -157,14 +176,16 @@ static int put_index(struct saving *s, struct err *e)
 
 static void docker_image(const struct image *im, struct buf *out)
 {
-	buf_printf(out, "{\"Config\":\"blobs/sha256/%s\",\"RepoTags\":[",
-		   im->manifest.config.digest + 7);
+	char place[PLACE_MAX];
+	blob_place(place, im->manifest.config.digest);
+	buf_printf(out, "{\"Config\":\"%s\",\"RepoTags\":[", place);
 	if (!strchr(im->name, '@')) /* one by its digest has no tag */
 		json_string(out, im->name, strlen(im->name));
 	buf_str(out, "],\"Layers\":[");
-	for (size_t i = 0; i < im->manifest.layers.n; i++)
-		buf_printf(out, "%s\"blobs/sha256/%s\"", i ? "," : "",
-			   im->manifest.layers.v[i].digest + 7);
+	for (size_t i = 0; i < im->manifest.layers.n; i++) {
+		blob_place(place, im->manifest.layers.v[i].digest);
+		buf_printf(out, "%s\"%s\"", i ? "," : "", place);
+	}
 	buf_str(out, "]}");
 }
 

@@ -23,11 +23,11 @@ void file_source_init(struct file_source *f, int fd)
 
 static int check_end(struct check *c, struct err *e)
 {
-	char got[SHA256_TEXT];
+	char got[DIGEST_TEXT];
 	if (c->size >= 0 && c->seen < c->size)
 		return refuse(e, EIO, "%s %s is truncated: %lld of %lld bytes", c->what, c->digest,
 			      (long long)c->seen, (long long)c->size);
-	sha256_end_text(&c->sha, got);
+	digest_end(&c->sum, got);
 	if (strcmp(got, c->digest))
 		return refuse(e, EBADMSG,
 			      "%s %s is not what it should be: its content has the digest %s",
@@ -42,7 +42,7 @@ static ssize_t check_bytes(struct check *c, const void *p, size_t n, struct err 
 	if (c->size >= 0 && c->seen > c->size)
 		return refuse(e, EBADMSG, "%s %s is longer than the %lld bytes it should have",
 			      c->what, c->digest, (long long)c->size);
-	sha256_add(&c->sha, p, n);
+	digest_add(&c->sum, p, n);
 	int rc = c->copy < 0 ? 0 : write_all(c->copy, p, n);
 	if (rc < 0)
 		return fail(e, rc, "write %s %s", c->what, c->digest);
@@ -73,7 +73,7 @@ void check_init(struct check *c, struct source *from, const char *what, const ch
 		.from = from, .what = what, .digest = digest, .size = size, .copy = -1
 	};
 	c->source.read = check_read;
-	sha256_init(&c->sha);
+	digest_begin(&c->sum, digest);
 }
 
 enum packing packing_of(const unsigned char magic[4])

@@ -4,8 +4,8 @@
 #define IMAGE_SOURCE_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
-#include "base/sha256.h"
 #include "image/manifest.h"
 
 #include <stdint.h>
@@ -46,7 +46,7 @@ struct check {
 	int64_t seen;
 	int failed; /* -errno once it has refused */
 	bool done;  /* the end was reached and all is well */
-	struct sha256 sha;
+	struct digest sum;
 };
 void check_init(struct check *c, struct source *from, const char *what, const char *digest,
 		int64_t size);

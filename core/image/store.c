@@ -1,7 +1,7 @@
 /* store.c - images on disk: blobs, unpacked layers, work directories, containers' directories. */
 #include "image/store.h"
+#include "base/digest.h"
 #include "base/file.h"
-#include "base/sha256.h"
 #include "box/subid.h"
 #include "box/userns.h"
 
@@ -17,12 +17,16 @@
 
 #define LAYOUT	    "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define EMPTY_INDEX "{\"schemaVersion\":2,\"manifests\":[]}"
-#define PLACE_MAX   100 /* "layers/sha256/HEX" and the like */
 
 /* Where a digest's blob or layer is. The digest was checked when it came in. */
 static void place(char out[PLACE_MAX], const char *folder, const char *digest)
 {
-	snprintf(out, PLACE_MAX, "%s/sha256/%.64s", folder, digest + 7);
+	snprintf(out, PLACE_MAX, "%s/%.6s/%.128s", folder, digest, digest + 7);
+}
+
+void blob_place(char out[PLACE_MAX], const char *digest)
+{
+	place(out, "blobs", digest);
 }
 
 static int lock_file(int dir, const char *name, int how, struct err *e)
@@ -46,7 +50,8 @@ static bool is_written(int dir, const char *name)
 
 static int make_parts(int dir, struct err *e)
 {
-	static const char *const parts[] = { "blobs/sha256", "layers/sha256", "containers", "tmp" };
+	static const char *const parts[] = { "blobs/sha256", "blobs/sha512", "layers/sha256",
+					     "containers", "tmp" };
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		auto_close int fd = dir_make(dir, parts[i], 0700, e);
 		if (fd < 0)
@@ -128,13 +133,12 @@ int store_blob_open(const struct store *s, const char *digest, int64_t size, str
 
 int store_blob_read(const struct store *s, const struct descriptor *d, struct buf *b, struct err *e)
 {
-	char got[SHA256_TEXT];
+	char got[DIGEST_TEXT];
 	auto_close int fd = store_blob_open(s, d->digest, d->size, e);
 	int rc = fd < 0 ? fd : file_read_fd(fd, d->digest, b, e);
 	if (rc < 0)
 		return rc;
-	sha256_text(b->p, b->len, got);
-	if (strcmp(got, d->digest))
+	if (!digest_is(d->digest, b->p, b->len, got))
 		return refuse(e, EBADMSG,
 			      "blob %s of the store is damaged: remove the image and pull it again",
 			      d->digest);
@@ -220,7 +224,8 @@ int store_layer_commit(const struct store *s, int work, const char *tree, const 
 
 int store_settle(const struct store *s, struct err *e)
 {
-	static const char *const folders[] = { ".", "blobs/sha256", "layers/sha256" };
+	static const char *const folders[] = { ".", "blobs/sha256", "blobs/sha512",
+					       "layers/sha256" };
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
 		auto_close int dir = openat(s->dir, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 || fsync(dir) < 0)

@@ -15,7 +15,7 @@
 #define DEFAULT_STORE "/var/lib/coracle/images"
 
 /* What is in it:
- *   oci-layout index.json blobs/sha256/HEX    as the image-spec says; other tools read and write it
+ *   oci-layout index.json blobs/ALGORITHM/HEX as the image-spec says; other tools read and write it
  *   layers/sha256/HEX/                        the tree of one layer; HEX is the chain id of it and
  * those below containers/ID/{layers,upper,work}         what a container wrote, and the layers it
  * stands on tmp/ lock index.lock                      ours; whatever in tmp nobody holds a lock on
@@ -25,6 +25,10 @@ struct store {
 	int dir;
 	int lock; /* shared while it is open; rmi wants it alone */
 };
+
+/* Where a layout has a digest's blob: "blobs/sha256/HEX". The digest is a checked one. */
+#define PLACE_MAX 150
+void blob_place(char out[PLACE_MAX], const char *digest);
 
 /* path NULL: CORACLE_STORE of the environment, else DEFAULT_STORE, for others than root
  * ~/.local/share/coracle/images. Made when absent. Many may have

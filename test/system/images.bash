@@ -8,13 +8,13 @@ hex_of() {
 	sha256sum "$1" | cut -d ' ' -f 1
 }
 
-# blob LAYOUT FILE TYPE - stores the file and prints its descriptor.
+# blob LAYOUT FILE TYPE - stores the file and prints its descriptor; by HASH when that is not sha256.
 blob() {
-	local hex
-	hex=$(hex_of "$2")
-	mkdir -p "$1/blobs/sha256"
-	cp "$2" "$1/blobs/sha256/$hex"
-	jq -nc --arg t "$3" --arg d "sha256:$hex" --argjson s "$(stat -c %s "$2")" \
+	local hash=${HASH:-sha256} hex
+	hex=$("${hash}sum" "$2" | cut -d ' ' -f 1)
+	mkdir -p "$1/blobs/$hash"
+	cp "$2" "$1/blobs/$hash/$hex"
+	jq -nc --arg t "$3" --arg d "$hash:$hex" --argjson s "$(stat -c %s "$2")" \
 		'{mediaType: $t, digest: $d, size: $s}'
 }
 
@@ -139,7 +139,7 @@ registry_blob() {
 # Of a failed pull nothing is left but an empty store.
 assert_empty_store() {
 	local left
-	left=$(cd "$CORACLE_STORE" && find blobs/sha256 layers/sha256 containers tmp -mindepth 1)
+	left=$(cd "$CORACLE_STORE" && find blobs/sha256 blobs/sha512 layers/sha256 containers tmp -mindepth 1)
 	[ -z "$left" ] || { echo "left: $left"; return 1; }
 	[ "$(jq '.manifests | length' "$CORACLE_STORE/index.json")" = 0 ]
 }

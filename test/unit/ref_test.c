@@ -150,9 +150,10 @@ static void bad_names_are_refused(void)
 		refused(bad[i]);
 }
 
-static void only_sha256_is_a_digest(void)
+static void only_sha256_and_sha512_are_digests(void)
 {
-	has_str(refused("a@sha512:" HEX HEX), "algorithm sha512 is not supported");
+	has_str(refused("a@sha384:" HEX HEX), "algorithm sha384 is not supported");
+	has_str(refused("a@sha512:" HEX), "128 hex digits");
 	has_str(refused("a@sha256:" HEX "0"), "64 hex digits");
 	has_str(refused("a@sha256:ABCD"), "64 hex digits");
 	has_str(refused("a@" HEX), "not a digest");
@@ -217,7 +218,7 @@ int main(void)
 	test(an_archive_is_a_file_and_a_name);
 	test(docker_io_is_as_people_write_it);
 	test(bad_names_are_refused);
-	test(only_sha256_is_a_digest);
+	test(only_sha256_and_sha512_are_digests);
 	test(lengths_have_limits);
 	test(a_short_name_gets_the_machines_registry);
 	test(without_a_configured_registry_the_remedy_is_named);
