@@ -3,16 +3,6 @@
 #include "monitor/bundledir.h"
 #include "runoptions.h"
 
-static const struct opt options[] = {
-	OPT(OPT_STR, run_options, name, 0, "name", "ID",
-	    "the container's, for its hostname and --cgroup-parent; BUNDLE's last part "
-	    "otherwise"),
-	RUN_OPTIONS,
-	OPT(OPT_FLAG, run_options, rootfs, 0, "rootfs", NULL,
-	    "IMAGE is a directory: a root file system, which stays where it is"),
-	{ 0 },
-};
-
 static int bundle(const struct call *c, struct err *e)
 {
 	const struct bundle_request r = {
@@ -33,7 +23,7 @@ const struct command applet_bundle = {
 		"the options, as `coracle run` would have it. The image's labels become "
 		"annotations, but for those that are orders to some runtime. An image that is"
 		" not in the store is pulled into it.",
-	.opts = options,
+	.opts = run_options_all + RUN_OPTIONS_ONLY,
 	.opts_size = sizeof(struct run_options),
 	.min_args = 2,
 	.max_args = -1,

@@ -3,6 +3,7 @@
 #include "base/cli.h"
 #include "base/proc.h"
 #include "box/hold.h"
+#include "box/init.h"
 #include "box/selfexe.h"
 
 #include <stdio.h>
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
 {
 	if (argc && !strcmp(argv[0], HOLD_NAME))
 		hold();
+	if (argc && !strcmp(argv[0], INIT_NAME))
+		init(argv);
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const struct command *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;

@@ -7,19 +7,6 @@
 
 #include <stdio.h>
 
-static const struct opt options[] = {
-	OPT(OPT_FLAG, run_options, detach, 'd', "detach", NULL,
-	    "leave it to a monitor and print its id"),
-	OPT(OPT_FLAG, run_options, remove, 0, "rm", NULL, "remove it when it has ended"),
-	OPT(OPT_STR, run_options, name, 0, "name", "ID", "its id; one is made up otherwise"),
-	OPT(OPT_FLAG, run_options, interactive, 'i', "interactive", NULL, "give it our stdin"),
-	RUN_OPTIONS,
-	OPT(OPT_FLAG, run_options, rootfs, 0, "rootfs", NULL,
-	    "IMAGE is a directory: a root file system"),
-	OPT(OPT_PATH, run_options, root, 0, "root", "DIR", "where states are kept"),
-	{ 0 },
-};
-
 static int run_applet(const struct call *c, struct err *e)
 {
 	const struct run_request r = {
@@ -43,7 +30,7 @@ const struct command applet_run = {
 		"The exit status is the container's: 128 and the signal's number when one ended "
 		"it, 127 when the command is not there, 126 when it cannot be executed, 125 when "
 		"Coracle failed.",
-	.opts = options,
+	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,
 	.failure = EXIT_OURS,

@@ -6,18 +6,18 @@
 #include <stdio.h>
 
 struct stop_options {
-	int seconds;
+	struct opt_i64 seconds;
 	const char *signal, *root;
 };
 
 static const struct opt options[] = {
-	OPT(OPT_INT, stop_options, seconds, 't', "time", "SECONDS", "before KILL (10); -1: never"),
+	OPT(OPT_MAYBE_I64, stop_options, seconds, 't', "time", "SECONDS",
+	    "before KILL (10); -1: never"),
 	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME",
 	    "instead of TERM or what it was made with"),
 	OPT(OPT_PATH, stop_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct stop_options defaults = { .seconds = 10 };
 
 static void print_id(void *arg, const char *id)
 {
@@ -44,7 +44,6 @@ const struct command applet_stop = {
 	.help = "end containers: a signal, and after a while KILL",
 	.opts = options,
 	.opts_size = sizeof(struct stop_options),
-	.defaults = &defaults,
 	.min_args = 1,
 	.max_args = 4096,
 	.run = stop_applet,

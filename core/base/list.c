@@ -1,7 +1,16 @@
 /* list.c - the few array types that data is made of. */
 #include "base/list.h"
+#include "base/arena.h"
 
 #include <string.h>
+
+void *list_grow(struct arena *a, const void *old, size_t n, size_t more, size_t size)
+{
+	void *v = arena_array(a, n + more, size);
+	if (v && n)
+		memcpy(v, old, n * size);
+	return v;
+}
 
 const char *pairs_get(const struct pairs *p, const char *key)
 {

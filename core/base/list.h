@@ -41,6 +41,17 @@ struct opt_bool {
 	bool v;
 };
 
+struct arena;
+
+/* A copy of old, n elements of size, with room for more of them, which are zero. NULL at the
+ * arena's cap. */
+void *list_grow(struct arena *a, const void *old, size_t n, size_t more, size_t size);
+
+/* One element more at the end of a list, {pointer, count}: its address, or NULL, which leaves no
+ * list. */
+#define LIST_ADD(a, l) \
+	(((l)->v = list_grow(a, (l)->v, (l)->n, 1, sizeof(*(l)->v))) ? &(l)->v[(l)->n++] : NULL)
+
 /* The value of key, or NULL. */
 const char *pairs_get(const struct pairs *p, const char *key);
 

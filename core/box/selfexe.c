@@ -1,9 +1,13 @@
 /* selfexe.c - this program's own file, out of reach of the containers it makes. */
 #include "box/selfexe.h"
+#include "base/arena.h"
 #include "base/file.h"
 #include "base/sys.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -13,6 +17,8 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u
 #endif
+
+#define MARK "_CORACLE_PROGRAM" /* of the environment of the second time */
 
 extern char **environ;
 
@@ -54,12 +60,37 @@ int selfexe_open(void)
 	return fd < 0 ? sealed_copy() : fd;
 }
 
+/* execveat of an fd shows as /dev/fd/N. */
+static bool second_time(void)
+{
+	const char *as = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+	return as && !strncmp(as, "/dev/fd/", 8);
+}
+
+static bool program_path(char *out, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", out, size);
+	if (n <= 0 || (size_t)n >= size)
+		return false;
+	out[n] = 0;
+	return true;
+}
+
+const char *selfexe_path(struct arena *a)
+{
+	char path[PATH_MAX];
+	if (second_time())
+		return getenv(MARK);
+	return program_path(path, sizeof(path)) ? arena_str(a, path) : NULL;
+}
+
 void selfexe_protect(char **argv)
 {
-	/* execveat of an fd shows as /dev/fd/N: then this is the second time. */
-	const char *as = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-	if (as && !strncmp(as, "/dev/fd/", 8))
+	char path[PATH_MAX];
+	if (second_time())
 		return;
+	if (program_path(path, sizeof(path)))
+		setenv(MARK, path, 1);
 	auto_close int fd = selfexe_open();
 	if (fd >= 0)
 		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);

@@ -11,4 +11,8 @@ void selfexe_protect(char **argv);
 /* That clone, or that memory file, to be executed by somebody else; -errno. */
 int selfexe_open(void);
 
+/* Where that file is on the host, also for the second time. NULL when that cannot be told. */
+struct arena;
+const char *selfexe_path(struct arena *a);
+
 #endif

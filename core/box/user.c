@@ -157,6 +157,15 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 	return 0;
 }
 
+int user_group(int root, const char *group, uint32_t *gid, struct err *e)
+{
+	bool found = number(group, gid);
+	int rc = found ? 0 : find_groups(root, group, NULL, gid, &found, NULL, e);
+	if (rc < 0 || found)
+		return rc;
+	return refuse(e, EINVAL, "no group %.100s in the image's /etc/group", group);
+}
+
 const char *user_home(int root, uint32_t uid, struct arena *a)
 {
 	struct passwd p = { 0 };

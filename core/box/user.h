@@ -12,6 +12,9 @@
 int user_find(int root, const char *text, struct arena *a, struct spec_user *out, const char **home,
 	      struct err *e);
 
+/* The id of a group, by its name or as a number. */
+int user_group(int root, const char *group, uint32_t *gid, struct err *e);
+
 /* The home of a user, "/" when it has none or cannot be told. */
 const char *user_home(int root, uint32_t uid, struct arena *a);
 

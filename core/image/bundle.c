@@ -20,7 +20,7 @@ static bool same_variable(const char *a, const char *b)
 	return n == strcspn(b, "=") && !strncmp(a, b, n);
 }
 
-static void env_set(struct strs *env, const char *assignment)
+void env_set(struct strs *env, const char *assignment)
 {
 	for (size_t i = 0; i < env->n; i++)
 		if (same_variable(env->v[i], assignment)) {
@@ -109,26 +109,6 @@ static int make_cwd(const struct image *im, const struct run_overrides *o, struc
 	return *out ? 0 : no_room(e);
 }
 
-/* What root in a container may usually do; whoever is not root there may nothing: no ambient
- * ones. */
-static int make_capabilities(struct arena *a, struct spec_capabilities **out, struct err *e)
-{
-	static const char *const usual[] = {
-		"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",      "CAP_FSETID",
-		"CAP_KILL",    "CAP_SETGID",	   "CAP_SETUID",      "CAP_SETPCAP",
-		"CAP_SETFCAP", "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE", "CAP_NET_BIND_SERVICE",
-	};
-	struct spec_capabilities *c = arena_alloc(a, sizeof(*c));
-	const char **v = arena_alloc(a, sizeof(usual));
-	if (!c || !v)
-		return no_room(e);
-	memcpy(v, usual, sizeof(usual));
-	struct strs all = { v, sizeof(usual) / sizeof(usual[0]) };
-	c->bounding = c->effective = c->permitted = all;
-	*out = c;
-	return 0;
-}
-
 int image_spec(const struct image *image, int rootfs_fd, const struct run_overrides *o,
 	       struct arena *a, struct spec **out, struct err *e)
 {
@@ -146,8 +126,6 @@ int image_spec(const struct image *image, int rootfs_fd, const struct run_overri
 		rc = user_find(rootfs_fd, user, a, &s->process->user, &home, e);
 	if (rc == 0)
 		rc = make_env(im, o, home, a, &s->process->env, e);
-	if (rc == 0)
-		rc = make_capabilities(a, &s->process->capabilities, e);
 	if (rc < 0)
 		return rc;
 	s->process->terminal = o->terminal;

@@ -30,4 +30,8 @@ struct run_overrides {
 int image_spec(const struct image *im, int rootfs_fd, const struct run_overrides *o,
 	       struct arena *a, struct spec **out, struct err *e);
 
+/* Puts NAME=VALUE into the list, which has room for one more, in the place of the value that it has
+ * for NAME, if any. */
+void env_set(struct strs *env, const char *assignment);
+
 #endif

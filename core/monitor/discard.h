@@ -6,8 +6,9 @@
 #include "container/container.h"
 
 /* Annotations that `run` gives to its containers. */
-#define NOTE_STORE	 "coracle.store" /* the image store that has its directory */
-#define NOTE_STOP_SIGNAL "coracle.stop-signal"
+#define NOTE_STORE	  "coracle.store" /* the image store that has its directory */
+#define NOTE_STOP_SIGNAL  "coracle.stop-signal"
+#define NOTE_STOP_TIMEOUT "coracle.stop-timeout" /* seconds */
 
 /* container_delete(), then its directory in the image store: written layer and log. Idempotent. */
 int discard(struct container *c, bool force, struct err *e);

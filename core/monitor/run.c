@@ -1,6 +1,7 @@
 /* run.c - a container out of an image, a directory, or nothing at all. */
 #include "monitor/run.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "box/subid.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -29,7 +30,8 @@ struct making {
 	struct run_options options; /* with what the image decides */
 	struct arena *a;
 	const char *root, *id, *image_name;
-	bool own_limits; /* none that the user asked for */
+	const char *cidfile; /* that we made */
+	bool own_limits;     /* none that the user asked for */
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
 	bool store_open, data;
@@ -108,8 +110,9 @@ static int use_embedded(struct making *m, struct err *e)
 	struct run_options *o = &m->options;
 	m->image_name = "embedded";
 	m->command = (struct strs){ hello, 2 };
-	m->own_limits = !o->memory && !o->pids_limit && !o->cpus;
-	o->memory = o->memory ? o->memory : EMBEDDED_MEMORY;
+	m->own_limits = !o->memory.limit.set && !o->pids_limit && !o->cpus;
+	if (!o->memory.limit.set)
+		o->memory.limit = (struct opt_i64){ true, EMBEDDED_MEMORY };
 	o->pids_limit = o->pids_limit ? o->pids_limit : EMBEDDED_PIDS;
 	o->cpus = o->cpus ? o->cpus : EMBEDDED_CPUS;
 	o->readonly = true;
@@ -142,8 +145,9 @@ static int use_image(struct making *m, struct err *e)
 		rc = obtain(&m->store, m->image_name, &m->options, m->a, &m->image, e);
 	if (rc < 0)
 		return rc;
-	if (!m->options.stop_signal)
-		m->options.stop_signal = m->image->config.config.stop_signal;
+	const char *stop = m->image->config.config.stop_signal;
+	if (!m->options.stop_signal && stop && signal_parse(stop) > 0)
+		m->options.stop_signal = stop;
 	rc = m->rootfs = image_mount(&m->store, m->image, m->id, e);
 	return rc < 0 ? taken(m, rc, e) : mark_data(m, e);
 }
@@ -186,9 +190,30 @@ static int add_started(struct making *m, struct err *e)
 	return 0;
 }
 
+/* Made first, so that no two containers have one: what fails takes it away again. */
+static int open_cidfile(struct making *m, struct err *e)
+{
+	if (!m->options.cidfile)
+		return 0;
+	const char *path = path_absolute(m->a, m->options.cidfile);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+	if (fd < 0 && path && errno == EEXIST)
+		return refuse(e, EEXIST,
+			      "option --cidfile: %s is there already, perhaps of a container that "
+			      "runs: remove it first",
+			      path);
+	m->cidfile = fd < 0 ? NULL : path;
+	int rc = fd < 0 ? -errno : write_all(fd, m->id, strlen(m->id));
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? fail(e, rc, "option --cidfile: %s", m->options.cidfile) : 0;
+}
+
 static int make(struct making *m, struct err *e)
 {
 	int rc = choose_id(m, e);
+	if (rc == 0)
+		rc = open_cidfile(m, e);
 	if (rc == 0 && !m->r->args.n)
 		rc = add_started(m, e);
 	if (rc == 0)
@@ -257,6 +282,8 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 	release(&m);
 	if (rc < 0 && m.data)
 		data_remove(m.store_path, m.id, NULL);
+	if (rc < 0 && m.cidfile)
+		unlink(m.cidfile);
 	if (rc >= 0)
 		*id = m.id;
 	return rc;

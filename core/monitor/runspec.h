@@ -13,16 +13,23 @@
 
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
-	const char *root, *store, *name, *pull, *verify_key;
+	const char *root, *store, *name, *pull, *verify_key, *cidfile;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
-	struct strs env, env_files;
-	const char *cwd, *user, *hostname, *entrypoint, *stop_signal;
-	int64_t memory, pids_limit;
+	struct strs env, env_files, labels, annotations;
+	const char *cwd, *user, *hostname, *domainname, *entrypoint, *stop_signal, *umask;
+	struct opt_i64 stop_timeout; /* seconds */
+	struct strs groups;
+	struct spec_memory memory;
+	struct spec_cpu cpu;
 	const char *cpus;
+	int64_t pids_limit;
+	struct opt_i64 oom_score_adj, shm_size;
+	struct strs ulimits, sysctls;
 	struct strs volumes, mounts, tmpfs;
-	bool readonly, privileged;
+	struct strs devices, device_rules, cdi_dirs;
+	bool readonly, privileged, init;
 	struct strs cap_add, cap_drop, security;
-	const char *network, *cgroup_parent;
+	const char *network, *pid, *ipc, *uts, *cgroupns, *cgroup_parent;
 };
 
 /* What is to be run. */
@@ -38,7 +45,7 @@ struct run_subject {
 int runspec_make(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		 struct spec **out, struct err *e);
 
-/* Limits, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup.
+/* Limits, devices, mounts, capabilities, seccomp, namespaces. id: the container's, for its cgroup.
  * Everything that is mounted from the host is looked at here: what does not exist is refused by
  * name. */
 int runspec_apply(struct spec *s, const struct run_options *o, const char *id, struct arena *a,
@@ -52,10 +59,11 @@ int runspec_note(struct spec *s, const char *key, const char *value, struct aren
  * --env. */
 int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e);
 
-/* "/a:/b:ro" and "type=bind,source=/a,target=/b,readonly" as a mount; nothing of the host is looked
- * at. */
+/* "/a:/b:ro", "type=bind,source=/a,target=/b,readonly" and "/a:size=1m" as a mount; nothing of the
+ * host is looked at. */
 int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
 int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
+int runspec_tmpfs(const char *text, struct arena *a, struct spec_mount *out, struct err *e);
 
 /* "0.5" cpus in microseconds of each 100000. -EINVAL. */
 int64_t runspec_quota(const char *cpus);

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 static int choose_signal(const struct stop_request *r, const struct container *c, struct err *e)
 {
@@ -15,6 +16,12 @@ static int choose_signal(const struct stop_request *r, const struct container *c
 				     : pairs_get(&c->state.annotations, NOTE_STOP_SIGNAL);
 	int sig = name && *name ? signal_parse(name) : SIGTERM;
 	return sig < 0 ? refuse(e, EINVAL, "unknown signal '%s'", name) : sig;
+}
+
+static int64_t choose_seconds(const struct stop_request *r, const struct container *c)
+{
+	const char *text = pairs_get(&c->state.annotations, NOTE_STOP_TIMEOUT);
+	return r->seconds.set ? r->seconds.v : text ? atoi(text) : 10;
 }
 
 /* A container that was never started has nobody to hear a polite signal; one that is frozen must be
@@ -28,7 +35,7 @@ static int ask(const struct stop_request *r, struct container *c, struct err *e)
 	if (sig < 0)
 		return sig;
 	bool quiet = status == STATUS_RUNNING || status == STATUS_PAUSED;
-	int rc = container_kill(c, quiet && r->seconds ? sig : SIGKILL, false, e);
+	int rc = container_kill(c, quiet && choose_seconds(r, c) ? sig : SIGKILL, false, e);
 	if (rc == 0 && status == STATUS_PAUSED)
 		rc = container_resume(c, e);
 	return rc == -ESRCH ? 0 : rc;
@@ -54,17 +61,18 @@ static int await(struct container *c, uint64_t deadline, bool kill, struct err *
 	return rc;
 }
 
-static int stop_one(const struct stop_request *r, struct container *c, uint64_t deadline,
+static int stop_one(const struct stop_request *r, struct container *c, uint64_t begun,
 		    struct err *e)
 {
+	int64_t seconds = choose_seconds(r, c);
 	if (container_status(c) == STATUS_STOPPED)
 		return 0;
-	return await(c, deadline, r->seconds >= 0, e);
+	return await(c, begun + (uint64_t)seconds * 1000000000, seconds >= 0, e);
 }
 
 int stop(const struct stop_request *r, struct arena *a, struct err *e)
 {
-	uint64_t deadline = clock_monotonic_ns() + (uint64_t)r->seconds * 1000000000;
+	uint64_t begun = clock_monotonic_ns();
 	struct container **c = arena_array(a, r->ids.n, sizeof(struct container *));
 	int first = c ? 0 : fail(e, ENOMEM, "stop");
 	for (size_t i = 0; c && i < r->ids.n; i++) {
@@ -83,7 +91,7 @@ int stop(const struct stop_request *r, struct arena *a, struct err *e)
 	}
 	for (size_t i = 0; c && i < r->ids.n; i++) {
 		struct err one = { 0 };
-		int rc = c[i] ? stop_one(r, c[i], deadline, &one) : 0;
+		int rc = c[i] ? stop_one(r, c[i], begun, &one) : 0;
 		if (c[i] && rc == 0 && r->stopped)
 			r->stopped(r->arg, r->ids.v[i]);
 		if (rc < 0 && first == 0) {

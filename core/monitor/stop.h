@@ -11,8 +11,9 @@
 struct stop_request {
 	const char *root;
 	struct strs ids;
-	const char *signal; /* NULL: what the container was made with, or TERM */
-	int seconds;	    /* between that and KILL; -1: never KILL */
+	const char *signal;	/* NULL: what the container was made with, or TERM */
+	struct opt_i64 seconds; /* between that and KILL; -1: never KILL; not set: what the
+				 * container was made with, or 10 */
 	void (*stopped)(void *arg, const char *id); /* each one, when it has ended */
 	void *arg;
 };

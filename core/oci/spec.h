@@ -302,6 +302,7 @@ extern const struct json_field spec_fields[];
 extern const struct json_field spec_process_fields[];
 extern const struct json_field spec_resources_fields[];
 extern const struct json_field spec_mount_fields[];
+extern const struct json_field spec_intel_rdt_fields[];
 
 /* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is
  * not absolute, a mount without destination, an unknown namespace type, one given twice, ids out of

@@ -300,7 +300,7 @@ static const struct json_field memory_policy_fields[] = {
 	{ 0 },
 };
 
-static const struct json_field intel_rdt_fields[] = {
+const struct json_field spec_intel_rdt_fields[] = {
 	JSON(J_STR, spec_intel_rdt, clos_id, "closID"),
 	JSON(J_STRS, spec_intel_rdt, schemata, "schemata"),
 	JSON(J_STR, spec_intel_rdt, l3_cache_schema, "l3CacheSchema"),
@@ -329,7 +329,7 @@ static const struct json_field linux_fields[] = {
 	JSON_SUB(J_DICT, spec_linux, net_devices, "netDevices", net_device_fields, spec_net_device),
 	JSON_SUB(J_PTR, spec_linux, memory_policy, "memoryPolicy", memory_policy_fields,
 		 spec_memory_policy),
-	JSON_SUB(J_PTR, spec_linux, intel_rdt, "intelRdt", intel_rdt_fields, spec_intel_rdt),
+	JSON_SUB(J_PTR, spec_linux, intel_rdt, "intelRdt", spec_intel_rdt_fields, spec_intel_rdt),
 	JSON_SUB(J_DICT, spec_linux, time_offsets, "timeOffsets", time_offset_fields,
 		 spec_time_offset),
 	{ 0 },

@@ -35,7 +35,9 @@ static const struct spec_mount *mount_on(const struct spec *s, const char *desti
 
 static void limits_go_into_resources(void)
 {
-	struct run_options o = { .memory = 1 << 20, .pids_limit = 7, .cpus = "1.5" };
+	struct run_options o = { .memory.limit = { true, 1 << 20 },
+				 .pids_limit = 7,
+				 .cpus = "1.5" };
 	struct spec *s = applied(&o);
 	ok(s != NULL);
 	is_int(s->linux_->resources->memory->limit.v, 1 << 20);
@@ -151,7 +153,7 @@ static void a_mount_is_bind_or_tmpfs(void)
 	ok(strs_has(&m.options, "rro"));
 	is_int(runspec_mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", a, &m, &e), 0);
 	is_str(m.type, "tmpfs");
-	ok(strs_has(&m.options, "size=1m") && strs_has(&m.options, "mode=700") &&
+	ok(strs_has(&m.options, "size=1048576") && strs_has(&m.options, "mode=700") &&
 	   !strs_has(&m.options, "rbind"));
 	static const char *const bad[] = { "type=bind,src=/a",	   "type=bind,dst=/b",
 					   "type=volume,dst=/b",   "type=bind,src=a,dst=/b",

@@ -1,0 +1,253 @@
+/* runsecurity.c - what a container may do: capabilities, seccomp, labels, paths out of sight. */
+#include "image/profile.h"
+#include "monitor/runparts.h"
+#include "oci/capability.h"
+
+#include <string.h>
+
+/* What a container's root may do: enough for package managers and servers, nothing that is the
+ * whole machine's. */
+static const char *const usual_caps[] = {
+	"CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",	 "CAP_FSETID",
+	"CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",	 "CAP_SETGID",
+	"CAP_SETPCAP", "CAP_SETUID",	       "CAP_SYS_CHROOT",
+};
+#define USUAL_CAPS (sizeof(usual_caps) / sizeof(usual_caps[0]))
+
+/* Adds or removes each of words ("NET_RAW", "ALL") in l, which has room for all. */
+static int caps_change(struct strs *l, const struct strs *words, bool add, struct err *e)
+{
+	for (size_t i = 0; i < words->n; i++) {
+		bool all = !strcasecmp(words->v[i], "ALL");
+		int one = all ? 0 : capability_parse(words->v[i]);
+		if (one < 0)
+			return refuse(e, EINVAL, "option --cap-%s: unknown capability '%s'",
+				      add ? "add" : "drop", words->v[i]);
+		for (int k = all ? 0 : one; k < (all ? CAPABILITIES : one + 1); k++) {
+			const char *name = capability_name(k);
+			words_remove(l, name);
+			if (add)
+				l->v[l->n++] = name;
+		}
+	}
+	return 0;
+}
+
+/* Drops first, so that `--cap-drop ALL --cap-add X` leaves X. A user who is not root has what was
+ * asked for by name. */
+static int apply_caps(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
+{
+	static const char *everything[] = { "ALL" };
+	const struct strs all = { everything, 1 };
+	struct spec_capabilities *c = arena_alloc(a, sizeof(*c));
+	struct strs set = { arena_array(a, CAPABILITIES + 1, sizeof(char *)), 0 };
+	struct strs own = { arena_array(a, CAPABILITIES + 1, sizeof(char *)), 0 };
+	if (!c || !set.v || !own.v)
+		return fail(e, E2BIG, "capabilities");
+	for (size_t i = 0; i < USUAL_CAPS; i++)
+		set.v[set.n++] = usual_caps[i];
+	int rc = o->privileged ? caps_change(&set, &all, true, e) : 0;
+	if (rc == 0)
+		rc = caps_change(&set, &o->cap_drop, false, e);
+	if (rc == 0)
+		rc = caps_change(&set, &o->cap_add, true, e);
+	if (rc == 0)
+		rc = caps_change(&own, &o->cap_add, true, e);
+	if (rc < 0)
+		return rc;
+	bool root = s->process->user.uid == 0;
+	c->bounding = set;
+	c->effective = c->permitted = root ? set : own;
+	if (!root)
+		c->inheritable = c->ambient = own;
+	s->process->capabilities = c;
+	return 0;
+}
+
+/* A filter from a file: the object of linux.seccomp. */
+static int seccomp_read(const char *name, struct arena *a, struct spec_seccomp **out, struct err *e)
+{
+	auto_buf file = { .max = SPEC_MAX }, text = { .max = SPEC_MAX + 64 };
+	struct spec wrap = { 0 };
+	int rc = named_read(name, a, &file, e);
+	if (rc < 0)
+		return rc;
+	buf_str(&text, "{\"linux\":{\"seccomp\":");
+	buf_add(&text, file.p, file.len);
+	buf_str(&text, "}}");
+	rc = text.failed ? fail(e, ENOMEM, "%s", name)
+			 : json_read(text.p, text.len, spec_fields, &wrap, a, e);
+	if (rc < 0)
+		return within(e, "%s", name);
+	if (!wrap.linux_ || !wrap.linux_->seccomp || !wrap.linux_->seccomp->default_action)
+		return refuse(e, EINVAL, "%s: no defaultAction: this is no seccomp profile", name);
+	*out = wrap.linux_->seccomp;
+	return 0;
+}
+
+/* The paths of a list with a colon between them, to l. */
+static int paths_add(struct strs *l, const char *word, const char *paths, struct arena *a,
+		     struct err *e)
+{
+	struct strs each;
+	if (words_split(paths, ":", a, &each) < 0)
+		return option_room("security-opt", e);
+	for (size_t i = 0; i < each.n; i++) {
+		const char **to = LIST_ADD(a, l);
+		if (!to)
+			return option_room("security-opt", e);
+		if (*each.v[i] != '/')
+			return option_refuse("security-opt", word,
+					     "made of absolute paths such as mask=/proc/a:/proc/b",
+					     e);
+		*to = each.v[i];
+	}
+	return 0;
+}
+
+/* Nothing is hidden nor read-only, or those paths are not. */
+static int unmask(struct spec_linux *l, const char *paths, struct arena *a, struct err *e)
+{
+	struct strs each;
+	if (words_split(paths, ":", a, &each) < 0)
+		return option_room("security-opt", e);
+	if (!strcasecmp(paths, "ALL"))
+		l->masked_paths.n = l->readonly_paths.n = 0;
+	for (size_t i = 0; i < each.n; i++) {
+		words_remove(&l->masked_paths, each.v[i]);
+		words_remove(&l->readonly_paths, each.v[i]);
+	}
+	return 0;
+}
+
+/* "type:spc_t": a part of the process's SELinux label. */
+static int label_part(struct spec_process *p, const char *word, const char *part, struct arena *a,
+		      struct err *e)
+{
+	static const char *const names[] = { "user:", "role:", "type:", "level:" };
+	const char *parts[] = { "system_u", "system_r", "container_t", "s0" };
+	struct strs old = { 0 };
+	if (!strcmp(part, "disable")) {
+		p->selinux_label = NULL;
+		return 0;
+	}
+	if (p->selinux_label && words_split(p->selinux_label, ":", a, &old) < 0)
+		return option_room("security-opt", e);
+	size_t which = 4;
+	for (size_t i = 0; i < 4; i++) {
+		size_t n = strlen(names[i]);
+		if (!strncmp(part, names[i], n) && part[n])
+			which = i;
+		if (i < old.n) /* a level may have a colon of its own */
+			parts[i] = i < 3 ? old.v[i] : strstr(p->selinux_label, old.v[3]);
+	}
+	if (which == 4)
+		return option_refuse("security-opt", word,
+				     "label=disable or a part such as label=type:container_t", e);
+	parts[which] = strchr(part, ':') + 1;
+	p->selinux_label = arena_printf(a, "%s:%s:%s:%s", parts[0], parts[1], parts[2], parts[3]);
+	return p->selinux_label ? 0 : option_room("security-opt", e);
+}
+
+enum security { NEW_PRIVILEGES, SECCOMP, APPARMOR, LABEL, MASK, UNMASK, SYSTEM_PATHS };
+
+/* value: what follows the name and its = or :, "" for nothing. */
+static int security_set(struct spec *s, enum security what, const char *word, const char *value,
+			struct arena *a, struct err *e)
+{
+	bool yes = !*value || !strcmp(value, "true"), none = !strcmp(value, "unconfined");
+	switch (what) {
+	case NEW_PRIVILEGES:
+		if (!yes && strcmp(value, "false") != 0)
+			break;
+		s->process->no_new_privileges = yes;
+		return 0;
+	case SECCOMP:
+		s->linux_->seccomp = NULL;
+		return none ? 0 : seccomp_read(value, a, &s->linux_->seccomp, e);
+	case APPARMOR:
+		s->process->apparmor_profile = none ? NULL : value;
+		return 0;
+	case LABEL:
+		return label_part(s->process, word, value, a, e);
+	case MASK:
+		return paths_add(&s->linux_->masked_paths, word, value, a, e);
+	case UNMASK:
+		return unmask(s->linux_, value, a, e);
+	case SYSTEM_PATHS:
+		if (none)
+			return unmask(s->linux_, "ALL", a, e);
+	}
+	return option_refuse("security-opt", word,
+			     "one of no-new-privileges[=true|false], systempaths=unconfined", e);
+}
+
+static int security_option(struct spec *s, const char *word, struct arena *a, struct err *e)
+{
+	static const char *const names[] = {
+		[NEW_PRIVILEGES] = "no-new-privileges",
+		[SECCOMP] = "seccomp",
+		[APPARMOR] = "apparmor",
+		[LABEL] = "label",
+		[MASK] = "mask",
+		[UNMASK] = "unmask",
+		[SYSTEM_PATHS] = "systempaths",
+	};
+	size_t n = strcspn(word, "=:");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == n && !strncmp(word, names[i], n) &&
+		    (word[n + !!word[n]] || i == NEW_PRIVILEGES))
+			return security_set(s, (enum security)i, word, word + n + !!word[n], a, e);
+	return option_refuse("security-opt", word,
+			     "one of no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE, "
+			     "label=disable, mask=PATH, unmask=PATH|ALL, systempaths=unconfined",
+			     e);
+}
+
+static int apply_options(struct spec *s, const struct run_options *o, struct arena *a,
+			 struct err *e)
+{
+	struct spec_seccomp *filter = profile_make(&s->process->capabilities->bounding, a);
+	if (!filter)
+		return option_room("security-opt", e);
+	s->linux_->seccomp = o->privileged ? NULL : filter;
+	s->process->no_new_privileges = false;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < o->security.n; i++)
+		rc = security_option(s, o->security.v[i], a, e);
+	return rc;
+}
+
+static void options_set_writable(struct spec_mount *m)
+{
+	for (size_t i = 0; i < m->options.n; i++)
+		if (!strcmp(m->options.v[i], "ro"))
+			m->options.v[i] = "rw";
+}
+
+/* Everything that stands between the container and the machine, but the namespaces, goes. */
+static int apply_privileged(struct spec *s, const struct run_options *o, struct arena *a,
+			    struct err *e)
+{
+	if (!o->privileged)
+		return 0;
+	struct spec_device_rule *rule = arena_alloc(a, sizeof(*rule));
+	if (!rule)
+		return fail(e, E2BIG, "devices");
+	*rule = (struct spec_device_rule){ .allow = true, .access = "rwm" };
+	s->linux_->resources->devices.v = rule;
+	s->linux_->resources->devices.n = 1;
+	s->linux_->masked_paths.n = s->linux_->readonly_paths.n = 0;
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (!strncmp(s->mounts.v[i].destination, "/sys", 4))
+			options_set_writable(&s->mounts.v[i]);
+	return 0;
+}
+
+int security_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
+{
+	int rc = apply_caps(s, o, a, e);
+	if (rc == 0)
+		rc = apply_options(s, o, a, e);
+	return rc == 0 ? apply_privileged(s, o, a, e) : rc;
+}

@@ -1,0 +1,124 @@
+/* runspace.c - which namespaces a container has of its own, and what it needs of those it has not.
+ */
+#include "box/subid.h"
+#include "monitor/runparts.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+enum space { NETWORK, PID, IPC, UTS, CGROUP, SPACES };
+
+static const struct {
+	const char *option, *type;
+} spaces[] = {
+	[NETWORK] = { "network", "network" },
+	[PID] = { "pid", "pid" },
+	[IPC] = { "ipc", "ipc" },
+	[UTS] = { "uts", "uts" },
+	[CGROUP] = { "cgroupns", "cgroup" },
+};
+
+/* Takes namespace i away (which), or makes it a new one or that of a path. */
+static int space_set(struct spec *s, enum space i, const char *value, struct arena *a,
+		     struct err *e)
+{
+	size_t kept = 0;
+	bool own = !value || !strcmp(value, i == NETWORK ? "none" : "private");
+	bool host = value && !strcmp(value, "host");
+	bool path = value && !strncmp(value, "ns:/", 4);
+	if (!own && !host && !path)
+		return option_refuse(spaces[i].option, value,
+				     i == NETWORK ? "one of none, host, ns:/proc/PID/ns/net"
+						  : "one of private, host, ns:PATH",
+				     e);
+	for (size_t k = 0; k < s->linux_->namespaces.n; k++)
+		if (strcmp(s->linux_->namespaces.v[k].type, spaces[i].type))
+			s->linux_->namespaces.v[kept++] = s->linux_->namespaces.v[k];
+	s->linux_->namespaces.n = kept;
+	struct spec_namespace *to = host ? NULL : LIST_ADD(a, &s->linux_->namespaces);
+	if (host)
+		return 0;
+	if (!to)
+		return option_room(spaces[i].option, e);
+	*to = (struct spec_namespace){ spaces[i].type, path ? value + 3 : NULL };
+	return 0;
+}
+
+/* The host's network comes with the host's names. */
+static int host_files(struct spec *s, struct arena *a, struct err *e)
+{
+	static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts" };
+	for (size_t i = 0; i < 2; i++) {
+		struct stat st;
+		const char *text = arena_printf(a, "%s:%s:ro", files[i], files[i]);
+		if (stat(files[i], &st) < 0)
+			continue;
+		struct spec_mount *m = LIST_ADD(a, &s->mounts);
+		if (!m || !text)
+			return fail(e, E2BIG, "mounts");
+		int rc = runspec_volume(text, a, m, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int bind_host(struct spec_mount *m, struct arena *a, struct err *e)
+{
+	static const char *const bound[] = { "rbind", "nosuid", "noexec", "nodev" };
+	const size_t n = sizeof(bound) / sizeof(bound[0]);
+	struct strs options = { list_grow(a, bound, n, 1, sizeof(*bound)), n };
+	if (!options.v)
+		return option_room("mount", e);
+	if (strs_has(&m->options, "ro"))
+		options.v[options.n++] = "ro";
+	*m = (struct spec_mount){ m->destination, "none", m->destination, options, { 0 }, { 0 } };
+	return 0;
+}
+
+/* What is of a namespace comes with it: whoever has the host's IPC sees the host's shared memory.
+ * What the mounts of a usual container need, a user's may not have: a group 5, and for sysfs, proc
+ * and mqueue a namespace of its own. */
+static int adapt_mounts(struct spec *s, struct arena *a, struct err *e)
+{
+	static const struct {
+		const char *destination;
+		enum space space;
+		bool always; /* not only a user's */
+	} shared[] = { { "/sys", NETWORK, false },
+		       { "/proc", PID, false },
+		       { "/dev/mqueue", IPC, false },
+		       { "/dev/shm", IPC, true } };
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
+		struct spec_mount *m = &s->mounts.v[i];
+		if (subid_alone() && m->type && !strcmp(m->type, "devpts"))
+			words_remove(&m->options, "gid=5");
+		for (size_t k = 0; rc == 0 && k < sizeof(shared) / sizeof(shared[0]); k++)
+			if ((shared[k].always || subid_inside()) &&
+			    !strcmp(m->destination, shared[k].destination) &&
+			    !spec_namespace(s, spaces[shared[k].space].type))
+				rc = bind_host(m, a, e);
+	}
+	return rc;
+}
+
+int spaces_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
+{
+	const char *const values[] = { o->network, o->pid, o->ipc, o->uts, o->cgroupns };
+	for (enum space i = 0; i < SPACES; i++) {
+		int rc = space_set(s, i, values[i], a, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (!spec_namespace(s, "uts")) {
+		if (o->hostname || o->domainname)
+			return refuse(e, EINVAL,
+				      "option --uts: with the host's there is no --hostname nor "
+				      "--domainname: they would become the machine's");
+		s->hostname = s->domainname = NULL;
+	}
+	int rc = adapt_mounts(s, a, e);
+	bool host = !spec_namespace(s, "network");
+	return rc == 0 && host && !s->root->readonly ? host_files(s, a, e) : rc;
+}

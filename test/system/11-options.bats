@@ -1,0 +1,316 @@
+#!/usr/bin/env bats
+# 11-options.bats - the options of `coracle run`: what they make of a container, and what they refuse.
+
+# shellcheck disable=SC2016 # what containers' shells expand
+
+load helper
+
+setup() {
+	private_setup
+	CDI=$BATS_TEST_TMPDIR/cdi
+	mkdir -p "$CDI" "$CDI.more"
+}
+
+teardown() {
+	private_teardown
+}
+
+# thing NAME EDITS... - a device of vendor.com/thing, as JSON.
+thing() {
+	printf '{"name": "%s", "containerEdits": %s}' "$1" "$2"
+}
+
+# cdi FILE EDITS DEVICE... - a file of such devices.
+cdi() {
+	local file=$1 edits=$2
+	shift 2
+	local IFS=,
+	printf '{"cdiVersion": "%s", "kind": "%s", "containerEdits": %s, "devices": [%s]}' \
+		"${VERSION:-0.6.0}" "${KIND:-vendor.com/thing}" "$edits" "$*" > "$file"
+}
+
+# cgroup FILE... - the first of these files that the container has.
+LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f; return; }; done; }'
+
+@test "limits_of_cpu_and_process_are_the_kernels" {
+	run -0 box --rm -c 512 --cpuset-cpus 0 --ulimit nofile=100:200 --ulimit core=-1 --umask 0077 --oom-score-adj 321 \
+		--sysctl net.core.somaxconn=77 --shm-size 3m -- sh -c "$LOOK"'
+		first cpu/cpu.shares cpu.weight; first cpuset/cpuset.cpus cpuset.cpus
+		ulimit -Sn; ulimit -Hn; ulimit -c; umask; cat /proc/self/oom_score_adj /proc/sys/net/core/somaxconn
+		df -k /dev/shm | tail -n 1'
+	[[ "${lines[0]}" =~ ^(512|20)$ ]]
+	[ "${lines[1]}" = 0 ]
+	[ "$(printf '%s\n' "${lines[@]:2:6}" | paste -sd ' ')" = "100 200 unlimited 0077 321 77" ]
+	[[ "${lines[8]}" =~ ^shm\ +3072\  ]]
+	run -0 box --rm --cpu-period 50000 --cpu-quota 25000 --memory-reservation 20m -m 0 -- sh -c "$LOOK"'
+		first cpu/cpu.cfs_quota_us cpu.max; first memory/memory.soft_limit_in_bytes memory.low'
+	[[ "${lines[0]}" == 25000* ]]
+	[ "${lines[1]}" = 20971520 ]
+	[[ "$(box --rm --memory 32m --memory-swap 64m -- sh -c "$LOOK"'
+		first memory/memory.memsw.limit_in_bytes memory.swap.max')" =~ ^(67108864|33554432|)$ ]]
+}
+
+@test "groups_are_added_by_the_images_names_or_numbers" {
+	run -0 box --rm --group-add extra --group-add 77 -- id -G
+	[ "$output" = "0 77 2000" ] || [ "$output" = "0 2000 77" ]
+	run -125 box --rm --group-add nosuch -- true
+	[[ "$output" == *"--group-add"*nosuch* ]]
+}
+
+@test "namespaces_are_the_hosts_where_asked_for" {
+	local option type
+	for option in pid ipc uts cgroupns; do
+		type=${option/cgroupns/cgroup}
+		run -0 box --rm "--$option" host -- readlink "/proc/self/ns/$type"
+		[ "$output" = "$(readlink "/proc/self/ns/$type")" ]
+		run -0 box --rm "--$option" private -- readlink "/proc/self/ns/$type"
+		[ "$output" != "$(readlink "/proc/self/ns/$type")" ]
+	done
+	run -0 box --rm --uts host -- hostname
+	[ "$output" = "$(hostname)" ]
+	run -125 box --rm --uts host --hostname mine -- true
+	[[ "$output" == *"--hostname"* ]]
+	# Whose IPC it is, theirs is the memory.
+	run -0 box --rm --ipc host -- stat -c %d /dev/shm
+	[ "$output" = "$(stat -c %d /dev/shm)" ]
+	box -d --name "$(cid a)" --sysctl net.ipv4.ip_forward=1 -- sleep 1000
+	run -0 box --rm --network "ns:/proc/$(field "$(cid a)" pid)/ns/net" -- readlink /proc/self/ns/net
+	[ "$output" = "$(readlink "/proc/$(field "$(cid a)" pid)/ns/net")" ]
+	c rm -f "$(cid a)"
+	[ "$(box --rm --domainname inside.example -- cat /proc/sys/kernel/domainname)" = inside.example ]
+}
+
+@test "paths_are_masked_and_unmasked" {
+	echo secret > "$BATS_TEST_TMPDIR/secret"
+	run -0 box --rm -- grep -c ' /proc/' /proc/mounts
+	[ "$output" -gt 4 ]
+	run -0 box --rm --security-opt systempaths=unconfined -- sh -c 'grep -c " /proc/" /proc/mounts || true'
+	[ "$output" = 0 ]
+	run -0 box --rm --security-opt unmask=/proc/sys:/proc/bus --security-opt mask=/etc:/tmp/secret \
+		-v "$BATS_TEST_TMPDIR/secret:/tmp/secret" -- sh -c 'cut -d " " -f 2 /proc/mounts; ls /etc; cat /tmp/secret'
+	[[ "$output" != *"/proc/sys"$'\n'* && "$output" != *"/proc/bus"* && "$output" == *"/proc/fs"* ]]
+	[[ "$output" != *passwd* && "$output" != *secret$'\n'secret* ]]
+	rm "$ROOTFS/tmp/secret"
+}
+
+@test "an_init_reaps_passes_signals_on_and_gives_the_status" {
+	run -7 box --rm --init -- sh -c 'tr "\0" " " < /proc/1/cmdline; echo; echo $$; exit 7'
+	[[ "${lines[0]}" == "/dev/coracle-init sh -c "* ]]
+	[ "${lines[1]}" = 2 ]
+	[ -z "$(find "$ROOTFS" -name '*init' -newer "$BATS_TEST_TMPDIR" -type f)" ]
+	run -137 box --rm --init -- sh -c 'kill -9 $$'
+	run -127 box --rm --init -- nosuchcommand
+	[[ "$output" == *nosuchcommand* ]]
+	run -126 box --rm --init --read-only --user worker -- /etc/passwd
+	# Orphans become its children, and do not stay as zombies.
+	fifo up
+	run -0 box --rm --init -v "$SYNC:/sync" -- sh -c '(exec setsid sh -c "exec 3< /sync/up; sleep 0" &) ; echo > /sync/up
+		while [ "$(ls -d /proc/[0-9]* | wc -l)" -gt 4 ]; do :; done; grep -l "State:.Z" /proc/[0-9]*/status || echo none'
+	[ "$output" = none ]
+	# What init would not hear as pid 1 its child does: sleep has no handler for it.
+	box -d --init --name "$(cid i)" -v "$SYNC:/sync" -- sh -c 'trap "exit 3" TERM; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	c stop -t 60 "$(cid i)"
+	[ "$(c wait "$(cid i)")" = 3 ]
+	box -d --init --name "$(cid j)" -- sleep 1000
+	c stop -t 60 "$(cid j)"
+	[ "$(c wait "$(cid j)")" = 143 ]
+	c rm "$(cid i)" "$(cid j)"
+	run -0 script -qec "'$CORACLE' run --root '$STATE' --rm -it --init --rootfs '$ROOTFS' sh -c 'tty; cat /proc/self/stat'" /dev/null
+	[[ "$output" == *"/dev/pts/0"* ]]
+}
+
+@test "stop_waits_as_long_as_run_was_told" {
+	box -d --name "$(cid t)" --stop-timeout 0 -- sleep 1000
+	run -0 timeout 8 "$CORACLE" stop --root "$STATE" "$(cid t)"
+	[ "$(c wait "$(cid t)")" = 137 ]
+	c rm "$(cid t)"
+}
+
+@test "a_file_gets_the_id_once" {
+	run -0 box -d --cidfile "$BATS_TEST_TMPDIR/cid" -- true
+	[ "$(cat "$BATS_TEST_TMPDIR/cid")" = "$output" ]
+	c wait "$output"
+	c rm "$output"
+	run -125 box --rm --cidfile "$BATS_TEST_TMPDIR/cid" -- true
+	[[ "$output" == *"--cidfile"*"$BATS_TEST_TMPDIR/cid"* ]]
+	[ -s "$BATS_TEST_TMPDIR/cid" ]
+	run -127 box --rm --cidfile "$BATS_TEST_TMPDIR/other" -- nosuchcommand
+	[ ! -e "$BATS_TEST_TMPDIR/other" ]
+	[ -z "$(ls -A "$STATE")" ]
+}
+
+@test "labels_and_annotations_are_in_the_record" {
+	box -d --name "$(cid l)" -l owner=me --label bare --annotation org.example.x=y=z -- true
+	c wait "$(cid l)"
+	[ "$(field "$(cid l)" 'annotations | [.owner, .bare, .["org.example.x"]] | join(" ")')" = "me  y=z" ]
+	c rm "$(cid l)"
+}
+
+@test "a_device_of_the_host_is_there_with_its_permissions" {
+	run -0 box --rm --device /dev/fuse --device /dev/zero:/dev/other/nothing:r -- sh -c \
+		'stat -c "%t:%T %a" /dev/fuse /dev/other/nothing; head -c 3 /dev/other/nothing | wc -c'
+	[ "$output" = "a:e5 $(stat -c %a /dev/fuse)"$'\n'"1:5 666"$'\n3' ]
+	run -1 box --rm --cap-add MKNOD -- sh -c 'mknod /dev/f c 10 229 || exit 9; exec 3<> /dev/f'
+	run -0 box --rm --cap-add MKNOD --device-cgroup-rule 'c 10:229 rwm' -- sh -c 'mknod /dev/f c 10 229; exec 3<> /dev/f'
+	run -0 box --rm --device /dev/net -- ls /dev/net
+	[ "$output" = tun ]
+	run -0 box --rm --privileged -- sh -c 'ls /dev/fuse /dev/ptmx; ls -l /dev/ptmx'
+	[[ "$output" == *"pts/ptmx" ]]
+}
+
+@test "bind_mounts_have_their_propagation_and_depth" {
+	mkdir -p "$BATS_TEST_TMPDIR/v/sub"
+	mount -t tmpfs shallow "$BATS_TEST_TMPDIR/v/sub"
+	touch "$BATS_TEST_TMPDIR/v/sub/below"
+	run -0 box --rm -v "$BATS_TEST_TMPDIR/v:/tmp/v:ro" -- sh -c 'ls /tmp/v/sub; { echo > /tmp/v/sub/x; } 2> /dev/null || echo kept'
+	[ "$output" = $'below\nkept' ]
+	run -0 box --rm --mount "type=bind,src=$BATS_TEST_TMPDIR/v,dst=/tmp/v,bind-recursive=disabled" -- ls /tmp/v/sub
+	[ -z "$output" ]
+	umount "$BATS_TEST_TMPDIR/v/sub"
+	mount --bind "$BATS_TEST_TMPDIR/v" "$BATS_TEST_TMPDIR/v"
+	mount --make-shared "$BATS_TEST_TMPDIR/v"
+	run -0 box --rm -v "$BATS_TEST_TMPDIR/v:/tmp/v:rslave" -- grep ' /tmp/v ' /proc/self/mountinfo
+	[[ "$output" == *master:* ]]
+	run -0 box --rm --mount "type=bind,src=$BATS_TEST_TMPDIR/v,dst=/tmp/v,bind-propagation=rshared" -- grep ' /tmp/v ' /proc/self/mountinfo
+	umount "$BATS_TEST_TMPDIR/v"
+	[[ "$output" == *shared:* ]]
+	cd "$BATS_TEST_TMPDIR"
+	run -0 box --rm -v "./v:/tmp/v:Z" -- ls /tmp/v
+	[ "$output" = sub ]
+	rmdir "$ROOTFS/tmp/v"
+	run -0 box --rm --mount type=tmpfs,dst=/tmp,tmpfs-size=2m,tmpfs-mode=700 --tmpfs /root:exec -- sh -c 'grep -E " /(tmp|root) " /proc/mounts'
+	[[ "${lines[0]}" == *nosuid,nodev,relatime* && "${lines[1]}" == *nosuid,nodev,noexec*size=2048k,mode=700* ]]
+}
+
+@test "bad_values_are_one_line_with_a_good_one" {
+	local option value good
+	while IFS='|' read -r option value good; do
+		run -125 box --rm --name "$(cid b)" "--$option" "$value" -- true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"--$option"* && "$output" == *"$good"* ]] || { echo "--$option $value: $output"; return 1; }
+		assert_gone "$(cid b)"
+	done <<- 'END'
+		memory|lots|64m
+		memory-swap|64m|--memory 64m
+		cpus|many|0.5
+		cpuset-cpus|first|0-3,5
+		cpu-shares|-1|-1
+		ulimit|nosuch=1|nofile=1024:2048
+		ulimit|nofile|nofile=1024:2048
+		ulimit|nofile=2:1|nofile=1024:2048
+		ulimit|nofile=99999999999999999999|nofile=1024:2048
+		sysctl|noequals|net.core.somaxconn=1024
+		umask|0999|0022
+		oom-score-adj|1001|-1000
+		shm-size|0|64m
+		volume|/etc|/srv/data:/data:ro
+		volume|/etc:relative|/data
+		volume|/etc:/|/data
+		volume|named:/x|./named
+		volume|/etc:/x:nosuch|rshared
+		volume|/no/such/place:/x|/no/such/place
+		mount|type=volume,dst=/x|bind and tmpfs
+		mount|type=bind,src=/etc,dst=x|/data
+		mount|type=bind,dst=/x|source=/srv/data
+		mount|type=bind,src=/etc,dst=/x,bind-propagation=nosuch|rshared
+		mount|type=tmpfs,dst=/x,tmpfs-size=lots|tmpfs-size=64m
+		mount|type=tmpfs,dst=/x,tmpfs-mode=8|tmpfs-mode=1777
+		tmpfs|relative|/data
+		device|nosuch|vendor.com/class=name
+		device|/etc/passwd|/etc/passwd is no device
+		device|/dev/null:/x:rwx|[:rwm]
+		device-cgroup-rule|c 1:3|c 10:229 rw
+		device-cgroup-rule|c 1:99999999999 r|c 10:229 rw
+		security-opt|nosuch|seccomp=FILE|unconfined
+		security-opt|label=nosuch|label=type:container_t
+		security-opt|mask=relative|mask=/proc/a
+		security-opt|no-new-privileges=maybe|true|false
+		cap-add|nosuch|nosuch
+		network|bridge|none, host
+		pid|nosuch|private, host
+		label|=x|owner=me
+		annotation|x|org.example.owner=me
+		stop-signal|NOSUCH|SIGINT
+		stop-timeout|-2|30
+		cgroup-parent|relative|slice
+	END
+}
+
+@test "a_cdi_device_is_all_that_its_file_says" {
+	cdi "$CDI/a.json" '{"env": ["ALL=1"], "mounts": [{"hostPath": "/etc/hostname", "containerPath": "/tmp/vendor", "options": ["ro", "bind"]}]}' \
+		"$(thing one '{"env": ["ONE=1", "PATH=/bin:/vendor"], "additionalGids": [555, 0],
+			"deviceNodes": [{"path": "/dev/one", "hostPath": "/dev/null", "permissions": "rw"}],
+			"hooks": [{"hookName": "createRuntime", "path": "/bin/sh", "args": ["sh", "-c", "cat > '"$BATS_TEST_TMPDIR"'/hook"]}]}')" \
+		"$(thing two '{"env": ["TWO=1"], "deviceNodes": [{"path": "/dev/two", "type": "c", "major": 1, "minor": 5, "fileMode": 384, "uid": 7}]}')"
+	run -0 box --rm --name "$(cid v)" --cdi-spec-dir "$CDI" --device vendor.com/thing=one --device vendor.com/thing=one -- sh -c \
+		'echo $ALL $ONE $TWO $PATH; stat -c "%t:%T" /dev/one; ls /dev/two; id -G; cat /tmp/vendor'
+	[ "${lines[0]}" = "1 1 /bin:/vendor" ]
+	[ "${lines[1]}" = 1:3 ]
+	[[ "${lines[2]}" == *"No such"* ]]
+	[ "${lines[3]}" = "0 555" ]
+	[ "${lines[4]}" = "$(cat /etc/hostname)" ]
+	[ "$(jq -r .id "$BATS_TEST_TMPDIR/hook")" = "$(cid v)" ]
+	rm "$ROOTFS/tmp/vendor"
+	# A user's own nodes are his, unless the file says whose they are.
+	run -0 box --rm --user worker --cdi-spec-dir "$CDI" --device vendor.com/thing=all -- sh -c \
+		'echo $ONE $TWO; stat -c "%t:%T %u:%g %a" /dev/one /dev/two'
+	[ "$output" = $'1 1\n1:3 1000:1000 666\n1:5 7:1000 600' ]
+	rm "$ROOTFS/tmp/vendor"
+}
+
+@test "of_cdi_directories_the_later_counts_and_two_files_of_one_do_not" {
+	cdi "$CDI/a.json" '{}' "$(thing one '{"env": ["X=first"]}')" "$(thing two '{"env": ["Y=first"]}')"
+	cdi "$CDI.more/b.json" '{}' "$(thing one '{"env": ["X=later"]}')"
+	local dirs=(--cdi-spec-dir "$CDI" --cdi-spec-dir "$CDI.more")
+	run -0 box --rm "${dirs[@]}" --device vendor.com/thing=all -- sh -c 'echo $X $Y'
+	[ "$output" = "later first" ]
+	cdi "$CDI/c.json" '{}' "$(thing two '{"env": ["Y=other"]}')"
+	run -125 box --rm "${dirs[@]}" --device vendor.com/thing=two -- true
+	[[ "$output" == *"vendor.com/thing=two: both $CDI/"*" and $CDI/"* ]]
+	run -0 box --rm "${dirs[@]}" --device vendor.com/thing=one -- true
+}
+
+@test "a_cdi_file_that_is_wrong_is_named_and_spoils_no_other" {
+	cdi "$CDI/good.json" '{}' "$(thing one '{"env": ["X=1"]}')"
+	local bad
+	while IFS='|' read -r VERSION KIND bad; do
+		cdi "$CDI/bad.json" '{}' "$(thing x "$bad")"
+		run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=x -- true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"vendor.com/bad=x: "*"$CDI/bad.json: "* ]] || { echo "$bad: $output"; return 1; }
+		VERSION='' KIND='' run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/thing=one -- true
+	done <<- 'END'
+		2.0.0|vendor.com/bad|{}
+		0.6|vendor.com/bad|{}
+		0.6.0|bad|{}
+		0.6.0|vendor.com/9|{}
+		0.6.0|vendor.com/bad|{"env": ["novalue"]}
+		0.6.0|vendor.com/bad|{"env": "A=1"}
+		0.6.0|vendor.com/bad|{"deviceNodes": [{"path": "relative"}]}
+		0.6.0|vendor.com/bad|{"deviceNodes": [{"path": "/dev/x", "type": "x"}]}
+		0.6.0|vendor.com/bad|{"deviceNodes": [{"path": "/dev/x", "permissions": "rx"}]}
+		0.6.0|vendor.com/bad|{"deviceNodes": [{"path": "/dev/x", "type": "c", "major": 99999999999}]}
+		0.6.0|vendor.com/bad|{"mounts": [{"hostPath": "/etc"}]}
+		0.6.0|vendor.com/bad|{"mounts": [{"hostPath": "/etc", "containerPath": "x"}]}
+		0.6.0|vendor.com/bad|{"hooks": [{"hookName": "whenever", "path": "/bin/true"}]}
+		0.6.0|vendor.com/bad|{"hooks": [{"hookName": "poststop", "path": "true"}]}
+		0.6.0|vendor.com/bad|{"additionalGids": [-1]}
+		0.6.0|vendor.com/bad|{"netDevices": [{"name": "eth0"}]}
+		0.6.0|vendor.com/bad|{"env": []
+	END
+	cdi "$CDI/bad.json" '{}' "$(thing one '{"env": ["X=1"]}')" "$(thing one '{}')"
+	KIND=vendor.com/bad cdi "$CDI/bad.json" '{}' "$(thing one '{}')" "$(thing one '{}')"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=one -- true
+	[[ "$output" == *"there twice"* ]]
+	rm "$CDI/bad.json"
+	echo 'cdiVersion: 0.6.0' > "$CDI/other.yaml"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/other=one -- true
+	[[ "$output" == *"YAML is not read: write $CDI/other.yaml as JSON"* ]]
+	run -125 box --rm --cdi-spec-dir "$CDI.none" --device vendor.com/other=one -- true
+	[[ "$output" == *"no *.json of $CDI.none defines it"* ]]
+	mkfifo "$CDI/fifo.json"
+	truncate -s 1G "$CDI/large.json"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/other=one -- true
+	run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/thing=one -- true
+}
