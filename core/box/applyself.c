@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "base/walk.h"
+#include "box/ahead.h"
 #include "box/apply.h"
 #include "box/hook.h"
 #include "box/ns.h"
@@ -74,6 +75,12 @@ int apply_stdio(struct self *s, const struct op *o)
 		if (high[i] >= 0 && dup2(high[i], i) < 0)
 			return -errno;
 	return 0;
+}
+
+int apply_network(struct self *s, const struct op *o)
+{
+	(void)o;
+	return ahead_enter(s->setup->network);
 }
 
 int apply_loopback(struct self *s, const struct op *o)

@@ -34,7 +34,7 @@ int self_tell(struct self *s, int kind, int fd)
 	return write(s->sync, &m, sizeof(m)) < 0 ? -errno : 0;
 }
 
-int await_go(int sync)
+static int await(int sync, int kind)
 {
 	struct child_message m;
 	ssize_t n;
@@ -43,7 +43,12 @@ int await_go(int sync)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0) /* the parent is gone: nobody wants us */
 		_exit(1);
-	return m.kind == CHILD_GO ? 0 : -EPROTO;
+	return m.kind == kind ? 0 : -EPROTO;
+}
+
+int await_go(int sync)
+{
+	return await(sync, CHILD_GO);
 }
 
 static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
@@ -97,13 +102,24 @@ int self_join(struct self *s)
 	struct child_message m;
 	int doors[FDPASS_MAX], rc = 0;
 	s->joined = true;
-	if (fd_receive(s->sync, &m, sizeof(m), doors) <= 0) /* as in await_go() */
-		_exit(1);
+	do {
+		if (fd_receive(s->sync, &m, sizeof(m), doors) <= 0) /* as in await_go() */
+			_exit(1);
+	} while (m.kind == CHILD_MADE);
 	for (size_t i = 0; rc == 0 && i < FDPASS_MAX && doors[i] >= 0; i++) {
 		rc = write(doors[i], "0", 1) < 0 ? -errno : 0;
 		close(doors[i]);
 	}
 	return rc;
+}
+
+static int apply_made(struct self *s, const struct op *o)
+{
+	(void)o;
+	if (s->made || s->joined)
+		return 0;
+	s->made = true;
+	return await(s->sync, CHILD_MADE);
 }
 
 static int apply_cgroup(struct self *s, const struct op *o)
@@ -178,12 +194,14 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_GO] = apply_go,
 	[OP_JOIN] = apply_join,
 	[OP_UNSHARE] = apply_unshare,
+	[OP_MADE] = apply_made,
 	[OP_CGROUP] = apply_cgroup,
 	[OP_SOURCES] = apply_sources,
 	[OP_PLACE] = apply_place,
 	[OP_BECOME_ROOT] = apply_become_root,
 	[OP_SESSION] = apply_session,
 	[OP_STDIO] = apply_stdio,
+	[OP_NETWORK] = apply_network,
 	[OP_LOOPBACK] = apply_loopback,
 	[OP_HOSTNAME] = apply_hostname,
 	[OP_DOMAINNAME] = apply_domainname,
@@ -233,6 +251,7 @@ void close_rest(const struct child_setup *setup, int sync)
 	struct keep keep = { .n = 0 };
 	keep_add(&keep, sync);
 	keep_add(&keep, setup->listener);
+	keep_add(&keep, setup->network);
 	for (size_t i = 0; setup->cgroup && i < setup->cgroup->n; i++)
 		keep_add(&keep, setup->cgroup->v[i].door);
 	for (int i = 0; i < 3; i++)
@@ -313,17 +332,27 @@ int child_go(const struct child *c, struct err *e)
 	return rc < 0 ? fail(e, rc, "release the new process") : 0;
 }
 
+static int tell_late(const struct child *c, int kind, const int *doors, size_t n, struct err *e)
+{
+	struct child_message m = { .kind = kind };
+	int rc = fd_send(c->sync, &m, sizeof(m), doors, n);
+	bool gone = rc == -EPIPE || rc == -ECONNRESET || rc == -ENOTCONN;
+	return rc < 0 && !gone ? fail(e, rc, "release the new process") : 0;
+}
+
+int child_made(const struct child *c, struct err *e)
+{
+	return tell_late(c, CHILD_MADE, NULL, 0, e);
+}
+
 int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e)
 {
-	struct child_message m = { .kind = CHILD_GO };
 	int doors[FDPASS_MAX];
 	size_t n = 0;
 	for (size_t i = 0; i < cg->n && n < FDPASS_MAX; i++)
 		if (cg->v[i].door >= 0)
 			doors[n++] = cg->v[i].door;
-	int rc = fd_send(c->sync, &m, sizeof(m), doors, n);
-	bool gone = rc == -EPIPE || rc == -ECONNRESET || rc == -ENOTCONN;
-	return rc < 0 && !gone ? fail(e, rc, "release the new process") : 0;
+	return tell_late(c, CHILD_GO, doors, n, e);
 }
 
 int child_wait(const struct child *c, int *fd, struct err *e)

@@ -17,6 +17,7 @@ enum child_message_kind {
 	CHILD_LISTENER, /* error: the number of the seccomp listener that will be; wants CHILD_GO */
 	CHILD_READY,
 	CHILD_GO,
+	CHILD_MADE, /* the cgroups; CHILD_GO comes later, with their doors */
 };
 struct child_message {
 	int kind;
@@ -32,6 +33,7 @@ struct child_setup {
 	int stdio[3];		     /* -1: as they are */
 	int preserve_fds;	     /* 3 .. 3+n-1 stay open */
 	int listener;		     /* for OP_START; -1 */
+	int network;		     /* for OP_NETWORK; -1 */
 	const struct cgroup *cgroup; /* NULL: none; its doors are open */
 };
 
@@ -46,7 +48,10 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e);
 /* Lets it go on. */
 int child_go(const struct child *c, struct err *e);
 
-/* The same for one that joins late: through the doors of cg, which it gets. It may have failed
+/* Tells one that joins late that its cgroups are made. */
+int child_made(const struct child *c, struct err *e);
+
+/* Lets one go on that joins late: through the doors of cg, which it gets. It may have failed
  * meanwhile: its message says so. */
 int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e);
 

@@ -364,7 +364,16 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 					  : cgroup_v1_mount(p, c, m, o, e);
 }
 
-int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
+/* A cgroup that is joined late can be shown as soon as it is made; in a cgroup namespace, once that
+ * is made. */
+static int plan_made(struct plan *p, struct err *e)
+{
+	if (!p->joins_late || p->joined || p->in_cgroup)
+		return plan_join(p, e);
+	return plan_add(p, OP_MADE, "wait for the cgroups") ? 0 : fail(e, E2BIG, "cgroup mounts");
+}
+
+int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which, struct err *e)
 {
 	const char *label = c->spec->linux_->mount_label;
 	p->mount_label = label_mounts(label) ? label : NULL;
@@ -372,8 +381,12 @@ int mount_plan(struct plan *p, const struct plan_context *c, struct err *e)
 		const struct spec_mount *m = &c->spec->mounts.v[i];
 		bool cgroup = !is_bind(m) && m->type &&
 			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+		if (which == (cgroup ? MOUNTS_BUT_CGROUPS : MOUNTS_OF_CGROUPS))
+			continue;
 		/* What is written into memory belongs to the container, too. */
-		int rc = cgroup || strs_has(&m->options, "tmpcopyup") ? plan_join(p, e) : 0;
+		int rc = cgroup				      ? plan_made(p, e)
+			 : strs_has(&m->options, "tmpcopyup") ? plan_join(p, e)
+							      : 0;
 		size_t first = p->n;
 		if (rc == 0)
 			rc = cgroup ? mount_cgroup(p, c, m, e) : mount_one(p, c, m, e);

@@ -83,7 +83,7 @@ static int plan_namespaces(struct plan *p, const struct spec *s, struct err *e)
 				p->in_cgroup |= flag;
 			else if (flag == CLONE_NEWTIME)
 				p->clocks = s->linux_;
-			else
+			else if (flag != CLONE_NEWNET || !p->network_ahead)
 				p->clone_flags |= flag;
 			continue;
 		}
@@ -231,14 +231,56 @@ static int plan_console(struct plan *p, const struct spec_process *s, struct err
 		size ? plain | (size->height & 0xffff) << 16 | (size->width & 0xffff) : plain, e);
 }
 
+/* Whether neither is at or below the other: as they are written, which what has "//" or "." in it
+ * does not tell. */
+static bool apart(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b), less = n < m ? n : m;
+	const char *longer = n < m ? b : a;
+	if (*a != '/' || *b != '/' || strstr(a, "//") || strstr(a, "/.") || strstr(b, "//") ||
+	    strstr(b, "/."))
+		return false;
+	return strncmp(a, b, less) || (n != m && longer[less] != '/' && longer[less - 1] != '/');
+}
+
+static bool all_apart(const char *path, const struct strs *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!apart(path, l->v[i]))
+			return false;
+	return true;
+}
+
+/* Whether the mounts of cgroups that are joined late can come after all else, for which init then
+ * need not wait. */
+static bool cgroups_last(const struct plan *p, const struct spec *s)
+{
+	if (!p->joins_late || p->in_cgroup || s->hooks)
+		return false;
+	const char *shown = NULL;
+	for (size_t i = 0; i < s->mounts.n; i++) {
+		const struct spec_mount *m = &s->mounts.v[i];
+		if (strs_has(&m->options, "tmpcopyup") || (shown && !apart(shown, m->destination)))
+			return false;
+		if (m->type && !strcmp(m->type, "cgroup"))
+			shown = m->destination;
+	}
+	for (size_t i = 0; shown && i < s->linux_->devices.n; i++)
+		if (!apart(shown, s->linux_->devices.v[i].path))
+			return false;
+	return !shown || (all_apart(shown, &s->linux_->readonly_paths) &&
+			  all_apart(shown, &s->linux_->masked_paths));
+}
+
 /* Everything up to and including the file system. */
 static int plan_place(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	const struct spec *s = c->spec;
+	bool last = cgroups_last(p, s);
 	int rc = plan_root(p, c, e);
 	if (rc == 0)
-		rc = mount_plan(p, c, e);
-	if (rc == 0) /* at the latest: hooks and files are to be the container's */
+		rc = mount_plan(p, c, last ? MOUNTS_BUT_CGROUPS : MOUNTS_ALL, e);
+	if (rc == 0 && !last) /* at the latest: hooks and files are to be the container's */
 		rc = plan_join(p, e);
 	if (rc == 0 && !c->own_program)
 		rc = device_plan(p, c, e);
@@ -263,6 +305,10 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		if (rc == 0)
 			p->v[p->n - 1].mount.set = MOUNT_ATTR_RDONLY;
 	}
+	if (rc == 0 && last)
+		rc = mount_plan(p, c, MOUNTS_OF_CGROUPS, e);
+	if (rc == 0)
+		rc = plan_join(p, e);
 	if (rc == 0 && s->root->readonly)
 		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
 	if (rc == 0)
@@ -363,6 +409,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	p->bundle = c->bundle;
 	p->host_mounts = !spec_namespace(s, "mount");
 	p->joins_late = c->joins_late;
+	p->network_ahead = c->network_ahead;
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
 	plan.waits = (user && (is_new(user) || s->process->rlimits.n)) ||
 		     s->linux_->net_devices.n || s->linux_->intel_rdt;
@@ -382,6 +429,8 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = plan_session(p, s->process, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
+	if (rc == 0 && p->network_ahead)
+		rc = add(p, OP_NETWORK, "make the network namespace", NULL, e);
 	if (rc == 0 && is_new(spec_namespace(s, "network")))
 		rc = add(p, OP_LOOPBACK, "bring up the loopback device", NULL, e);
 	if (rc == 0 && s->hostname && *s->hostname)

@@ -19,12 +19,14 @@ enum op_kind {
 	OP_GO = 1,	/* wait until the parent has mapped our ids and done what waits says */
 	OP_JOIN,	/* setns: fd, flags (CLONE_NEW*) */
 	OP_UNSHARE,	/* flags */
-	OP_CGROUP,	/* wait until the parent has made all cgroups, and enter them */
+	OP_MADE,	/* wait until the parent has made all cgroups */
+	OP_CGROUP,	/* the same, and until they have their limits: enter them */
 	OP_SOURCES,	/* clone the sources of mounts that the parent might not */
 	OP_PLACE,	/* open path, where OP_ROOT goes, while we may go there */
 	OP_BECOME_ROOT, /* of a new user namespace */
 	OP_SESSION,  /* setsid, a keyring named path (or none when NULL), its permissions: flags */
 	OP_STDIO,    /* fds 0, 1, 2 */
+	OP_NETWORK,  /* enter the network namespace that was made ahead */
 	OP_LOOPBACK, /* lo up */
 	OP_HOSTNAME, /* path: the name */
 	OP_DOMAINNAME,
@@ -182,6 +184,7 @@ struct plan {
 	const char *bundle;	       /* what relative paths are relative to */
 	bool waits;		       /* at first, for what its parent does to it from outside */
 	bool joins_late;	       /* there is an OP_CGROUP */
+	bool network_ahead;	       /* there is an OP_NETWORK */
 	uint64_t in_cgroup;	       /* CLONE_NEW* to be made once the cgroups are joined */
 	bool joined;		       /* it has the operations for these */
 	bool joining;		       /* a container that is there: exec */
@@ -197,6 +200,7 @@ struct plan_context {
 	const struct cgroup *cgroup; /* for cgroup mounts */
 	bool joins_late;    /* v1's cgroups are made while init makes its own namespaces and mounts;
 			       child_go() tells that they are there */
+	bool network_ahead; /* the new network namespace is being made already */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
 	bool own_program; /* OP_EXEC gets a file of the caller's: none is looked for, and no device
@@ -258,8 +262,11 @@ struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 /* To join the cgroups that are joined late, and make namespaces in them, unless it did before. */
 int plan_join(struct plan *p, struct err *e);
 
+enum mounts { MOUNTS_ALL, MOUNTS_BUT_CGROUPS, MOUNTS_OF_CGROUPS };
+
 /* Parts of a plan, each made beside the kernel noun that it is about. */
-int mount_plan(struct plan *p, const struct plan_context *c, struct err *e); /* mount.c */
+int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which,
+	       struct err *e); /* mount.c */
 /* Every option that it knows. */
 int mount_options_known(struct arena *a, struct strs *out);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */

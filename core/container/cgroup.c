@@ -36,7 +36,7 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 }
 
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			  struct cgroup_keeper *keeper, struct err *e)
+			  struct cgroup_keeper *keeper, const struct child *waiting, struct err *e)
 {
 	const struct spec_resources *limits = s->linux_->resources;
 	int rc = cg->unit ? cgroup_start_unit(cg, limits, &s->annotations, keeper, e) : 0;
@@ -52,6 +52,8 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		*e = (struct err){ 0 };
 		rc = 0;
 	}
+	if (rc == 0 && waiting)
+		rc = child_made(waiting, e);
 	if (rc == 0 && limits && (cg->n || !r->limits_if_possible))
 		rc = cgroup_limit(cg, limits, e);
 	if (rc < 0 || !cg->n)

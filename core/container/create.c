@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "box/ahead.h"
 #include "box/child.h"
 #include "box/netdevice.h"
 #include "box/systemd.h"
@@ -33,6 +34,7 @@ struct making {
 	int bundle, program, listener, lock;
 	struct cgroup cgroup;
 	struct resctrl resctrl;
+	struct ahead network;
 	struct cgroup_keeper keeper;
 	struct plan plan;
 	struct child child;
@@ -176,6 +178,18 @@ static int host_mounts(struct making *m, struct strs *out)
 	return !given && mkdirat(m->c->dir, HOST_ROOT, 0700) < 0 ? -errno : 0;
 }
 
+/* Not where it is to belong to a user namespace that is yet to come, or to be given something
+ * before init goes there. */
+static void begin_network(struct making *m)
+{
+	const struct spec *s = m->spec;
+	const struct spec_namespace *net = spec_namespace(s, "network");
+	bool own = net && (!net->path || !*net->path) && !spec_namespace(s, "user");
+	if (own && m->engine->own_root && !m->r->restore && !s->linux_->net_devices.n &&
+	    we_are_root())
+		ahead_begin(&m->network);
+}
+
 /* What will have to be undone is written down before any of it exists. */
 static int record(struct making *m, struct err *e)
 {
@@ -223,7 +237,8 @@ static int record(struct making *m, struct err *e)
 
 static int make_cgroup(struct making *m, struct err *e)
 {
-	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper, e);
+	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper,
+				       m->joins_late ? &m->child : NULL, e);
 	if (rc == 0 && m->resctrl.group)
 		rc = resctrl_make(&m->resctrl, m->spec->linux_->intel_rdt, e);
 	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
@@ -330,6 +345,7 @@ static int make_plan(struct making *m, struct err *e)
 		.mount_point = mount_point(m),
 		.cgroup = &m->cgroup,
 		.joins_late = m->joins_late,
+		.network_ahead = m->network.sock >= 0,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
 		.start = how_to_start(m),
@@ -363,6 +379,7 @@ static int launch(struct making *m, struct err *e)
 		.stdio = { m->r->stdio[0], m->r->stdio[1], m->r->stdio[2] },
 		.preserve_fds = m->r->preserve_fds,
 		.listener = m->listener,
+		.network = m->network.sock,
 		.cgroup = &m->cgroup,
 	};
 	int rc = container_clone(&setup, &m->child, e);
@@ -490,8 +507,10 @@ static int make(struct making *m, struct err *e)
 			    "is true, give --console-socket");
 	if (rc == 0 && !m->spec->process->terminal && m->r->console_socket)
 		rc = refuse(e, EINVAL, "--console-socket is of no use: process.terminal is false");
-	if (rc == 0)
-		rc = record(m, e);
+	if (rc < 0)
+		return rc;
+	begin_network(m);
+	rc = record(m, e);
 	if (rc == 0)
 		rc = make_cgroups(m, e);
 	if (rc == 0)
@@ -522,6 +541,7 @@ static void undo(struct making *m)
 
 static void let_go(struct making *m)
 {
+	ahead_end(&m->network);
 	plan_close(&m->plan);
 	cgroup_let_go(&m->keeper);
 	cgroup_close(&m->cgroup);
@@ -543,6 +563,7 @@ int container_create(const struct create_request *r, struct container **out, str
 			    .listener = -1,
 			    .lock = -1,
 			    .console = -1,
+			    .network = { .sock = -1 },
 			    .keeper = { -1, -1 },
 			    .plan = { .pid_ns = -1, .user_ns = -1 },
 			    .child = { .sync = -1, .pidfd = -1 },

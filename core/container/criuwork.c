@@ -165,7 +165,7 @@ int criuwork_mounts(struct criu_work *w, const struct plan_context *c, criuwork_
 	struct plan plan = { .arena = w->a, .pid_ns = -1, .user_ns = -1 };
 	if (user)
 		plan.clone_flags = CLONE_NEWUSER;
-	int rc = mount_plan(&plan, c, e);
+	int rc = mount_plan(&plan, c, MOUNTS_ALL, e);
 	if (rc == 0)
 		rc = device_plan(&plan, c, e);
 	if (rc < 0)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "box/cgroup.h"
+#include "box/child.h"
 #include "box/resctrl.h"
 #include "container/container.h"
 
@@ -27,11 +28,12 @@ int container_cgroup(struct container *c, struct cgroup *out, struct err *e);
 
 /* The cgroup of a container that is to be made: where it goes, and then itself with its limits.
  * Who has few rights and asks for no path and no limit may end up with none: then n is 0. keeper:
- * of a unit of systemd's, to be let go once the container's init is born. */
+ * of a unit of systemd's, to be let go once the container's init is born. waiting: who is told as
+ * soon as they are made; NULL: nobody. */
 int container_cgroup_locate(const struct create_request *r, const struct spec *s, struct arena *a,
 			    struct cgroup *out, struct err *e);
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			  struct cgroup_keeper *keeper, struct err *e);
+			  struct cgroup_keeper *keeper, const struct child *waiting, struct err *e);
 
 /* Where a container that wants a group of Intel's RDT has it. Strings go to the record's arena. */
 int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out,

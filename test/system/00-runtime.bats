@@ -389,7 +389,7 @@ teardown() { runtime_teardown; }
 
 @test "a_created_container_holds_nothing_of_who_created_it" {
 	create_sleeper 7< /etc/passwd
-	run -0 readlink "/proc/$(state pid)/fd/"*
+	run -0 sh -c 'printf "%s\n" "/proc/$1/fd/"* | sort -V | xargs readlink' sh "$(state pid)"
 	[ "${#lines[@]}" = 4 ] # stdio, and the socket that it is to be started by
 	[[ ${lines[*]} =~ ^/dev/null\ $BATS_TEST_TMPDIR/out\ $BATS_TEST_TMPDIR/out\ socket: ]]
 	rt start "$ID"

@@ -42,7 +42,14 @@ static int plan_of(const struct spec *s, const struct cgroup *cg, struct arena *
 static int plan_late(const struct spec *s, struct arena *a, struct plan *p, struct err *e)
 {
 	const struct plan_context c = {
-		.spec = s, .id = "c1", .mount_point = "/m", .cgroup = &v1, .joins_late = true
+		.spec = s,
+		.id = "c1",
+		.mount_point = "/m",
+		.cgroup = &v1,
+		.joins_late = true,
+		.network_ahead = spec_namespace(s, "network"),
+		.creating_json = "{}",
+		.created_json = "{}",
 	};
 	return plan_create(&c, a, p, e);
 }
@@ -180,17 +187,55 @@ static const char *joined_before(const char *text, struct arena *a)
 static void cgroups_made_late_are_joined_before_what_needs_them(void)
 {
 	auto_arena *a = arena_new(8 << 20);
-	is_str(joined_before(AROUND("", LINUX("")), a), "make device /dev/null");
-	is_str(joined_before(AROUND("", ",'mounts':[{'destination':'/a','type':'tmpfs'},"
-					"{'destination':'/c','type':'cgroup'}]" LINUX("")),
-			     a),
-	       "mount cgroup on /c");
+	is_str(joined_before(AROUND("", LINUX("")), a), "make the root file system /");
+	is_str(joined_before(AROUND("", ",'hooks':{'createRuntime':[{'path':'/h'}]}" LINUX("")), a),
+	       "make device /dev/null");
 	is_str(joined_before(AROUND("", ",'mounts':[{'destination':'/a','type':'tmpfs','options':"
 					"['tmpcopyup']},{'destination':'/c','type':'cgroup'}]"
 					",'linux':{'namespaces':[{'type':'mount'},{'type':'pid'},"
 					"{'type':'cgroup'}]}"),
 			     a),
 	       "mount tmpfs (tmpfs) on /a");
+	is_str(joined_before(AROUND("", ",'mounts':[{'destination':'/c','type':'cgroup'}]"
+					",'linux':{'namespaces':[{'type':'mount'},{'type':'pid'},"
+					"{'type':'cgroup'}]}"),
+			     a),
+	       "mount cgroup on /c");
+}
+
+/* What comes before the cgroups are waited for, to be shown at /s/c. */
+static const char *shown_after(const char *mounts, const char *more, struct arena *a)
+{
+	const struct spec *s;
+	struct plan p;
+	struct err e = { 0 };
+	char *text = arena_printf(a, AROUND("", ",'mounts':[%s]" LINUX("%s")), mounts, more);
+	is_int(spec_text(text, a, &s, &e), 0);
+	is_int(plan_late(s, a, &p, &e), 0);
+	size_t at = index_of(&p, OP_MADE);
+	ok(at > 0 && at < p.n && !strcmp(p.v[at + 1].what, "mount cgroup on /s/c"));
+	return at > 0 && at < p.n ? p.v[at - 1].what : "(never)";
+}
+
+static void cgroups_made_late_are_shown_last_unless_that_would_cover_something(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	const char *shown = "{'destination':'/s','type':'sysfs'},"
+			    "{'destination':'/s/c','type':'cgroup'}",
+		   *first = "mount sysfs (sysfs) on /s", *last = "mask /s/cd";
+	is_str(shown_after(shown, ",'maskedPaths':['/s/cd']", a), last);
+	is_str(shown_after(arena_printf(a, "%s,{'destination':'/t','type':'tmpfs'}", shown),
+			   ",'maskedPaths':['/s/cd']", a),
+	       last);
+	is_str(shown_after(shown, ",'maskedPaths':['/s/c/cpu']", a), first);
+	is_str(shown_after(shown, ",'readonlyPaths':['/s']", a), first);
+	is_str(shown_after(shown, ",'readonlyPaths':['/']", a), first);
+	is_str(shown_after(shown, ",'readonlyPaths':['/t/../s/c']", a), first);
+	is_str(shown_after(arena_printf(a, "%s,{'destination':'/s/c/x','type':'tmpfs'}", shown), "",
+			   a),
+	       first);
+	is_str(shown_after(shown, ",'devices':[{'type':'c','path':'/s/c','major':1,'minor':3}]", a),
+	       first);
 }
 
 static void a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else(void)
@@ -411,6 +456,7 @@ int main(void)
 	test(a_rootless_spec_binds_the_devices_it_may_not_make);
 	test(what_cannot_be_done_is_refused_before_anything_is);
 	test(cgroups_made_late_are_joined_before_what_needs_them);
+	test(cgroups_made_late_are_shown_last_unless_that_would_cover_something);
 	test(a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else);
 	test(a_user_namespace_is_joined_before_the_others);
 	test(a_program_is_looked_for_along_the_containers_own_path);

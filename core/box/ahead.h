@@ -1,0 +1,24 @@
+/* ahead.h - a network namespace made ahead of its container: the kernel needs for it about as long
+ * as we for all until init is born. */
+#ifndef BOX_AHEAD_H
+#define BOX_AHEAD_H
+
+#include <sys/types.h>
+
+struct ahead {
+	pid_t pid; /* who makes it; 0: nobody */
+	int sock;  /* where init is to get it; -1 */
+};
+
+/* Has it made by a process of its own, which ends with that. Whether that can be is left open:
+ * ahead_enter() makes do. */
+void ahead_begin(struct ahead *out);
+
+/* In the new process, with system calls only: waits for it and enters it; where there is none,
+ * makes one. 0 or -errno. */
+int ahead_enter(int sock);
+
+/* Waits for the end of who made it, and lets go of it. */
+void ahead_end(struct ahead *a);
+
+#endif
