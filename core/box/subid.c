@@ -71,7 +71,7 @@ static int read_ids(const char *file, unsigned long own, const char *name, const
 	return 0;
 }
 
-static int all_ids(struct arena *a, struct spec_linux *out, struct err *e)
+int subid_ids(struct arena *a, struct spec_linux *out, struct err *e)
 {
 	auto_close int root = openat(-1, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	unsigned long uid = getauxval(AT_EUID), gid = getauxval(AT_EGID);
@@ -163,7 +163,7 @@ int subid_enter(struct err *e)
 	if (!a || !s)
 		return fail(e, ENOMEM, "enter a user namespace");
 	s->rc = -EIO;
-	int rc = all_ids(a, &l, e);
+	int rc = subid_ids(a, &l, e);
 	if (rc == 0)
 		rc = enter_with(s, &l, e);
 	munmap(s, sizeof(*s));

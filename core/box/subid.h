@@ -14,6 +14,9 @@
 void subid_parse(char *text, const char *name, const char *number, size_t room,
 		 struct spec_id_mappings *out);
 
+/* The mappings of all the ids that we have, or had when this program began. */
+int subid_ids(struct arena *a, struct spec_linux *out, struct err *e);
+
 /* Unless we are root: moves this process, which must have one thread, into such a namespace and a
  * mount namespace of its own, as its root. Nobody comes back; from then on we_are_root() is true.
  */

@@ -1,6 +1,7 @@
 /* bundledir.c - a bundle of a root file system and config.json, for any runtime. */
 #include "monitor/bundledir.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "box/subid.h"
 #include "image/mountset.h"
 #include "image/treecopy.h"
@@ -70,6 +71,7 @@ static bool harmless(const char *key)
 		"containerd.io/",
 		"io.cri-",
 		"io.podman.",
+		"cdi.k8s.io/",
 		"io.kata",
 		"module.wasm.",
 		"com.github.containers.",
@@ -94,15 +96,32 @@ static int add_notes(const struct bundling *b, struct err *e)
 	for (size_t i = 0; rc == 0 && i < c->config.labels.n; i++)
 		if (harmless(c->config.labels.v[i].key))
 			rc = note(b, c->config.labels.v[i].key, c->config.labels.v[i].value, e);
-	const char *stop = b->r->options.stop_signal;
+	const char *own = b->r->options.stop_signal, *stop = own ? own : c->config.stop_signal;
+	if (stop && signal_parse(stop) < 0)
+		stop = NULL;
 	if (rc == 0)
 		rc = note(b, IMAGE_NOTE "os", c->os, e);
 	if (rc == 0)
 		rc = note(b, IMAGE_NOTE "architecture", c->architecture, e);
 	if (rc == 0)
 		rc = note(b, IMAGE_NOTE "created", c->created, e);
-	return rc < 0 ? rc
-		      : note(b, IMAGE_NOTE "stopSignal", stop ? stop : c->config.stop_signal, e);
+	return rc < 0 ? rc : note(b, IMAGE_NOTE "stopSignal", stop, e);
+}
+
+/* A user's bundle is for runtimes that make the user namespace themselves, in which its files are
+ * those of the container's ids. There is no cgroup to make rules for devices in. */
+static int add_user(struct spec *s, struct arena *a, struct err *e)
+{
+	int rc = subid_ids(a, s->linux_, e);
+	struct spec_namespace *user = rc == 0 ? LIST_ADD(a, &s->linux_->namespaces) : NULL;
+	const struct spec_resources *r = s->linux_->resources;
+	if (!user)
+		return rc < 0 ? rc : fail(e, E2BIG, "user namespace");
+	*user = (struct spec_namespace){ .type = "user" };
+	s->linux_->resources->devices.n = 0;
+	if (!r->memory && !r->cpu && !r->pids_limit.set)
+		s->linux_->resources = NULL;
+	return 0;
 }
 
 static int write_config(struct bundling *b, int rootfs, const char *root, struct err *e)
@@ -117,6 +136,8 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
 	if (rc == 0 && b->image)
 		rc = add_notes(b, e);
+	if (rc == 0 && subid_inside())
+		rc = add_user(b->spec, b->a, e);
 	if (rc < 0)
 		return rc;
 	b->spec->root->path = root;
@@ -191,9 +212,6 @@ int bundle_make(const struct bundle_request *r, struct arena *a, struct err *e)
 {
 	struct bundling b = { .r = r, .a = a, .dir = -1 };
 	int rc = subid_enter(e);
-	if (rc == 0 && subid_inside())
-		rc = refuse(e, EPERM,
-			    "bundles are made by root so far: their files have many owners");
 	if (rc < 0 || r->options.rootfs)
 		return rc < 0 ? rc : make(&b, e);
 	rc = store_open(r->options.store, &b.store, e);

@@ -1,6 +1,7 @@
 /* cdi.c - a file of the Container Device Interface: read, checked, put into a spec. */
 #include "monitor/cdi.h"
 #include "image/bundle.h"
+#include "monitor/runspec.h"
 
 #include <string.h>
 
@@ -274,13 +275,9 @@ int cdi_edit(struct spec *s, const struct cdi_edits *d, struct arena *a, struct 
 		rc = add_mounts(s, d, a, e);
 	if (rc == 0)
 		rc = add_hooks(s, d, a, e);
-	for (size_t i = 0; rc == 0 && i < d->gids.n; i++) {
-		uint32_t *to = d->gids.v[i] ? LIST_ADD(a, &s->process->user.additional_gids) : NULL;
-		if (to)
-			*to = d->gids.v[i];
-		else if (d->gids.v[i])
+	for (size_t i = 0; rc == 0 && i < d->gids.n; i++)
+		if (d->gids.v[i] && group_add(&s->process->user, d->gids.v[i], a) < 0)
 			rc = no_room(e);
-	}
 	for (size_t i = 0; rc == 0 && i < d->nets.n; i++) {
 		struct spec_net_device *to = LIST_ADD(a, &s->linux_->net_devices);
 		rc = to ? 0 : no_room(e);

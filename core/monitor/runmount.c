@@ -242,12 +242,16 @@ int runspec_tmpfs(const char *text, struct arena *a, struct spec_mount *out, str
 	return 0;
 }
 
-static int source_check(const char *option, const struct spec_mount *m, struct err *e)
+int source_check(const char *option, struct spec_mount *m, struct err *e)
 {
 	struct stat st;
-	if (strcmp(m->type, "bind") != 0 || stat(m->source, &st) == 0)
+	if (strcmp(m->type, "bind") != 0)
 		return 0;
-	return fail(e, errno, "option --%s: %s", option, m->source);
+	if (stat(m->source, &st) < 0)
+		return fail(e, errno, "option --%s: %s", option, m->source);
+	if (!S_ISDIR(st.st_mode)) /* crun would look for a directory */
+		words_remove(&m->options, "rro");
+	return 0;
 }
 
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)

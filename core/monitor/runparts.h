@@ -23,6 +23,9 @@ bool pair_add(struct pairs *out, const char *text, struct arena *a);
 /* A file that the user named. */
 int named_read(const char *name, struct arena *a, struct buf *out, struct err *e);
 
+/* Refuses a bind whose source is not there; what is no directory has nothing further down. */
+int source_check(const char *option, struct spec_mount *m, struct err *e);
+
 /* Each takes its options. */
 int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int security_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);

@@ -4,7 +4,6 @@
 #include "monitor/runparts.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum space { NETWORK, PID, IPC, UTS, CGROUP, SPACES };
 
@@ -47,18 +46,19 @@ static int space_set(struct spec *s, enum space i, const char *value, struct are
 /* The host's network comes with the host's names. */
 static int host_files(struct spec *s, struct arena *a, struct err *e)
 {
-	static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts" };
+	static const char *const files[] = { "/etc/resolv.conf:/etc/resolv.conf:ro",
+					     "/etc/hosts:/etc/hosts:ro" };
 	for (size_t i = 0; i < 2; i++) {
-		struct stat st;
-		const char *text = arena_printf(a, "%s:%s:ro", files[i], files[i]);
-		if (stat(files[i], &st) < 0)
-			continue;
-		struct spec_mount *m = LIST_ADD(a, &s->mounts);
-		if (!m || !text)
-			return fail(e, E2BIG, "mounts");
-		int rc = runspec_volume(text, a, m, e);
+		struct spec_mount m;
+		int rc = runspec_volume(files[i], a, &m, e);
 		if (rc < 0)
 			return rc;
+		if (source_check("network", &m, NULL) < 0)
+			continue;
+		struct spec_mount *to = LIST_ADD(a, &s->mounts);
+		if (!to)
+			return option_room("network", e);
+		*to = m;
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "monitor/stdio.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 int option_refuse(const char *name, const char *text, const char *what, struct err *e)
 {
@@ -217,14 +218,27 @@ int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, 
 	return 0;
 }
 
+int group_add(struct spec_user *u, uint32_t gid, struct arena *a)
+{
+	for (size_t i = 0; i < u->additional_gids.n; i++)
+		if (u->additional_gids.v[i] == gid)
+			return 0;
+	uint32_t *to = LIST_ADD(a, &u->additional_gids);
+	if (to)
+		*to = gid;
+	return to ? 0 : -E2BIG;
+}
+
 /* Those of --group-add. */
 static int add_groups(struct spec_user *u, const struct run_options *o, int rootfs, struct arena *a,
 		      struct err *e)
 {
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < o->groups.n; i++) {
-		uint32_t *to = LIST_ADD(a, &u->additional_gids);
-		rc = to ? user_group(rootfs, o->groups.v[i], to, e) : option_room("group-add", e);
+		uint32_t gid;
+		rc = user_group(rootfs, o->groups.v[i], &gid, e);
+		if (rc == 0 && group_add(u, gid, a) < 0)
+			rc = fail(e, E2BIG, "%s", o->groups.v[i]);
 	}
 	return rc < 0 ? within(e, "option --group-add") : 0;
 }
@@ -257,9 +271,15 @@ static int add_volumes(struct spec *s, const struct run_subject *subject, struct
 			return fail(e, fd, "make the image's volume %.200s", path);
 		if (!s->root->readonly)
 			continue;
-		const char *text = arena_printf(a, "%s:tmpcopyup,exec,mode=755", path);
+		struct stat st = { 0 };
+		fstat(fd, &st);
+		/* Not the path, which is the image's word. */
+		const char *text = arena_printf(a, "/v:tmpcopyup,exec,uid=%u,gid=%u", st.st_uid,
+						st.st_gid);
 		struct spec_mount *m = LIST_ADD(a, &s->mounts);
 		rc = text && m ? runspec_tmpfs(text, a, m, e) : option_room("read-only", e);
+		if (rc == 0)
+			m->destination = path;
 	}
 	return rc;
 }

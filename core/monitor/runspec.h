@@ -51,6 +51,9 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 int runspec_apply(struct spec *s, const struct run_options *o, const char *id, struct arena *a,
 		  struct err *e);
 
+/* One group more, unless it is there. 0 or -E2BIG. */
+int group_add(struct spec_user *u, uint32_t gid, struct arena *a);
+
 /* One annotation more. */
 int runspec_note(struct spec *s, const char *key, const char *value, struct arena *a,
 		 struct err *e);

@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# 23-bundle.bats - what images and options become: config.json for any runtime, also a user's; configurations that are hostile.
+
+# shellcheck disable=SC2016 # what containers' shells expand
+
+load rootless
+
+setup() {
+	rootless_setup
+	L=$HOMEDIR/layout
+	RUN=$BATS_TEST_TMPDIR/state
+}
+
+teardown() {
+	rootless_teardown
+}
+
+# base CONFIG [ENTRIES...] - an image app:v1 of busybox and, in a second layer, of what tarball is told on stdin.
+base() {
+	[ -e "$BATS_FILE_TMPDIR/base.tar" ] || {
+		make_rootfs "$BATS_FILE_TMPDIR/base"
+		tar -C "$BATS_FILE_TMPDIR/base" -cf "$BATS_FILE_TMPDIR/base.tar" .
+	}
+	layer "$L" "$BATS_FILE_TMPDIR/base.tar" none
+	tar_of "$L.tar"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 "$1" > "$L.out"
+	chown -R "$USER_ID" "$HOMEDIR"
+	"$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	"$CORACLE" tag layout:v1 app:v1 > "$L.out"
+}
+
+# with RUNTIME ARGS... - one of the three, as root.
+with() {
+	local runtime=$1
+	shift
+	case $runtime in
+	coracle) "$CORACLE" runtime --root "$RUN" "$@" ;;
+	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" crun --root "$RUN" "$@" ;;
+	runc) runc --root "$RUN" "$@" ;;
+	esac
+}
+
+# ... and as the user.
+user_with() {
+	local runtime=$1
+	shift
+	case $runtime in
+	coracle) as "$CORACLE" runtime --root "$XDG/state" "$@" ;;
+	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" bash -c "$(declare -f as; declare -p XDG HOMEDIR USER_ID BATS_TEST_TMPDIR)
+		"'as crun --root "$XDG/crun" "$@"' crun "$@" ;;
+	runc) as runc --root "$XDG/runc" "$@" ;;
+	esac
+}
+
+# of BUNDLE FILTER - of its config.json.
+of() {
+	jq -c "$2" "$1/config.json"
+}
+
+@test "the_same_options_do_the_same_in_every_runtime" {
+	base '{"Env": ["A=image"], "User": "worker"}' < /dev/null
+	mkdir "$BATS_TEST_TMPDIR/shared"
+	echo there > "$BATS_TEST_TMPDIR/shared/file"
+	echo '{"cdiVersion": "0.5.0", "kind": "v.com/x", "devices": [{"name": "a", "containerEdits": {"env": ["CDI=1"],
+		"deviceNodes": [{"path": "/dev/cdi", "hostPath": "/dev/zero"}], "additionalGids": [99]}}]}' > "$BATS_TEST_TMPDIR/x.json"
+	run -0 "$CORACLE" bundle --init -m 64m --cpus 0.5 -c 512 --pids-limit 30 --ulimit nofile=90:100 --umask 0027 --oom-score-adj 5 \
+		--sysctl net.core.somaxconn=99 --shm-size 2m --group-add extra --device /dev/fuse:/dev/f:rw --cdi-spec-dir "$BATS_TEST_TMPDIR" \
+		--device v.com/x=a --cap-drop ALL --cap-add NET_RAW --security-opt no-new-privileges --security-opt mask=/proc/version \
+		--tmpfs /scratch:size=1m --read-only -v "$BATS_TEST_TMPDIR/shared:/shared:ro" --mount type=bind,src=/etc/hostname,dst=/name \
+		-e B=2 -w /tmp -h boxed -l owner=me --annotation a.b=c --stop-signal INT app:v1 "$L.b" sh -c '
+		id; echo $A $B $CDI; pwd; hostname; umask; ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj /proc/sys/net/core/somaxconn
+		stat -c "%n %t:%T %u:%g" /dev/f /dev/cdi; grep -E "Cap(Eff|Bnd|Amb)|NoNewPrivs|Seccomp:" /proc/self/status; wc -c < /proc/version
+		grep -E " /(scratch|shared|name|dev/shm) " /proc/mounts | cut -d " " -f 2-4 | sort; cat /shared/file; cat /proc/1/comm
+		first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f; return; }; done; }
+		first memory/memory.limit_in_bytes memory.max; first pids/pids.max pids.max; { echo > /x; } 2> /dev/null || echo read-only; exit 5'
+	local runtime
+	for runtime in runc coracle crun; do
+		run -5 with "$runtime" run -b "$L.b" "bundle$$"
+		printf '%s\n' "${lines[@]}" > "$L.$runtime"
+	done
+	diff "$L.runc" "$L.coracle"
+	diff "$L.runc" "$L.crun"
+	grep -qx 'uid=1000(worker) gid=1000(worker) groups=99,2000(extra)' "$L.runc"
+	grep -qx 'image 2 1' "$L.runc"
+	grep -qx '/dev/cdi 1:5 1000:1000' "$L.runc"
+	grep -qx 67108864 "$L.runc"
+	[ "$(of "$L.b" '.annotations | [.owner, .["a.b"], .["org.opencontainers.image.stopSignal"]]')" = '["me","c","INT"]' ]
+}
+
+@test "a_users_bundle_runs_rootless_in_every_runtime" {
+	base '{"User": "worker"}' <<< 'f owned 640 7:8 - x'
+	local runtime
+	run -0 as "$CORACLE" bundle -q --init --tmpfs /scratch -u worker:worker "oci:$L:v1" "$HOMEDIR/his" sh -c 'id; stat -c %u:%g /owned; cat /proc/self/uid_map; cat /proc/1/comm; exit 6'
+	[ "$(stat -c %u:%g "$HOMEDIR/his/rootfs/owned")" = $((SUB_ID + 6)):$((SUB_ID + 7)) ]
+	[ "$(stat -c %u "$HOMEDIR/his/config.json")" = $USER_ID ]
+	for runtime in coracle runc crun; do
+		run user_with "$runtime" run -b "$HOMEDIR/his" "$ID"
+		[ "$status" = 6 ] || { echo "$runtime: $output"; return 1; }
+		[[ "${lines[0]}" == "uid=1000(worker) gid=1000(worker)"* ]] # of more groups runc would make an error
+		[ "${lines[1]}" = 7:8 ]
+		[ "$(tr -s ' ' <<< "${lines[3]}")" = " 1 $SUB_ID 65536" ]
+		[ "${lines[4]}" = coracle-init ]
+	done
+}
+
+@test "a_users_bundle_without_subordinate_ids_is_his_alone" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	: > "$BATS_TEST_TMPDIR/etc/subuid"
+	local runtime
+	run -0 as "$CORACLE" bundle -q -v "$HOMEDIR:/home" --network host "oci:$L:v1" "$HOMEDIR/his" sh -c 'id -u; stat -c %u:%g /owned; cat /proc/self/uid_map; test -e /home/his && exit 6'
+	[ -z "$(find "$HOMEDIR/his" ! -user $USER_ID)" ]
+	for runtime in coracle runc crun; do
+		run user_with "$runtime" run -b "$HOMEDIR/his" "$ID"
+		[ "$status" = 6 ] || { echo "$runtime: $output"; return 1; }
+		[ "${lines[0]} ${lines[1]}" = "0 0:0" ]
+		[ "$(tr -s ' ' <<< "${lines[2]}")" = " 0 $USER_ID 1" ]
+	done
+	run -0 as rm -r "$HOMEDIR/his"
+}
+
+@test "volumes_of_an_image_are_its_own_layers_and_copies_where_that_is_read_only" {
+	base '{"Volumes": {"/data": {}, "/made/here": {}, "relative": {}, "/proc": {}, "/sys/fs": {}, "/": {}, "/../..": {}, "/dev/x": {}, "/a:suid,dev": {}}, "User": "worker"}' <<- 'END'
+		d data 777 1000:1000
+		f data/kept 640 1000:1000 - old
+	END
+	run -0 c run --rm app:v1 sh -c 'cat /data/kept; echo new > /data/kept; cat /data/kept; ls -d /made/here; ls /proc/self/status'
+	[ "$output" = $'oldnew\n/made/here\n/proc/self/status' ]
+	run -0 c run --rm --read-only app:v1 sh -c 'cat /data/kept; echo new > /data/kept; cat /data/kept; stat -c %u:%a /data; { echo > /x; } 2> /dev/null || echo no; ls /proc/self/status; grep -c "a:suid.*nosuid,nodev" /proc/mounts'
+	[ "$output" = $'oldnew\n1000:777\nno\n/proc/self/status\n1' ]
+	run -0 "$CORACLE" bundle --read-only app:v1 "$L.b" sh -c 'cat /data/kept; echo new > /data/kept; cat /data/kept'
+	local runtime
+	for runtime in runc coracle crun; do
+		run -0 with "$runtime" run -b "$L.b" "bundle$$"
+		[ "$output" = oldnew ]
+	done
+	[ "$(cat "$L.b/rootfs/data/kept")" = old ]
+}
+
+@test "labels_that_order_a_runtime_about_are_left_out" {
+	local labels key
+	labels=$(for key in org.coracle.stdio coracle.store run.oci.handler run.oci.hooks.stdout io.podman.annotations.seccomp \
+		org.criu.config io.kubernetes.cri.container-type cdi.k8s.io/x org.systemd.property.MemoryMax module.wasm.image/variant \
+		io.container.manager org.opencontainers.runc.x a.good.one ''; do printf '%s\n' "$key"; done | jq -Rn '[inputs | {(.): "x"}] | add')
+	base "{\"Labels\": $labels}" < /dev/null
+	run -0 "$CORACLE" bundle app:v1 "$L.b" true
+	[ "$(of "$L.b" '.annotations | keys - ["org.opencontainers.image.architecture", "org.opencontainers.image.os"]')" = '["a.good.one"]' ]
+	run -0 c run -d --name "$ID" app:v1 true
+	c wait "$ID"
+	[ "$(field "$ID" 'annotations | keys | join(" ")')" = coracle.store ]
+	c rm "$ID"
+}
+
+@test "a_stop_signal_that_is_none_is_ignored_and_one_that_is_goes_first" {
+	base '{"StopSignal": "SIGNONSENSE"}' < /dev/null
+	fifo up
+	c run -d --name "$ID" -v "$SYNC:/sync" app:v1 sh -c 'trap "exit 4" TERM; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	c stop -t 60 "$ID"
+	[ "$(c wait "$ID")" = 4 ]
+	c rm "$ID"
+	run -0 "$CORACLE" bundle app:v1 "$L.b" true
+	[ "$(of "$L.b" '.annotations["org.opencontainers.image.stopSignal"]')" = null ]
+}
+
+@test "users_are_looked_up_in_the_image_alone_and_without_end_is_refused" {
+	# Links out of the image lead to its own root.
+	base '{"User": "worker"}' <<- END
+		l etc/passwd - - ../../../../../..$BATS_TEST_TMPDIR/passwd
+		l etc/group - - /proc/self/root$BATS_TEST_TMPDIR/group
+	END
+	echo 'worker:x:0:0::/:/bin/sh' > "$BATS_TEST_TMPDIR/passwd"
+	echo 'worker:x:0:' > "$BATS_TEST_TMPDIR/group"
+	run -125 c run --rm --name "$ID" app:v1 true
+	[[ "$output" == *"no user worker in the image's /etc/passwd" ]]
+	assert_gone "$ID"
+	run -1 "$CORACLE" bundle app:v1 "$L.b" true
+	[ ! -e "$L.b" ]
+	local user
+	for user in 4294967295 4294967296 99999999999999999999999 -1 0x0 1.5 '1 ' 0:4294967296 :-1 "$(printf '%05000d' 1)"; do
+		run -125 c run --rm --name "$ID" -u "$user" app:v1 true
+		[ "${#lines[@]}" = 1 ]
+		assert_gone "$ID"
+	done
+	run -0 c run --rm -u 4294967294:4294967293 app:v1 sh -c 'id -u; id -g'
+	[ "$output" = $'4294967294\n4294967293' ]
+}
+
+@test "an_endless_passwd_is_refused_and_not_read" {
+	base '{"User": "worker"}' < /dev/null
+	mkdir -p "$BATS_TEST_TMPDIR/big/etc"
+	truncate -s 1G "$BATS_TEST_TMPDIR/big/etc/passwd"
+	cp -a "$BATS_FILE_TMPDIR/base/bin" "$BATS_TEST_TMPDIR/big/bin"
+	run -1 bash -c 'ulimit -v 300000; exec "$@"' - "$CORACLE" bundle --rootfs -u worker "$BATS_TEST_TMPDIR/big" "$L.b" true
+	[[ "$output" == *passwd* && "${#lines[@]}" = 1 ]]
+	[ ! -e "$L.b" ]
+	rm "$BATS_TEST_TMPDIR/big/etc/passwd"
+	mkfifo "$BATS_TEST_TMPDIR/big/etc/passwd"
+	run -1 "$CORACLE" bundle --rootfs -u worker "$BATS_TEST_TMPDIR/big" "$L.b" true
+	[[ "$output" == *"no regular file"* ]]
+	# Numbers need no file, but its names and groups would be looked up: this is no image to trust.
+	run -1 "$CORACLE" bundle --rootfs -u 7:8 "$BATS_TEST_TMPDIR/big" "$L.b" true
+}
+
+@test "a_working_directory_through_links_is_made_inside" {
+	mkdir "$BATS_TEST_TMPDIR/outside"
+	base "{\"WorkingDir\": \"/link/made\"}" <<- END
+		l link - - ../../../../../../../..$BATS_TEST_TMPDIR/outside
+		l abs - - $BATS_TEST_TMPDIR/outside
+		l loop - - /loop
+	END
+	local cwd
+	for cwd in /link/made /abs/made /../../../..$BATS_TEST_TMPDIR/outside/made /made/../made2; do
+		run c run --rm --name "$ID" -w "$cwd" app:v1 pwd
+		[[ $status = 0 || "${#lines[@]}" = 1 ]] || { echo "$cwd: $output"; return 1; }
+		[ -z "$(ls -A "$BATS_TEST_TMPDIR/outside")" ]
+		assert_gone "$ID"
+	done
+	run -125 c run --rm --name "$ID" -w /loop/x app:v1 pwd
+	[ "${#lines[@]}" = 1 ]
+	run -125 c run --rm --name "$ID" -w /etc/passwd app:v1 pwd
+	run -0 c run --rm -w /new/deep/place app:v1 pwd
+	[ "$output" = /new/deep/place ]
+}
+
+@test "a_configuration_without_sense_is_refused_or_harmless" {
+	base '{"Env": ["=x", "noequals", "", "GOOD=1", "PATH"], "Entrypoint": [""], "Cmd": null, "WorkingDir": "", "User": ""}' < /dev/null
+	run -125 c run --rm --name "$ID" app:v1
+	[[ "$output" == *"does not say what to run"* ]]
+	run -0 c run --rm --entrypoint /bin/env app:v1
+	[[ "$output" == *"GOOD=1"* && "$output" != *noequals* && "$output" == *"PATH=/usr/local/sbin:"* ]]
+}
