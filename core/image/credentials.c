@@ -14,7 +14,8 @@
 static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 struct login {
-	const char *key, *auth;
+	const char *key;
+	struct credentials is;
 };
 struct logins {
 	struct {
@@ -26,7 +27,9 @@ struct logins {
 };
 
 static const struct json_field login_fields[] = {
-	JSON(J_STR, login, auth, "auth"),
+	JSON(J_STR, login, is.basic, "auth"),
+	JSON(J_STR, login, is.identity, "identitytoken"),
+	JSON(J_STR, login, is.bearer, "registrytoken"),
 	{ 0 },
 };
 static const struct json_field logins_fields[] = {
@@ -59,34 +62,44 @@ static size_t covers(const char *key, const char *host, const char *name)
 	return n && !rest[1 + n] && (!name[n] || name[n] == '/') ? h + 1 + n : 0;
 }
 
+static bool said(const char *s)
+{
+	return s && *s;
+}
+
+bool credentials_any(const struct credentials *c)
+{
+	return said(c->basic) || said(c->identity) || said(c->bearer);
+}
+
 /* The login that the file itself has. */
 static int find_written(const struct logins *l, const char *host, const char *name,
-			const char **out, struct err *e)
+			struct credentials *out, struct err *e)
 {
 	size_t most = 0;
-	const char *auth = NULL;
 	for (size_t i = 0; i < l->auths.n; i++) {
 		size_t c = covers(l->auths.v[i].key, host, name);
 		if (!c && !strcmp(host, "docker.io")) /* as docker login writes it */
 			c = covers(l->auths.v[i].key, "index.docker.io", name);
-		if (c <= most || !l->auths.v[i].auth || !*l->auths.v[i].auth)
+		if (c <= most || !credentials_any(&l->auths.v[i].is))
 			continue;
 		most = c;
-		auth = l->auths.v[i].auth;
+		*out = l->auths.v[i].is;
 	}
-	if (auth && strlen(auth) != strspn(auth, base64) + strspn(auth + strspn(auth, base64), "="))
+	const char *auth = out->basic ? out->basic : "";
+	size_t n = strspn(auth, base64);
+	if (strlen(auth) != n + strspn(auth + n, "="))
 		return refuse(e, EINVAL, "auths.%.100s.auth: not base64", host);
-	*out = auth;
 	return 0;
 }
 
 int credentials_find(const char *text, size_t len, const char *host, const char *name,
-		     struct arena *a, const char **out, struct err *e)
+		     struct arena *a, struct credentials *out, struct err *e)
 {
 	struct logins l = { 0 };
 	bool docker = !strcmp(host, "docker.io");
 	int rc = json_read(text, len, logins_fields, &l, a, e);
-	*out = NULL;
+	*out = (struct credentials){ 0 };
 	if (rc < 0)
 		return rc;
 	/* A helper for this registry, then what is written, then the helper for all. */
@@ -97,7 +110,7 @@ int credentials_find(const char *text, size_t len, const char *host, const char 
 			return helper_get(l.helpers.v[i].value, key, HELPER_TIMEOUT, a, out, e);
 	}
 	rc = find_written(&l, host, name, out, e);
-	if (rc < 0 || *out || !l.store || !*l.store)
+	if (rc < 0 || credentials_any(out) || !said(l.store))
 		return rc;
 	rc = helper_get(l.store, docker ? "https://index.docker.io/v1/" : host, HELPER_TIMEOUT, a,
 			out, e);
@@ -109,7 +122,7 @@ int credentials_find(const char *text, size_t len, const char *host, const char 
 }
 
 static int look_in(const char *path, const char *host, const char *name, struct arena *a,
-		   const char **out, struct err *e)
+		   struct credentials *out, struct err *e)
 {
 	auto_buf b = { .max = AUTH_FILE_MAX };
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -123,7 +136,7 @@ static int look_in(const char *path, const char *host, const char *name, struct 
 	return rc < 0 ? within(e, "%.300s", path) : 0;
 }
 
-int credentials_here(const char *host, const char *name, struct arena *a, const char **out,
+int credentials_here(const char *host, const char *name, struct arena *a, struct credentials *out,
 		     struct err *e)
 {
 	static const struct {
@@ -135,8 +148,8 @@ int credentials_here(const char *host, const char *name, struct arena *a, const 
 		{ "DOCKER_CONFIG", "/config.json" },
 		{ "HOME", "/.docker/config.json" },
 	};
-	*out = NULL;
-	for (size_t i = 0; !*out && i < sizeof(places) / sizeof(places[0]); i++) {
+	*out = (struct credentials){ 0 };
+	for (size_t i = 0; !credentials_any(out) && i < sizeof(places) / sizeof(places[0]); i++) {
 		const char *value = getenv(places[i].variable);
 		if (!value || *value != '/')
 			continue;

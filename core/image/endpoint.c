@@ -1,12 +1,15 @@
 /* endpoint.c - one host that serves a registry: logins, and requests below its /v2/. */
 #include "image/endpoint.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define ANSWER_MAX ((size_t)1 << 20) /* of errors and tokens */
+#define ANSWER_MAX     ((size_t)1 << 20) /* of errors and tokens */
+#define TOKEN_LIFE     60		 /* seconds, of one that does not say */
+#define TOKEN_LIFE_MAX 31536000
 
 struct trouble {
 	const char *code, *message;
@@ -28,11 +31,15 @@ static const struct json_field troubles_fields[] = {
 };
 
 struct token {
-	const char *token, *access_token;
+	const char *token, *access_token, *refresh_token, *issued_at;
+	int64_t expires_in;
 };
 static const struct json_field token_fields[] = {
 	JSON(J_STR, token, token, "token"),
 	JSON(J_STR, token, access_token, "access_token"),
+	JSON(J_STR, token, refresh_token, "refresh_token"),
+	JSON(J_STR, token, issued_at, "issued_at"),
+	JSON(J_I64, token, expires_in, "expires_in"),
 	{ 0 },
 };
 
@@ -89,39 +96,65 @@ static int no_room(struct err *e)
 	return fail(e, E2BIG, "talk to the registry");
 }
 
-/* Fetches a token for pulling from this repository from the server that the challenge names. */
-static int get_token(struct endpoint *p, const char *challenge, struct err *e)
+/* What it is wanted for, as a query has it. */
+static void put_purpose(const struct endpoint *p, const char *service, struct buf *b)
+{
+	buf_str(b, "scope=repository:");
+	http_escape(b, p->repository);
+	buf_str(b, ":pull");
+	if (!service)
+		return;
+	buf_str(b, "&service=");
+	http_escape(b, service);
+}
+
+/* Asks the token server: as OAuth 2 has it with an identity token, else by a GET with the login. */
+static int ask_token(struct endpoint *p, const char *realm, const char *service,
+		     struct http_answer *answer, struct source **body, struct err *e)
 {
 	auto_buf url = { .max = 16384 };
+	auto_buf form = { .max = 65536 };
+	const char *identity = p->login.identity, *basic = NULL;
+	buf_str(&url, realm);
+	if (identity && *identity) {
+		buf_str(&form, "grant_type=refresh_token&client_id=coracle&refresh_token=");
+		http_escape(&form, identity);
+		buf_char(&form, '&');
+		put_purpose(p, service, &form);
+	} else {
+		buf_char(&url, strchr(realm, '?') ? '&' : '?');
+		put_purpose(p, service, &url);
+		basic = p->login.basic ? arena_printf(p->arena, "Basic %s", p->login.basic) : NULL;
+		if (p->login.basic && !basic)
+			return no_room(e);
+	}
+	if (url.failed || form.failed)
+		return no_room(e);
+	struct http_request request = { .url = url.p, .authorization = basic, .form = form.p };
+	return http_get(p->http, &request, answer, body, e);
+}
+
+/* When it will not be taken any more: by our clock, earlier for one that was not made just now. One
+ * that is too old already has come from a clock that is not ours. */
+static uint64_t end_of(const struct token *t)
+{
+	const int64_t second = 1000000000;
+	struct timespec issued, now = clock_now();
+	int64_t left = t->expires_in > 0 ? t->expires_in : TOKEN_LIFE;
+	if (left > TOKEN_LIFE_MAX)
+		left = TOKEN_LIFE_MAX;
+	if (t->issued_at && clock_parse(t->issued_at, &issued) == 0) {
+		int64_t age = now.tv_sec - issued.tv_sec;
+		left -= age > 0 && age < left ? age : 0;
+	}
+	return clock_monotonic_ns() + (uint64_t)(left * second);
+}
+
+static int take_token(struct endpoint *p, struct source *body, struct err *e)
+{
 	auto_buf b = { 0 };
 	struct token t = { 0 };
-	struct http_answer answer;
-	struct source *body;
-	const char *realm = challenge_parameter(p->arena, challenge, "realm");
-	const char *service = challenge_parameter(p->arena, challenge, "service");
-	if (!realm)
-		return refuse(e, EPROTO, "%s asks for a token but does not say from where",
-			      p->name);
-	buf_printf(&url, "%s%sscope=repository:", realm, strchr(realm, '?') ? "&" : "?");
-	http_escape(&url, p->repository);
-	buf_str(&url, ":pull");
-	if (service) {
-		buf_str(&url, "&service=");
-		http_escape(&url, service);
-	}
-	const char *basic = p->credentials ? arena_printf(p->arena, "Basic %s", p->credentials)
-					   : NULL;
-	if (url.failed || (p->credentials && !basic))
-		return no_room(e);
-	struct http_request request = { .url = url.p, .authorization = basic };
-	int rc = http_get(p->http, &request, &answer, &body, e);
-	if (rc < 0)
-		return rc;
-	if (answer.status != 200)
-		return refuse(
-			e, EACCES, "%s refuses a token for %s (status %d%s): check the credentials",
-			p->name, p->repository, answer.status, answer_explanation(body, p->arena));
-	rc = answer_read(body, &b, ANSWER_MAX, e);
+	int rc = answer_read(body, &b, ANSWER_MAX, e);
 	if (rc == 0)
 		rc = json_read(b.p, b.len, token_fields, &t, p->arena, e);
 	if (rc < 0)
@@ -129,14 +162,44 @@ static int get_token(struct endpoint *p, const char *challenge, struct err *e)
 	const char *token = t.token && *t.token ? t.token : t.access_token;
 	if (!token || !*token)
 		return refuse(e, EPROTO, "the token server of %s sends no token", p->name);
+	if (p->login.identity && t.refresh_token && *t.refresh_token)
+		p->login.identity = t.refresh_token; /* in the place of the one that it was given */
+	p->expires = end_of(&t);
 	p->authorization = arena_printf(p->arena, "Bearer %s", token);
 	return p->authorization ? 0 : no_room(e);
+}
+
+/* A token for pulling from this repository: our own, or one of the server that the challenge names.
+ */
+static int get_token(struct endpoint *p, const char *challenge, struct err *e)
+{
+	struct http_answer answer;
+	struct source *body;
+	const char *realm = challenge_parameter(p->arena, challenge, "realm");
+	if (p->login.bearer && *p->login.bearer) {
+		p->authorization = arena_printf(p->arena, "Bearer %s", p->login.bearer);
+		return p->authorization ? 0 : no_room(e);
+	}
+	if (!realm)
+		return refuse(e, EPROTO, "%s asks for a token but does not say from where",
+			      p->name);
+	int rc = ask_token(p, realm, challenge_parameter(p->arena, challenge, "service"), &answer,
+			   &body, e);
+	if (rc < 0)
+		return rc;
+	if (answer.status != 200)
+		return refuse(
+			e, EACCES, "%s refuses a token for %s (status %d%s): check the credentials",
+			p->name, p->repository, answer.status, answer_explanation(body, p->arena));
+	return take_token(p, body, e);
 }
 
 /* Does what one of the challenge's lines asks for. */
 static int authenticate(struct endpoint *p, const char *challenge, struct err *e)
 {
 	bool basic = false;
+	p->expires = 0;
+	p->challenge = arena_str(p->arena, challenge);
 	for (const char *line = challenge; *line;
 	     line += strcspn(line, "\n"), line += *line == '\n') {
 		if (!strncasecmp(line, "Bearer ", 7))
@@ -146,13 +209,13 @@ static int authenticate(struct endpoint *p, const char *challenge, struct err *e
 	if (!basic)
 		return refuse(e, EACCES, "%s asks for a kind of login that is not known here",
 			      p->name);
-	if (!p->credentials)
+	if (!p->login.basic || !*p->login.basic)
 		return refuse(
 			e, EACCES,
 			"%s wants a login: give --creds USER:PASSWORD, or log in with docker or "
 			"podman",
 			p->name);
-	p->authorization = arena_printf(p->arena, "Basic %s", p->credentials);
+	p->authorization = arena_printf(p->arena, "Basic %s", p->login.basic);
 	return p->authorization ? 0 : no_room(e);
 }
 
@@ -197,6 +260,21 @@ static int reach(struct endpoint *p, struct err *e)
 	return rc < 0 ? within(e, "reach the registry %s", p->name) : 0;
 }
 
+/* As struct http_request has it: while p->http is in the middle of a body. */
+static int renew(void *arg, const char *challenge, const char **authorization, struct err *e)
+{
+	struct endpoint *p = arg;
+	struct http *busy = p->http;
+	p->http = NULL;
+	int rc = http_new(&p->http_options, &p->http, e);
+	if (rc == 0)
+		rc = authenticate(p, challenge, e);
+	http_free(p->http);
+	p->http = busy;
+	*authorization = p->authorization;
+	return rc;
+}
+
 /* One request below its base, with a login when it is asked for. */
 static int ask(struct endpoint *p, const char *path, const char *accept, struct http_answer *answer,
 	       struct source **body, struct err *e)
@@ -205,10 +283,15 @@ static int ask(struct endpoint *p, const char *path, const char *accept, struct 
 				       p->mirror ? "?ns=" : "", p->mirror ? p->mirror : "");
 	if (!url)
 		return no_room(e);
+	if (p->expires && p->challenge && clock_monotonic_ns() >= p->expires &&
+	    authenticate(p, p->challenge, e) < 0)
+		return -e->code;
 	for (int attempt = 0;; attempt++) {
 		struct http_request q = { .url = url,
 					  .accept = accept,
-					  .authorization = p->authorization };
+					  .authorization = p->authorization,
+					  .renew = renew,
+					  .arg = p };
 		int rc = http_get(p->http, &q, answer, body, e);
 		/* Where a redirect leads may ask for a login, but not for ours. */
 		if (rc < 0 || answer->status != 401 || answer->elsewhere || attempt)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/credentials.h"
 #include "image/http.h"
 #include "image/source.h"
 
@@ -13,18 +14,20 @@
 /* For one repository. The token lives and dies with it: nobody else is ever sent it. */
 struct endpoint {
 	struct arena *arena;
-	const char *name;	 /* HOST[:PORT], for people */
-	const char *host;	 /* HOST[:PORT] that is spoken to, while base is not known */
-	const char *repository;	 /* "team/app" */
-	const char *base;	 /* "https://HOST/v2"; NULL: to be found out */
-	const char *mirror;	 /* the registry that it stands for; NULL: it is the registry */
-	const char *credentials; /* USER:PASS as base64; NULL: none */
+	const char *name;	/* HOST[:PORT], for people */
+	const char *host;	/* HOST[:PORT] that is spoken to, while base is not known */
+	const char *repository; /* "team/app" */
+	const char *base;	/* "https://HOST/v2"; NULL: to be found out */
+	const char *mirror;	/* the registry that it stands for; NULL: it is the registry */
+	struct credentials login;
 	struct http_options http_options;
 	bool resolve, pull; /* see struct host */
 
 	/* Made when it is first spoken to. */
 	struct http *http;
 	const char *authorization; /* header for this repository; NULL: none (yet) */
+	const char *challenge;	   /* what it was made for */
+	uint64_t expires;	   /* by clock_monotonic_ns; 0: never */
 };
 
 /* One request below BASE/REPOSITORY/, with a login when it is asked for. Any status is success

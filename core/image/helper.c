@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
-#include "image/credentials.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -92,7 +91,7 @@ static int run(const char *program, const char *server, int timeout_ms, struct b
 	return rc == 0 && end < 0 ? fail(e, end, "wait for its end") : rc;
 }
 
-static int read_login(struct buf *b, struct arena *a, const char **out, struct err *e)
+static int read_login(struct buf *b, struct arena *a, struct credentials *out, struct err *e)
 {
 	struct login l = { 0 };
 	int rc = json_read(b->p ? b->p : "", b->len, login_fields, &l, a, e);
@@ -100,16 +99,17 @@ static int read_login(struct buf *b, struct arena *a, const char **out, struct e
 		return rc;
 	if (!l.user || !l.secret)
 		return refuse(e, EPROTO, "it gives no Username and Secret");
-	if (!strcmp(l.user, "<token>"))
-		return refuse(e, ENOTSUP,
-			      "it gives an identity token, which is not known here: log in with a "
-			      "password, or give --creds USER:PASSWORD");
+	if (!strcmp(l.user, "<token>")) {
+		out->identity = l.secret;
+		return 0;
+	}
 	const char *pair = arena_printf(a, "%s:%s", l.user, l.secret);
-	return pair ? credentials_encode(pair, a, out, e) : fail(e, E2BIG, "keep the login");
+	return pair ? credentials_encode(pair, a, &out->basic, e)
+		    : fail(e, E2BIG, "keep the login");
 }
 
 static int ask(const char *program, const char *server, int timeout_ms, struct arena *a,
-	       const char **out, struct err *e)
+	       struct credentials *out, struct err *e)
 {
 	auto_buf b = { .max = ANSWER_MAX + 1 };
 	struct exit_status status = { 0 };
@@ -130,9 +130,9 @@ static int ask(const char *program, const char *server, int timeout_ms, struct a
 }
 
 int helper_get(const char *name, const char *server, int timeout_ms, struct arena *a,
-	       const char **out, struct err *e)
+	       struct credentials *out, struct err *e)
 {
-	*out = NULL;
+	*out = (struct credentials){ 0 };
 	if (!*name || *name == '.' ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")])
 		return refuse(e, EINVAL, "%.40s is not the name of a credential helper", name);

@@ -4,13 +4,14 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "image/credentials.h"
 
 #define HELPER_TIMEOUT 60000 /* ms: it may have to ask a person */
 
 /* Asks docker-credential-NAME of the PATH for the login of a server ("HOST[:PORT]", or the URL that
- * docker has for its own): base64 of USER:PASSWORD, or NULL when it knows of none. It gets
- * timeout_ms and may say 64 KiB; -ETIMEDOUT, -E2BIG. */
+ * docker has for its own): a name and password, or an identity token; zeroed when it knows of
+ * none. It gets timeout_ms and may say 64 KiB; -ETIMEDOUT, -E2BIG. */
 int helper_get(const char *name, const char *server, int timeout_ms, struct arena *a,
-	       const char **out, struct err *e);
+	       struct credentials *out, struct err *e);
 
 #endif

@@ -33,7 +33,8 @@ struct http {
 	struct http_options options;
 	struct buf ca; /* the system's bundle and those of the options, when there are such */
 	/* The request as it was asked for, and where redirects have led. */
-	char *url, *accept, *authorization;
+	char *url, *accept, *authorization, *form;
+	struct http_request request; /* but its texts, which are these */
 	char *at;
 	struct buf in, out; /* what came, and what the reader has */
 	struct buf challenge, type, retry;
@@ -320,6 +321,8 @@ static int transfer_begin(struct http *h, struct err *e)
 	if (rc < 0)
 		return rc;
 	set_options(h);
+	if (h->form)
+		curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, h->form);
 	if (h->taken) {
 		char range[32]; /* curl's own "resume" would fail on servers that start at the
 				   beginning */
@@ -373,8 +376,8 @@ static int transfer_failed(const struct http *h, struct err *e)
 static int redirected(struct http *h, struct err *e)
 {
 	char *to = NULL;
-	if (h->status != 301 && h->status != 302 && h->status != 303 && h->status != 307 &&
-	    h->status != 308)
+	if (h->form || (h->status != 301 && h->status != 302 && h->status != 303 &&
+			h->status != 307 && h->status != 308))
 		return 0;
 	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &to);
 	if (!to)
@@ -441,12 +444,31 @@ static int get(struct http *h, struct err *e)
 	}
 }
 
+static int keep(char **slot, const char *value, struct err *e)
+{
+	free(*slot);
+	*slot = value ? strdup(value) : NULL;
+	return value && !*slot ? fail(e, ENOMEM, "keep a request") : 0;
+}
+
+/* Asks again with another authorization. */
+static int renew(struct http *h, struct err *e)
+{
+	const char *other;
+	int rc = h->request.renew(h->request.arg, h->challenge.p, &other, e);
+	if (rc == 0)
+		rc = keep(&h->authorization, other, e);
+	return rc < 0 ? rc : get(h, e);
+}
+
 /* The connection was lost inside the body: asks for the rest. */
 static int take_up(struct http *h, struct err *e)
 {
 	if (!temporary(h) || ++h->tries >= TRIES_MAX)
 		return transfer_failed(h, e);
 	int rc = get(h, e);
+	if (rc == 0 && h->status == 401 && h->request.renew && same_place(h->at, h->url))
+		rc = renew(h, e);
 	if (rc < 0)
 		return rc;
 	if (h->status != 200 && h->status != 206)
@@ -485,13 +507,6 @@ static ssize_t body_read(struct source *s, const void **p, struct err *e)
 	return (ssize_t)full.len;
 }
 
-static int keep(char **slot, const char *value, struct err *e)
-{
-	free(*slot);
-	*slot = value ? strdup(value) : NULL;
-	return value && !*slot ? fail(e, ENOMEM, "keep a request") : 0;
-}
-
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
 	     struct source **body, struct err *e)
 {
@@ -502,6 +517,9 @@ int http_get(struct http *h, const struct http_request *r, struct http_answer *o
 		rc = keep(&h->accept, r->accept, e);
 	if (rc == 0)
 		rc = keep(&h->authorization, r->authorization, e);
+	if (rc == 0)
+		rc = keep(&h->form, r->form, e);
+	h->request = *r;
 	if (rc == 0)
 		rc = get(h, e);
 	if (rc < 0)
@@ -560,6 +578,7 @@ void http_free(struct http *h)
 	free(h->url);
 	free(h->accept);
 	free(h->authorization);
+	free(h->form);
 	free(h->at);
 	free(h);
 	curl_global_cleanup();

@@ -32,6 +32,11 @@ struct http_request {
 	const char *url;
 	const char *accept;	   /* value of the Accept header; NULL: none */
 	const char *authorization; /* goes to the url's own scheme, host and port only */
+	const char *form;	   /* to POST, url-encoded; redirects are not followed then */
+	/* Makes another authorization from a challenge, when a body breaks off and the first is not
+	 * taken any more for the rest. NULL: there is none. It may not use the same struct http. */
+	int (*renew)(void *arg, const char *challenge, const char **authorization, struct err *e);
+	void *arg;
 };
 
 struct http_answer {

@@ -171,9 +171,8 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 	/* Now, because a helper that knows them cannot be started from where layers are unpacked.
 	 */
 	if (last && o->credentials)
-		return credentials_encode(o->credentials, r->arena, &p->credentials, e);
-	return credentials_here(last || !other ? own : host, p->repository, r->arena,
-				&p->credentials, e);
+		return credentials_encode(o->credentials, r->arena, &p->login.basic, e);
+	return credentials_here(last || !other ? own : host, p->repository, r->arena, &p->login, e);
 }
 
 /* Certificates and keys that connections may want. */

@@ -49,7 +49,8 @@ static void as_config(const char *text, size_t n, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	auto_arena *a = arena_new(ARENA_IMAGE);
-	const char *text = (const char *)p, *auth;
+	const char *text = (const char *)p;
+	struct credentials auth;
 	struct err e = { 0 };
 	if (!a)
 		return 0;

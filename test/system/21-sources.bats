@@ -309,6 +309,7 @@ certificate() {
 		echo '{"Username":"user","Secret":"secret"}'
 	END
 	chmod 755 "$BATS_TEST_TMPDIR/bin/docker-credential-test"
+	# shellcheck disable=SC2030 # each test is a shell
 	export PATH=$BATS_TEST_TMPDIR/bin:$PATH
 	echo '{"credsStore":"test"}' > "$file"
 	run -0 pull -q "$STRANGE/basic/app:v1"
@@ -324,6 +325,89 @@ certificate() {
 	# A file that was copied to a machine without its helper does not keep from what needs no login.
 	echo '{"credsStore":"none"}' > "$file"
 	run -0 pull -q "$STRANGE/app:v1"
+}
+
+# login JSON - what docker's file has of the strange registry.
+login() {
+	mkdir -p "$HOME/.docker"
+	jq -nc --arg r "$STRANGE" --argjson l "$1" '{auths: {($r): $l}}' > "$HOME/.docker/config.json"
+}
+
+@test "an_identity_token_buys_tokens_as_oauth_has_it" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/token/identity:v1"
+	[[ "$output" == *"$STRANGE refuses a token for token/identity (status 401: who are you): check the credentials" ]]
+	# As a login to such a registry is kept: the name is none.
+	login '{"auth": "MDAwMDAwMDA6", "identitytoken": "id+/="}'
+	: > "$STRANGE_LOG"
+	run -0 pull -q "$STRANGE/token/identity:v1"
+	grep -q "^POST $STRANGE /token - -$" "$STRANGE_LOG"
+	run ! grep -q "id+/=\|Basic\|GET $STRANGE /token" "$STRANGE_LOG"
+	run -0 "$CORACLE" rmi "$STRANGE/token/identity:v1"
+	# A password that was given counts more.
+	run -1 pull -q --creds user:secret "$STRANGE/token/identity:v1"
+	grep -q "^GET $STRANGE /token?.* Basic " "$STRANGE_LOG"
+	login '{"identitytoken": "another"}'
+	run -1 pull -q "$STRANGE/token/identity:v1"
+	[[ "$output" == *"(status 401: who are you)"* ]]
+	[ "${#lines[@]}" = 1 ]
+	# Where a password is asked for, it is of no use.
+	run -1 pull -q "$STRANGE/basic/app:v1"
+	[[ "$output" == *"$STRANGE wants a login: "* ]]
+	assert_empty_store
+}
+
+@test "a_helper_may_keep_an_identity_token" {
+	simple "$L" v1
+	strange
+	mkdir "$HOME/bin" "$HOME/.docker"
+	printf '#!/bin/sh\necho %s\n' "'{\"Username\":\"<token>\",\"Secret\":\"id+/=\"}'" > "$HOME/bin/docker-credential-test"
+	chmod 755 "$HOME/bin/docker-credential-test"
+	echo '{"credsStore":"test"}' > "$HOME/.docker/config.json"
+	# shellcheck disable=SC2031 # each test is a shell
+	PATH=$HOME/bin:$PATH run -0 pull -q "$STRANGE/token/identity:v1"
+	grep -q "^POST $STRANGE /token - -$" "$STRANGE_LOG"
+}
+
+@test "a_token_for_the_registry_itself_is_sent_to_it_as_it_is" {
+	simple "$L" v1
+	strange
+	login '{"registrytoken": "for-token/app", "identitytoken": "id+/="}'
+	run -0 pull -q "$STRANGE/token/app:v1"
+	run ! grep -q " /token[ ?]" "$STRANGE_LOG"
+	grep -q "^GET $STRANGE /v2/token/app/blobs/.* Bearer for-token/app -$" "$STRANGE_LOG"
+	login '{"registrytoken": "for-others"}'
+	run -1 pull -q "$STRANGE/token/other:v1"
+	[[ "$output" == *"$STRANGE does not let you pull $STRANGE/token/other:v1: log in: "* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
+@test "a_token_that_has_run_out_is_replaced_before_it_is_refused" {
+	local name
+	simple "$L" v1
+	strange
+	for name in token/short-limited token/aged-limited; do
+		: > "$STRANGE_LOG"
+		run -0 pull -q "$STRANGE/$name:v1"
+		# For the manifest and the configuration one, which a pause has made old; for the layer another.
+		[ "$(grep -c " /token?" "$STRANGE_LOG")" = 2 ]
+		[ "$(grep -c " /v2/$name/blobs/.* Bearer for-$name -$" "$STRANGE_LOG")" = 4 ]
+		[ "$(grep -c " /v2/$name/blobs/" "$STRANGE_LOG")" = 4 ]
+		run -0 "$CORACLE" rmi "$STRANGE/$name:v1"
+	done
+}
+
+@test "a_token_that_is_refused_in_the_middle_of_a_layer_is_replaced" {
+	head -c 1000 /dev/urandom | od -An -tx1 -v | tr -d ' \n' > "$L.random"
+	tar_of "$L.tar" <<< "f random 644 0:0 - $(cat "$L.random")"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 > /dev/null
+	strange
+	run -0 pull -q "$STRANGE/token/once-break:v1"
+	[ "$(cat "$(tree_of "$STRANGE/token/once-break:v1")/random")" = "$(cat "$L.random")" ]
+	# The rest was asked for with a token that had done its service, and then with a new one.
+	[ "$(grep -c "blobs/.* Bearer for-token/once-break-.* 1000$" "$STRANGE_LOG")" = 2 ]
 }
 
 @test "a_login_is_not_for_the_host_that_a_redirect_leads_to" {

@@ -4,13 +4,32 @@
 
 static struct arena *arena;
 static struct err e;
+static struct credentials found;
 
 static const char *find(const char *text, const char *host, const char *name)
 {
-	const char *auth = "unset";
 	e = (struct err){ 0 };
-	return credentials_find(text, strlen(text), host, name, arena, &auth, &e) < 0 ? "refused"
-										      : auth;
+	return credentials_find(text, strlen(text), host, name, arena, &found, &e) < 0
+		       ? "refused"
+		       : found.basic;
+}
+
+static void tokens_are_found_beside_a_login_or_alone(void)
+{
+	is_str(find("{\"auths\":{\"h.x\":{\"auth\":\"YQ==\","
+		    "\"identitytoken\":\"id\"}}}",
+		    "h.x", "a"),
+	       "YQ==");
+	is_str(found.identity, "id");
+	is_str(found.bearer, NULL);
+	is_str(find("{\"auths\":{\"h.x\":{\"registrytoken\":\"tok\"},"
+		    "\"h.x/b\":{\"identitytoken\":\"id\"}}}",
+		    "h.x", "a"),
+	       NULL);
+	is_str(found.bearer, "tok");
+	is_str(found.identity, NULL);
+	is_str(find("{\"auths\":{\"h.x\":{\"identitytoken\":\"\"}}}", "h.x", "a"), NULL);
+	ok(!credentials_any(&found));
 }
 
 static void a_host_is_found_however_it_is_written(void)
@@ -68,6 +87,7 @@ static void credentials_are_encoded_with_their_padding(void)
 int main(void)
 {
 	arena = arena_new(1 << 20);
+	test(tokens_are_found_beside_a_login_or_alone);
 	test(a_host_is_found_however_it_is_written);
 	test(another_host_or_port_gets_nothing);
 	test(the_longest_fitting_repository_wins);
