@@ -86,7 +86,7 @@ const struct command applet_shim = {
 	.help = "be containerd's shim (io.containerd.coracle.v2)",
 	.more = "containerd starts this itself, as containerd-shim-coracle-v2 in its PATH. "
 		"Without an action it is the "
-		"server that `start` leaves behind: for as long as it has a task or a client, and "
+		"server that `start` leaves behind: for as long as it has a task, and "
 		"30 seconds more, or CORACLE_SHIM_LEASE (10s, 5m) of containerd's environment. "
 		"Should a signal kill it, the last line of /run/coracle/shim.log tells which.",
 	.opts = opts,

@@ -73,7 +73,7 @@ static void on_peers(void *arg, unsigned count)
 	if (s->stopping)
 		shim_rest(s);
 	else
-		timer_set(s->lease.fd, count ? 0 : s->lease_ms, 0);
+		timer_set(s->lease.fd, count && has_work(s) ? 0 : s->lease_ms, 0);
 }
 
 static void on_lease(void *arg, uint32_t events)
@@ -93,13 +93,15 @@ static void on_lease(void *arg, uint32_t events)
 		loop_stop(s->loop);
 		return;
 	}
-	tasks_forget_removed(s);
-	sandbox_forget_removed(s);
+	if (!s->peers) {
+		tasks_forget_removed(s);
+		sandbox_forget_removed(s);
+	}
 	server_listen(s->server);
-	if (has_work(s))
+	if (!has_work(s))
+		shim_stop(s); /* a peer as well: its containerd died between start and Create */
+	else if (!s->peers)
 		timer_set(s->lease.fd, s->lease_ms, 0);
-	else
-		shim_stop(s);
 }
 
 static void on_signal(void *arg, uint32_t events)

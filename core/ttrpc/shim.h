@@ -92,7 +92,7 @@ struct shim_options {
 	const char *socket; /* path of the listener's socket */
 	const char *events; /* TTRPC_ADDRESS */
 	int listener;	    /* becomes the shim's */
-	uint64_t lease_ms;  /* how long it stays without a client and without a task */
+	uint64_t lease_ms;  /* how long it stays without a task once a client has come or gone */
 };
 int shim_serve(const struct shim_options *o, struct err *e);
 

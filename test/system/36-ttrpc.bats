@@ -96,6 +96,17 @@ dirty() {
 	[ "${lines[1]}" = served ]
 }
 
+@test "who_asks_for_no_task_keeps_no_shim" {
+	local server
+	bundle "$ID-b"
+	CORACLE_SHIM_LEASE=3s shim_start "$ID-b" # time enough for it to come
+	server=$(shim_pid "$ID-b")
+	run -0 "$PEERS" "$ADDRESS" idle
+	[ "$output" = "the end" ]
+	await_end "$server"
+	[ ! -e "${ADDRESS#unix://}" ]
+}
+
 @test "services_and_methods_that_are_not_there_are_not_implemented" {
 	run -1 "$BATS_TEST_DIRNAME/ttrpc" "$ADDRESS" Fly 1="$ID"
 	[ "$output" = "error 12: method Fly: not implemented" ]
