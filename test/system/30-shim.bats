@@ -14,18 +14,11 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid c)
+	containerd_test_setup
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
-	return 0
+	containerd_test_teardown
 }
 
 @test "run_prints_the_output_and_gives_the_status" {
@@ -110,7 +103,7 @@ teardown() {
 	run -0 ctr_ task ls
 	[[ "$output" == *"$ID"*RUNNING* ]]
 	local pid
-	pid=$(ctr_ task ls | awk -v id="$ID" '$1 == id { print $2 }')
+	pid=$(pid_of "$ID")
 	[ "$(cat "/proc/$pid/comm")" = sleep ]
 	run -0 ctr_ task ps "$ID"
 	[[ "$output" == *"$pid"* ]]
@@ -155,7 +148,7 @@ teardown() {
 @test "update_changes_the_limits_of_a_task" {
 	ctr_ run -d --memory-limit 67108864 --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
 	local address cgroup limit
-	address=$(cat "$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS/$ID/address")
+	address=$(cat "$TASKS/$ID/address")
 	cgroup=/sys/fs/cgroup/memory/$NS/$ID
 	update() {
 		"$BATS_TEST_DIRNAME/ttrpc" "${address#unix://}" Update 1="$ID" 2.1=types.containerd.io/opencontainers/runtime-spec/1/LinuxResources "$@"
@@ -182,7 +175,7 @@ teardown() {
 	events_start
 	local before after
 	before=$(date +%s%N)
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID"
 	ctr_ task exec --exec-id e1 "$ID" sh -c 'exit 4' || [ $? = 4 ]
 	ctr_ task kill -s KILL "$ID"
 	await_event /tasks/exit ".id == \"$ID\""
@@ -200,14 +193,16 @@ teardown() {
 }
 
 @test "an_exec_whose_output_nobody_reads_has_ended_before_its_task_is_deleted" {
-	mkfifo "$BATS_TEST_TMPDIR/full"
 	events_start
-	ctr_ run -d --null-io --runtime "$RUNTIME" --mount "type=bind,src=$BATS_TEST_TMPDIR,dst=/sync,options=rbind:rw" \
-		"$IMAGE" "$ID" sleep 1000
-	# More than the FIFO takes, less than it, the shim and the terminal take together.
-	script -qec "ctr -a $CONTAINERD -n $NS task exec -d -t --exec-id e1 $ID \
-		sh -c 'head -c 69000 /dev/zero; echo > /sync/full; sleep 1000'" /dev/null
-	read -r _ < "$BATS_TEST_TMPDIR/full"
+	sleeper "$ID"
+	script -qec "ctr -a $CONTAINERD -n $NS task exec -d -t --exec-id e1 $ID head -c 1000000 /dev/zero" /dev/null
+	# The FIFO is full, the shim has some of the rest, and the terminal.
+	local writer before='' now
+	writer=$(pgrep -P "$(shim_pid "$ID")" -x head)
+	until now=$(< "/proc/$writer/io") && [ "$now" = "$before" ]; do
+		before=$now
+		sleep 0.1
+	done
 	ctr_ task kill -s KILL "$ID"
 	await_event /tasks/exit ".id == \"$ID\""
 	ctr_ task rm "$ID" || true
@@ -233,8 +228,8 @@ teardown() {
 
 @test "containers_of_a_group_share_a_shim_that_goes_with_the_last" {
 	local shim
-	ctr_ run -d --null-io --annotation "io.containerd.runc.v2.group=$ID" --runtime "$RUNTIME" "$IMAGE" "$ID-a" sleep 1000
-	ctr_ run -d --null-io --annotation "io.containerd.runc.v2.group=$ID" --runtime "$RUNTIME" "$IMAGE" "$ID-b" sleep 1000
+	sleeper "$ID-a" --annotation "io.containerd.runc.v2.group=$ID"
+	sleeper "$ID-b" --annotation "io.containerd.runc.v2.group=$ID"
 	shim=$(shim_pid "$ID-a")
 	run -1 shim_pid "$ID-b"
 	[ "$(pgrep -c -P "$shim")" = 2 ]
@@ -258,10 +253,10 @@ teardown() {
 
 @test "kill_9_of_the_shim_ends_its_container_and_leaves_nothing" {
 	events_start
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID"
 	local shim pid
 	shim=$(shim_pid "$ID")
-	pid=$(ctr_ task ls | awk -v id="$ID" '$1 == id { print $2 }')
+	pid=$(pid_of "$ID")
 	kill -9 "$shim"
 	await_event /tasks/delete ".container_id == \"$ID\""
 	[ "$(event_field /tasks/exit ".id == \"$ID\"" .exit_status)" = 137 ]
@@ -290,11 +285,11 @@ teardown() {
 
 @test "tasks_outlive_containerd_and_their_exits_are_told_when_it_is_back" {
 	mkfifo "$BATS_TEST_TMPDIR/go"
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID-a" sleep 1000
+	sleeper "$ID-a"
 	ctr_ run -d --null-io --runtime "$RUNTIME" --mount "type=bind,src=$BATS_TEST_TMPDIR,dst=/sync,options=rbind:rw" \
 		"$IMAGE" "$ID-b" sh -c 'read x < /sync/go; exit 9'
 	local pid
-	pid=$(ctr_ task ls | awk -v id="$ID-b" '$1 == id { print $2 }')
+	pid=$(pid_of "$ID-b")
 	containerd_kill
 	echo go > "$BATS_TEST_TMPDIR/go"
 	await_end "$pid"
@@ -341,12 +336,12 @@ teardown() {
 }
 
 @test "nothing_is_mounted_on_the_host" {
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID"
 	assert_no_mount "$ID"
 }
 
 @test "a_shim_keeps_nothing_of_its_caller_and_little_memory" {
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID"
 	local shim dirty
 	shim=$(shim_pid "$ID")
 	[ "$(readlink "/proc/$shim/fd/0")" = /dev/null ]

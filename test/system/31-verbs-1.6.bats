@@ -18,20 +18,13 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid v)
+	containerd_test_setup
 	SYNC=$BATS_TEST_TMPDIR/sync
 	mkdir "$SYNC"
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
-	return 0
+	containerd_test_teardown
 }
 
 # run_with OPTION... -- COMMAND...: in the foreground, gone afterwards.
@@ -55,10 +48,6 @@ start_with() {
 	shift
 	ctr_ run -d --runtime "$RUNTIME" --mount "type=bind,src=$SYNC,dst=/sync,options=rbind:rw" "${options[@]}" \
 		"$IMAGE" "$ID" "$@"
-}
-
-task_pid() {
-	ctr_ task ls | awk -v id="$1" '$1 == id { print $2 }'
 }
 
 # Whether containerd is that old or newer.
@@ -104,7 +93,7 @@ since() {
 	local pid
 	start_with --pid-file "$SYNC/pid" --label a=b --null-io -- sleep 1000
 	pid=$(cat "$SYNC/pid")
-	[ "$(task_pid "$ID")" = "$pid" ]
+	[ "$(pid_of "$ID")" = "$pid" ]
 	[ "$(cat "/proc/$pid/comm")" = sleep ]
 	run -0 ctr_ task ps "$ID"
 	[[ "$output" == *"$pid"* ]]
@@ -150,7 +139,7 @@ since() {
 	[ "$output" != "$(readlink /proc/self/ns/net)" ]
 	start_with --null-io -- sleep 1000
 	local pid
-	pid=$(task_pid "$ID")
+	pid=$(pid_of "$ID")
 	run -0 ctr_ run --rm --runtime "$RUNTIME" --with-ns "uts:/proc/$pid/ns/uts" "$IMAGE" "$ID-2" readlink /proc/self/ns/uts
 	[ "$output" = "$(readlink "/proc/$pid/ns/uts")" ]
 }
@@ -158,7 +147,7 @@ since() {
 @test "its_cgroup_is_where_it_is_wanted_with_its_limits" {
 	start_with --null-io --cgroup "/$NS/$ID/deep" --memory-limit 67108864 --cpu-shares 512 --cpus 0.5 -- sleep 1000
 	local pid
-	pid=$(task_pid "$ID")
+	pid=$(pid_of "$ID")
 	grep -qx "[0-9]*:memory:/$NS/$ID/deep" "/proc/$pid/cgroup"
 	[ "$(cat "/sys/fs/cgroup/memory/$NS/$ID/deep/memory.limit_in_bytes")" = 67108864 ]
 	[ "$(cat "/sys/fs/cgroup/cpu/$NS/$ID/deep/cpu.shares")" = 512 ]
@@ -221,7 +210,7 @@ since() {
 	start_with --null-io -- sh -c 'sleep 1001 & exec sleep 1000'
 	mkfifo "$SYNC/fifo"
 	local pid exec child status=0
-	pid=$(task_pid "$ID")
+	pid=$(pid_of "$ID")
 	ctr_ task exec --exec-id e1 "$ID" sh -c 'echo ready > /sync/fifo; exec sleep 1000' &
 	exec=$!
 	read -r _ < "$SYNC/fifo"
@@ -252,7 +241,7 @@ since() {
 	[[ "$(ctr_ task ls)" == *"$ID"*RUNNING* ]]
 	ctr_ task pause "$ID"
 	ctr_ task kill -s KILL "$ID" # a paused one dies too
-	await_end "$(task_pid "$ID")"
+	await_end "$(pid_of "$ID")"
 }
 
 @test "attach_takes_what_it_says_and_its_status" {
@@ -284,7 +273,7 @@ since() {
 	start_with --null-io -- sleep 1000
 	run -0 ctr_ shim --id "$ID" state
 	[ "$(jq -r '[.id, .pid, .bundle] | join(" ")' <<< "$output")" = \
-		"$ID $(task_pid "$ID") $BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS/$ID" ]
+		"$ID $(pid_of "$ID") $TASKS/$ID" ]
 }
 
 @test "what_the_runtime_can_do_is_understood" {
@@ -319,10 +308,10 @@ since() {
 
 @test "tasks_outlive_containerd_and_their_exits_are_told_when_it_is_back" {
 	mkfifo "$SYNC/go"
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID-2" sleep 1000
+	sleeper "$ID-2"
 	start_with --null-io -- sh -c 'read x < /sync/go; exit 9'
 	local pid ended
-	pid=$(task_pid "$ID")
+	pid=$(pid_of "$ID")
 	containerd_kill
 	echo go > "$SYNC/go"
 	await_end "$pid"
@@ -344,7 +333,7 @@ since() {
 	events_start
 	start_with --null-io -- sleep 1000
 	local pid
-	pid=$(task_pid "$ID")
+	pid=$(pid_of "$ID")
 	kill -9 "$(shim_pid "$ID")"
 	await_event /tasks/delete ".container_id == \"$ID\""
 	[ "$(event_field /tasks/exit ".id == \"$ID\"" .exit_status)" = 137 ]

@@ -21,18 +21,11 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid c)
-	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS
+	containerd_test_setup
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
+	containerd_test_teardown
 	! mountpoint -q "$BATS_TEST_TMPDIR/disk" || umount -l "$BATS_TEST_TMPDIR/disk"
 	return 0
 }
@@ -182,7 +175,7 @@ teardown() {
 	[ "$(event_field /tasks/exit ".id == \"$ID\"" .exit_status)" = 137 ] # it can do nothing else any more
 	grep "container $ID was killed, and does not end within 4 seconds" "$BATS_FILE_TMPDIR/containerd.log"
 	await_end "$pid"
-	while [ -e "/run/coracle/containerd-$NS/$ID" ]; do :; done # its removal went on
+	await_no_path "/run/coracle/containerd-$NS/$ID" # its removal went on
 	ctr_ containers rm "$ID"
 	assert_no_shim "$ID"
 }
@@ -280,7 +273,7 @@ on_disk() {
 	for round in 1 2 3; do
 		clients=()
 		for id in "$ID-$round-a" "$ID-$round-b" "$ID-$round-c"; do
-			ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$id" sleep 1000 > /dev/null 2>&1 3>&- &
+			sleeper "$id" > /dev/null 2>&1 3>&- &
 			clients+=($!)
 		done
 		sleep "0.0$((round * 3))" # where in their making it comes
@@ -297,9 +290,29 @@ on_disk() {
 	done
 	for round in 1 2 3; do
 		for id in "$ID-$round-a" "$ID-$round-b" "$ID-$round-c"; do
+			await_no_path "$TASKS/$id" # containerd cleans up after a shim that went by itself
 			assert_no_shim "$id"
 		done
 	done
+}
+
+# What that one leaves when it comes between the start of a shim and its first task.
+@test "a_shim_that_the_next_containerd_finds_without_a_task_goes_by_itself" {
+	local server
+	containerd_kill
+	mkdir "$TASKS/$ID"
+	cd "$TASKS/$ID"
+	echo '{}' > config.json
+	mkfifo log
+	"$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$ID" -address "$CONTAINERD" start < /dev/null > address
+	cd /
+	server=$(shim_pid "$ID")
+	containerd_start
+	await_end "$server"
+	await_no_path "$TASKS/$ID"
+	run -0 ctr_run "$ID" echo again
+	[ "$output" = again ]
+	assert_no_shim "$ID"
 }
 
 # One inotify instance leaked for each restart of containerd.

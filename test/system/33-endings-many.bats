@@ -17,19 +17,11 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid c)
-	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS
+	containerd_test_setup
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
-	return 0
+	containerd_test_teardown
 }
 
 @test "thirty_ends_at_once_are_told_each_once" {

@@ -29,20 +29,13 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid c)
+	containerd_test_setup
 	THEIRS=$BATS_FILE_TMPDIR/theirs
-	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS
 	PROCESS=types.containerd.io/opencontainers/runtime-spec/1/Process
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
+	containerd_test_teardown
 	# Theirs does not notice that a client other than containerd has deleted its task.
 	pkill -f -- "^[^ ]*containerd-shim-runc-v2 -namespace $NS -id $ID-b " || :
 }
@@ -83,14 +76,10 @@ exec_both() {
 	both Exec 1=@ 2="$1" 7.1="$PROCESS" 7.2='{"args":["/bin/sleep","1000"],"cwd":"/","user":{"uid":0,"gid":0}}'
 }
 
-pid_of() {
-	ctr_ task ls | awk -v id="$1" '$1 == id { print $2 }'
-}
-
 @test "metrics_are_those_of_containerds_shim_for_the_same_cgroup" {
 	local disk
 	disk=$(mountpoint -d /) && disk=$(cat "/sys/dev/block/$disk/dev") # 0:N of an overlay is no disk
-	ctr_ run -d --null-io --runtime "$RUNTIME" --cgroup "/$NS/$ID" --memory-limit 67108864 --cpus 0.5 "$IMAGE" "$ID-a" sleep 1000
+	sleeper "$ID-a" --cgroup "/$NS/$ID" --memory-limit 67108864 --cpus 0.5
 	# What nobody limits is not counted.
 	[ -z "$disk" ] || echo "$disk 1000000000" > "/sys/fs/cgroup/blkio/$NS/$ID/blkio.throttle.write_bps_device" || :
 	ctr_ run -d --null-io --runtime "$THEIRS" --cgroup "/$NS/$ID" --memory-limit 67108864 --cpus 0.5 "$IMAGE" "$ID-b" sleep 1000
@@ -109,8 +98,8 @@ pid_of() {
 }
 
 @test "metrics_tell_of_the_network_that_is_the_containers_own" {
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID-a" sleep 1000
-	ctr_ run -d --null-io --runtime "$RUNTIME" --net-host "$IMAGE" "$ID-b" sleep 1000
+	sleeper "$ID-a"
+	sleeper "$ID-b" --net-host
 	local pid
 	pid=$(pid_of "$ID-a")
 	nsenter -t "$pid" -n ip link add v0 type veth peer name v1
@@ -128,7 +117,7 @@ pid_of() {
 }
 
 @test "metrics_of_a_stopped_task_and_of_one_whose_cgroup_is_gone_are_answered" {
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID"
 	local pid dir
 	pid=$(pid_of "$ID")
 	ctr_ task kill -s KILL "$ID"
@@ -232,7 +221,7 @@ events_plain() {
 
 @test "an_exec_killed_for_memory_is_told_before_its_exit_and_once" {
 	events_start
-	ctr_ run -d --null-io --memory-limit 16777216 --runtime "$RUNTIME" "$IMAGE" "$ID" sleep 1000
+	sleeper "$ID" --memory-limit 16777216
 	run -137 ctr_ task exec --exec-id e1 "$ID" sh -c 'exec 2> /dev/null; x=x; while :; do x=$x$x; done'
 	await_event /tasks/exit '.id == "e1"'
 	[ "$(events_topics "$ID")" = "/tasks/create /tasks/start /tasks/exec-added /tasks/exec-started /tasks/oom /tasks/exit" ]

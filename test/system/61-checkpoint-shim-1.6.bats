@@ -20,8 +20,7 @@ teardown_file() {
 }
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	ID=$(cid c)
+	containerd_test_setup
 	IMG=$BATS_TEST_TMPDIR/img
 	SYNC=$BATS_TEST_TMPDIR/sync
 	mkdir "$SYNC"
@@ -29,13 +28,7 @@ setup() {
 }
 
 teardown() {
-	events_stop
-	local id
-	for id in $(ctr_ containers ls -q); do
-		ctr_ task rm -f "$id" > /dev/null 2>&1
-		ctr_ containers rm "$id" > /dev/null 2>&1
-	done
-	return 0
+	containerd_test_teardown
 }
 
 # A counter that is asked through a FIFO, and says so on its stdout too.

@@ -32,11 +32,13 @@ containerd_start() {
 	local log=$BATS_FILE_TMPDIR/containerd.log size pid tail line lines
 	touch "$log"
 	size=$(stat -c %s "$log")
-	PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
-		>> "$log" 2>&1 < /dev/null 3>&- &
-	pid=$!
-	echo $pid > "$BATS_FILE_TMPDIR/containerd.pid"
-	disown
+	# No child of the test, which would take it along when its time is over.
+	(
+		PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
+			>> "$log" 2>&1 < /dev/null 3>&- &
+		echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
+	)
+	pid=$(< "$BATS_FILE_TMPDIR/containerd.pid")
 	exec {lines}< <(exec tail -f -c "+$((size + 1))" --pid=$pid "$log" 3>&-)
 	tail=$!
 	while read -r line <&$lines && [[ $line != *"containerd successfully booted"* ]]; do
@@ -86,6 +88,34 @@ containerd_teardown() {
 	containerd_kill
 	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || : # others may be at it
 	rmdir /sys/fs/cgroup/*/"$NS" 2> /dev/null || : # of the unified hierarchy beside v1, runc removes none
+}
+
+# Of each test: ID, and TASKS, where containerd keeps its tasks' bundles.
+containerd_test_setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	ID=$(cid c)
+	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS
+}
+
+# Every container that a test left.
+containerd_test_teardown() {
+	events_stop
+	local ids
+	mapfile -t ids < <(ctr_ containers ls -q)
+	[ ${#ids[@]} -gt 0 ] || return 0
+	ctr_ task rm -f "${ids[@]}" > /dev/null 2>&1
+	ctr_ containers rm "${ids[@]}" > /dev/null 2>&1
+	return 0
+}
+
+# sleeper ID OPTION...: a container that sleeps.
+sleeper() {
+	ctr_ run -d --null-io --runtime "$RUNTIME" "${@:2}" "$IMAGE" "$1" sleep 1000
+}
+
+# The pid of a task's first process.
+pid_of() {
+	ctr_ task ls | awk -v id="$1" '$1 == id { print $2 }'
 }
 
 # The pid of the shim that was started for ID.

@@ -1,16 +1,6 @@
 # endings.bash - tasks that end, and what is told of it and left, for the tests under several containerds.
 # shellcheck shell=bash
 
-sleeper() {
-	local id=$1
-	shift
-	ctr_ run -d --null-io --runtime "$RUNTIME" "$@" "$IMAGE" "$id" sleep 1000
-}
-
-pid_of() {
-	ctr_ task ls | awk -v id="$1" '$1 == id { print $2 }'
-}
-
 # A time of an event as seconds and nanoseconds: containerd 2 has them so.
 seconds() {
 	case $1 in

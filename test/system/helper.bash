@@ -5,12 +5,43 @@ bats_require_minimum_version 1.5.0
 # A test that waits for what never comes fails.
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
 CORACLE=${CORACLE:-$BATS_TEST_DIRNAME/../../build/coracle}
+TOOLS=${CORACLE%/*}/system # what is built of the programs here
 
 # What waits for this timeout may miss the end of a quick test: it has none of bats' pipes, or bats would wait for it.
 watchdog=$(declare -f bats_start_timeout_countdown || :)
 if [[ $watchdog == *") &"* ]]; then
 	eval "${watchdog%) &*}) > /dev/null 2>&1 3>&- 4>&- & }"
 fi
+
+# Of a test whose time is over all processes end, or it would wait for those that hold its pipes.
+bats_kill_childprocesses_of() {
+	local pid
+	for pid in $(pgrep -P "$1"); do
+		[ "$pid" != "$BASHPID" ] || continue
+		bats_kill_childprocesses_of "$pid"
+		kill "$pid" 2> /dev/null
+	done
+}
+
+# Before every command bats notes the whole stack, which takes longer than most commands: 270 us. Here a line is noted (1 is
+# that of a trap), and the stack once something fails.
+bats_debug_trap() {
+	local note='BATS_DEBUG_LAST_STACK_TRACE=("$LINENO $FUNCNAME $BASH_SOURCE")'
+	trap '[[ $BASH_SOURCE == "$BATS_ROOT"/* || $FUNCNAME == bats_* || $LINENO == 1 ]] || '"$note" DEBUG
+}
+
+# shellcheck disable=SC2034
+bats_error_trap() {
+	bats_check_status_from_trap
+	[ -z "${BATS_DEBUG_LAST_STACK_TRACE_IS_VALID:-}" ] || return 0
+	BATS_DEBUG_LAST_STACK_TRACE_IS_VALID=1
+	# In bats itself: a function of ours has returned from the line that was noted.
+	[[ ${BASH_SOURCE[1]} == "$BATS_ROOT"/* ]] || bats_capture_stack_trace
+}
+
+bats_get_failure_stack_trace() {
+	eval "$1=(\"\${BATS_DEBUG_LAST_STACK_TRACE[@]}\")"
+}
 
 # A root file system of Debian's busybox, once a file. $1: where.
 make_rootfs() {
@@ -91,8 +122,18 @@ fifo() {
 
 # Waits until a process that is not our child has ended, reaped or not.
 await_end() {
-	local state
-	while read -r _ _ state _ 2> /dev/null < "/proc/$1/stat" && [ "$state" != Z ] && [ "$state" != X ]; do
-		:
+	"$TOOLS/await" "$1"
+}
+
+# Waits until a path is there, or is no more.
+await_path() {
+	until [ -e "$1" ]; do
+		sleep 0.01
+	done
+}
+
+await_no_path() {
+	while [ -e "$1" ]; do
+		sleep 0.01
 	done
 }
