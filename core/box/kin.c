@@ -54,6 +54,13 @@ static bool look_at(struct one *o)
 	       state != 'Z' && state != 'X';
 }
 
+/* Whether that number still means the same. */
+static bool still(const struct one *o)
+{
+	struct one now = { .pid = o->pid };
+	return look_at(&now) && now.start == o->start;
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	pid_t x = ((const struct one *)a)->pid, y = ((const struct one *)b)->pid;
@@ -84,7 +91,8 @@ static bool is_kin(const struct one *o, const struct identity *id)
 	       (id->user && namespace_of(o->pid, "user") == id->user);
 }
 
-/* Children of kin are kin, whatever namespaces they made for themselves. */
+/* Children of kin are kin, whatever namespaces they made for themselves. Who named his parent did
+ * so before we look at that one again: it was the same all the time. */
 static void spread(struct one *v, size_t n)
 {
 	for (bool more = true; more;) {
@@ -95,7 +103,7 @@ static void spread(struct one *v, size_t n)
 							   ? NULL
 							   : bsearch(&key, v, n, sizeof(*v),
 								     by_pid);
-			if (parent && parent->kin)
+			if (parent && parent->kin && still(parent))
 				more = v[i].kin = true;
 		}
 	}
@@ -107,14 +115,15 @@ static struct identity identify(pid_t init, const struct strs *own)
 				  strs_has(own, "user") ? namespace_of(init, "user") : 0 };
 }
 
-/* Adds the children of one, as each of its threads has them. False: this kernel does not list them.
- */
-static bool add_children(uint32_t pid, struct u32s *out)
+/* Adds the children of one, as each of its threads has them: those that say so themselves, if it is
+ * still the same then. False: this kernel does not list them. */
+static bool add_children(struct one *v, size_t of, size_t *n)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)v[of].pid);
 	DIR *d = opendir(path);
 	bool listed = true;
+	size_t before = *n;
 	for (struct dirent *de; d && (de = readdir(d));) {
 		auto_buf text = { 0 };
 		if (!isdigit((unsigned char)de->d_name[0]))
@@ -123,13 +132,17 @@ static bool add_children(uint32_t pid, struct u32s *out)
 		int rc = file_read(dirfd(d), path, &text, NULL);
 		if (rc == -ENOENT && faccessat(dirfd(d), de->d_name, F_OK, 0) == 0)
 			listed = false;
-		for (char *at = text.p; at && isdigit((unsigned char)*at) && out->n < KIN_MOST;) {
-			out->v[out->n++] = (uint32_t)strtoul(at, &at, 10);
+		for (char *at = text.p; at && isdigit((unsigned char)*at) && *n < KIN_MOST;) {
+			struct one o = { .pid = (pid_t)strtol(at, &at, 10) };
 			at += *at == ' ';
+			if (look_at(&o) && o.parent == v[of].pid)
+				v[(*n)++] = o;
 		}
 	}
 	if (d)
 		closedir(d);
+	if (!still(&v[of]))
+		*n = before;
 	return listed;
 }
 
@@ -137,18 +150,14 @@ static bool add_children(uint32_t pid, struct u32s *out)
  * tell. */
 static int descendants(pid_t init, struct arena *a, struct one **out, size_t *count)
 {
-	struct u32s l = { arena_array(a, KIN_MOST, sizeof(uint32_t)), 0 };
 	struct one *v = arena_array(a, KIN_MOST, sizeof(*v));
-	size_t n = 0;
-	if (!l.v || !v)
+	if (!v)
 		return -ENOMEM;
-	l.v[l.n++] = (uint32_t)init;
-	for (size_t i = 0; i < l.n; i++) {
-		v[n] = (struct one){ .pid = (pid_t)l.v[i] };
-		if (!add_children(l.v[i], &l))
+	v[0] = (struct one){ .pid = init };
+	size_t n = look_at(&v[0]);
+	for (size_t i = 0; i < n; i++)
+		if (!add_children(v, i, &n))
 			return -ENOSYS;
-		n += look_at(&v[n]);
-	}
 	if (n)
 		qsort(v, n, sizeof(*v), by_pid);
 	*out = v;
@@ -156,22 +165,27 @@ static int descendants(pid_t init, struct arena *a, struct one **out, size_t *co
 	return 0;
 }
 
-static int find_kin(pid_t init, const struct strs *own, struct arena *a, struct one **out,
-		    size_t *count)
+/* Whoever has init's number when that is gone is not meant. */
+static int find_kin(const struct kin_of *of, struct arena *a, struct one **out, size_t *count)
 {
+	const pid_t init = of->init;
 	struct one *v;
 	size_t n, kin = 0;
 	*count = 0;
 	if (init <= 0)
 		return 0;
-	const struct identity id = identify(init, own);
-	if (!id.pid && !id.user && descendants(init, a, out, count) == 0)
+	const struct identity id = identify(init, of->own);
+	if (!id.pid && !id.user && descendants(init, a, out, count) == 0) {
+		*count = proc_signal(of->held, 0) == -ESRCH ? 0 : *count;
+		return 0;
+	}
+	if (proc_signal(of->held, 0) == -ESRCH)
 		return 0;
 	if (read_all(a, &v, &n) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		v[i].there = look_at(&v[i]);
-		v[i].kin = v[i].there && (v[i].pid == init || is_kin(&v[i], &id));
+		v[i].kin = v[i].there && (v[i].pid == init || (is_kin(&v[i], &id) && still(&v[i])));
 	}
 	spread(v, n);
 	for (size_t i = 0; i < n; i++)
@@ -182,13 +196,12 @@ static int find_kin(pid_t init, const struct strs *own, struct arena *a, struct 
 	return 0;
 }
 
-int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *out, struct err *e)
+int kin_pids(const struct kin_of *of, struct arena *a, struct u32s *out, struct err *e)
 {
 	struct one *v = NULL;
 	size_t n = 0;
 	*out = (struct u32s){ 0 };
-	uint32_t *pids = find_kin(init, own, a, &v, &n) < 0 ? NULL
-							    : arena_array(a, n, sizeof(*pids));
+	uint32_t *pids = find_kin(of, a, &v, &n) < 0 ? NULL : arena_array(a, n, sizeof(*pids));
 	if (!pids)
 		return fail(e, ENOMEM, "list the processes");
 	for (size_t i = 0; i < n; i++)
@@ -197,13 +210,20 @@ int kin_pids(pid_t init, const struct strs *own, struct arena *a, struct u32s *o
 	return 0;
 }
 
-/* The number may be somebody else's by now: who has begun when the one that was meant did is it.
- * Its parent may have ended meanwhile, of our signal. */
+/* Start times are too coarse to tell a child that ended at once from who has its number then. But
+ * its parent tells, unless that has ended meanwhile, of our signal. */
+static bool is_meant(const struct one *now, const struct one *meant)
+{
+	struct one parent = { .pid = meant->parent };
+	return now->start == meant->start && (now->parent == meant->parent || !look_at(&parent));
+}
+
+/* The number may be somebody else's by now. */
 static int signal_one(const struct one *meant, int sig)
 {
 	struct one o = { .pid = meant->pid };
 	auto_close int fd = proc_hold(o.pid);
-	if (fd >= 0 && (!look_at(&o) || o.start != meant->start))
+	if (fd >= 0 && (!look_at(&o) || !is_meant(&o, meant)))
 		return 0;
 	int rc = fd < 0 ? fd : proc_signal(fd, sig);
 	if (rc < 0)
@@ -212,16 +232,16 @@ static int signal_one(const struct one *meant, int sig)
 }
 
 /* One round: how many were there besides init. */
-static int signal_round(pid_t init, const struct strs *own, int sig, struct err *e)
+static int signal_round(const struct kin_of *of, int sig, struct err *e)
 {
 	struct one *v = NULL;
 	size_t n = 0;
 	int others = 0;
 	auto_arena *a = arena_new(MEMORY);
-	if (!a || find_kin(init, own, a, &v, &n) < 0)
+	if (!a || find_kin(of, a, &v, &n) < 0)
 		return fail(e, ENOMEM, "list the processes");
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].pid == init)
+		if (v[i].pid == of->init)
 			continue;
 		others++;
 		int rc = signal_one(&v[i], sig);
@@ -231,30 +251,31 @@ static int signal_round(pid_t init, const struct strs *own, int sig, struct err 
 	return others;
 }
 
-int kin_signal(pid_t init, int init_pidfd, const struct strs *own, int sig, struct err *e)
+int kin_signal(const struct kin_of *of, int sig, struct err *e)
 {
 	int others = 0;
 	/* The end of a pid namespace's init is the end of all in it. */
-	if (sig != SIGKILL || !strs_has(own, "pid"))
+	if (sig != SIGKILL || !strs_has(of->own, "pid"))
 		for (int i = 0; i < ROUNDS && (!i || (sig == SIGKILL && others > 0)); i++)
-			if ((others = signal_round(init, own, sig, e)) < 0)
+			if ((others = signal_round(of, sig, e)) < 0)
 				return others;
-	int rc = proc_signal(init_pidfd, sig);
+	int rc = proc_signal(of->held, sig);
 	if (rc < 0 && rc != -ESRCH)
-		return fail(e, rc, "signal process %d", (int)init);
-	rc = sig == SIGKILL ? proc_wait_end(init_pidfd, KILL_MS) : 0;
-	return rc < 0 ? fail(e, rc, "wait for the end of process %d", (int)init) : 0;
+		return fail(e, rc, "signal process %d", (int)of->init);
+	rc = sig == SIGKILL ? proc_wait_end(of->held, KILL_MS) : 0;
+	return rc < 0 ? fail(e, rc, "wait for the end of process %d", (int)of->init) : 0;
 }
 
 int kin_kill(pid_t pid, int pidfd, struct err *e)
 {
 	static const struct strs none;
+	const struct kin_of of = { pid, pidfd, &none };
 	int others = 0, before = -1;
 	int rc = proc_signal(pidfd, SIGSTOP);
 	for (int i = 0; rc == 0 && i < ROUNDS && others > before; i++) {
 		before = others;
-		others = signal_round(pid, &none, SIGSTOP, e);
+		others = signal_round(&of, SIGSTOP, e);
 		rc = others < 0 ? others : 0;
 	}
-	return rc < 0 && rc != -ESRCH ? rc : kin_signal(pid, pidfd, &none, SIGKILL, e);
+	return rc < 0 && rc != -ESRCH ? rc : kin_signal(&of, SIGKILL, e);
 }

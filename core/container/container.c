@@ -221,9 +221,10 @@ int container_cgroup(struct container *c, struct cgroup *out, struct err *e)
 int container_pids(struct container *c, struct arena *a, struct u32s *out, struct err *e)
 {
 	struct cgroup cg;
+	const struct kin_of of = { c->pidfd < 0 || proc_ended(c->pidfd) ? 0 : c->state.pid,
+				   c->pidfd, &c->state.namespaces };
 	if (!c->state.cgroups.n)
-		return kin_pids(c->pidfd < 0 || proc_ended(c->pidfd) ? 0 : c->state.pid,
-				&c->state.namespaces, a, out, e);
+		return kin_pids(&of, a, out, e);
 	int rc = cgroup_open(&c->state.cgroups, a, &cg, e);
 	if (rc < 0)
 		return rc;

@@ -60,7 +60,8 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 	if (dry_run)
 		return 0;
 	if (lives && !cg->n)
-		return kin_signal(c->state.pid, c->pidfd, &c->state.namespaces, SIGKILL, e);
+		return kin_signal(&(struct kin_of){ c->state.pid, c->pidfd, &c->state.namespaces },
+				  SIGKILL, e);
 	int rc = lives ? kill_init(c, cg, e) : 0;
 	return rc < 0 ? rc : cgroup_kill(cg, e);
 }

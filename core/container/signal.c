@@ -20,10 +20,9 @@ static bool has_own(const struct container *c, const char *ns)
 static int signal_all(struct container *c, int sig, struct err *e)
 {
 	struct cgroup cg;
+	const struct kin_of of = { c->state.pid, c->pidfd, &c->state.namespaces };
 	if (!c->state.cgroups.n)
-		return c->pidfd < 0
-			       ? 0
-			       : kin_signal(c->state.pid, c->pidfd, &c->state.namespaces, sig, e);
+		return c->pidfd < 0 ? 0 : kin_signal(&of, sig, e);
 	int rc = container_cgroup(c, &cg, e);
 	if (rc < 0)
 		return rc;

@@ -4,7 +4,12 @@
 #include "base/proc.h"
 #include "box/kin.h"
 
+#include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,13 +50,14 @@ static void kin_are_the_living_descendants_of_init(void)
 	int ready = 0;
 	pid_t init = family(&ready);
 	ok(ready);
-	is_int(kin_pids(init, &none, a, &pids, &e), 0);
+	int held = proc_hold(init);
+	const struct kin_of of = { init, held, &none };
+	is_int(kin_pids(&of, a, &pids, &e), 0);
 	is_int((int)pids.n, 2);
 	ok(pids.n == 2 && (pids.v[0] == (uint32_t)init || pids.v[1] == (uint32_t)init));
-	int held = proc_hold(init);
-	is_int(kin_signal(init, held, &none, SIGKILL, &e), 0);
+	is_int(kin_signal(&of, SIGKILL, &e), 0);
 	ok(proc_ended(held));
-	is_int(kin_pids(init, &none, a, &pids, &e), 0);
+	is_int(kin_pids(&of, a, &pids, &e), 0);
 	is_int((int)pids.n, 0);
 	close(held);
 	waitpid(init, NULL, 0);
@@ -85,12 +91,13 @@ static void who_is_killed_takes_all_it_started_with_it(void)
 		be_a_keeper();
 	}
 	close(pipe_[1]);
+	int held = proc_hold(pid);
+	const struct kin_of of = { pid, held, &(struct strs){ 0 } };
 	for (bool all = false; !all;) {
 		auto_arena *a = arena_new(16 << 20);
-		is_int(kin_pids(pid, &(struct strs){ 0 }, a, &pids, &e), 0);
+		is_int(kin_pids(&of, a, &pids, &e), 0);
 		all = pids.n == 3;
 	}
-	int held = proc_hold(pid);
 	is_int(kin_kill(pid, held, &e), 0);
 	is_int(read(pipe_[0], &byte, 1), 0); /* nobody has its other end */
 	ok(proc_ended(held));
@@ -99,11 +106,91 @@ static void who_is_killed_takes_all_it_started_with_it(void)
 	waitpid(pid, NULL, 0);
 }
 
+static int *hit; /* in memory that all share */
+
+static void on_hit(int sig)
+{
+	(void)sig;
+	*hit = 1;
+}
+
+/* Has children that end at once, and tells whose number is free; waits for leave to go on. */
+static void lose_children(int numbers, int leave)
+{
+	char byte;
+	for (;;) {
+		pid_t child = fork();
+		if (child == 0)
+			_exit(0);
+		usleep(50);
+		waitpid(child, NULL, 0);
+		if (write(numbers, &child, sizeof(child)) <= 0 || read(leave, &byte, 1) != 1)
+			_exit(0);
+	}
+}
+
+/* Takes these numbers for a child of its own, who is not to be hit; false: not allowed to. */
+static bool take_numbers(int numbers, int leave)
+{
+	pid_t number;
+	while (read(numbers, &number, sizeof(number)) == sizeof(number)) {
+		struct clone_args args = { .exit_signal = SIGCHLD,
+					   .set_tid = (uint64_t)(uintptr_t)&number,
+					   .set_tid_size = 1 };
+		pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0) {
+			usleep(300);
+			_exit(0);
+		}
+		if (pid < 0 && errno != EEXIST)
+			return false;
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+		if (write(leave, "l", 1) != 1)
+			break;
+	}
+	return true;
+}
+
+static void who_has_the_number_of_a_child_that_ended_is_no_kin(void)
+{
+	int numbers[2], leave[2];
+	const struct strs none = { 0 };
+	hit = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	is_int(pipe(numbers) | pipe(leave), 0);
+	pid_t taker = fork();
+	if (taker == 0) {
+		close(numbers[1]);
+		signal(SIGTERM, on_hit); /* its children's, from their birth on */
+		_exit(take_numbers(numbers[0], leave[1]) ? 0 : 77);
+	}
+	signal(SIGTERM, SIG_IGN); /* init's, too */
+	pid_t init = fork();
+	if (init == 0)
+		lose_children(numbers[1], leave[0]);
+	int held = proc_hold(init), status = 0;
+	const struct kin_of of = { init, held, &none };
+	close(numbers[1]);
+	for (int i = 0; i < 20000 && !*hit && waitpid(taker, &status, WNOHANG) == 0; i++) {
+		struct err e = { 0 };
+		if (kin_signal(&of, SIGTERM, &e) < 0)
+			break;
+	}
+	is_int(*hit, 0); /* without the right to choose numbers, nobody can be */
+	proc_signal(held, SIGKILL);
+	waitpid(init, NULL, 0);
+	close(held);
+	close(numbers[0]);
+	close(leave[0]);
+	close(leave[1]);
+	waitpid(taker, NULL, 0);
+}
+
 static void who_never_was_has_no_kin(void)
 {
 	auto_arena *a = arena_new(16 << 20);
 	struct u32s pids = { .n = 7 };
-	is_int(kin_pids(0, &(struct strs){ 0 }, a, &pids, NULL), 0);
+	is_int(kin_pids(&(struct kin_of){ 0, -1, &(struct strs){ 0 } }, a, &pids, NULL), 0);
 	is_int((int)pids.n, 0);
 }
 
@@ -111,6 +198,7 @@ int main(void)
 {
 	test(kin_are_the_living_descendants_of_init);
 	test(who_is_killed_takes_all_it_started_with_it);
+	test(who_has_the_number_of_a_child_that_ended_is_no_kin);
 	test(who_never_was_has_no_kin);
 	return done_testing();
 }
