@@ -173,6 +173,9 @@ struct cleanup_report {
 int container_cleanup(const char *root, const char *id, bool dry_run,
 		      const struct cleanup_report *r, struct err *e);
 
+/* Deletes one by force, or does the same where there is no record of it that can be read. */
+int container_remove(const char *root, const char *id, struct err *e);
+
 /* Whether a crash left this one: its creator died half way, or its owner (monitor, shim) is
  * gone. */
 bool container_orphaned(const char *root, const char *id);

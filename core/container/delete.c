@@ -249,6 +249,16 @@ int container_cleanup(const char *root, const char *id, bool dry_run,
 	return rc;
 }
 
+int container_remove(const char *root, const char *id, struct err *e)
+{
+	struct container *c;
+	if (container_open(root, id, &c, NULL) < 0)
+		return container_cleanup(root, id, false, NULL, e);
+	int rc = container_delete(c, true, e);
+	container_close(c);
+	return rc;
+}
+
 static bool owner_gone(const struct state *s)
 {
 	if (s->owner <= 0)

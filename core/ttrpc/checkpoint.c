@@ -1,6 +1,7 @@
 /* checkpoint.c - the Task services' Checkpoint, and tasks that are created out of one. */
 #include "ttrpc/checkpoint.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "container/checkpoint.h"
 #include "pb/runc_legacy.pb-c.h"
 #include "pb/runc_options.pb-c.h"
@@ -185,11 +186,30 @@ int restore_now(struct work *w, struct err *e)
 	return rc;
 }
 
-/* After a failure it may be tried again. */
+/* In a fork. */
+static int undo_run(struct work *w, struct err *e)
+{
+	const struct task *t = w->member->task;
+	return container_cleanup(t->root, t->id, false, NULL, e);
+}
+
+static int undo_done(struct work *w, int rc, struct err *e)
+{
+	const struct err *why = w->arg;
+	struct task *t = w->member->task;
+	if (rc < 0)
+		log_error("container %s: %s; 'coracle cleanup' removes what is left", t->id,
+			  e->msg);
+	*e = *why;
+	return launch_failed(&t->init, -why->code);
+}
+
 int restore_done(struct work *w, int rc, struct err *e)
 {
 	struct task *t = w->member->task;
-	struct err ignored = { 0 };
+	const struct sandbox *b = t->shim->sandbox;
+	if (rc == 0 && b && !sandbox_open(b))
+		rc = sandbox_refuse(b, e);
 	if (rc == 0)
 		rc = launch_adopt(t, w, e);
 	if (rc == 0) {
@@ -197,11 +217,9 @@ int restore_done(struct work *w, int rc, struct err *e)
 		t->restore = NULL;
 		return 0;
 	}
-	if (w->lost || w->pid)
-		container_cleanup(t->root, t->id, false, NULL, &ignored);
 	container_close(t->container);
 	t->container = NULL;
-	stdio_free(t->init.stdio);
-	t->init.stdio = NULL;
-	return rc;
+	if (w->lost || w->pid)
+		return work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e);
+	return launch_failed(&t->init, rc);
 }

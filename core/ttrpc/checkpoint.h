@@ -13,7 +13,8 @@ int on_checkpoint(void *arg, const struct rpc *r, struct err *e);
 int restore_later(struct task *t, const struct create_request *r, const char *images,
 		  const struct runtime_options *o, struct err *e);
 
-/* In a fork: restores it now. And in the shim, with what came of it. */
+/* In a fork: restores it now. And in the shim, with what came of it: 0, or the answer to its Start,
+ * which has failed; what is left is undone by then. */
 int restore_now(struct work *w, struct err *e);
 int restore_done(struct work *w, int rc, struct err *e);
 

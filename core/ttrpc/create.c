@@ -220,8 +220,7 @@ int on_create(void *arg, const struct rpc *r, struct err *e)
 	if (is_taken(s, in->id))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "container %s", in->id);
 	if (s->sandbox && !sandbox_open(s->sandbox))
-		return rpc_fail(e, RPC_FAILED_PRECONDITION, "sandbox %s is not running",
-				s->sandbox->id);
+		return sandbox_refuse(s->sandbox, e);
 	if (!g)
 		return fail(e, ENOMEM, "container %s", in->id);
 	g->in = in;

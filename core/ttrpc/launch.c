@@ -8,6 +8,7 @@
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
 #include "ttrpc/refusal.h"
+#include "ttrpc/sandbox.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -162,10 +163,13 @@ static int answer_start(struct work *w, struct member *m)
 	return RPC_LATER;
 }
 
-static int start_failed(struct member *m, int rc)
+int launch_failed(struct member *m, int rc)
 {
+	if (!m->pid)
+		member_drop_streams(m);
 	m->state = MEMBER_CREATED;
 	member_go_on(m);
+	sandbox_look(m->task->shim->sandbox);
 	return rc;
 }
 
@@ -174,10 +178,10 @@ static int start_done(struct work *w, int rc, struct err *e)
 	struct member *m = w->member;
 	struct task *t = m->task;
 	Containerd__Events__TaskStart event = CONTAINERD__EVENTS__TASK_START__INIT;
-	if (t->restore)
-		rc = restore_done(w, rc, e);
+	if (t->restore && (rc = restore_done(w, rc, e)) != 0)
+		return rc;
 	if (rc < 0)
-		return start_failed(m, rc);
+		return launch_failed(m, rc);
 	event.container_id = text(t->id);
 	event.pid = (uint32_t)m->pid;
 	events_publish(t->shim->events, EVENT_START, &event);
@@ -236,9 +240,7 @@ static int exec_done(struct work *w, int rc, struct err *e)
 	if (rc < 0) {
 		if (w->fds[WORK_PROCESS] >= 0) /* it runs, but nobody will ever know of it */
 			proc_signal(w->fds[WORK_PROCESS], SIGKILL);
-		stdio_free(m->stdio);
-		m->stdio = NULL;
-		return start_failed(m, rc);
+		return launch_failed(m, rc);
 	}
 	free(m->spec);
 	m->spec = NULL;
@@ -260,6 +262,8 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 	int rc = member_may(m, VERB_START, e);
 	if (rc < 0)
 		return rc;
+	if (t->restore && s->sandbox && !sandbox_open(s->sandbox))
+		return sandbox_refuse(s->sandbox, e);
 	struct work w = { .member = m, .run = start_run, .done = start_done };
 	if (*m->exec_id) {
 		w.run = exec_run;
@@ -276,4 +280,11 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 	if (rc == RPC_LATER)
 		m->state = MEMBER_STARTING;
 	return rc;
+}
+
+void start_abort(struct task *t)
+{
+	struct work *w = work_find(t->shim, &t->init, start_run);
+	if (w)
+		work_abort(w);
 }

@@ -64,26 +64,28 @@ static void on_timer(void *arg, uint32_t events)
 
 int logger_attend(struct shim *s, struct member *m, int held, struct err *e)
 {
-	auto_close int end = held, timer = timer_new(0, 0);
-	struct attended *a = timer < 0 ? NULL : malloc(sizeof(*a));
-	if (!a)
-		return fail(e, ENOMEM, "logger");
-	*a = (struct attended){ .next = s->loggers.first,
-				.shim = s,
-				.member = m,
-				.end = { end, on_end, a },
-				.timer = { timer, on_timer, a } };
-	int rc = loop_add(s->loop, &a->timer, EPOLLIN);
+	struct attended *a = malloc(sizeof(*a));
+	int timer = a ? timer_new(0, 0) : -ENOMEM, rc = timer;
+	if (a) {
+		*a = (struct attended){ .next = s->loggers.first,
+					.shim = s,
+					.member = m,
+					.end = { held, on_end, a },
+					.timer = { timer, on_timer, a } };
+		s->loggers.first = a;
+	}
+	if (timer >= 0)
+		rc = loop_add(s->loop, &a->timer, EPOLLIN);
 	if (rc == 0)
 		rc = loop_add(s->loop, &a->end, EPOLLIN);
-	if (rc < 0 && rc != -EPERM) { /* without a pidfd it is reaped as a stranger */
-		free(a);
-		return fail(e, rc, "watch the logger");
-	}
-	take_fd(&end);
-	take_fd(&timer);
-	s->loggers.first = a;
-	return 0;
+	if (rc == 0 || rc == -EPERM) /* without a pidfd it is reaped as a stranger */
+		return 0;
+	proc_signal(held, SIGKILL);
+	if (a)
+		forget(a);
+	else
+		close(held);
+	return fail(e, rc, "watch the logger");
 }
 
 void logger_see_off(struct shim *s, const struct member *m)

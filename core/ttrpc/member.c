@@ -60,39 +60,31 @@ Google__Protobuf__Timestamp *member_exited_at(const struct member *m, struct are
 	return out;
 }
 
-static void answer(const struct member *m, struct request *r)
+static void answer(struct member *m)
 {
 	Google__Protobuf__Timestamp when;
 	Containerd__Task__V2__WaitResponse out = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
 	fill_timestamp(m->exited, &when);
 	out.exit_status = (uint32_t)m->status.code;
 	out.exited_at = &when;
-	request_reply(r, &out);
+	requests_end(&m->waiting, &out, NULL);
 }
 
 int member_wait(struct member *m, struct request *r, struct err *e)
 {
-	if (m->state == MEMBER_STOPPED) {
-		answer(m, r);
-		return RPC_LATER;
-	}
-	struct request **more = reallocarray(m->waiting, m->n_waiting + 1, sizeof(*more));
-	if (!more)
-		return fail(e, ENOMEM, "wait for %s", m->task->id);
-	m->waiting = more;
-	m->waiting[m->n_waiting++] = r;
-	return RPC_LATER;
+	int rc = requests_add(&m->waiting, r, e);
+	if (rc == RPC_LATER && m->state == MEMBER_STOPPED)
+		answer(m);
+	return rc;
 }
 
-static void stop_waiting(struct member *m)
+void members_prune(struct shim *s)
 {
-	struct request **waiting = m->waiting;
-	unsigned n = m->n_waiting;
-	m->waiting = NULL;
-	m->n_waiting = 0;
-	for (unsigned i = 0; i < n; i++)
-		answer(m, waiting[i]);
-	free(waiting);
+	for (struct task *t = s->tasks; t; t = t->next) {
+		requests_prune(&t->init.waiting);
+		for (struct member *m = t->execs; m; m = m->next)
+			requests_prune(&m->waiting);
+	}
 }
 
 static void publish_exit(const struct member *m)
@@ -118,7 +110,7 @@ static void tell_end(void *arg)
 		return;
 	m->state = MEMBER_STOPPED;
 	publish_exit(m);
-	stop_waiting(m);
+	answer(m);
 	sandbox_look(m->task->shim->sandbox);
 }
 
@@ -174,14 +166,19 @@ static int late_run(struct work *w, struct err *e)
 	return rc;
 }
 
+static int record_late(struct member *m);
+
 static int late_done(struct work *w, int rc, struct err *e)
 {
 	struct member *m = w->member;
 	struct task *t = m->task;
 	struct err why = { 0 };
-	/* There was no fork, or it did not live: sooner late than never. */
-	if (rc < 0 && w->shim && (w->lost || w->end.fd < 0))
-		rc = late_run(w, e);
+	/* There was no fork, or it did not live; and here nobody waits for a lock. */
+	bool alone = rc < 0 && (w->lost || w->end.fd < 0);
+	if (alone)
+		rc = record_exit_now(t, e);
+	if (alone && rc == -EBUSY && w->lost && record_late(m) == RPC_LATER)
+		return 0;
 	if (rc == 0) /* as the fork has it */
 		rc = container_reload(t->container, &why);
 	else
@@ -192,6 +189,14 @@ static int late_done(struct work *w, int rc, struct err *e)
 		m->exited = t->container->state.finished; /* what `delete` would answer */
 	end_output(m);
 	return 0;
+}
+
+static int record_late(struct member *m)
+{
+	struct err ignored = { 0 };
+	struct work w = { .member = m, .run = late_run, .done = late_done };
+	w.keep[0] = m->task->container->dir;
+	return work_start(m->task->shim, &w, NULL, &ignored);
 }
 
 /* In a fork: what an exec has left. */
@@ -232,13 +237,10 @@ static void record_end(struct member *m)
 		return;
 	}
 	oom_unwatch(t);
-	struct work late = { .member = m, .run = late_run, .done = late_done };
-	late.keep[0] = t->container->dir;
 	bool alone = strs_has(&t->container->state.namespaces, "pid");
 	int rc = alone ? record_exit_now(t, &e) : -EBUSY;
-	if (rc == -EBUSY && work_start(t->shim, &late, NULL, &e) == RPC_LATER)
-		return;
-	late_done(&late, rc, &e);
+	if (rc != -EBUSY || record_late(m) != RPC_LATER)
+		late_done(&(struct work){ .member = m, .end.fd = -1 }, rc, &e);
 }
 
 static void unwatch(struct member *m)
@@ -361,13 +363,19 @@ int member_take_streams(struct member *m, struct work *w, struct err *e)
 	return rc;
 }
 
+void member_drop_streams(struct member *m)
+{
+	stdio_free(m->stdio);
+	m->stdio = NULL;
+	logger_see_off(m->task->shim, m);
+}
+
 static void member_clear(struct member *m)
 {
 	works_forget(m->task->shim, m);
 	unwatch(m);
-	stdio_free(m->stdio);
-	logger_see_off(m->task->shim, m);
-	stop_waiting(m);
+	member_drop_streams(m);
+	answer(m);
 	free(m->spec);
 	free((char *)(uintptr_t)m->in);
 	free((char *)(uintptr_t)m->out);

@@ -32,6 +32,9 @@ int member_name_streams(struct member *m, const char *in, const char *out, const
 int member_open_streams(const struct member *m, struct streams *out, struct err *e);
 int member_take_streams(struct member *m, struct work *w, struct err *e);
 
+/* Lets go of them, and of its logger: there is no process. */
+void member_drop_streams(struct member *m);
+
 /* What was in the way of telling its end is done. */
 void member_go_on(struct member *m);
 void task_go_on(struct task *t);
@@ -49,6 +52,9 @@ void member_finish(struct member *m);
 
 /* Answers r when it has ended: now or later. RPC_LATER or -ENOMEM. */
 int member_wait(struct member *m, struct request *r, struct err *e);
+
+/* Some client has gone: drops its calls that wait. */
+void members_prune(struct shim *s);
 
 /* For answers: NULL until it has ended. */
 Google__Protobuf__Timestamp *member_exited_at(const struct member *m, struct arena *a);

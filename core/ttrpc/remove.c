@@ -99,18 +99,6 @@ static int remove_members(const struct removing *r, struct err *e)
 	return rc;
 }
 
-/* One that cannot be read was never completed; should a shim that still lives complete it, it finds
- * the note. */
-static int remove_container(const struct removing *r, struct err *e)
-{
-	struct container *c;
-	if (container_open(r->root, r->id, &c, NULL) < 0)
-		return container_cleanup(r->root, r->id, false, NULL, e);
-	int rc = container_delete(c, true, e);
-	container_close(c);
-	return rc;
-}
-
 static void unmount_rootfs(const char *bundle)
 {
 	auto_close int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -129,7 +117,7 @@ static _Noreturn void remove_all(const struct removing *r, int report)
 	int rc = end_container(r, &p, &pod, &p.error);
 	tell(report, &p);
 	if (rc == 0)
-		rc = remove_container(r, &p.error);
+		rc = container_remove(r->root, r->id, &p.error);
 	if (rc == 0 && pod)
 		rc = remove_members(r, &p.error);
 	if (rc == 0)

@@ -18,6 +18,9 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <unistd.h>
+
+#define HOLDER_MEMORY ((size_t)64 << 10)
 
 int sandbox_create(struct shim *s, const Containerd__Runtime__Sandbox__V1__CreateSandboxRequest *in,
 		   struct err *e)
@@ -63,54 +66,52 @@ static int make_spec(struct sandbox *b, const pod_config *c, int users, struct a
 	return podconfig_spec(c, &place, a, out, e);
 }
 
+/* Where the record of its holder is. */
+static const char *root_of(const struct sandbox *b, struct arena *a)
+{
+	const struct runtime_options none = { .root = "" };
+	return options_root(&none, b->shim->namespace_, a);
+}
+
 /* Nothing is in its root, and its program is ours, whose file nobody can write: there is nothing
  * for a container that looks into it through a pid namespace that they share. */
-static int make_holder(struct sandbox *b, const struct spec *spec, struct arena *a, struct err *e)
+static int make_holder(struct sandbox *b, const struct spec *spec, struct work *w, struct err *e)
 {
+	struct arena *a = w->rpc.arena;
 	static const char *size[] = { "mode=0555", "size=4k", "nr_inodes=2" };
 	const struct root_mount empty = { "tmpfs", "pod", { size, 3 } };
-	const struct runtime_options none = { .root = "" };
 	const char *place = podfiles_shm(b->bundle, a);
 	auto_close int root = place ? rootmount_new(&empty, 1, place, a, e) : -E2BIG;
 	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int ready[2] = { -1, -1 };
+	if (root < 0)
+		return root;
+	if (null < 0 || pipe2(ready, O_CLOEXEC) < 0)
+		return fail(e, errno, "sandbox %s", b->id);
 	const struct create_request r = {
-		.root = options_root(&none, b->shim->namespace_, a),
+		.root = root_of(b, a),
 		.id = b->id,
 		.bundle = b->bundle,
 		.spec = spec,
 		.rootfs_fd = root,
-		.stdio = { null, null, null },
+		.stdio = { null, ready[1], null },
 		.own_program = true,
 		.no_new_keyring = true,
 		.no_cgroup = true,
 		.host_mount = b->shm ? place : NULL,
 		.owner_kind = "shim",
+		.owner = getppid(),
 		.start = true,
 	};
-	if (root < 0)
-		return root;
-	if (null < 0 || !r.root)
-		return fail(e, null < 0 ? errno : E2BIG, "sandbox %s", b->id);
-	return container_create(&r, &b->holder, e);
-}
-
-static void answer_all(struct requests *r, const void *message)
-{
-	struct requests all = *r;
-	*r = (struct requests){ 0 };
-	for (unsigned i = 0; i < all.n; i++)
-		request_reply(all.v[i], message);
-	free(all.v);
-}
-
-static int later(struct requests *all, struct request *r, struct err *e)
-{
-	struct request **more = reallocarray(all->v, all->n + 1, sizeof(*more));
-	if (!more)
-		return fail(e, ENOMEM, "wait");
-	all->v = more;
-	all->v[all->n++] = r;
-	return RPC_LATER;
+	struct container *c;
+	int rc = r.root ? container_create(&r, &c, e) : fail(e, E2BIG, "sandbox %s", b->id);
+	if (rc < 0)
+		return rc;
+	close(ready[1]);
+	(void)!read(ready[0], ready, 1); /* it has closed its end */
+	w->pid = c->state.pid;
+	w->fds[WORK_PROCESS] = c->pidfd;
+	return 0;
 }
 
 static void answer(struct sandbox *b)
@@ -122,7 +123,7 @@ static void answer(struct sandbox *b)
 	when.nanos = (int32_t)b->exited.tv_nsec;
 	out.exit_status = (uint32_t)b->status.code;
 	out.exited_at = &when;
-	answer_all(&b->waiting, &out);
+	requests_end(&b->waiting, &out, NULL);
 }
 
 static void unwatch(struct sandbox *b, struct watch *w)
@@ -131,6 +132,25 @@ static void unwatch(struct sandbox *b, struct watch *w)
 		return;
 	loop_remove(b->shim->loop, w);
 	put_fd(&w->fd, -1);
+}
+
+/* In a fork: somebody else has the record. */
+static int record_run(struct work *w, struct err *e)
+{
+	const struct sandbox *b = w->shim->sandbox;
+	struct container *c;
+	auto_arena *a = arena_new(HOLDER_MEMORY);
+	if (!b || !a || container_open(root_of(b, a), b->id, &c, NULL) < 0)
+		return 0; /* and has removed it */
+	int rc = container_record_exit(c, b->status, false, e);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int record_done(struct work *w, int rc, struct err *e)
+{
+	if (rc < 0 && w->shim->sandbox)
+		log_error("sandbox %s: %s", w->shim->sandbox->id, e->msg);
+	return 0;
 }
 
 /* Told once. Whom we killed because we were told to has not failed. */
@@ -143,7 +163,10 @@ static void ended(struct sandbox *b)
 		b->status = (struct exit_status){ 0 };
 	unwatch(b, &b->end);
 	b->exited = clock_now();
-	if (b->holder && container_record_exit(b->holder, b->status, false, &e) < 0)
+	const struct work late = { .run = record_run, .done = record_done };
+	int rc = b->holder ? container_record_exit_now(b->holder, b->status, false, &e) : 0;
+	if (rc < 0 && rc != -ENOENT &&
+	    (rc != -EBUSY || work_start(b->shim, &late, NULL, &e) != RPC_LATER))
 		log_error("sandbox %s: %s", b->id, e.msg);
 	b->state = SANDBOX_ENDED;
 	answer(b);
@@ -178,60 +201,125 @@ static int watch_holder(struct sandbox *b, struct err *e)
 	return 0;
 }
 
-static int make(struct sandbox *b, const pod_config *c, struct arena *a, struct err *e)
+static void unmount_shm(const struct sandbox *b, struct arena *a)
 {
+	const char *shm = podfiles_shm(b->bundle, a);
+	while (shm && b->shm && umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+}
+
+/* In a fork. */
+static int start_run(struct work *w, struct err *e)
+{
+	struct sandbox *b = w->shim->sandbox;
+	const pod_config *c = w->arg;
+	struct arena *a = w->rpc.arena;
 	const struct spec *spec = NULL;
 	bool own_users = podconfig_has_users(c) && *b->netns;
 	auto_close int users = own_users ? open_users(b->netns, e) : -1;
 	if (own_users && users < 0)
 		return users;
-	b->shm = podconfig_has_ipc(c);
 	int rc = make_spec(b, c, users, a, &spec, e);
 	if (rc == 0)
 		rc = podfiles_make(b->bundle, c, a, e);
 	if (rc == 0 && spec)
-		rc = make_holder(b, spec, a, e);
-	return rc == 0 && spec ? watch_holder(b, e) : rc;
+		rc = make_holder(b, spec, w, e);
+	if (rc < 0)
+		unmount_shm(b, a);
+	return rc;
 }
 
-static void undo(struct sandbox *b, struct arena *a)
+/* In a fork: what one that was killed half way has left, or what the shim cannot take over. */
+static int undo_run(struct work *w, struct err *e)
 {
-	struct err ignored = { 0 };
-	const char *shm = podfiles_shm(b->bundle, a);
-	unwatch(b, &b->end);
-	if (b->holder)
-		container_delete(b->holder, true, &ignored);
-	container_close(b->holder);
-	b->holder = NULL;
-	while (shm && b->shm && umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		;
+	const struct sandbox *b = w->shim->sandbox;
+	struct arena *a = w->rpc.arena;
+	const char *root = root_of(b, a);
+	int rc = root ? container_cleanup(root, b->id, false, NULL, e) : fail(e, E2BIG, "undo it");
+	unmount_shm(b, a);
+	return rc;
 }
 
-int sandbox_start(struct sandbox *b, struct arena *a, struct err *e)
+static int start_failed(struct sandbox *b, int rc)
 {
-	const pod_config *c;
-	const Google__Protobuf__Any *any = pb_decode(&google__protobuf__any__descriptor, a,
-						     b->options, b->options_len);
-	if (!any)
-		return fail(e, E2BIG, "sandbox %s", b->id);
-	int rc = podconfig_read(any, a, &c, e);
-	char *cgroup = rc == 0 ? strdup(podconfig_cgroup(c)) : NULL;
-	if (rc == 0 && !cgroup)
-		rc = fail(e, ENOMEM, "sandbox %s", b->id);
-	if (rc == 0)
-		rc = make(b, c, a, e);
-	if (rc < 0) {
-		undo(b, a);
-		free(cgroup);
+	b->state = SANDBOX_CREATED;
+	sandbox_look(b);
+	return rc;
+}
+
+static int undo_done(struct work *w, int rc, struct err *e)
+{
+	struct sandbox *b = w->shim->sandbox;
+	const struct err *why = w->arg;
+	if (rc < 0)
+		log_error("sandbox %s: %s; 'coracle cleanup' removes what is left", b->id, e->msg);
+	*e = *why;
+	return start_failed(b, -why->code);
+}
+
+static int adopt(struct sandbox *b, const struct work *w, struct err *e)
+{
+	if (b->stopping)
+		return sandbox_refuse(b, e);
+	if (!w->pid)
+		return 0;
+	const char *root = root_of(b, w->rpc.arena);
+	int rc = root ? container_open(root, b->id, &b->holder, e) : fail(e, E2BIG, "%s", b->id);
+	if (rc < 0)
 		return rc;
+	if (b->holder->pidfd < 0) /* it has ended already */
+		b->holder->pidfd = fcntl(w->fds[WORK_PROCESS], F_DUPFD_CLOEXEC, 3);
+	rc = watch_holder(b, e);
+	if (rc < 0) {
+		container_close(b->holder);
+		b->holder = NULL;
 	}
-	free((char *)(uintptr_t)b->cgroup);
-	b->cgroup = cgroup;
+	return rc;
+}
+
+static int start_done(struct work *w, int rc, struct err *e)
+{
+	struct sandbox *b = w->shim->sandbox;
+	Containerd__Runtime__Sandbox__V1__StartSandboxResponse *out = w->rpc.out;
+	Google__Protobuf__Timestamp when = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	if (rc == 0)
+		rc = adopt(b, w, e);
+	if (rc < 0 && (w->lost || w->pid))
+		return work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e);
+	if (rc < 0)
+		return start_failed(b, rc);
 	free(b->options);
 	b->options = NULL;
 	b->state = SANDBOX_READY;
 	b->created = clock_now();
-	return 0;
+	when.seconds = b->created.tv_sec;
+	when.nanos = (int32_t)b->created.tv_nsec;
+	out->pid = sandbox_pid(b);
+	out->created_at = &when;
+	request_reply(w->rpc.request, out);
+	w->rpc.request = NULL;
+	return RPC_LATER;
+}
+
+int sandbox_start(struct sandbox *b, const struct rpc *r, struct err *e)
+{
+	const pod_config *c;
+	const Google__Protobuf__Any *any = pb_decode(&google__protobuf__any__descriptor, r->arena,
+						     b->options, b->options_len);
+	int rc = any ? podconfig_read(any, r->arena, &c, e) : fail(e, E2BIG, "sandbox %s", b->id);
+	if (rc < 0)
+		return rc;
+	char *cgroup = strdup(podconfig_cgroup(c));
+	if (!cgroup)
+		return fail(e, ENOMEM, "sandbox %s", b->id);
+	free((char *)(uintptr_t)b->cgroup);
+	b->cgroup = cgroup;
+	b->shm = podconfig_has_ipc(c);
+	const struct work w = { .run = start_run, .done = start_done, .arg = (void *)(uintptr_t)c };
+	rc = work_start(b->shim, &w, r, e);
+	if (rc == RPC_LATER)
+		b->state = SANDBOX_STARTING;
+	return rc;
 }
 
 uint32_t sandbox_pid(const struct sandbox *b)
@@ -246,12 +334,27 @@ bool sandbox_open(const struct sandbox *b)
 	return b->state == SANDBOX_READY && !b->stopping;
 }
 
-static bool lives(const struct shim *s)
+int sandbox_refuse(const struct sandbox *b, struct err *e)
 {
-	for (const struct task *t = s->tasks; t; t = t->next)
-		if (t->creating || (t->init.pid && t->init.state != MEMBER_STOPPED))
+	return rpc_fail(e, RPC_FAILED_PRECONDITION, "sandbox %s is not running", b->id);
+}
+
+static bool lives(const struct sandbox *b)
+{
+	for (const struct task *t = b->shim->tasks; t; t = t->next)
+		if (t->creating || t->init.state == MEMBER_STARTING ||
+		    (t->init.pid && t->init.state != MEMBER_STOPPED))
 			return true;
-	return false;
+	return b->state == SANDBOX_STARTING;
+}
+
+/* Whether a fork is at something that is to be over before the pod can be removed. */
+static bool is_busy(const struct sandbox *b)
+{
+	for (const struct task *t = b->shim->tasks; t; t = t->next)
+		if (t->creating || t->deleting || t->init.state == MEMBER_STARTING)
+			return true;
+	return b->state == SANDBOX_STARTING;
 }
 
 /* In a fork, as it waits for their end. */
@@ -279,15 +382,81 @@ static void task_signal(struct task *t, int sig)
 		log_warn("container %s: %s", t->id, e.msg);
 }
 
+/* What is not there yet will not be. sig 0: nothing else. */
 static void signal_tasks(struct sandbox *b, int sig)
 {
 	for (struct task *t = b->shim->tasks, *next; t; t = next) {
 		next = t->next;
 		if (t->creating)
 			create_abort(b->shim, t->id);
-		else if (t->init.end.fd >= 0 && t->container)
+		else if (t->init.state == MEMBER_STARTING && (t->restore || b->removals.n))
+			start_abort(t);
+		else if (sig && t->init.end.fd >= 0 && t->container)
 			task_signal(t, sig);
 	}
+	struct work *w = work_find(b->shim, NULL, start_run);
+	if (w)
+		work_abort(w);
+}
+
+/* In a fork: kills and removes all of it. */
+static int remove_run(struct work *w, struct err *e)
+{
+	const struct sandbox *b = w->shim->sandbox;
+	auto_arena *a = arena_new(HOLDER_MEMORY);
+	const char *root = a ? root_of(b, a) : NULL;
+	int rc = root ? 0 : fail(e, ENOMEM, "sandbox %s", b->id);
+	for (const struct task *t = b->shim->tasks; rc == 0 && t; t = t->next)
+		rc = container_remove(t->root, t->id, e);
+	if (rc == 0)
+		rc = container_remove(root, b->id, e);
+	if (rc == 0)
+		unmount_shm(b, a);
+	return rc;
+}
+
+static void remove_failed(struct sandbox *b, const struct err *e)
+{
+	b->removing = false;
+	for (struct task *t = b->shim->tasks; t; t = t->next) {
+		t->deleting = false;
+		task_go_on(t);
+	}
+	requests_end(&b->removals, NULL, e);
+}
+
+static int remove_done(struct work *w, int rc, struct err *e)
+{
+	Containerd__Runtime__Sandbox__V1__ShutdownSandboxResponse none =
+		CONTAINERD__RUNTIME__SANDBOX__V1__SHUTDOWN_SANDBOX_RESPONSE__INIT;
+	struct shim *s = w->shim;
+	struct sandbox *b = s->sandbox;
+	if (rc < 0) {
+		remove_failed(b, e);
+		return 0;
+	}
+	while (s->tasks)
+		task_removed(s->tasks);
+	if (b->state != SANDBOX_ENDED)
+		ended(b);
+	s->sandbox = NULL;
+	requests_end(&b->removals, &none, NULL);
+	sandbox_free(b);
+	shim_leave(s);
+	return 0;
+}
+
+static void begin_removal(struct sandbox *b)
+{
+	struct err e = { 0 };
+	const struct work w = { .run = remove_run, .done = remove_done };
+	if (work_start(b->shim, &w, NULL, &e) != RPC_LATER) {
+		requests_end(&b->removals, NULL, &e);
+		return;
+	}
+	b->removing = true;
+	for (struct task *t = b->shim->tasks; t; t = t->next)
+		t->deleting = true;
 }
 
 /* Its containers go first: each ends by itself, not with the pid namespace that they may share. */
@@ -295,7 +464,9 @@ void sandbox_look(struct sandbox *b)
 {
 	Containerd__Runtime__Sandbox__V1__StopSandboxResponse none =
 		CONTAINERD__RUNTIME__SANDBOX__V1__STOP_SANDBOX_RESPONSE__INIT;
-	if (!b || !b->stopping || lives(b->shim))
+	if (b && b->removals.n && !b->removing && !is_busy(b))
+		begin_removal(b);
+	if (!b || !b->stopping || b->removals.n || lives(b))
 		return;
 	unwatch(b, &b->patience);
 	if (b->end.fd >= 0)
@@ -303,7 +474,7 @@ void sandbox_look(struct sandbox *b)
 	else if (b->state != SANDBOX_ENDED)
 		ended(b);
 	if (b->state == SANDBOX_ENDED)
-		answer_all(&b->stops, &none);
+		requests_end(&b->stops, &none, NULL);
 }
 
 static void on_patience(void *arg, uint32_t events)
@@ -317,7 +488,7 @@ static void on_patience(void *arg, uint32_t events)
 /* Who asks again with less patience gets it. */
 int sandbox_stop(struct sandbox *b, uint32_t seconds, struct request *r, struct err *e)
 {
-	int rc = later(&b->stops, r, e);
+	int rc = requests_add(&b->stops, r, e);
 	if (rc < 0)
 		return rc;
 	b->stopping = true;
@@ -335,40 +506,31 @@ int sandbox_stop(struct sandbox *b, uint32_t seconds, struct request *r, struct 
 
 int sandbox_wait(struct sandbox *b, struct request *r, struct err *e)
 {
-	int rc = later(&b->waiting, r, e);
+	int rc = requests_add(&b->waiting, r, e);
 	if (rc >= 0 && b->state == SANDBOX_ENDED)
 		answer(b);
 	return rc;
 }
 
-int sandbox_remove(struct sandbox *b, struct err *e)
+int sandbox_remove(struct sandbox *b, struct request *r, struct err *e)
 {
-	struct shim *s = b->shim;
-	auto_arena *a = arena_new((size_t)64 << 10);
-	if (!a)
-		return fail(e, ENOMEM, "sandbox %s", b->id);
-	for (struct task *t = s->tasks, *next; t; t = next) {
-		next = t->next;
-		int rc = 0;
-		if (t->creating)
-			create_abort(s, t->id);
-		else
-			rc = task_remove(t, e);
-		if (rc < 0)
-			return rc;
-	}
-	b->stopping = true;
-	if (b->end.fd >= 0) {
-		proc_signal(b->end.fd, SIGKILL);
-		ended(b);
-	}
-	int rc = b->holder ? container_delete(b->holder, true, e) : 0;
+	int rc = requests_add(&b->removals, r, e);
 	if (rc < 0)
 		return rc;
-	undo(b, a);
-	s->sandbox = NULL;
-	sandbox_free(b);
-	return 0;
+	b->stopping = true;
+	unwatch(b, &b->patience);
+	if (!b->removing)
+		signal_tasks(b, 0);
+	sandbox_look(b);
+	return rc;
+}
+
+void sandbox_prune(struct sandbox *b)
+{
+	if (!b)
+		return;
+	requests_prune(&b->waiting);
+	requests_prune(&b->stops);
 }
 
 int sandbox_spec(const struct sandbox *b, const char *bundle, struct arena *a,
@@ -391,7 +553,8 @@ void sandbox_free(struct sandbox *b)
 	unwatch(b, &b->end);
 	unwatch(b, &b->patience);
 	answer(b);
-	answer_all(&b->stops, &none);
+	requests_end(&b->stops, &none, NULL);
+	requests_end(&b->removals, &none, NULL);
 	container_close(b->holder);
 	free((char *)(uintptr_t)b->id);
 	free((char *)(uintptr_t)b->bundle);
@@ -403,12 +566,8 @@ void sandbox_free(struct sandbox *b)
 
 void sandbox_forget_removed(struct shim *s)
 {
-	struct err ignored = { 0 };
 	struct sandbox *b = s->sandbox;
-	if (!b || b->end.fd >= 0 || faccessat(-1, b->bundle, F_OK, 0) == 0 || errno != ENOENT)
-		return;
-	if (b->holder)
-		container_delete(b->holder, true, &ignored);
-	s->sandbox = NULL;
-	sandbox_free(b);
+	if (b && b->end.fd < 0 && !s->tasks && !b->removing && b->state != SANDBOX_STARTING &&
+	    faccessat(-1, b->bundle, F_OK, 0) < 0 && errno == ENOENT)
+		begin_removal(b);
 }

@@ -62,18 +62,12 @@ static int on_create(void *arg, const struct rpc *r, struct err *e)
 static int on_start(void *arg, const struct rpc *r, struct err *e)
 {
 	const S1(StartSandboxRequest) *in = r->in;
-	S1(StartSandboxResponse) *out = r->out;
 	struct sandbox *b = find(arg, in->sandbox_id, e);
 	if (!b)
 		return -e->code;
-	if (b->state != SANDBOX_CREATED)
+	if (b->state != SANDBOX_CREATED || b->stopping)
 		return rpc_fail(e, RPC_FAILED_PRECONDITION, "sandbox %s has been started", b->id);
-	int rc = sandbox_start(b, r->arena, e);
-	if (rc < 0)
-		return rc;
-	out->pid = sandbox_pid(b);
-	out->created_at = timestamp(b->created, r->arena);
-	return 0;
+	return sandbox_start(b, r, e);
 }
 
 /* As Go names them. */
@@ -180,13 +174,13 @@ static int on_shutdown(void *arg, const struct rpc *r, struct err *e)
 	struct shim *s = arg;
 	if (s->sandbox && !find(s, in->sandbox_id, e))
 		return -e->code;
-	int rc = s->sandbox ? sandbox_remove(s->sandbox, e) : 0;
 	/* Of an end of the connection just after our answer, containerd may see the end alone, and
 	 * here, unlike with a task's Shutdown, takes it for a failure. */
-	s->lingering = rc == 0;
-	if (rc == 0)
-		shim_leave(s);
-	return rc;
+	s->lingering = true;
+	if (s->sandbox)
+		return sandbox_remove(s->sandbox, r->request, e);
+	shim_leave(s);
+	return 0;
 }
 
 /* A slice of systemd's may be named by its last part alone. */

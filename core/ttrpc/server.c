@@ -209,6 +209,40 @@ void request_reply(struct request *r, const void *message)
 		free(p);
 }
 
+void requests_prune(struct requests *all)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->v[i]->conn)
+			all->v[kept++] = all->v[i];
+		else
+			free(all->v[i]);
+	all->n = kept;
+}
+
+int requests_add(struct requests *all, struct request *r, struct err *e)
+{
+	requests_prune(all);
+	struct request **more = reallocarray(all->v, all->n + 1, sizeof(*more));
+	if (!more)
+		return fail(e, ENOMEM, "wait");
+	all->v = more;
+	all->v[all->n++] = r;
+	return RPC_LATER;
+}
+
+void requests_end(struct requests *all, const void *message, const struct err *e)
+{
+	struct requests was = *all;
+	*all = (struct requests){ 0 };
+	for (unsigned i = 0; i < was.n; i++)
+		if (message)
+			request_reply(was.v[i], message);
+		else
+			request_fail(was.v[i], e);
+	free(was.v);
+}
+
 static const struct method *find_method(const struct server *s, const Ttrpc__Request *m,
 					struct err *e)
 {
@@ -235,9 +269,11 @@ struct arena *rpc_keep(const struct rpc *r)
 static void request_expire(struct request *r)
 {
 	struct err e = { 0 };
+	struct request last =
+		*r; /* it goes when nobody waits for it any more, as after a failure */
 	rpc_fail(&e, RPC_DEADLINE_EXCEEDED, "the request");
-	send_failure(r, &e);
 	request_leave(r);
+	send_failure(&last, &e);
 }
 
 static void set_timer(struct server *s, uint64_t at)

@@ -41,6 +41,22 @@ struct arena *rpc_keep(const struct rpc *r);
 void request_reply(struct request *r, const void *message);
 void request_fail(struct request *r, const struct err *e);
 
+/* Calls that wait for the same answer. */
+struct requests {
+	struct request **v;
+	unsigned n;
+};
+
+/* r is answered with the others. Those whose clients have gone meanwhile are dropped. RPC_LATER or
+ * -ENOMEM. */
+int requests_add(struct requests *all, struct request *r, struct err *e);
+
+/* Drops those whose clients have gone, or that have been answered by their deadlines. */
+void requests_prune(struct requests *all);
+
+/* Answers all: with message, NULL: with e. */
+void requests_end(struct requests *all, const void *message, const struct err *e);
+
 struct server;
 struct server_options {
 	const struct service *services;

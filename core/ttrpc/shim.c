@@ -69,7 +69,12 @@ static void on_told(void *arg)
 static void on_peers(void *arg, unsigned count)
 {
 	struct shim *s = arg;
+	bool went = count < s->peers;
 	s->peers = count;
+	if (went) {
+		members_prune(s);
+		sandbox_prune(s->sandbox);
+	}
 	if (s->stopping)
 		shim_rest(s);
 	else

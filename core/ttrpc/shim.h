@@ -38,8 +38,7 @@ struct member {
 	bool input_closed; /* asked for before there was any */
 	char *spec;	   /* exec: its process as JSON, until it starts */
 	size_t spec_len;
-	struct request **waiting; /* Wait calls to be answered */
-	unsigned n_waiting;
+	struct requests waiting; /* Wait calls to be answered */
 };
 
 /* A container. */
@@ -106,7 +105,7 @@ void shim_rest(struct shim *s);
 /* The Task services, v2 and v3 alike. */
 extern const struct method task_methods[];
 
-/* Kills and deletes its container, while everything else waits; tells it, and frees it. */
-int task_remove(struct task *t, struct err *e);
+/* Its container is gone: tells it, and frees it. */
+void task_removed(struct task *t);
 
 #endif

@@ -12,6 +12,7 @@
 #include "ttrpc/member.h"
 #include "ttrpc/metrics.h"
 #include "ttrpc/refusal.h"
+#include "ttrpc/sandbox.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -122,6 +123,20 @@ static void fill_deleted(const struct member *m, V2(DeleteResponse) * out, struc
 	out->exited_at = member_exited_at(m, a);
 }
 
+static void finish(struct task *t)
+{
+	for (struct member *m = t->execs; m; m = m->next)
+		member_finish(m);
+	member_finish(&t->init);
+}
+
+void task_removed(struct task *t)
+{
+	finish(t);
+	publish_delete(t);
+	task_free(t);
+}
+
 /* Nothing of it lives now: who was never started has ended by this, and an exec may still have
  * waited for a reader. */
 static int delete_done(struct work *w, int rc, struct err *e)
@@ -135,12 +150,10 @@ static int delete_done(struct work *w, int rc, struct err *e)
 		task_go_on(t);
 		return rc;
 	}
-	for (struct member *m = t->execs; m; m = m->next)
-		member_finish(m);
-	member_finish(&t->init);
-	publish_delete(t);
+	finish(t);
 	fill_deleted(&t->init, w->rpc.out, w->rpc.arena);
-	task_free(t);
+	task_removed(t);
+	sandbox_look(w->shim->sandbox);
 	return 0;
 }
 
@@ -156,19 +169,6 @@ static int delete_task(struct task *t, const struct rpc *r, struct err *e)
 	int rc = work_start(t->shim, &w, r, e);
 	t->deleting = rc == RPC_LATER;
 	return rc;
-}
-
-int task_remove(struct task *t, struct err *e)
-{
-	int rc = t->container ? container_delete(t->container, true, e) : 0;
-	if (rc < 0)
-		return rc;
-	for (struct member *m = t->execs; m; m = m->next)
-		member_finish(m);
-	member_finish(&t->init);
-	publish_delete(t);
-	task_free(t);
-	return 0;
 }
 
 static int on_delete(void *arg, const struct rpc *r, struct err *e)
@@ -235,14 +235,17 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 	return 0;
 }
 
+/* In a fork, which sees what those before it have left. */
 static int pause_run(struct work *w, struct err *e)
 {
-	return container_pause(w->member->task->container, e);
+	int rc = member_may(w->member, VERB_PAUSE, e);
+	return rc < 0 ? rc : container_pause(w->member->task->container, e);
 }
 
 static int resume_run(struct work *w, struct err *e)
 {
-	return container_resume(w->member->task->container, e);
+	int rc = member_may(w->member, VERB_RESUME, e);
+	return rc < 0 ? rc : container_resume(w->member->task->container, e);
 }
 
 static int pause_done(struct work *w, int rc, struct err *e)
@@ -275,22 +278,28 @@ static int start_on(struct task *t, struct work *w, const struct rpc *r, struct 
 	return work_start(t->shim, w, r, e);
 }
 
+/* One after the other. What is refused anyway needs no fork. */
+static int freeze(struct task *t, enum verb verb, const struct rpc *r, struct err *e)
+{
+	struct work w = { .run = verb == VERB_PAUSE ? pause_run : resume_run,
+			  .done = pause_done,
+			  .in_turn = true };
+	bool busy = t && (work_find(t->shim, &t->init, pause_run) ||
+			  work_find(t->shim, &t->init, resume_run));
+	int rc = !t ? -e->code : busy ? 0 : member_may(&t->init, verb, e);
+	return rc < 0 ? rc : start_on(t, &w, r, e);
+}
+
 static int on_pause(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(PauseRequest) *in = r->in;
-	struct work w = { .run = pause_run, .done = pause_done };
-	struct task *t = task_find(arg, in->id, e);
-	int rc = t ? member_may(&t->init, VERB_PAUSE, e) : -e->code;
-	return rc < 0 ? rc : start_on(t, &w, r, e);
+	return freeze(task_find(arg, in->id, e), VERB_PAUSE, r, e);
 }
 
 static int on_resume(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(ResumeRequest) *in = r->in;
-	struct work w = { .run = resume_run, .done = pause_done };
-	struct task *t = task_find(arg, in->id, e);
-	int rc = t ? member_may(&t->init, VERB_RESUME, e) : -e->code;
-	return rc < 0 ? rc : start_on(t, &w, r, e);
+	return freeze(task_find(arg, in->id, e), VERB_RESUME, r, e);
 }
 
 static int kill_container(struct container *c, const V2(KillRequest) * in, struct err *e)

@@ -165,7 +165,7 @@ static void unlink_work(struct work **list, const struct work *w)
 
 static void conclude(struct work *w, int rc, struct err *e)
 {
-	if (w->member) {
+	if (!w->forgotten) {
 		rc = w->done(w, rc, e);
 	} else { /* it runs, but nobody will ever know of it */
 		if (w->fds[WORK_PROCESS] >= 0)
@@ -179,6 +179,20 @@ static void conclude(struct work *w, int rc, struct err *e)
 	work_free(w);
 }
 
+/* The first that may begin, in its place; *it is NULL: none. */
+static struct work **find_next(struct works *v)
+{
+	struct work **w = &v->queued, *other;
+	for (; *w; w = &(*w)->next) {
+		for (other = (*w)->in_turn ? v->running : NULL; other; other = other->next)
+			if (other->in_turn && other->member == (*w)->member)
+				break;
+		if (!other)
+			break;
+	}
+	return w;
+}
+
 /* As many at a time as there are processors: more would not be done sooner, and would only keep the
  * shim from running. But one may wait for something else than a processor, nobody knows how long:
  * after a moment it does not count any more. */
@@ -187,7 +201,7 @@ static void schedule(struct works *v)
 	struct itimerspec t = { .it_value.tv_nsec = 1 };
 	uint64_t now = clock_monotonic_ns(), first = MOMENT_NS;
 	unsigned young = 0;
-	if (!v->queued)
+	if (!*find_next(v))
 		return;
 	for (const struct work *w = v->running; w; w = w->next) {
 		if (now - w->begun >= MOMENT_NS)
@@ -259,14 +273,14 @@ static void on_next(void *arg, uint32_t events)
 	struct err e = { 0 };
 	uint64_t times;
 	(void)events;
-	if (read(v->next.fd, &times, sizeof(times)) <= 0 || !v->queued)
+	struct work **first = find_next(v), *w = *first;
+	if (read(v->next.fd, &times, sizeof(times)) <= 0 || !w)
 		return;
-	struct work *w = v->queued;
-	v->queued = w->next;
-	if (w->member)
-		begin(w);
-	else
+	*first = w->next;
+	if (w->forgotten)
 		conclude(w, 0, &e);
+	else
+		begin(w);
 	schedule(v);
 }
 
@@ -319,7 +333,7 @@ int work_start(struct shim *s, const struct work *order, const struct rpc *r, st
 		w->rpc.kept = NULL;
 		rpc_keep(r);
 	}
-	bool first = !s->works.queued;
+	bool first = !*find_next(&s->works);
 	struct work **last = &s->works.queued;
 	while (*last && (w->patient || !(*last)->patient))
 		last = &(*last)->next;
@@ -327,6 +341,20 @@ int work_start(struct shim *s, const struct work *order, const struct rpc *r, st
 	*last = w;
 	if (first)
 		schedule(&s->works);
+	return RPC_LATER;
+}
+
+int work_undo(struct work *w, struct work undo, const struct err *e)
+{
+	struct rpc r = w->rpc;
+	struct err ignored = { 0 }, *why = arena_alloc(r.arena, sizeof(*why));
+	r.kept = &w->rpc.arena;
+	undo.member = w->member;
+	undo.arg = why;
+	if (!why || work_start(w->shim, &undo, &r, &ignored) != RPC_LATER)
+		return -e->code;
+	*why = *e;
+	w->rpc = (struct rpc){ 0 };
 	return RPC_LATER;
 }
 
@@ -374,6 +402,8 @@ void works_forget(struct shim *s, const struct member *m)
 	struct work *lists[] = { s->works.running, s->works.queued };
 	for (int i = 0; i < 2; i++)
 		for (struct work *w = lists[i]; w; w = w->next)
-			if (w->member == m)
+			if (w->member == m) {
 				w->member = NULL;
+				w->forgotten = true;
+			}
 }

@@ -32,10 +32,12 @@ enum work_fd {
 struct work {
 	int (*run)(struct work *w, struct err *e);
 	int (*done)(struct work *w, int rc, struct err *e);
-	struct member *member; /* whose it is; done is not called when that is gone */
+	struct member *member; /* whose it is; NULL: the shim's own */
+	bool forgotten;	       /* its member is gone: done is not called */
 	void *arg;	       /* of run and done; may be in the request's arena */
 	int keep[WORK_KEEP];
 	bool patient; /* lets others begin first */
+	bool in_turn; /* begins when no other such one of its member runs */
 	pid_t pid;
 	int fds[WORK_FDS]; /* -1: none */
 	bool lost;	   /* the fork did not live to say what came of it */
@@ -65,6 +67,10 @@ void works_close(struct shim *s);
  * there are processors, so that fifty requests at once keep nobody else waiting. r: the call that
  * it answers, NULL: none. RPC_LATER or -ENOMEM. */
 int work_start(struct shim *s, const struct work *w, const struct rpc *r, struct err *e);
+
+/* From done, after a failure e: another piece undoes what it has left, and answers the call; its
+ * done finds e in arg. RPC_LATER, or e's code: there can be no other piece. */
+int work_undo(struct work *w, struct work undo, const struct err *e);
 
 /* It needs what an open container consists of. */
 void work_keep(struct work *w, const struct container *c);

@@ -105,6 +105,33 @@ live() {
 	assert_undone "$ID-a"
 }
 
+@test "pause_and_resume_of_many_are_done_in_their_order" {
+	local lock i asked=() freezer
+	exec {lock}< "/run/coracle/containerd-$NS/$ID"
+	flock $lock # who pauses waits for it
+	mkfifo "$BATS_TEST_TMPDIR/said"
+	"$BATS_TEST_DIRNAME/peers" "$SOCKET" together "$ID" Pause Resume Pause Pause Resume Resume State \
+		{lock}<&- > "$BATS_TEST_TMPDIR/said" &
+	exec {i}< "$BATS_TEST_TMPDIR/said"
+	read -r -u "$i" line
+	[ "$line" = "State 0" ]
+	exec {lock}<&-
+	run -0 cat <&"$i"
+	exec {i}<&-
+	[ "$(paste -sd, <<< "$output")" = "Pause 0,Resume 0,Pause 0,Pause 9,Resume 0,Resume 9" ]
+	[ "$(status "$ID")" = 2 ]
+	# And of two clients at once each is answered, and what is told is so.
+	for i in {1..2}; do
+		"$BATS_TEST_DIRNAME/peers" "$SOCKET" together "$ID" Pause Resume Pause Resume Pause Resume Pause > "$BATS_TEST_TMPDIR/$i" &
+		asked+=($!)
+	done
+	wait "${asked[@]}"
+	[ "$(grep -c "^[PR][a-z]* [09]$" "$BATS_TEST_TMPDIR/1")" = 7 ]
+	[ "$(grep -c "^[PR][a-z]* [09]$" "$BATS_TEST_TMPDIR/2")" = 7 ]
+	freezer=$("$CORACLE" runtime --root "/run/coracle/containerd-$NS" state "$ID" | jq -r .status)
+	[ "$(status "$ID") $freezer" = "4 paused" ]
+}
+
 @test "a_container_that_is_deleted_while_it_is_made_is_undone" {
 	waiting_bundle "$ID-a" createRuntime
 	create "$ID-a" > "$BATS_TEST_TMPDIR/created" 2>&1 &
@@ -216,6 +243,28 @@ live() {
 	prlimit --pid "$SHIM" --nofile=1024:
 	[ "$(status "$ID")" = 2 ]
 	run -1 pgrep -f "^sleep ${SHIM}00\$"
+}
+
+# The fork that the shim has.
+fork_of_shim() {
+	until pgrep -P "$SHIM" -f "^containerd-shim-coracle-v2 "; do
+		:
+	done
+}
+
+@test "an_end_whose_record_somebody_has_is_recorded_later_even_if_a_fork_dies_and_keeps_nobody_waiting" {
+	local lock fork
+	exec {lock}< "/run/coracle/containerd-$NS/$ID"
+	flock $lock
+	call Kill "1=$ID" 3:9 > /dev/null
+	fork=$(fork_of_shim)
+	kill -9 "$fork"
+	await_end "$fork"
+	call Connect "1=$ID" > /dev/null
+	fork_of_shim > /dev/null # another one
+	exec {lock}<&-
+	[ "$(wait_for "$ID")" = 137 ]
+	[ "$(tail -n 1 "/run/coracle/containerd-$NS/$ID/state.json" | jq .exitCode)" = 137 ]
 }
 
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {

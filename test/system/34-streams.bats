@@ -390,6 +390,31 @@ logger() {
 	grep -q "bytes of its stdout were dropped, which nobody read" "$BUNDLES/$ID/log"
 }
 
+@test "a_logger_of_an_exec_that_does_not_come_to_be_is_not_kept" {
+	local n failed=0 tracer
+	logger stays <<< 'echo $$ > pid; exec 5>&-; exec sleep 1000'
+	task . "" sleep 1000
+	start
+	for n in {3..8}; do # the first calls of that name are for the client and the fork
+		rm -f "$T/pid"
+		call Exec "1=$ID" "2=e$n" "5=binary://$T/stays" 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
+		strace -qq -o "$T/calls" -p "$SHIM" -e trace=epoll_ctl -e "inject=epoll_ctl:error=ENOSPC:when=$n" 3>&- &
+		tracer=$!
+		until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status"; do
+			:
+		done
+		run call Start "1=$ID" "2=e$n"
+		echo "$n: $output $(grep INJ "$T/calls")"
+		kill $tracer
+		wait $tracer || :
+		if [ "$status" != 0 ] && [ -e "$T/pid" ]; then
+			failed=$((failed + 1))
+			await_end "$(cat "$T/pid")"
+		fi
+	done
+	[ $failed -ge 3 ] # its own fd, its timer, and the exec's
+}
+
 @test "a_logger_that_does_not_end_is_told_to_and_the_shim_waits_for_it" {
 	logger stays <<< 'trap "echo told > logged; kill \$!; exit" TERM; exec 5>&-; while :; do sleep 1000 & wait $!; done'
 	task . "6=binary://$T/stays" true

@@ -396,18 +396,18 @@ traced() {
 	wait $tracer || :
 }
 
-@test "a_shim_killed_at_any_call_of_a_start_leaves_nothing" {
-	local calls n
-	traced
-	grep -q ^1: "$BATS_TEST_TMPDIR/answer"
-	sandbox ShutdownSandbox
-	await_end "$PID"
-	calls=$(wc -l < "$BATS_TEST_TMPDIR/calls")
-	[ "$calls" -gt 60 ]
-	for n in $(seq 3 "$([ -n "${TORTURE:-}" ] && echo 1 || echo $((calls / 10)))" "$calls"); do
+# The most system calls that one of the processes made which strace looked at.
+most_calls() {
+	sed 's/ .*//' "$BATS_TEST_TMPDIR/calls" | sort | uniq -c | sort -n | awk 'END { print $1 }'
+}
+
+# killed FROM TO STEP: whoever makes a call of that number, the shim, its fork or who becomes the holder.
+killed() {
+	local n
+	for n in $(seq "$1" "$([ -n "${TORTURE:-}" ] && echo 1 || echo "$3")" "$2"); do
 		shim_start
-		traced -e "inject=all:signal=KILL:when=$n"
-		kill -9 "$PID" 2> /dev/null || : # it had one call less this time
+		traced -f -e "inject=all:signal=KILL:when=$n"
+		kill -9 "$PID" 2> /dev/null || : # it had one call less this time, or was not the one
 		await_end "$PID"
 		shim "$ID" "$BUNDLE" delete > /dev/null
 		assert_nothing || { echo "after call $n: $(tail -n 2 "$BATS_TEST_TMPDIR/calls")"; return 1; }
@@ -415,11 +415,124 @@ traced() {
 	done
 }
 
+@test "a_shim_killed_at_any_call_of_a_start_leaves_nothing" {
+	local own all
+	traced
+	grep -q ^1: "$BATS_TEST_TMPDIR/answer"
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	own=$(wc -l < "$BATS_TEST_TMPDIR/calls")
+	[ "$own" -gt 15 ]
+	shim_start
+	traced -f
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	all=$(most_calls)
+	[ "$all" -gt 60 ]
+	killed 2 "$own" 4
+	killed $((own + 1)) "$all" 8
+}
+
+@test "a_start_whose_fork_is_killed_fails_and_may_be_tried_again" {
+	local fork lock starter code
+	sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig "4.2.$CONTAINER_PID"
+	mkdir -p "$ROOT"
+	exec {lock}< "$ROOT"
+	flock $lock # who makes a container waits for it
+	sandbox StartSandbox > "$BATS_TEST_TMPDIR/answer" 3>&- {lock}<&- &
+	starter=$!
+	until fork=$(pgrep -P "$PID"); do
+		:
+	done
+	# Meanwhile others are answered.
+	sandbox PingSandbox
+	run -1 sandbox StartSandbox
+	[[ "$output" == *"sandbox pod has been started"* ]]
+	run -0 sandbox SandboxStatus
+	[[ "$output" == *"3=SANDBOX_NOTREADY"* ]]
+	kill -9 "$fork"
+	code=0
+	wait $starter || code=$?
+	[ $code = 1 ]
+	grep -q "^error .*stopped half way" "$BATS_TEST_TMPDIR/answer"
+	exec {lock}<&-
+	run -0 sandbox StartSandbox
+	[[ "$output" == *1:* ]]
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	not_mounted
+}
+
+@test "stop_and_shutdown_do_not_wait_for_a_start" {
+	local lock starter what code
+	for what in StopSandbox ShutdownSandbox; do
+		sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig "4.2.$CONTAINER_PID"
+		mkdir -p "$ROOT"
+		exec {lock}< "$ROOT"
+		flock $lock
+		sandbox StartSandbox > "$BATS_TEST_TMPDIR/answer" 3>&- {lock}<&- &
+		starter=$!
+		until pgrep -P "$PID" > /dev/null; do
+			:
+		done
+		sandbox "$what"
+		code=0
+		wait $starter || code=$?
+		[ $code = 1 ]
+		grep -q "^error .*stopped half way" "$BATS_TEST_TMPDIR/answer"
+		exec {lock}<&-
+		sandbox ShutdownSandbox || [ $what = ShutdownSandbox ]
+		await_end "$PID"
+		[ -z "$(ls -A "$ROOT")" ]
+		not_mounted
+		shim_start
+	done
+}
+
+@test "shutdown_keeps_nobody_waiting" {
+	local lock leaver
+	sandbox_create "$CONTAINER_PID"
+	container a 'sleep 1000'
+	exec {lock}< "$ROOT/$NS-a"
+	flock $lock # who removes it waits for it
+	sandbox ShutdownSandbox 3>&- {lock}<&- &
+	leaver=$!
+	until pgrep -P "$PID" -f "^containerd-shim-coracle-v2 "; do
+		:
+	done
+	sandbox PingSandbox
+	task State 1="$NS-a"
+	run -1 container b 'sleep 1000'
+	[[ "$output" == *"sandbox pod is not running"* ]]
+	kill -0 $leaver
+	exec {lock}<&-
+	wait $leaver
+	await_end "$PID"
+	[ -z "$(ls -A "$ROOT")" ]
+	not_mounted
+}
+
+@test "an_end_of_the_holder_whose_record_somebody_has_is_told_at_once_and_recorded_later" {
+	local lock
+	sandbox_create "$CONTAINER_PID"
+	exec {lock}< "$ROOT/$ID"
+	flock $lock
+	kill -9 "$HOLDER"
+	run -0 sandbox WaitSandbox
+	[[ "$output" == *"1:137"* ]]
+	run -0 sandbox SandboxStatus
+	[[ "$output" == *"3=SANDBOX_NOTREADY"* ]]
+	exec {lock}<&-
+	until [ "$(tail -n 1 "$ROOT/$ID/state.json" | jq .exitCode)" = 137 ]; do
+		:
+	done
+}
+
 @test "a_start_that_is_refused_any_call_leaves_nothing_and_may_be_tried_again" {
 	local name n failed=0
 	for name in openat mkdirat clone3 socketpair mount fsopen fsconfig fsmount recvmsg write; do
 		for n in 1 ${TORTURE:+2 3 4 5}; do
-			traced -e "inject=$name:error=ENOMEM:when=$n"
+			traced -f -e "inject=$name:error=ENOMEM:when=$n"
 			if ! grep -q ^1: "$BATS_TEST_TMPDIR/answer"; then
 				failed=$((failed + 1))
 				grep -q '^error ' "$BATS_TEST_TMPDIR/answer" || { echo "$name $n: $(cat "$BATS_TEST_TMPDIR/answer")"; return 1; }
@@ -456,6 +569,42 @@ traced() {
 	[ "$(cat "/proc/$a/root/dev/shm/a")" = here ]
 	grep -q " /etc/resolv.conf " "/proc/$a/mountinfo"
 	same "$a" "$HOLDER" ipc && same "$a" "$HOLDER" net
+}
+
+@test "stop_ends_the_start_of_a_container_that_is_being_restored" {
+	local lock starter what code
+	for what in StopSandbox ShutdownSandbox; do
+		sandbox_create "$CONTAINER_PID"
+		rm -rf "${BATS_TEST_TMPDIR:?}/a"
+		container a 'sleep 1000'
+		task Kill 1="$NS-a" 3:9
+		task Wait 1="$NS-a" > /dev/null
+		task Delete 1="$NS-a" > /dev/null
+		mkdir -p "$BATS_TEST_TMPDIR/images"
+		task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" 8="$BATS_TEST_TMPDIR/images"
+		exec {lock}< "$ROOT"
+		flock $lock # who makes a container waits for it
+		task Start 1="$NS-a" > "$BATS_TEST_TMPDIR/answer" 3>&- {lock}<&- &
+		starter=$!
+		until pgrep -P "$PID" | grep -qvx "$HOLDER"; do
+			:
+		done
+		sandbox $what
+		code=0
+		wait $starter || code=$?
+		[ $code = 1 ]
+		grep -q "^error .*stopped half way" "$BATS_TEST_TMPDIR/answer"
+		[ ! -e "/proc/$HOLDER" ]
+		exec {lock}<&-
+		if [ $what = StopSandbox ]; then
+			run -1 task Start 1="$NS-a"
+			[[ "$output" == *"sandbox pod is not running"* ]]
+			sandbox ShutdownSandbox
+		fi
+		await_end "$PID"
+		[ -z "$(ls -A "$ROOT")" ]
+		shim_start
+	done
 }
 
 @test "delete_of_a_pause_container_removes_what_a_dead_shim_had_beside_it" {

@@ -77,6 +77,23 @@ dirty() {
 	[[ "$(cat "$BATS_TEST_TMPDIR/out")" == "0 after "* ]]
 }
 
+@test "who_waits_and_leaves_again_and_again_costs_nothing" {
+	create "$ID"
+	local before after
+	run -0 "$PEERS" "$ADDRESS" leave "$ID" 2 100
+	before=$(dirty)
+	run -0 "$PEERS" "$ADDRESS" leave "$ID" 100 100
+	after=$(dirty)
+	echo "private dirty: $before, then $after KiB"
+	[ "$after" -lt $((before + 100)) ]
+	# Nobody who stays is forgotten.
+	"$PEERS" "$ADDRESS" together "$ID" Wait > "$BATS_TEST_TMPDIR/out" &
+	run -0 "$PEERS" "$ADDRESS" leave "$ID" 2 100
+	ask Kill 1="$ID" 3:9
+	wait $!
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = "Wait 0" ]
+}
+
 @test "who_has_said_all_still_gets_the_answers" {
 	run -0 "$PEERS" "$ADDRESS" half
 	[ "$output" = "1:0 3:5 and the end" ]
