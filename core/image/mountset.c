@@ -2,8 +2,10 @@
  * nowhere. */
 #include "image/mountset.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "box/subid.h"
+#include "image/treecopy.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,45 +39,67 @@ static int mount_failed(int fs, int errnum, struct err *e)
 		    n > 2 ? why + 2 : "");
 }
 
-/* By fds, which Linux 6.13 takes: any number of layers, and mountinfo shows their true paths. */
-static int set_fds(int fs, const struct overlay *o)
+static int set_dir(int fs, const char *key, int fd, bool by_fd)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return by_fd ? sys_fsconfig(fs, FSC_FD, key, NULL, fd)
+		     : sys_fsconfig(fs, FSC_STRING, key, name, 0);
+}
+
+/* One by one, so that there is no limit to their number: by fd, which Linux 6.13 takes, and
+ * mountinfo shows their true paths; or by name, which 6.5 does. */
+static int set_each(int fs, const struct overlay *o, bool by_fd)
 {
 	for (size_t i = 0; i < o->n; i++)
-		if (sys_fsconfig(fs, FSC_FD, "lowerdir+", NULL, o->lower[i]) < 0)
+		if (set_dir(fs, "lowerdir+", o->lower[i], by_fd) < 0)
 			return -errno;
-	if (sys_fsconfig(fs, FSC_FD, "upperdir", NULL, o->upper) < 0 ||
-	    sys_fsconfig(fs, FSC_FD, "workdir", NULL, o->work) < 0)
+	if (set_dir(fs, "upperdir", o->upper, by_fd) < 0 ||
+	    set_dir(fs, "workdir", o->work, by_fd) < 0)
 		return -errno;
 	return 0;
 }
 
-/* By names, for older kernels, which allow 255 bytes of them: with /proc/self/fd as working
- * directory an fd's number is a name. */
-static int set_names(int fs, const struct overlay *o, struct err *e)
+/* The i-th of many names of one byte, none of which means anything to overlayfs. */
+static const char *short_name(size_t i, char out[2])
+{
+	out[0] = (char)('0' + i + (i > 9) + (i > 42)); /* no ':', no backslash */
+	out[1] = 0;
+	return out;
+}
+
+/* All in one string, for older kernels, which allow 255 bytes of it: for as many layers as there
+ * may be if the name of each is one byte, here and now. */
+static int set_names(int fs, const struct overlay *o, int names, struct err *e)
 {
 	auto_buf lower = { .max = 256 };
-	char upper[12], work[12];
-	for (size_t i = 0; i < o->n; i++)
-		buf_printf(&lower, "%s%d", i ? ":" : "", o->lower[i]);
+	char name[2], target[32];
+	for (size_t i = 0; i < o->n; i++) {
+		short_name(i, name);
+		snprintf(target, sizeof(target), "/proc/self/fd/%d", o->lower[i]);
+		if (symlinkat(target, names, name) < 0)
+			return fail(e, errno, "name the layers");
+		buf_printf(&lower, "%s%s", i ? ":" : "", name);
+	}
 	if (lower.failed)
 		return refuse(e, E2BIG, "%zu layers are more than this kernel can stack", o->n);
-	snprintf(upper, sizeof(upper), "%d", o->upper);
-	snprintf(work, sizeof(work), "%d", o->work);
 	if (sys_fsconfig(fs, FSC_STRING, "lowerdir", lower.p, 0) < 0 ||
-	    sys_fsconfig(fs, FSC_STRING, "upperdir", upper, 0) < 0 ||
-	    sys_fsconfig(fs, FSC_STRING, "workdir", work, 0) < 0 ||
-	    sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+	    set_dir(fs, "upperdir", o->upper, false) < 0 ||
+	    set_dir(fs, "workdir", o->work, false) < 0)
 		return mount_failed(fs, errno, e);
 	return 0;
 }
 
-static int create_by_names(int fs, const struct overlay *o, struct err *e)
+/* With these names' directory as the working directory. */
+static int create_by_names(int fs, const struct overlay *o, int names, struct err *e)
 {
 	auto_close int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (chdir("/proc/self/fd") < 0)
-		return fail(e, errno, "change to /proc/self/fd");
-	int rc = set_names(fs, o, e);
-	if (here < 0 || fchdir(here) < 0)
+	if (here < 0 || fchdir(names) < 0)
+		return fail(e, errno, "change the working directory");
+	int rc = set_names(fs, o, names, e);
+	if (rc == 0 && sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+		rc = mount_failed(fs, errno, e);
+	if (fchdir(here) < 0)
 		return rc < 0 ? rc : fail(e, errno, "change back to the working directory");
 	return rc;
 }
@@ -88,29 +112,18 @@ static int overlay_open(struct err *e)
 			    "use overlay file systems (is the kernel's module \"overlay\" there?)");
 	/* Attributes trusted.* are for root of the machine alone. */
 	if (sys_fsconfig(fs, FSC_STRING, "source", "coracle", 0) == 0 &&
-	    (!subid_inside() || sys_fsconfig(fs, FSC_FLAG, "userxattr", NULL, 0) == 0))
+	    (!subid_inside() || sys_fsconfig(fs, FSC_FLAG, "userxattr", NULL, 0) == 0)) {
+		if (!subid_inside()) {
+			/* So that a change of owner copies no content, and a directory of a layer
+			 * can be renamed. What does not know them does without. */
+			sys_fsconfig(fs, FSC_STRING, "redirect_dir", "on", 0);
+			sys_fsconfig(fs, FSC_STRING, "metacopy", "on", 0);
+		}
 		return fs;
+	}
 	int rc = fail(e, errno, "name the overlay");
 	close(fs);
 	return rc;
-}
-
-static int overlay_mount(const struct overlay *o, struct err *e)
-{
-	auto_close int fs = overlay_open(e);
-	if (fs < 0)
-		return fs;
-	int rc = set_fds(fs, o);
-	if (rc == 0 && sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
-		return mount_failed(fs, errno, e);
-	if (rc < 0) {
-		put_fd(&fs, overlay_open(e)); /* a fresh one: no trace of the first attempt */
-		rc = fs < 0 ? fs : create_by_names(fs, o, e);
-	}
-	if (rc < 0)
-		return rc;
-	int mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	return mount < 0 ? mount_failed(fs, errno, e) : mount;
 }
 
 static int make_and_open(int dir, const char *name, mode_t mode, struct err *e)
@@ -119,6 +132,37 @@ static int make_and_open(int dir, const char *name, mode_t mode, struct err *e)
 		return fail(e, errno, "make directory %s of the container", name);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? fail(e, errno, "open directory %s of the container", name) : fd;
+}
+
+static int overlay_by_names(int fs, const struct overlay *o, int dir, struct err *e)
+{
+	struct err ignored;
+	tree_remove(dir, "names", &ignored);
+	auto_close int names = make_and_open(dir, "names", 0700, e);
+	int rc = names < 0 ? names : create_by_names(fs, o, names, e);
+	tree_remove(dir, "names", &ignored);
+	return rc;
+}
+
+/* dir is for what older kernels need. */
+static int overlay_mount(const struct overlay *o, int dir, struct err *e)
+{
+	auto_close int fs = overlay_open(e);
+	int rc = fs < 0 ? fs : set_each(fs, o, true);
+	if (fs >= 0 && rc < 0) { /* afresh: no trace of the first attempt */
+		put_fd(&fs, overlay_open(e));
+		rc = fs < 0 ? fs : set_each(fs, o, false);
+	}
+	if (rc == 0 && sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+		return mount_failed(fs, errno, e);
+	if (fs >= 0 && rc < 0) {
+		put_fd(&fs, overlay_open(e));
+		rc = fs < 0 ? fs : overlay_by_names(fs, o, dir, e);
+	}
+	if (rc < 0)
+		return rc;
+	int mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return mount < 0 ? mount_failed(fs, errno, e) : mount;
 }
 
 /* The root that a container sees is its upper directory's: it should look like the image's. */
@@ -153,7 +197,26 @@ static int open_layers(const struct store *s, const struct image *im, int dir, s
 	return o->n ? 0 : o->lower[0];
 }
 
-static int mount_in(const struct store *s, const struct image *im, int dir, bool new, struct err *e)
+/* Where there is no overlay to be had: for this user, of this kernel, on this file system. */
+static bool no_overlay(int rc)
+{
+	return rc == -EPERM || rc == -ENODEV || rc == -EINVAL || rc == -ENOTSUP;
+}
+
+/* Then the container has the whole image to itself. */
+static int copy_layers(const struct overlay *o, int dir, struct err *e)
+{
+	int rc = 0;
+	log_info("%s: the image is copied instead", e->msg);
+	for (size_t i = o->n; rc == 0 && i--;)
+		rc = tree_copy(o->lower[i], o->upper, e);
+	if (rc < 0)
+		return rc;
+	int fd = sys_open_tree(dir, "upper", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return fd < 0 ? fail(e, errno, "open the container's copy of the image") : fd;
+}
+
+static int mount_in(const struct store *s, const struct image *im, int dir, struct err *e)
 {
 	auto_overlay o = { .upper = -1, .work = -1 };
 	int rc = open_layers(s, im, dir, &o, e);
@@ -165,8 +228,10 @@ static int mount_in(const struct store *s, const struct image *im, int dir, bool
 	o.work = make_and_open(dir, "work", 0700, e);
 	if (o.work < 0)
 		return o.work;
-	rc = new ? shape_upper(&o, e) : 0;
-	return rc < 0 ? rc : overlay_mount(&o, e);
+	rc = shape_upper(&o, e);
+	if (rc == 0)
+		rc = overlay_mount(&o, dir, e);
+	return rc < 0 && no_overlay(rc) ? copy_layers(&o, dir, e) : rc;
 }
 
 /* Written before anything stands on them: from then on rmi leaves these layers alone. What stands
@@ -188,22 +253,16 @@ int image_mount(const struct store *s, const struct image *im, const char *id, s
 		return dir;
 	int rc = note_layers(dir, im, e);
 	if (rc == 0)
-		rc = mount_in(s, im, dir, true, e);
+		rc = mount_in(s, im, dir, e);
 	struct err ignored;
 	if (rc < 0)
 		store_container_remove(s, id, &ignored);
 	return rc;
 }
 
-int image_mount_again(const struct store *s, const struct image *im, const char *id, struct err *e)
-{
-	auto_close int dir = store_container_open(s, id, e);
-	return dir < 0 ? dir : mount_in(s, im, dir, false, e);
-}
-
 int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e)
 {
-	return mount_in(s, im, work, true, e);
+	return mount_in(s, im, work, e);
 }
 
 int image_release(const struct store *s, const char *id, struct err *e)

@@ -9,12 +9,10 @@
 
 /* Makes STORE/containers/ID for what the container will write and returns a detached mount
  * (fsmount) of the layers under it: for create_request.rootfs_fd, or to open files in. It is
- * visible in no namespace and goes with its last fd. -EEXIST when the id has a directory already.
- * On failure nothing is left. */
+ * visible in no namespace and goes with its last fd. Where overlays are not to be had, for this
+ * user or on this file system, the layers are copied there together. -EEXIST when the id has a
+ * directory already. On failure nothing is left. */
 int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e);
-
-/* The same layers and what container ID wrote before, once more (a restart). */
-int image_mount_again(const struct store *s, const struct image *im, const char *id, struct err *e);
 
 /* A mount of the image to be read, as its layers together show it; what the overlay wants to write
  * is below work, a directory of store_work_begin, and goes with that. */

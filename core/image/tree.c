@@ -13,10 +13,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define WHITEOUT	    ".wh."
-#define OPAQUE		    ".wh..wh..opq"
-#define OVERLAY_OPAQUE	    "trusted.overlay.opaque"
-#define OVERLAY_OPAQUE_USER "user.overlay.opaque" /* with the mount option userxattr */
+#define WHITEOUT ".wh."
+#define OPAQUE	 ".wh..wh..opq"
 
 void tree_begin(struct tree *t, int root, const struct limits *l, struct usage *u)
 {

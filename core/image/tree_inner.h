@@ -4,7 +4,9 @@
 
 #include "image/tree.h"
 
-#define ACL_DEFAULT "system.posix_acl_default"
+#define ACL_DEFAULT	    "system.posix_acl_default"
+#define OVERLAY_OPAQUE	    "trusted.overlay.opaque"
+#define OVERLAY_OPAQUE_USER "user.overlay.opaque" /* with the mount option userxattr */
 
 /* What a directory gets at the end, when nothing is put into it any more. */
 struct late {

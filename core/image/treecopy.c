@@ -1,8 +1,8 @@
-/* treecopy.c - the tree of a whole image as a directory of its own. */
+/* treecopy.c - the tree of a whole image, or of a layer of it, as a directory of its own. */
 #include "image/treecopy.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "image/tree.h"
+#include "image/tree_inner.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -179,6 +179,8 @@ static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 					.gid = st.st_gid,
 					.device = st.st_rdev,
 					.mtime = st.st_mtim };
+	if (S_ISCHR(st.st_mode) && st.st_rdev == 0) /* overlayfs' whiteout */
+		return tree_remove(c->tree.root, c->path.p, e);
 	int rc = st.st_nlink > 1 && !S_ISDIR(st.st_mode) ? find_link(c, &st, e) : 0;
 	if (rc < 0)
 		return rc;
@@ -200,10 +202,22 @@ static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 	return tree_add(&c->tree, &c->entry, NULL, e);
 }
 
+static bool is_opaque(const struct copy *c)
+{
+	for (size_t i = 0; i < c->entry.xattrs_n; i++) {
+		const struct tree_xattr *x = &c->entry.xattrs[i];
+		if (!strcmp(x->name, OVERLAY_OPAQUE) || !strcmp(x->name, OVERLAY_OPAQUE_USER))
+			return true;
+	}
+	return false;
+}
+
 /* Takes the fd; the entry is its own. */
 static int copy_directory(struct copy *c, int from, struct err *e)
 {
 	int rc = read_xattrs(c, from, e);
+	if (rc == 0 && c->path.len > 1 && is_opaque(c))
+		rc = tree_remove(c->tree.root, c->path.p, e);
 	if (rc == 0)
 		rc = tree_add(&c->tree, &c->entry, NULL, e);
 	DIR *d = rc < 0 ? NULL : fdopendir(from);

@@ -45,6 +45,7 @@ leave() {
 	containerd_teardown || true
 	shim_end
 	registry_stop || true
+	umount -l "$T" 2> /dev/null || true # of pulls
 	rm -rf "$T"
 }
 trap leave EXIT

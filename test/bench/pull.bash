@@ -59,22 +59,51 @@ pull -q --tls-verify=false docker://$REGISTRY/$1:1"
 
 # pull_compare NAME PACKING WHAT
 pull_compare() {
-	local lines n=${PULL_ROUNDS:-3} gone="rm -rf $T/sk $T/un; sync" tool=gzip
-	[ "$2" = gzip ] || tool=zstd
+	local lines i n=${PULL_ROUNDS:-3} gone="rm -rf $T/sk $T/un; sync" tool=gzip title=$3 ours
+	local others=(ctr podman tar) most=(0.45 0.45 0.80)
+	local commands=(-b "rm -rf $T/store; sync" -b "$T/ctrforget" -b "$T/podmanforget" -b "$gone")
+	local programs=(-- "$CORACLE" pull --quiet "docker://$REGISTRY/$1:1" -- "$T/ctrpull" -- "$T/podmanpull" -- "$T/untar")
+	if [ "$2" = zstd ]; then
+		tool=zstd # which Debian's umoci does not know
+	else
+		others+=("skopeo + umoci")
+		most+=(0.30)
+		commands+=(-b "$gone")
+		programs+=(-- "$T/classic")
+	fi
 	pull_scripts "$1" $tool
-	mapfile -t lines < <(rounds "$n" -b "rm -rf $T/store; sync" -b "$gone" -b "$T/ctrforget" -b "$T/podmanforget" -b "$gone" \
-		-- "$CORACLE" pull --quiet "docker://$REGISTRY/$1:1" -- "$T/classic" -- "$T/ctrpull" -- "$T/podmanpull" -- "$T/untar")
-	[ ${#lines[@]} = 5 ]
+	mapfile -t lines < <(rounds "$n" "${commands[@]}" "${programs[@]}")
+	[ ${#lines[@]} = $((${#others[@]} + 1)) ]
 	rm -rf "$T/un" "$T/sk"
-	# shellcheck disable=SC2048,SC2086
-	set -- "$1" "$3" ${lines[*]}
-	row "$2" "$3" "skopeo + umoci" "$6" "ctr" "$9" podman "${12}" tar "${15}"
-	PULL_MISSES="${PULL_MISSES:-}
-$1: of skopeo and umoci|$(ratio "$3" "$6")|0.30
-$1: of ctr|$(ratio "$3" "$9")|0.45
-$1: of podman|$(ratio "$3" "${12}")|0.45
-$1: of tar|$(ratio "$3" "${15}")|0.80"
-	PULL_MEMORY=$5
+	ours=${lines[0]%% *}
+	set --
+	for ((i = 0; i < ${#others[@]}; i++)); do
+		set -- "$@" "${others[i]}" "${lines[i + 1]%% *}"
+		PULL_MISSES="${PULL_MISSES:-}
+${title%%:*}: of ${others[i]}|$(ratio "$ours" "${lines[i + 1]%% *}")|${most[i]}"
+	done
+	row "$title" "$ours" "$@"
+	PULL_MEMORY=${lines[0]##* }
+}
+
+# One processor's time for a pull of what is in the store, and for what no pull can do without.
+pull_limit() {
+	local floor used n image=$REGISTRY/$1:1
+	mkdir "$T/limit"
+	read -ra floor < <("$TOOLS/bench/limit" "$image" "$T/limit")
+	rm -rf "$T/limit"
+	for ((n = 0; n < 3; n++)); do
+		sync
+		(
+			TIMEFORMAT='%U %S'
+			time CORACLE_STORE=$T/one taskset -c 0 "$CORACLE" pull --quiet "docker://$image" > "$T/pull.out"
+		) 2>&1
+		rm -rf "$T/one"
+	done | awk '{ print int(($1 + $2) * 1000) }' | sort -n > "$T/used"
+	used=$(sed -n 2p "$T/used")
+	echo "| $1, one processor's time | $used ms | unpacking ${floor[0]} ms, writing ${floor[2]} ms | digests ${floor[1]} ms | |"
+	PULL_MISSES="$PULL_MISSES
+$1, one processor: of unpacking and writing|$(ratio "$used" "$((floor[0] + floor[2]))")|1.15"
 }
 
 # A second pull, and a container's root file system, of an image that is there.
@@ -83,6 +112,17 @@ pull_again() {
 	PULL_AGAIN=$(awk '{ print $1 / 1000 }' <<< "${lines[0]}")
 	PULL_ROOTFS=$("$TOOLS/bench/rootfs" "$REGISTRY/$1:1" 200)
 	echo "| $1: a second pull, a container's root file system | $PULL_AGAIN ms, $PULL_ROOTFS ms |"
+	PULL_MISSES="$PULL_MISSES
+$1 again, ms|$PULL_AGAIN|20
+$1: a container's root file system, ms|$PULL_ROOTFS|1"
+}
+
+# All of it on a file system of its own, as new: what is removed on an old one slows down what comes after.
+pull_disk() {
+	truncate -s 24G "$T.disk"
+	mkfs.ext4 -q "$T.disk"
+	mount -o loop "$T.disk" "$T" # it goes with our mount namespace
+	rm "$T.disk"
 }
 
 pull_part() {
@@ -90,6 +130,7 @@ pull_part() {
 	PULL_JOBS=$(nproc)
 	[ "$PULL_JOBS" -ge 3 ] || PULL_JOBS=3 # pull's own choice
 	NS=bench
+	pull_disk
 	containerd_setup
 	registry_start
 	echo "## pull and unpack: medians of ${PULL_ROUNDS:-3} rounds, in turn"
@@ -104,12 +145,16 @@ pull_part() {
 	push "$T/small" small:1
 	jq -r '.layers[].digest' "$T/small.manifest" | sed "s#^sha256:#$T/small/blobs/sha256/#" > "$T/small.blobs"
 	pull_compare small gzip "small: busybox, 1 layer"
+	pull_again small
 	what=$(pull_image medium gzip 12 "${PULL_MB:-400}" 1000000)
 	pull_compare medium gzip "medium: $what"
 	pull_again medium
+	pull_limit medium
 	[ -n "${PULL_BIG:-}" ] || return 0
 	what=$(pull_image big zstd 40 1500 100000)
 	pull_compare big zstd "big: $what"
+	pull_again big
+	pull_limit big
 }
 
 pull_budgets() {
@@ -119,6 +164,4 @@ pull_budgets() {
 	done <<< "$PULL_MISSES"
 	# Every process counted as if it were the largest.
 	budget "memory of a pull with $PULL_JOBS jobs, MiB" $(((PULL_JOBS + 1) * PULL_MEMORY / 1024)) $((16 + 4 * PULL_JOBS))
-	budget "a second pull, ms" "$PULL_AGAIN" 20
-	budget "a container's root file system, ms" "$PULL_ROOTFS" 1
 }

@@ -472,18 +472,81 @@ hostile() {
 	assert_empty_store
 }
 
-@test "an_older_kernel_that_knows_layers_by_name_only_runs_images_too" {
+@test "older_kernels_stack_as_many_layers_as_there_may_be" {
+	local i
 	make_rootfs "$BATS_TEST_TMPDIR/root"
-	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.1" .
-	tar_of "$L.2" <<< "f etc/.wh.group 644"
-	layer "$L" "$L.1"
-	layer "$L" "$L.2"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.0" .
+	layer "$L" "$L.0"
+	for ((i = 1; i < 127; i++)); do
+		tar_of "$L.$i" <<< "f f/$i 644"
+		layer "$L" "$L.$i" none
+	done
+	tar_of "$L.$i" <<< "f f/.wh.7 644"
+	layer "$L" "$L.$i"
 	image_end "$L" v1 > /dev/null
 	run -0 pull -q "oci:$L:v1"
-	# The second fsconfig is the first that gives a layer by its fd.
-	run -0 strace -qq -o /dev/null -e trace=fsconfig -e inject=fsconfig:error=EINVAL:when=2 \
-		"$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 ls /etc
-	[ "$output" = passwd ]
+	local script='set -- /f/*; echo $#; chown 5:6 /f/1; mv /etc /moved; stat -c "%u %g" /f/1; ls /moved'
+	# Layers by fd are refused from the fourth fsconfig on, and those one by one by name from the eighth.
+	for i in 1000 4 4..8+4; do
+		run -0 strace -qq -o "$L.strace" -e trace=fsconfig -e "inject=fsconfig:error=EINVAL:when=$i" \
+			"$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 sh -c "$script"
+		[ "$output" = $'125\n5 6\ngroup\npasswd' ]
+	done
+	grep -q '"lowerdir", "[^"/]*:' "$L.strace"
+	[ -z "$(ls "$CORACLE_STORE/containers")" ]
+}
+
+# What find says of a root file system, by a container's own hand.
+seen() {
+	"$@" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 sh -c \
+		'cd /; find . -xdev \( -path ./proc -o -path ./dev -o -path ./sys \) -prune -o -exec stat -c "%n %F %a %u:%g %Y" {} + | sort
+		cat /data/two /data/one; stat -c %h /data/one; echo mine > /data/one'
+}
+
+@test "where_there_is_no_overlay_to_be_had_the_layers_are_copied" {
+	local error
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.1" .
+	tar_of "$L.2" <<-'END'
+		d data 2751 1:2
+		f data/one 4755 3:4 - one
+		h data/two - - data/one
+		d hidden 700
+		f hidden/below 644
+		f gone 644
+		d replaced 755
+		f replaced/by 644
+		l link - - data
+	END
+	tar_of "$L.3" <<-'END'
+		f .wh.gone 644
+		d hidden 711 5:5
+		f hidden/.wh..wh..opq 644
+		f hidden/above 600
+		f replaced 640
+		d link 755
+		f link/inside 600
+	END
+	layer "$L" "$L.1"
+	layer "$L" "$L.2"
+	layer "$L" "$L.3"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	seen "$CORACLE" > "$L.overlay"
+	grep -q '^./hidden/above ' "$L.overlay"
+	grep -q '^./link/inside ' "$L.overlay"
+	for error in fsopen:error=EPERM fsopen:error=ENODEV fsconfig:error=EINVAL:when=16; do
+		seen strace -qq -o /dev/null -e "trace=${error%%:*}" -e "inject=$error" "$CORACLE" > "$L.copy"
+		diff "$L.overlay" "$L.copy"
+	done
+	[ "$(cat "$(tree_of layout:v1)/../"*/data/one)" = one ]
+	[ -z "$(ls "$CORACLE_STORE/containers")" ]
+	# A bundle is made of the layers too.
+	"$CORACLE" bundle layout:v1 "$L.bundle" true
+	strace -qq -o /dev/null -e trace=fsopen -e inject=fsopen:error=EPERM "$CORACLE" bundle layout:v1 "$L.bundle.copy" true
+	(cd "$L.bundle/rootfs" && find . -exec stat -c '%n %F %a %u:%g %Y' {} + | sort) > "$L.overlay"
+	(cd "$L.bundle.copy/rootfs" && find . -exec stat -c '%n %F %a %u:%g %Y' {} + | sort) > "$L.copy"
+	diff "$L.overlay" "$L.copy"
 }
 
 @test "a_pull_killed_anywhere_leaves_a_store_that_the_next_one_completes" {
