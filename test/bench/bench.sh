@@ -39,12 +39,14 @@ export CORACLE CORACLE_STORE=$BATS_FILE_TMPDIR/store
 
 T=$BATS_FILE_TMPDIR
 B=$T/bundle
+RUN=$T/run # the state of containers, on a tmpfs as /run is
 missed=0
 
 leave() {
 	containerd_teardown || true
 	shim_end
 	registry_stop || true
+	umount -l "$RUN" 2> /dev/null || true
 	umount -l "$T" 2> /dev/null || true # of pulls
 	rm -rf "$T"
 }
@@ -98,7 +100,7 @@ program() {
 }
 
 ours() {
-	"$CORACLE" runtime --root "$T/s" "$@"
+	"$CORACLE" runtime --root "$RUN/s" "$@"
 }
 
 # System calls of all processes of a command.
@@ -110,22 +112,22 @@ calls() {
 run_part() {
 	local times
 	program /bin/true
-	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle \
-		-- crun --root "$T/c" run -b "$B" bench-crun -- runc --root "$T/r" run -b "$B" bench-runc \
+	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle \
+		-- crun --root "$RUN/c" run -b "$B" bench-crun -- runc --root "$RUN/r" run -b "$B" bench-runc \
 		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
 	[ ${#times[@]} = 4 ]
 	row run "${times[0]}" crun "${times[1]}" runc "${times[2]}"
 	echo "| the floor: clone, mount, pivot, exec | | $(ms "${times[3]}") (ours is $(ratio "${times[0]}" "${times[3]}")) | |"
 	RUN_RATIO=$(ratio "${times[0]}" "${times[1]}")
 	FLOOR_RATIO=$(ratio "${times[0]}" "${times[3]}")
-	CALLS=$(calls "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle)
-	echo "| system calls of \`run\` | $CALLS | $(calls crun --root "$T/c" run -b "$B" bench-crun) (crun) | $(
-		calls runc --root "$T/r" run -b "$B" bench-runc) (runc) |"
+	CALLS=$(calls "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle)
+	echo "| system calls of \`run\` | $CALLS | $(calls crun --root "$RUN/c" run -b "$B" bench-crun) (crun) | $(
+		calls runc --root "$RUN/r" run -b "$B" bench-runc) (runc) |"
 }
 
 life_part() {
 	local times all=()
-	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+	for who in "$CORACLE runtime --root $RUN/s" "crun --root $RUN/c" "runc --root $RUN/r"; do
 		# shellcheck disable=SC2206 # words
 		all+=(-- $who create -b "$B" bench + $who start bench + $who delete --force bench)
 	done
@@ -138,12 +140,12 @@ life_part() {
 exec_part() {
 	local times who
 	program sleep 100000
-	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+	for who in "$CORACLE runtime --root $RUN/s" "crun --root $RUN/c" "runc --root $RUN/r"; do
 		$who run -d -b "$B" bench < /dev/null > /dev/null 2>&1
 	done
-	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" exec bench true \
-		-- crun --root "$T/c" exec bench true -- runc --root "$T/r" exec bench true | cut -d' ' -f1)
-	for who in "$CORACLE runtime --root $T/s" "crun --root $T/c" "runc --root $T/r"; do
+	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" exec bench true \
+		-- crun --root "$RUN/c" exec bench true -- runc --root "$RUN/r" exec bench true | cut -d' ' -f1)
+	for who in "$CORACLE runtime --root $RUN/s" "crun --root $RUN/c" "runc --root $RUN/r"; do
 		$who delete --force bench
 	done
 	[ ${#times[@]} = 3 ]
@@ -155,20 +157,20 @@ exec_part() {
 many_part() {
 	local many=${MANY:-1000} before=() after=() i times
 	program /bin/true
-	mapfile -t before < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
+	mapfile -t before < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-one \
 		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
 	program sleep 100000
 	for ((i = 0; i < many; i++)); do
 		ours run -d -b "$B" "bench-$i" < /dev/null > /dev/null 2>&1
 	done
 	program /bin/true
-	mapfile -t after < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
+	mapfile -t after < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-one \
 		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
 	program sleep 100000
 	for ((i = 0; i < many; i++)); do
-		runc --root "$T/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
+		runc --root "$RUN/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
 	done
-	mapfile -t times < <(rounds 5 -- "$CORACLE" runtime --root "$T/s" list -- runc --root "$T/r" list | cut -d' ' -f1,3)
+	mapfile -t times < <(rounds 5 -- "$CORACLE" runtime --root "$RUN/s" list -- runc --root "$RUN/r" list | cut -d' ' -f1,3)
 	[ ${#times[@]} = 2 ]
 	row "list of $many" "${times[0]% *}" runc "${times[1]% *}"
 	echo "| run beside $many others | $(ms "${after[0]}") | $(ms "${before[0]}") (beside none, $(ratio "${after[0]}" "${before[0]}") of it) | |"
@@ -178,19 +180,19 @@ many_part() {
 	MANY_RATIO=$(ratio "${after[0]}" "${before[0]}")
 	for ((i = 0; i < many; i++)); do
 		ours delete --force "bench-$i"
-		runc --root "$T/r" delete --force "bench-r$i"
+		runc --root "$RUN/r" delete --force "bench-r$i"
 	done
 }
 
 # The greatest memory of each verb, KiB.
 memory_part() {
 	program sleep 100000
-	VERB_MEMORY=$(rounds 3 -- "$CORACLE" runtime --root "$T/s" create -b "$B" bench + "$CORACLE" runtime --root "$T/s" start bench \
-		+ "$CORACLE" runtime --root "$T/s" exec bench true + "$CORACLE" runtime --root "$T/s" state bench \
-		+ "$CORACLE" runtime --root "$T/s" ps -f json bench + "$CORACLE" runtime --root "$T/s" events --stats bench \
-		+ "$CORACLE" runtime --root "$T/s" update --pids-limit 100 bench + "$CORACLE" runtime --root "$T/s" pause bench \
-		+ "$CORACLE" runtime --root "$T/s" resume bench + "$CORACLE" runtime features \
-		+ "$CORACLE" runtime --root "$T/s" kill bench KILL + "$CORACLE" runtime --root "$T/s" delete --force bench | cut -d' ' -f3)
+	VERB_MEMORY=$(rounds 3 -- "$CORACLE" runtime --root "$RUN/s" create -b "$B" bench + "$CORACLE" runtime --root "$RUN/s" start bench \
+		+ "$CORACLE" runtime --root "$RUN/s" exec bench true + "$CORACLE" runtime --root "$RUN/s" state bench \
+		+ "$CORACLE" runtime --root "$RUN/s" ps -f json bench + "$CORACLE" runtime --root "$RUN/s" events --stats bench \
+		+ "$CORACLE" runtime --root "$RUN/s" update --pids-limit 100 bench + "$CORACLE" runtime --root "$RUN/s" pause bench \
+		+ "$CORACLE" runtime --root "$RUN/s" resume bench + "$CORACLE" runtime features \
+		+ "$CORACLE" runtime --root "$RUN/s" kill bench KILL + "$CORACLE" runtime --root "$RUN/s" delete --force bench | cut -d' ' -f3)
 	echo "| greatest RSS of any verb | $VERB_MEMORY KiB | | |"
 }
 
@@ -200,6 +202,8 @@ runtime_part() {
 	echo "| \`/bin/true\` of \`runc spec\` | coracle | beside | beside |"
 	echo "|---|---|---|---|"
 	bundle '["/bin/true"]'
+	mkdir "$RUN"
+	mount -t tmpfs -o mode=700 run "$RUN"
 	run_part
 	life_part
 	exec_part
