@@ -52,9 +52,9 @@ LDFLAGS := -no-pie $(sanitizers) -Wl,--gc-sections
 compile := $(CC)
 else
 export REALGCC := $(CC)
-CFLAGS := $(common) -Os -fno-pie -fvisibility=hidden -fstack-protector-strong \
+CFLAGS := $(common) -Oz -fno-pie -fvisibility=hidden -fstack-protector-strong \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables
-LDFLAGS := -static -no-pie -s -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
+LDFLAGS := -static -no-pie -s -Wl,-O2,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
 	-Wl,--build-id=none
 compile := $(TP)/bin/musl-gcc
 endif
@@ -65,7 +65,7 @@ libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a
 
 # To add a definition: a line in third_party/protos, and if its package is new one in
 # third_party/lock. Sources then write #include "pb/<name>.pb-c.h".
-pb := $(shell sed -n 's/^\([a-z0-9_]*\) .*\.proto$$/\1/p' third_party/protos)
+pb := $(shell sed -n 's/^\([a-z0-9_]*\) .*\.proto\( -.*\)*$$/\1/p' third_party/protos)
 pb_headers := $(pb:%=$(out)/gen/pb/%.pb-c.h)
 pb_objects := $(pb:%=$(out)/gen/pb/%.o)
 

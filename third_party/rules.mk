@@ -22,7 +22,7 @@ common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -D_GNU_SOURCE \
 	-Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types \
 	-I$(INC)
-small := -Os $(common)
+small := -Oz $(common)
 fast := -O2 $(common)
 
 names := isal zstd cjson protobuf-c seccomp mbedtls archive curl
@@ -59,8 +59,13 @@ $(LIB)/libc.a:
 	ln -sfn /usr/include/asm-generic $(INC)/asm-generic
 	ln -sfn $(firstword $(wildcard /usr/include/$(MACHINE)/asm /usr/include/asm)) $(INC)/asm
 
+# A name is its bytes: without Unicode's normal forms, and their tables. And of curl's words those for errors stay.
+edit := sed -i 's,^\(.define SCONV_NORMALIZATION_[CD]\s*\)([^)]*),\1(0),' $(SRC)/libarchive/libarchive/archive_string.c && \
+	sed -i 's/CURL_DISABLE_VERBOSE_STRINGS/CURL_DISABLE_ERROR_STRINGS/' $(SRC)/curl/lib/strerror.c
+
 .PHONY: all headers protos
 headers: $(ready)
+	$(edit)
 	mkdir -p $(INC)/cjson $(INC)/protobuf-c $(LIB)
 	mkdir -p $(INC)/isa-l && cp $(SRC)/libisal/include/igzip_lib.h $(SRC)/libisal/include/crc.h $(INC)/isa-l
 	cp $(SRC)/libzstd/lib/zstd.h $(SRC)/libzstd/lib/zstd_errors.h $(INC)
@@ -75,9 +80,9 @@ headers: $(ready)
 	mkdir -p $(INC)/curl && cp $(SRC)/curl/include/curl/*.h $(INC)/curl
 
 # ISA-L's inflate, which is a stream and more than twice as fast as zlib's. What it has in assembler is for
-# x86; its C does for the others.
+# x86; its C does for the others. The tables of fixed codes, 42 KB, are made when a block has them, which is rare.
 isal := $(SRC)/libisal
-isal_flags := $(fast) -I$(isal)/include -I$(isal)/igzip -I$(isal)/crc
+isal_flags := $(fast) -DNO_STATIC_INFLATE_H -I$(isal)/include -I$(isal)/igzip -I$(isal)/crc
 ifneq ($(filter x86_64-%,$(MACHINE)),)
 isal_fast := igzip_decode_block_stateless_01 igzip_decode_block_stateless_04 igzip_inflate_multibinary rfc1951_lookup
 isal_fast := $(isal_fast:%=$(isal)/igzip/%.asm) $(isal)/crc/crc32_gzip_refl_by8.asm
@@ -88,21 +93,31 @@ $(eval $(call library,isal,$(addprefix $(isal)/igzip/,igzip.c igzip_inflate.c hu
 	$(isal)/crc/crc_base.c $(isal_fast),$(isal_flags)))
 $(OBJ)/libisal/igzip/igzip.o: private flags := $(isal_flags) -Disal_adler32=adler32_base
 
-# zstd's decoder, the fast one: +90 KB and twice the speed of the small one.
+# zstd's decoder, the fast one: twice the speed of the small one. Its bulk goes through the sequences and, for
+# Huffman's part, through assembler on x86; what prefetches is for windows above 16 MB.
 zstd := $(SRC)/libzstd/lib
+zstd_flags := -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DXXH_NAMESPACE=ZSTD_ \
+	-DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT
+zstd_small := decompress/zstd_decompress.o decompress/zstd_ddict.o decompress/huf_decompress.o \
+	common/fse_decompress.o common/entropy_common.o
 $(eval $(call library,zstd,$(wildcard $(zstd)/common/*.c $(zstd)/decompress/*.c) \
 	$(if $(filter x86_64-%,$(MACHINE)),$(zstd)/decompress/huf_decompress_amd64.S),$(fast) \
-	-DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DXXH_NAMESPACE=ZSTD_))
+	$(zstd_flags)))
+$(addprefix $(OBJ)/libzstd/lib/,$(zstd_small)): private flags := $(small) $(zstd_flags)
 
 $(eval $(call library,cjson,$(SRC)/cjson/cJSON.c,$(small) -DCJSON_HIDE_SYMBOLS))
 
 $(eval $(call library,protobuf-c,$(SRC)/protobuf-c/protobuf-c/protobuf-c.c,$(small) -I$(SRC)/protobuf-c))
 
-# libseccomp's configure would want gperf, whose output the tarball already has.
-$(eval $(call library,seccomp,$(filter-out %/arch-syscall-dump.c,$(wildcard $(SRC)/libseccomp/src/*.c)), \
-	$(small) -I$(OBJ)/seccomp -I$(SRC)/libseccomp/include -DHAVE_LINUX_SECCOMP_H=1,$(OBJ)/seccomp/configure.h))
+# libseccomp, with our own table of calls for the one that its configure would make with gperf.
+$(eval $(call library,seccomp,$(filter-out %/arch-syscall-dump.c %/syscalls.perf.c,$(wildcard $(SRC)/libseccomp/src/*.c)) \
+	$(SRC)/libseccomp/src/syscalls.table.c,$(small) -I$(OBJ)/seccomp -I$(SRC)/libseccomp/include \
+	-I$(SRC)/libseccomp/src -DHAVE_LINUX_SECCOMP_H=1,$(OBJ)/seccomp/configure.h))
+$(SRC)/libseccomp/src/syscalls.table.c: $(HERE)/syscalls.c
+	cp $< $@
 $(OBJ)/seccomp/configure.h:
 	mkdir -p $(@D)
+	awk -f $(HERE)/syscalls.awk $(SRC)/libseccomp/src/syscalls.csv > $(@D)/syscall_tables.h
 	: > $@
 
 # Every byte of a pull goes through the ciphers: they are worth -O2, the rest of TLS is not.
@@ -131,7 +146,7 @@ curl_off := ftp file ldap ldaps rtsp dict telnet tftp pop3 imap smb smtp gopher 
 	libcurl-option ntlm negotiate-auth kerberos-auth digest-auth aws unix-sockets alt-svc hsts \
 	cookies websockets doh mime form-api netrc progress-meter headers-api dateparse \
 	get-easy-options threaded-resolver pthreads sha512-256 tls-srp socketpair ech httpsrr \
-	ssls-export versioned-symbols debug curldebug shared dependency-tracking
+	ssls-export versioned-symbols verbose debug curldebug shared dependency-tracking
 curl_without := libpsl brotli zstd zlib nghttp2 libidn2 librtmp libssh2 libssh ca-path ca-bundle
 $(eval $(call library,curl,$(wildcard $(SRC)/curl/lib/*.c $(SRC)/curl/lib/*/*.c),$(small) \
 	-DHAVE_CONFIG_H -DBUILDING_LIBCURL -DCURL_STATICLIB -DCURL_HIDDEN_SYMBOLS -I$(OBJ)/curl/lib -I$(SRC)/curl/lib, \

@@ -41,8 +41,11 @@ static int put(struct saving *s, const void *p, size_t n, struct err *e)
 
 static int pad(struct saving *s, int64_t to, struct err *e)
 {
-	static const char zeros[BLOCK * RECORD];
-	return put(s, zeros, (size_t)((to - s->written % to) % to), e);
+	static const char zeros[BLOCK];
+	int rc = 0;
+	for (int64_t n; rc == 0 && (n = (to - s->written % to) % to);)
+		rc = put(s, zeros, n < BLOCK ? (size_t)n : BLOCK, e);
+	return rc;
 }
 
 /* A header of POSIX's ustar; of no time and nobody, so that the same is the same. Of a name only

@@ -23,6 +23,70 @@ void metrics_fill(void *m, const struct metrics_line *lines, const struct counte
 	}
 }
 
+V1(PidsStat) * metrics_pids(uint64_t current, uint64_t limit, struct arena *a)
+{
+	V1(PidsStat) *m = metrics_new(&io__containerd__cgroups__v1__pids_stat__descriptor, a);
+	if (m) {
+		m->current = current;
+		m->limit = limit;
+	}
+	return m;
+}
+
+static size_t rdma(const struct stats_rdmas *s, struct arena *a, V1(RdmaEntry) * **out)
+{
+	size_t n = 0;
+	*out = arena_array(a, s->n, sizeof(**out));
+	for (size_t i = 0; *out && i < s->n; i++) {
+		V1(RdmaEntry) *m = metrics_new(&io__containerd__cgroups__v1__rdma_entry__descriptor,
+					       a);
+		if (!m)
+			break;
+		m->device = metrics_text(s->v[i].device);
+		m->hca_handles = s->v[i].handles;
+		m->hca_objects = s->v[i].objects;
+		(*out)[n++] = m;
+	}
+	return n;
+}
+
+V1(RdmaStat) * metrics_rdma(const struct stats *s, struct arena *a)
+{
+	V1(RdmaStat) *m = s->rdma.n
+				  ? metrics_new(&io__containerd__cgroups__v1__rdma_stat__descriptor,
+						a)
+				  : NULL;
+	if (m) {
+		m->n_current = rdma(&s->rdma, a, &m->current);
+		m->n_limit = rdma(&s->rdma_limit, a, &m->limit);
+	}
+	return m;
+}
+
+V1(NetworkStat) * *metrics_links(const struct stats_links *s, struct arena *a, size_t *n)
+{
+	V1(NetworkStat) **v = arena_array(a, s->n, sizeof(*v));
+	*n = 0;
+	for (size_t i = 0; v && i < s->n; i++) {
+		const struct stats_link *l = &s->v[i];
+		V1(NetworkStat) *m = metrics_new(
+			&io__containerd__cgroups__v1__network_stat__descriptor, a);
+		if (!m)
+			break;
+		m->name = metrics_text(l->name);
+		m->rx_bytes = l->rx_bytes;
+		m->rx_packets = l->rx_packets;
+		m->rx_errors = l->rx_errors;
+		m->rx_dropped = l->rx_dropped;
+		m->tx_bytes = l->tx_bytes;
+		m->tx_packets = l->tx_packets;
+		m->tx_errors = l->tx_errors;
+		m->tx_dropped = l->tx_dropped;
+		v[(*n)++] = m;
+	}
+	return v;
+}
+
 /* The machine's own interfaces are not the container's. */
 static bool has_network(pid_t pid)
 {

@@ -5,6 +5,9 @@
 #include "base/pb.h"
 #include "box/stats.h"
 #include "box/stats_extra.h"
+#include "pb/cgroup1_metrics.pb-c.h"
+
+#define V1(name_) Io__Containerd__Cgroups__V1__##name_
 
 /* All that was read. */
 struct used {
@@ -27,6 +30,11 @@ struct metrics_line {
 	size_t offset;
 };
 void metrics_fill(void *m, const struct metrics_line *lines, const struct counters *c);
+
+/* What the two have in common, message for message; NULL: not counted. */
+V1(PidsStat) * metrics_pids(uint64_t current, uint64_t limit, struct arena *a);
+V1(RdmaStat) * metrics_rdma(const struct stats *s, struct arena *a);
+V1(NetworkStat) * *metrics_links(const struct stats_links *s, struct arena *a, size_t *n);
 
 static inline char *metrics_text(const char *s)
 {

@@ -1,11 +1,8 @@
 /* metrics_v1.c - io.containerd.cgroups.v1.Metrics. Of blkio only what is throttled is counted: the
  * scheduler that counted the rest went with Linux 5.0. */
-#include "pb/cgroup1_metrics.pb-c.h"
 #include "ttrpc/metrics_inner.h"
 
 #include <string.h>
-
-#define V1(name_) Io__Containerd__Cgroups__V1__##name_
 
 #define L1(key_, member_) { key_, offsetof(V1(MemoryStat), member_) }
 static const struct metrics_line memory1[] = {
@@ -129,73 +126,27 @@ static void hugepages_v1(const struct stats *s, struct arena *a, V1(Metrics) * o
 	}
 }
 
-static size_t rdma_v1(const struct stats_rdmas *s, struct arena *a, V1(RdmaEntry) * **out)
-{
-	size_t n = 0;
-	*out = arena_array(a, s->n, sizeof(**out));
-	for (size_t i = 0; *out && i < s->n; i++) {
-		V1(RdmaEntry) *m = metrics_new(&io__containerd__cgroups__v1__rdma_entry__descriptor,
-					       a);
-		if (!m)
-			break;
-		m->device = metrics_text(s->v[i].device);
-		m->hca_handles = s->v[i].handles;
-		m->hca_objects = s->v[i].objects;
-		(*out)[n++] = m;
-	}
-	return n;
-}
-
-static void links_v1(const struct stats_links *s, struct arena *a, V1(Metrics) * out)
-{
-	out->network = arena_array(a, s->n, sizeof(*out->network));
-	for (size_t i = 0; out->network && i < s->n; i++) {
-		const struct stats_link *l = &s->v[i];
-		V1(NetworkStat) *m = metrics_new(
-			&io__containerd__cgroups__v1__network_stat__descriptor, a);
-		if (!m)
-			return;
-		m->name = metrics_text(l->name);
-		m->rx_bytes = l->rx_bytes;
-		m->rx_packets = l->rx_packets;
-		m->rx_errors = l->rx_errors;
-		m->rx_dropped = l->rx_dropped;
-		m->tx_bytes = l->tx_bytes;
-		m->tx_packets = l->tx_packets;
-		m->tx_errors = l->tx_errors;
-		m->tx_dropped = l->tx_dropped;
-		out->network[out->n_network++] = m;
-	}
-}
-
 void *metrics_v1(const struct used *u, struct arena *a, size_t *n)
 {
 	const struct stats *s = &u->s;
 	V1(Metrics) *m = metrics_new(&io__containerd__cgroups__v1__metrics__descriptor, a);
-	V1(PidsStat) *pids = metrics_new(&io__containerd__cgroups__v1__pids_stat__descriptor, a);
 	V1(BlkIOStat) *io = metrics_new(&io__containerd__cgroups__v1__blk_iostat__descriptor, a);
 	V1(MemoryOomControl) *oom = metrics_new(
 		&io__containerd__cgroups__v1__memory_oom_control__descriptor, a);
-	if (!m || !pids || !io || !oom)
+	if (!m || !io || !oom)
 		return NULL;
-	pids->current = s->pids.current;
-	pids->limit = s->pids.limit == UINT64_MAX ? 0 : s->pids.limit;
 	io->n_io_service_bytes_recursive = io_v1(&s->io_bytes, a, &io->io_service_bytes_recursive);
 	io->n_io_serviced_recursive = io_v1(&s->io_count, a, &io->io_serviced_recursive);
 	oom->oom_kill_disable = counters_get(&s->memory.events, "oom_kill_disable");
 	oom->under_oom = counters_get(&s->memory.events, "under_oom");
 	oom->oom_kill = counters_get(&s->memory.events, "oom_kill");
-	m->pids = pids;
+	m->pids = metrics_pids(s->pids.current, s->pids.limit == UINT64_MAX ? 0 : s->pids.limit, a);
 	m->cpu = cpu_v1(&s->cpu, a);
 	m->memory = memory_v1(&s->memory, a);
 	m->blkio = io;
 	m->memory_oom_control = oom;
 	hugepages_v1(s, a, m);
-	links_v1(&u->links, a, m);
-	if (s->rdma.n &&
-	    (m->rdma = metrics_new(&io__containerd__cgroups__v1__rdma_stat__descriptor, a))) {
-		m->rdma->n_current = rdma_v1(&s->rdma, a, &m->rdma->current);
-		m->rdma->n_limit = rdma_v1(&s->rdma_limit, a, &m->rdma->limit);
-	}
+	m->network = metrics_links(&u->links, a, &m->n_network);
+	m->rdma = metrics_rdma(s, a);
 	return pb_encode(m, a, n);
 }

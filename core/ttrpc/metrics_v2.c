@@ -151,63 +151,21 @@ static void hugepages_v2(const struct stats *s, struct arena *a, V2(Metrics) * o
 	}
 }
 
-static size_t rdma_v2(const struct stats_rdmas *s, struct arena *a, V2(RdmaEntry) * **out)
-{
-	size_t n = 0;
-	*out = arena_array(a, s->n, sizeof(**out));
-	for (size_t i = 0; *out && i < s->n; i++) {
-		V2(RdmaEntry) *m = metrics_new(&io__containerd__cgroups__v2__rdma_entry__descriptor,
-					       a);
-		if (!m)
-			break;
-		m->device = metrics_text(s->v[i].device);
-		m->hca_handles = s->v[i].handles;
-		m->hca_objects = s->v[i].objects;
-		(*out)[n++] = m;
-	}
-	return n;
-}
-
-static void links_v2(const struct stats_links *s, struct arena *a, V2(Metrics) * out)
-{
-	out->network = arena_array(a, s->n, sizeof(*out->network));
-	for (size_t i = 0; out->network && i < s->n; i++) {
-		const struct stats_link *l = &s->v[i];
-		V2(NetworkStat) *m = metrics_new(
-			&io__containerd__cgroups__v2__network_stat__descriptor, a);
-		if (!m)
-			return;
-		m->name = metrics_text(l->name);
-		m->rx_bytes = l->rx_bytes;
-		m->rx_packets = l->rx_packets;
-		m->rx_errors = l->rx_errors;
-		m->rx_dropped = l->rx_dropped;
-		m->tx_bytes = l->tx_bytes;
-		m->tx_packets = l->tx_packets;
-		m->tx_errors = l->tx_errors;
-		m->tx_dropped = l->tx_dropped;
-		out->network[out->n_network++] = m;
-	}
-}
-
 void *metrics_v2(const struct used *u, struct arena *a, size_t *n)
 {
 	const struct stats *s = &u->s;
 	V2(Metrics) *m = metrics_new(&io__containerd__cgroups__v2__metrics__descriptor, a);
-	V2(PidsStat) *pids = metrics_new(&io__containerd__cgroups__v2__pids_stat__descriptor, a);
 	V2(MemoryEvents) *events = metrics_new(
 		&io__containerd__cgroups__v2__memory_events__descriptor, a);
-	if (!m || !pids || !events)
+	if (!m || !events)
 		return NULL;
-	pids->current = s->pids.current;
-	pids->limit = s->pids.limit;
 	events->low = counters_get(&s->memory.events, "low");
 	events->high = counters_get(&s->memory.events, "high");
 	events->max = counters_get(&s->memory.events, "max");
 	events->oom = counters_get(&s->memory.events, "oom");
 	events->oom_kill = counters_get(&s->memory.events, "oom_kill");
 	events->oom_group_kill = counters_get(&s->memory.events, "oom_group_kill");
-	m->pids = pids;
+	m->pids = metrics_pids(s->pids.current, s->pids.limit, a);
 	m->cpu = cpu_v2(u, a);
 	m->memory = memory_v2(u, a);
 	m->io = io_v2(&s->io_bytes, a);
@@ -215,11 +173,7 @@ void *metrics_v2(const struct used *u, struct arena *a, size_t *n)
 		m->io->psi = pressure(u->x.io, a);
 	m->memory_events = events;
 	hugepages_v2(s, a, m);
-	links_v2(&u->links, a, m);
-	if (s->rdma.n &&
-	    (m->rdma = metrics_new(&io__containerd__cgroups__v2__rdma_stat__descriptor, a))) {
-		m->rdma->n_current = rdma_v2(&s->rdma, a, &m->rdma->current);
-		m->rdma->n_limit = rdma_v2(&s->rdma_limit, a, &m->rdma->limit);
-	}
+	m->network = metrics_links(&u->links, a, &m->n_network);
+	m->rdma = metrics_rdma(s, a);
 	return pb_encode(m, a, n);
 }
