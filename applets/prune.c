@@ -61,7 +61,8 @@ const struct command applet_prune = {
 	.args = "",
 	.help = "remove what nothing in the store needs any more",
 	.more = "That is: images without a name, blobs and unpacked layers that no image and no "
-		"container needs, and what killed pulls have left. It waits until nobody else has "
+		"container needs, what killed pulls have left, and the caches of "
+		"builds. It waits until nobody else has "
 		"the store open, as a pull has. What containers stand on stays, whether they run "
 		"or not; `coracle rm` and `coracle cleanup` remove those.",
 	.opts = options,

@@ -328,3 +328,15 @@ char *path_absolute(struct arena *a, const char *path)
 		out[--n] = 0;
 	return out;
 }
+
+const char *path_of(int fd, struct arena *a, struct err *e)
+{
+	char link[32], path[4096];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path));
+	bool whole = n > 0 && n < (ssize_t)sizeof(path);
+	const char *out = whole ? arena_strn(a, path, (size_t)n) : NULL;
+	if (!out)
+		fail(e, errno, "find the path of what is open");
+	return out;
+}

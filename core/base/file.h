@@ -79,4 +79,7 @@ int tree_remove(int dir, const char *name, struct err *e);
 struct arena;
 char *path_absolute(struct arena *a, const char *path);
 
+/* Where what is open is. NULL with e said. */
+const char *path_of(int fd, struct arena *a, struct err *e);
+
 #endif

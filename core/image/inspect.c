@@ -101,14 +101,9 @@ static int view_names(const struct store *s, const struct image *im, struct aren
 /* Where the unpacked layer is; NULL when it is not. */
 static const char *directory(const struct store *s, const char *chain, struct arena *a)
 {
-	char link[32], path[PATH_MAX];
 	struct err absent;
 	auto_close int fd = store_layer_open(s, chain, &absent);
-	if (fd < 0)
-		return NULL;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(link, path, sizeof(path));
-	return n > 0 && n < (ssize_t)sizeof(path) ? arena_strn(a, path, (size_t)n) : NULL;
+	return fd < 0 ? NULL : path_of(fd, a, &absent);
 }
 
 static int view_layers(const struct store *s, const struct image *im, struct arena *a,

@@ -108,7 +108,9 @@ int store_prune(struct store *s, bool all, struct arena *a, struct pruned *out, 
 	int rc = store_alone(s, e);
 	if (rc < 0)
 		return rc;
+	struct err ignored; /* they would only have saved time */
 	store_sweep(s);
+	tree_remove(s->dir, STORE_CACHE, &ignored);
 	rc = drop_images(s, all, a, &p.images, e);
 	if (rc == 0)
 		rc = store_collect(s, &p.gc, e);

@@ -15,7 +15,8 @@ struct pruned {
 };
 
 /* Removes the images without a name (with all: also those with one, unless a container stands on
- * them), then every blob and layer that nothing needs, and what killed pulls left. Waits until the
+ * them), then every blob and layer that nothing needs, and what killed pulls left, and the
+ * caches of builds. Waits until the
  * store is ours alone, and keeps it so. */
 int store_prune(struct store *s, bool all, struct arena *a, struct pruned *out, struct err *e);
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #define DEFAULT_STORE "/var/lib/coracle/images"
+#define STORE_CACHE   "cache" /* in it: a directory for each app and builder, for its next build */
 
 /* What is in it:
  *   oci-layout index.json blobs/ALGORITHM/HEX as the image-spec says; other tools read and write it

@@ -29,7 +29,7 @@ struct attendance {
 	struct source sources[2];
 	struct relay input, output;
 	struct exit_status status;
-	bool reaped;
+	bool reaped, interrupted;
 	int error; /* of reaping */
 };
 
@@ -87,8 +87,10 @@ static void on_signal(void *arg, uint32_t events)
 		else if (sig == SIGWINCH && t->a->console >= 0)
 			terminal_copy_size(t->a->console);
 		for (const int *f = forwarded; *f && !t->reaped; f++)
-			if (*f == sig)
-				proc_signal(t->a->pidfd, sig);
+			if (*f == sig) {
+				t->interrupted = t->a->fragile;
+				proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
+			}
 	}
 }
 
@@ -223,6 +225,8 @@ int attend(const struct attend *a, struct exit_status *out, struct err *e)
 	loop_free(t.loop);
 	if (rc == 0 && t.error < 0)
 		rc = fail(e, t.error, "reap process %d", (int)a->pid);
+	if (rc == 0 && t.interrupted)
+		rc = refuse(e, EINTR, "interrupted");
 	if (rc == 0)
 		*out = t.status;
 	return rc;

@@ -21,6 +21,7 @@ struct attend {
 		log; /* where the console, or the pipes, go; NULL: the console goes to our stdout */
 	const struct notify_host *manager; /* to be told what comes from notify; NULL: none */
 	int notify;
+	bool fragile; /* a signal that would be passed on kills it: attend() fails with -EINTR */
 	int pipes[2]; /* ends for reading of its stdout and stderr; -1: none. They are made
 			 nonblocking. */
 };

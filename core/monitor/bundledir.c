@@ -5,7 +5,7 @@
 #include "box/subid.h"
 #include "image/mountset.h"
 #include "image/treecopy.h"
-#include "monitor/obtain.h"
+#include "monitor/cnb.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -208,16 +208,18 @@ static int make(struct bundling *b, struct err *e)
 	return rc;
 }
 
-int bundle_make(const struct bundle_request *r, struct arena *a, struct err *e)
+int bundle_make(const struct bundle_request *request, struct arena *a, struct err *e)
 {
+	struct bundle_request own = *request, *r = &own; /* with what an app's image decides */
+	struct run_options *o = &r->options;
 	struct bundling b = { .r = r, .a = a, .dir = -1 };
 	int rc = subid_enter(e);
-	if (rc < 0 || r->options.rootfs)
+	if (rc < 0 || (o->rootfs && !o->app))
 		return rc < 0 ? rc : make(&b, e);
-	rc = store_open(r->options.store, &b.store, e);
+	rc = store_open(o->store, &b.store, e);
 	if (rc < 0)
 		return rc;
-	rc = obtain(&b.store, r->source, &r->options, a, &b.image, e);
+	rc = cnb_obtain(&b.store, r->source, o, r->command.n, a, &b.image, e);
 	if (rc == 0)
 		rc = make(&b, e);
 	store_close(&b.store); /* until now nobody could take the image's layers away */

@@ -16,6 +16,7 @@ struct monitor_request {
 	bool terminal;
 	const char *data;	    /* directory for the log, absolute; NULL: no log */
 	bool remove;		    /* at the end: the container and all it wrote */
+	bool fragile;		    /* a signal for us kills it: monitor_run() fails with -EINTR */
 	void (*created)(void *arg); /* when the container exists: nothing else is needed for it;
 				       NULL: none */
 	void *arg;

@@ -7,9 +7,9 @@
 #include "image/image.h"
 #include "image/mountset.h"
 #include "image/store.h"
+#include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
-#include "monitor/obtain.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -70,18 +70,12 @@ static int choose_id(struct making *m, struct err *e)
 
 static int open_store(struct making *m, struct err *e)
 {
-	char path[4096], link[32];
 	int rc = store_open(m->options.store, &m->store, e);
 	if (rc < 0)
 		return rc;
 	m->store_open = true;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", m->store.dir);
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return fail(e, errno, "find the path of the store");
-	path[n] = 0;
-	m->store_path = arena_str(m->a, path);
-	return m->store_path ? 0 : fail(e, ENOMEM, "store");
+	m->store_path = path_of(m->store.dir, m->a, e);
+	return m->store_path ? 0 : -e->code;
 }
 
 /* The directory in the store exists: says whose it is. */
@@ -138,13 +132,17 @@ static int use_directory(struct making *m, struct err *e)
 
 static int use_image(struct making *m, struct err *e)
 {
-	m->image_name = m->r->args.v[0];
-	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
+	size_t n = m->options.app ? 0 : 1;
+	m->image_name = n ? m->r->args.v[0] : NULL;
+	m->command = (struct strs){ m->r->args.v + n, m->r->args.n - n };
 	int rc = open_store(m, e);
 	if (rc == 0)
-		rc = obtain(&m->store, m->image_name, &m->options, m->a, &m->image, e);
+		rc = cnb_obtain(&m->store, m->image_name, &m->options, m->command.n, m->a,
+				&m->image, e);
 	if (rc < 0)
 		return rc;
+	if (!n)
+		m->image_name = m->image->name;
 	const char *stop = m->image->config.config.stop_signal;
 	if (!m->options.stop_signal && stop && signal_parse(stop) > 0)
 		m->options.stop_signal = stop;
@@ -214,12 +212,13 @@ static int make(struct making *m, struct err *e)
 	int rc = choose_id(m, e);
 	if (rc == 0)
 		rc = open_cidfile(m, e);
-	if (rc == 0 && !m->r->args.n)
+	bool embedded = !m->r->args.n && !m->options.app;
+	if (rc == 0 && embedded)
 		rc = add_started(m, e);
 	if (rc == 0)
-		rc = !m->r->args.n	 ? use_embedded(m, e)
-		     : m->options.rootfs ? use_directory(m, e)
-					 : use_image(m, e);
+		rc = embedded				    ? use_embedded(m, e)
+		     : m->options.rootfs && !m->options.app ? use_directory(m, e)
+							    : use_image(m, e);
 	if (rc == 0)
 		rc = need_data(m, e);
 	return rc < 0 ? rc : make_spec(m, e);

@@ -16,6 +16,7 @@ struct run_options {
 	const char *root, *store, *name, *pull, *verify_key, *cidfile;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	struct strs env, env_files, labels, annotations;
+	const char *app, *builder, *run_image, *process; /* see cnb.h */
 	const char *cwd, *user, *hostname, *domainname, *entrypoint, *stop_signal, *umask;
 	struct opt_i64 stop_timeout; /* seconds */
 	struct strs groups;

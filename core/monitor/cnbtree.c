@@ -1,0 +1,115 @@
+/* cnbtree.c - the files that a build of Cloud Native Buildpacks is given and leaves. */
+#include "monitor/cnbtree.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
+
+struct visit {
+	bool give;
+	uid_t uid;
+	gid_t gid;
+};
+
+static int visit_all(int dir, const struct visit *v, struct err *e);
+
+static int visit_one(int dir, const char *name, const struct visit *v, struct err *e)
+{
+	struct stat st;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "look at %.200s", name);
+	bool plain = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+	if (!v->give && !plain)
+		return refuse(e, EINVAL, "%.200s is neither a file nor a directory", name);
+	if (!plain && !S_ISLNK(st.st_mode))
+		return unlinkat(dir, name, 0) < 0 ? fail(e, errno, "remove %.200s", name) : 0;
+	if (v->give && fchownat(dir, name, v->uid, v->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "give away %.200s", name);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, e);
+}
+
+/* Takes the fd. */
+static int visit_all(int dir, const struct visit *v, struct err *e)
+{
+	DIR *d = fdopendir(dir);
+	int rc = d ? 0 : fail(e, errno, "read a directory");
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			rc = visit_one(dir, entry->d_name, v, e);
+	if (d)
+		closedir(d);
+	else if (dir >= 0)
+		close(dir);
+	return rc;
+}
+
+static int again(int dir)
+{
+	return openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
+{
+	const struct visit v = { true, uid, gid };
+	if (fchown(dir, uid, gid) < 0)
+		return fail(e, errno, "give a directory away");
+	return visit_all(again(dir), &v, e);
+}
+
+int tree_check(int dir, struct err *e)
+{
+	return visit_all(again(dir), &(struct visit){ 0 }, e);
+}
+
+static int lend(const struct store *s, int to, const char *digest, struct err *e)
+{
+	char place[PLACE_MAX];
+	blob_place(place, digest);
+	/* Whatever umask it was pulled with. */
+	if (fchmodat(s->dir, place, 0644, 0) < 0 ||
+	    (linkat(s->dir, place, to, place, 0) < 0 && errno != EEXIST))
+		return fail(e, errno, "lend blob %s", digest);
+	return 0;
+}
+
+int layout_lend(const struct store *s, const struct image *im, int dir, struct err *e)
+{
+	auto_buf text = { 0 };
+	const struct descriptor *top = &im->descriptor;
+	auto_close int first = dir_make(dir, "blobs/sha256", 0755, e);
+	auto_close int other = first < 0 ? first : dir_make(dir, "blobs/sha512", 0755, e);
+	int rc = other < 0 ? other : lend(s, dir, top->digest, e);
+	if (rc == 0)
+		rc = lend(s, dir, im->manifest.config.digest, e);
+	for (size_t i = 0; rc == 0 && i < im->manifest.layers.n; i++)
+		rc = lend(s, dir, im->manifest.layers.v[i].digest, e);
+	buf_printf(&text, "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",",
+		   top->media_type);
+	buf_printf(&text, "\"digest\":\"%s\",\"size\":%lld}]}", top->digest, (long long)top->size);
+	if (rc == 0)
+		rc = text.failed ? fail(e, ENOMEM, "write an index")
+				 : file_swap(dir, "index.json", text.p, text.len, 0644, e);
+	return rc < 0 ? rc : file_swap(dir, "oci-layout", LAYOUT, strlen(LAYOUT), 0644, e);
+}
+
+int env_write(int dir, const char *variable, struct err *e)
+{
+	char name[NAME_MAX + 1];
+	size_t n = strcspn(variable, "=");
+	if (!n || n > NAME_MAX || *variable == '.' || memchr(variable, '/', n))
+		return refuse(e, EINVAL, "--env %.100s: no name for a build", variable);
+	memcpy(name, variable, n);
+	name[n] = 0;
+	const char *value = variable[n] ? variable + n + 1 : getenv(name);
+	return value ? file_swap(dir, name, value, strlen(value), 0644, e) : 0;
+}
