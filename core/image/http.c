@@ -3,6 +3,8 @@
 #include "image/http.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "image/authorities.h"
+#include "image/proxy.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -23,7 +25,6 @@
 #define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
 #define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
 #define BODY_MAX  ((size_t)8 << 20)
-#define CA_MAX	  ((size_t)4 << 20)
 
 struct http {
 	struct source body;
@@ -45,44 +46,6 @@ struct http {
 	bool added, head, done, paused; /* head: it is complete */
 	bool loopback;
 };
-
-static const char *const bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt",		     /* Debian, Arch, Alpine */
-	"/etc/pki/tls/certs/ca-bundle.crt",		     /* Fedora */
-	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* its successors */
-	"/etc/ssl/ca-bundle.pem",			     /* openSUSE */
-	"/etc/ssl/cert.pem",
-};
-
-static const char *ca_bundle(void)
-{
-	const char *env = getenv("SSL_CERT_FILE");
-	if (env && *env)
-		return env;
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (access(bundles[i], R_OK) == 0)
-			return bundles[i];
-	return NULL;
-}
-
-static int add_ca(struct http *h, const char *path, struct err *e)
-{
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int rc = fd < 0 ? fail(e, errno, "open the certificates %.300s", path)
-			: file_read_fd(fd, path, &h->ca, e);
-	buf_char(&h->ca, '\n');
-	return rc == 0 && h->ca.failed ? fail(e, E2BIG, "read the certificates %.300s", path) : rc;
-}
-
-/* The library takes one file or one text. */
-static int gather_ca(struct http *h, struct err *e)
-{
-	const char *system = ca_bundle();
-	int rc = h->options.ca.n && system ? add_ca(h, system, e) : 0;
-	for (size_t i = 0; rc == 0 && i < h->options.ca.n; i++)
-		rc = add_ca(h, h->options.ca.v[i], e);
-	return rc;
-}
 
 bool host_is_loopback(const char *host)
 {
@@ -261,7 +224,7 @@ static int add_header(struct http *h, const char *name, const char *value, struc
 
 static void set_options(struct http *h)
 {
-	const char *ca = ca_bundle();
+	const char *ca = authorities_file();
 	bool home = at_home(h), trust = h->options.insecure || (home && h->options.skip_verify);
 	curl_easy_setopt(h->easy, CURLOPT_URL, h->at);
 	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
@@ -278,8 +241,7 @@ static void set_options(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(h->easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, h);
-	if (h->loopback)
-		curl_easy_setopt(h->easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(h->easy, CURLOPT_PROXY, h->loopback ? "" : proxy_for(h->at));
 	struct curl_blob blob = { h->ca.p, h->ca.len, CURL_BLOB_NOCOPY };
 	if (h->ca.len)
 		curl_easy_setopt(h->easy, CURLOPT_CAINFO_BLOB, &blob);
@@ -343,8 +305,28 @@ static int transfer_begin(struct http *h, struct err *e)
 	return 0;
 }
 
+static bool proxied(const struct http *h)
+{
+	long used = 0;
+	curl_easy_getinfo(h->easy, CURLINFO_USED_PROXY, &used);
+	return (used || !strncmp(h->why, "Could not resolve proxy", 23) ||
+		h->result == CURLE_COULDNT_RESOLVE_PROXY) &&
+	       proxy_for(h->at);
+}
+
+/* The status of a proxy's answer, when it was asked for a tunnel or wants a login. */
+static long proxy_status(const struct http *h)
+{
+	long status = 0;
+	curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status ? status : proxied(h) && h->status == 407 ? 407 : 0;
+}
+
 static bool temporary(const struct http *h)
 {
+	long proxy = proxy_status(h);
+	if (proxy >= 400 && proxy < 500)
+		return false;
 	if (h->done && h->result == CURLE_COULDNT_CONNECT)
 		return !h->loopback; /* nobody listens here, and nobody will in a second */
 	if (h->done && h->result != CURLE_OK)
@@ -353,6 +335,19 @@ static bool temporary(const struct http *h)
 		       h->result == CURLE_OPERATION_TIMEDOUT;
 	return h->status == 408 || h->status == 429 || h->status == 500 || h->status == 502 ||
 	       h->status == 503 || h->status == 504;
+}
+
+/* A proxy is named, its login is not. */
+static int proxy_failed(const struct http *h, const char *why, struct err *e)
+{
+	char place[PROXY_PLACE];
+	proxy_place(proxy_for(h->at), place);
+	if (!strncmp(why, "Unsupported proxy", 17)) /* and with it goes all that was written */
+		why = "it is not a URL of a kind that is known here";
+	if (proxy_status(h) == 407)
+		why = "it wants a login: write http://USER:PASSWORD@HOST:PORT in the variable";
+	return refuse(e, EACCES, "%.200s: the proxy %s: %.*s", h->at, place,
+		      (int)strcspn(why, "\r\n"), why);
 }
 
 static int transfer_failed(const struct http *h, struct err *e)
@@ -368,6 +363,10 @@ static int transfer_failed(const struct http *h, struct err *e)
 			   ? EPROTO
 			   : EIO;
 	bool distrust = h->result == CURLE_PEER_FAILED_VERIFICATION;
+	if (proxied(h) &&
+	    (proxy_status(h) >= 300 || h->result == CURLE_COULDNT_CONNECT ||
+	     h->result == CURLE_COULDNT_RESOLVE_HOST || h->result == CURLE_COULDNT_RESOLVE_PROXY))
+		return proxy_failed(h, why, e);
 	return refuse(e, code, "%.200s: %.*s%s", h->at, line, why,
 		      distrust ? "; name its CA in SSL_CERT_FILE, or give --tls-verify=false" : "");
 }
@@ -436,6 +435,8 @@ static int get(struct http *h, struct err *e)
 		}
 		if (h->done && h->result != CURLE_OK)
 			return transfer_failed(h, e);
+		if (proxy_status(h) == 407)
+			return proxy_failed(h, "", e);
 		rc = redirected(h, e);
 		if (rc <= 0)
 			return rc;
@@ -551,8 +552,7 @@ int http_new(const struct http_options *o, struct http **out, struct err *e)
 		http_free(h);
 		return fail(e, ENOMEM, "start an HTTP client");
 	}
-	h->ca.max = CA_MAX;
-	int rc = gather_ca(h, e);
+	int rc = authorities_gather(&h->options.ca, &h->ca, e);
 	if (rc < 0) {
 		http_free(h);
 		return rc;

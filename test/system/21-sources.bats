@@ -24,6 +24,7 @@ setup() {
 
 teardown() {
 	[ -z "${STRANGE_PID:-}" ] || kill "$STRANGE_PID"
+	[ -z "${TUNNEL_PID:-}" ] || kill "$TUNNEL_PID"
 	[ -z "${SERVED_PID:-}" ] || kill "$SERVED_PID" || true # that of the file has its own name
 }
 
@@ -466,7 +467,7 @@ login() {
 	run -0 env http_proxy="http://$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/app:v1
 	grep -q "^GET registry.test http://registry.test/v2/app/manifests/v1 - -$" "$STRANGE_LOG"
 	run -1 env HTTPS_PROXY="http://$STRANGE" "$CORACLE" pull -q registry.test/app:v1
-	[[ "$output" == *"reach the registry registry.test: "*403* ]]
+	[[ "$output" == *"reach the registry registry.test: "*"the proxy $STRANGE: "*403* ]]
 	grep -q "^CONNECT registry.test:443 registry.test:443 - -$" "$STRANGE_LOG"
 	simple "$L" v1
 	push "$L:v1" "$NAME:v1"
@@ -476,6 +477,103 @@ login() {
 		registry.test/other:v1
 	[[ "$output" == *"registry.test"* ]]
 	[ ! -s "$STRANGE_LOG" ]
+}
+
+# tunnel [USER:PASSWORD] - a proxy in front of a registry with TLS, which is known by names of .test; sets PROXY
+# (HOST:PORT), TUNNEL_PID and TUNNEL_LOG.
+tunnel() {
+	local host
+	T=$BATS_TEST_TMPDIR/tls TUNNEL_LOG=$BATS_TEST_TMPDIR/tunnels
+	mkdir "$T"
+	certificate server registry -addext "subjectAltName = DNS:*.test"
+	registry_serve "$T" "$BATS_FILE_TMPDIR/registry" "{addr: \"127.0.0.1:0\", tls: {certificate: $T/server.crt,
+		key: $T/server.key}}"
+	for host in registry refuse busy; do
+		mkdir -p "$C/$host.test"
+		cp "$T/server.crt" "$C/$host.test/ca.crt"
+	done
+	mkfifo "$TUNNEL_LOG.first"
+	"$BATS_TEST_DIRNAME/tunnel" "${SERVED#*:}" "$TUNNEL_LOG.first" "$TUNNEL_LOG" "$@" 3>&- &
+	TUNNEL_PID=$!
+	read -r PROXY < "$TUNNEL_LOG.first"
+}
+
+@test "a_registry_is_reached_through_the_tunnel_of_a_proxy" {
+	local variable
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	tunnel
+	for variable in HTTPS_PROXY https_proxy ALL_PROXY all_proxy; do
+		: > "$TUNNEL_LOG"
+		run -0 env $variable="http://$PROXY" "$CORACLE" pull -q --certs-dir "$C" "registry.test/$NAME:v1"
+		[ "$(hello "registry.test/$NAME:v1")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
+		grep -qx "registry.test:443 -" "$TUNNEL_LOG"
+		run -0 "$CORACLE" rmi "registry.test/$NAME:v1"
+	done
+	# What is busy is asked again.
+	run -0 env HTTPS_PROXY="http://$PROXY" "$CORACLE" pull -q --certs-dir "$C" "busy.test/$NAME:v1"
+}
+
+@test "a_proxy_gets_its_login_and_nobody_sees_it" {
+	simple "$L" v1
+	push "$L:v1" "$NAME:v1"
+	tunnel "user:pass word"
+	run -0 env HTTPS_PROXY="http://user:pass%20word@$PROXY" "$CORACLE" pull -q --certs-dir "$C" "registry.test/$NAME:v1"
+	grep -qx "registry.test:443 Basic dXNlcjpwYXNzIHdvcmQ=" "$TUNNEL_LOG"
+	run -0 "$CORACLE" rmi "registry.test/$NAME:v1"
+	# refused VALUE WORDS - in one line, which names the proxy.
+	refused() {
+		run -1 env HTTPS_PROXY="$1" "$CORACLE" pull -q --certs-dir "$C" "${3:-registry.test}/$NAME:v1"
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" != *secret* ]]
+		# Who is not there may take its time.
+		output=${output/after * ms/after 0 ms}
+		[[ "$output" == "coracle: reach the registry "*": https://"*"/v2/: the proxy $2" ]] || { echo "$output"; return 1; }
+		assert_empty_store
+	}
+	: > "$TUNNEL_LOG"
+	refused "http://user:secret@$PROXY" "$PROXY: it wants a login: write http://USER:PASSWORD@HOST:PORT in the variable"
+	[ "$(wc -l < "$TUNNEL_LOG")" = 1 ] # which is not asked again
+	refused "http://$PROXY" "$PROXY: it wants a login: write http://USER:PASSWORD@HOST:PORT in the variable"
+	refused "http://user:pass%20word@$PROXY" "$PROXY: CONNECT tunnel failed, response 403" refuse.test
+	refused "http://user:secret@127.0.0.1:1/" "127.0.0.1:1: Failed to connect to 127.0.0.1 port 1 after 0 ms: Could not connect to server"
+	refused "http://user:secret@none.invalid:1" "none.invalid:1: Could not resolve proxy: none.invalid"
+	refused "gopher://user:secret@$PROXY" "$PROXY: it is not a URL of a kind that is known here"
+	refused "http://user:secret@$PROXY:x:y" "$PROXY:x:y: it is not a URL of a kind that is known here"
+}
+
+@test "a_proxy_of_plain_http_may_want_a_login_too" {
+	simple "$L" v1
+	strange
+	hosts registry.test <<< 'server = "http://registry.test"'
+	run -1 env HTTP_PROXY="http://user:secret@$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/proxied/app:v1
+	[[ "$output" == "coracle: http://registry.test/v2/proxied/app/manifests/v1: the proxy $STRANGE: it wants a login: "* ]]
+	[ "${#lines[@]}" = 1 ]
+	# In a CGI program a client's header would be that variable.
+	run -1 env REQUEST_METHOD=GET HTTP_PROXY="http://$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/app:v1
+	[[ "$output" == *"Could not resolve host"* ]]
+}
+
+@test "what_is_exempt_from_the_proxy_is_said_by_suffix_address_or_network" {
+	local exempt host
+	# In a network of nobody: who is asked, fails at once.
+	while read -r exempt host; do
+		run -1 env HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY="$exempt" unshare -n "$CORACLE" pull -q "$host/app:v1"
+		[[ "$output" != *proxy* ]] || { echo "$exempt $host: $output"; return 1; }
+	done <<- 'END'
+		* 192.0.2.7
+		192.0.2.7 192.0.2.7:5000
+		198.51.100.0/24,192.0.2.0/25 192.0.2.7
+		.example.test a.example.test
+		example.test A.example.test
+	END
+	while read -r exempt host; do
+		run -1 env HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY="$exempt" unshare -n "$CORACLE" pull -q "$host/app:v1"
+		[[ "$output" == *"the proxy 127.0.0.1:1: "* ]] || { echo "$exempt $host: $output"; return 1; }
+	done <<- 'END'
+		192.0.2.128/25 192.0.2.7
+		example.test anexample.test
+	END
 }
 
 @test "a_certificate_of_another_name_or_of_the_past_is_refused" {

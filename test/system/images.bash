@@ -118,12 +118,10 @@ registry_stop() {
 strange() {
 	STRANGE_LOG=$BATS_TEST_TMPDIR/requests
 	mkfifo "$STRANGE_LOG.first"
-	"$BATS_TEST_DIRNAME/strangeregistry" "$L" "$STRANGE_LOG.first" 3>&- &
+	: > "$STRANGE_LOG"
+	"$BATS_TEST_DIRNAME/strangeregistry" "$L" "$STRANGE_LOG.first" "$STRANGE_LOG" 3>&- &
 	STRANGE_PID=$!
-	exec 9< "$STRANGE_LOG.first"
-	read -r STRANGE <&9
-	cat <&9 > "$STRANGE_LOG" 3>&- &
-	exec 9<&-
+	read -r STRANGE < "$STRANGE_LOG.first"
 }
 
 # push LAYOUT NAME - to the registry, as it is.
