@@ -29,7 +29,11 @@ const struct command applet_run = {
 		"tells what it finds around it.\n\n"
 		"The exit status is the container's: 128 and the signal's number when one ended "
 		"it, 127 when the command is not there, 126 when it cannot be executed, 125 when "
-		"Coracle failed.",
+		"Coracle failed.\n\n"
+		"What docker and podman have an option for has the same here. A device "
+		"vendor.com/class=name is one of CDI, whose files are JSON. An image's volumes are "
+		"directories of the container's own layer and go with it; where the root is "
+		"read-only, a tmpfs takes a copy of them.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

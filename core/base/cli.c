@@ -68,15 +68,12 @@ void size_format(uint64_t n, char *out, size_t size)
 		snprintf(out, size, "%" PRIu64 " B", n);
 }
 
-static int list_add(struct parser *p, struct strs *l, const char *s)
+static int word_add(struct parser *p, struct strs *l, const char *s)
 {
-	const char **v = arena_array(p->a, l->n + 2, sizeof(*v)); /* few: copying is fine */
-	if (!v)
+	const char **to = LIST_ADD(p->a, l); /* few: copying is fine */
+	if (!to)
 		return fail(p->e, E2BIG, "option %s", s);
-	if (l->n)
-		memcpy(v, l->v, l->n * sizeof(*v));
-	v[l->n] = s;
-	*l = (struct strs){ v, l->n + 1 };
+	*to = s;
 	return 0;
 }
 
@@ -149,7 +146,7 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 		*(const char **)to = value;
 		return 0;
 	case OPT_LIST:
-		return list_add(p, to, value);
+		return word_add(p, to, value);
 	case OPT_SIZE:
 		return set_size(p, o, to, value);
 	case OPT_MAYBE_SIZE:
@@ -243,12 +240,12 @@ static int parse_words(struct parser *p)
 		else if (any)
 			break;
 		else
-			rc = list_add(p, &p->args, word);
+			rc = word_add(p, &p->args, word);
 		if (rc)
 			return rc;
 	}
 	for (; p->at < p->words.n; p->at++) {
-		int rc = list_add(p, &p->args, p->words.v[p->at]);
+		int rc = word_add(p, &p->args, p->words.v[p->at]);
 		if (rc)
 			return rc;
 	}

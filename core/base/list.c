@@ -6,10 +6,25 @@
 
 void *list_grow(struct arena *a, const void *old, size_t n, size_t more, size_t size)
 {
-	void *v = arena_array(a, n + more, size);
+	void *v = arena_array(a, n + more + 1, size);
 	if (v && n)
 		memcpy(v, old, n * size);
 	return v;
+}
+
+void *list_add(struct arena *a, void *list, size_t size)
+{
+	struct {
+		char *v;
+		size_t n;
+	} l;
+	memcpy(&l, list, sizeof(l));
+	l.v = list_grow(a, l.v, l.n, 1, size);
+	if (!l.v)
+		return NULL;
+	l.n++;
+	memcpy(list, &l, sizeof(l));
+	return l.v + (l.n - 1) * size;
 }
 
 const char *pairs_get(const struct pairs *p, const char *key)

@@ -43,14 +43,14 @@ struct opt_bool {
 
 struct arena;
 
-/* A copy of old, n elements of size, with room for more of them, which are zero. NULL at the
- * arena's cap. */
+/* A copy of old, n elements of size, with room for more of them, which are zero, as is one after
+ * them. NULL at the arena's cap. */
 void *list_grow(struct arena *a, const void *old, size_t n, size_t more, size_t size);
 
-/* One element more at the end of a list, {pointer, count}: its address, or NULL, which leaves no
- * list. */
-#define LIST_ADD(a, l) \
-	(((l)->v = list_grow(a, (l)->v, (l)->n, 1, sizeof(*(l)->v))) ? &(l)->v[(l)->n++] : NULL)
+/* One element more at the end of a list, {pointer, count} of elements of size: its address, or
+ * NULL. */
+void *list_add(struct arena *a, void *list, size_t size);
+#define LIST_ADD(a, l) ((__typeof__((l)->v))list_add(a, l, sizeof(*(l)->v)))
 
 /* The value of key, or NULL. */
 const char *pairs_get(const struct pairs *p, const char *key);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +18,9 @@ static _Noreturn void run(char **argv, const sigset_t *before)
 		  getpid()); /* SIGTTOU is blocked; without a terminal nothing happens */
 	sigprocmask(SIG_SETMASK, before, NULL);
 	execvp(argv[0], argv);
+	int missing = errno == ENOENT;
 	log_error("execute %s: %s", argv[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	_exit(missing ? 127 : 126);
 }
 
 /* All that have ended; exits when the child is among them. */
@@ -50,6 +52,7 @@ _Noreturn void init(char **argv)
 	sigset_t all, before;
 	signals_wait_for(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* where pid 1 is the machine's */
 	pid_t child = argv[1] ? fork() : -1;
 	if (child == 0)
 		run(argv + 1, &before);

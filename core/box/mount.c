@@ -96,16 +96,13 @@ static const struct word *word_recursive(const char *name)
 static int own_option(struct plan *p, struct op_mount *m, const char *text, const char *what,
 		      struct err *e)
 {
-	struct mount_option *v = arena_array(p->arena, m->options.n + 1, sizeof(*v));
+	struct mount_option *to = LIST_ADD(p->arena, &m->options);
 	size_t n = strcspn(text, "=");
 	char *key = arena_strn(p->arena, text, n);
 	char *value = text[n] ? arena_str(p->arena, text + n + 1) : NULL;
-	if (!v || !key || (text[n] && !value))
+	if (!to || !key || (text[n] && !value))
 		return fail(e, E2BIG, "%s", what);
-	if (m->options.n)
-		memcpy(v, m->options.v, m->options.n * sizeof(*v));
-	v[m->options.n++] = (struct mount_option){ key, value };
-	m->options.v = v;
+	*to = (struct mount_option){ key, value };
 	return 0;
 }
 

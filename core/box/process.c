@@ -238,14 +238,6 @@ static const char **search(struct plan *p, const char *name, const char *path)
 	}
 }
 
-static const char *const *copied(struct arena *a, const struct strs *l)
-{
-	const char **v = arena_array(a, l->n + 1, sizeof(*v));
-	if (v && l->n)
-		memcpy(v, l->v, l->n * sizeof(*v));
-	return v;
-}
-
 /* Of two entries of the environment; those of one name in their order. */
 static int by_name(const void *a, const void *b)
 {
@@ -295,7 +287,8 @@ int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *o
 		where[0] = name;
 	*out = (struct op_exec){ .name = name,
 				 .paths = where,
-				 .argv = copied(p->arena, &s->args),
+				 .argv = list_grow(p->arena, s->args.v, s->args.n, 0,
+						   sizeof(char *)),
 				 .envp = environment(p->arena, &s->env) };
 	return where && out->argv && out->envp ? 0 : fail(e, E2BIG, "process.args");
 }

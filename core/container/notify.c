@@ -19,12 +19,10 @@
 /* Environment and mount as runc's, which programs know. */
 static int add_env(const struct create_request *r, struct arena *a, struct spec_process *p)
 {
-	const char **v = arena_array(a, p->env.n + 4, sizeof(*v));
 	size_t n = p->env.n;
+	const char **v = list_grow(a, p->env.v, n, 3, sizeof(*v));
 	if (!v)
 		return -E2BIG;
-	if (n)
-		memcpy(v, p->env.v, n * sizeof(*v));
 	if (r->listen_fds) {
 		v[n++] = arena_printf(a, "LISTEN_FDS=%d", r->listen_fds);
 		v[n++] = "LISTEN_PID=1";
@@ -38,16 +36,13 @@ static int add_env(const struct create_request *r, struct arena *a, struct spec_
 static int add_mount(struct container *c, struct arena *a, struct spec *spec)
 {
 	static const char *options[] = { "bind", "nosuid", "noexec", "nodev", "ro" };
-	struct spec_mount *v = arena_array(a, spec->mounts.n + 1, sizeof(*v));
+	struct spec_mount *to = LIST_ADD(a, &spec->mounts);
 	char *source = arena_printf(a, "%s/%s/" DIRECTORY, c->root, c->id);
-	if (!v || !source)
+	if (!to || !source)
 		return -E2BIG;
-	if (spec->mounts.n)
-		memcpy(v, spec->mounts.v, spec->mounts.n * sizeof(*v));
-	v[spec->mounts.n++] = (struct spec_mount){
+	*to = (struct spec_mount){
 		.destination = SEEN_AS, .type = "bind", .source = source, .options = { options, 5 }
 	};
-	spec->mounts.v = v;
 	return 0;
 }
 

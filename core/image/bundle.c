@@ -34,7 +34,8 @@ static int env_override(struct strs *env, const char *wish, struct arena *a, str
 {
 	const char *value = strchr(wish, '=') ? NULL : getenv(wish);
 	if (*wish == '=' || !*wish)
-		return refuse(e, EINVAL, "--env %.100s: no name before the =", wish);
+		return refuse(e, EINVAL, "option --env: '%.100s' is not NAME[=VALUE] such as A=b",
+			      wish);
 	if (!strchr(wish, '=')) {
 		if (!value)
 			return 0; /* not set here, so not there */
@@ -104,7 +105,9 @@ static int make_cwd(const struct image *im, const struct run_overrides *o, struc
 	if (!cwd || !*cwd)
 		cwd = "/";
 	if (*cwd != '/' && o->cwd)
-		return refuse(e, EINVAL, "the working directory %.200s is not absolute", cwd);
+		return refuse(e, EINVAL,
+			      "option --workdir: '%.200s' is not an absolute path such as /srv",
+			      cwd);
 	*out = *cwd == '/' ? cwd : arena_printf(a, "/%s", cwd);
 	return *out ? 0 : no_room(e);
 }

@@ -103,17 +103,13 @@ static int put_name(const struct store *s, const char *name, const struct descri
 		return rc;
 	drop(&ix, name);
 	struct pair ref = { REF_NAME, name };
-	struct descriptor *v = arena_array(a, ix.manifests.n + 1, sizeof(*v));
-	if (!v)
+	struct descriptor *to = LIST_ADD(a, &ix.manifests);
+	if (!to)
 		return fail(e, E2BIG, "write the store's index.json");
-	if (ix.manifests.n)
-		memcpy(v, ix.manifests.v, ix.manifests.n * sizeof(*v));
-	v[ix.manifests.n] = (struct descriptor){ .media_type = d->media_type,
-						 .digest = d->digest,
-						 .size = d->size,
-						 .annotations = { &ref, 1 } };
-	ix.manifests.v = v;
-	ix.manifests.n++;
+	*to = (struct descriptor){ .media_type = d->media_type,
+				   .digest = d->digest,
+				   .size = d->size,
+				   .annotations = { &ref, 1 } };
 	ix.schema_version = 2;
 	rc = save(&ix, work, work == s->dir ? file_replace : file_swap, e);
 	return rc < 0 ? rc : 1;

@@ -21,8 +21,8 @@ static int caps_change(struct strs *l, const struct strs *words, bool add, struc
 		bool all = !strcasecmp(words->v[i], "ALL");
 		int one = all ? 0 : capability_parse(words->v[i]);
 		if (one < 0)
-			return refuse(e, EINVAL, "option --cap-%s: unknown capability '%s'",
-				      add ? "add" : "drop", words->v[i]);
+			return option_refuse(add ? "cap-add" : "cap-drop", words->v[i],
+					     "a capability such as NET_RAW, or ALL", e);
 		for (int k = all ? 0 : one; k < (all ? CAPABILITIES : one + 1); k++) {
 			const char *name = capability_name(k);
 			words_remove(l, name);
@@ -71,7 +71,7 @@ static int seccomp_read(const char *name, struct arena *a, struct spec_seccomp *
 	struct spec wrap = { 0 };
 	int rc = named_read(name, a, &file, e);
 	if (rc < 0)
-		return rc;
+		return within(e, "option --security-opt");
 	buf_str(&text, "{\"linux\":{\"seccomp\":");
 	buf_add(&text, file.p, file.len);
 	buf_str(&text, "}}");

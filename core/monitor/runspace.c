@@ -4,6 +4,7 @@
 #include "monitor/runparts.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum space { NETWORK, PID, IPC, UTS, CGROUP, SPACES };
 
@@ -90,16 +91,21 @@ static int adapt_mounts(struct spec *s, struct arena *a, struct err *e)
 		       { "/dev/mqueue", IPC, false },
 		       { "/dev/shm", IPC, true } };
 	int rc = 0;
+	size_t kept = 0;
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
-		struct spec_mount *m = &s->mounts.v[i];
+		struct spec_mount *m = &s->mounts.v[kept++];
+		*m = s->mounts.v[i];
 		if (subid_alone() && m->type && !strcmp(m->type, "devpts"))
 			words_remove(&m->options, "gid=5");
 		for (size_t k = 0; rc == 0 && k < sizeof(shared) / sizeof(shared[0]); k++)
 			if ((shared[k].always || subid_inside()) &&
 			    !strcmp(m->destination, shared[k].destination) &&
-			    !spec_namespace(s, spaces[shared[k].space].type))
+			    !spec_namespace(s, spaces[shared[k].space].type)) {
 				rc = bind_host(m, a, e);
+				kept -= access(m->source, F_OK) < 0; /* the host has none */
+			}
 	}
+	s->mounts.n = kept;
 	return rc;
 }
 

@@ -199,6 +199,8 @@ int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, 
 		return refuse(e, E2BIG, "option --env-file: at most 8 of them");
 	for (size_t i = 0; rc == 0 && i < files; i++) {
 		rc = named_read(o->env_files.v[i], a, &text[i], e);
+		if (rc < 0)
+			within(e, "option --env-file");
 		for (const char *p = text[i].p; p && *p; p++)
 			lines += *p == '\n' || !p[1];
 	}

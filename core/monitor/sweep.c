@@ -233,11 +233,9 @@ static int cgroup_ids(struct sweeping *s, const char *like, struct strs *out, st
 	const char *prefix = slash + 1;
 	size_t n = strlen(prefix) - 1; /* without the id */
 	int rc = directories(-1, parent, s->a, &names, e);
-	const char **v = rc == 0 ? arena_array(s->a, out->n + names.n + 1, sizeof(*v)) : NULL;
+	const char **v = rc == 0 ? list_grow(s->a, out->v, out->n, names.n, sizeof(*v)) : NULL;
 	if (!v)
 		return rc < 0 ? rc : fail(e, ENOMEM, "cleanup");
-	if (out->n)
-		memcpy(v, out->v, out->n * sizeof(*v));
 	out->v = v;
 	for (size_t i = 0; i < names.n; i++) {
 		const char *id = names.v[i] + n;

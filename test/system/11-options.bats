@@ -226,7 +226,11 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		security-opt|label=nosuch|label=type:container_t
 		security-opt|mask=relative|mask=/proc/a
 		security-opt|no-new-privileges=maybe|true|false
-		cap-add|nosuch|nosuch
+		cap-add|nosuch|NET_RAW
+		env|=x|A=b
+		env-file|/no/such/file|/no/such/file
+		workdir|relative|/srv
+		security-opt|seccomp=/no/such/file|/no/such/file
 		network|bridge|none, host
 		pid|nosuch|private, host
 		label|=x|owner=me

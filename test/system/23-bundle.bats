@@ -93,7 +93,7 @@ of() {
 	local runtime
 	run -0 as "$CORACLE" bundle -q --init --tmpfs /scratch -u worker:worker "oci:$L:v1" "$HOMEDIR/his" sh -c 'id; stat -c %u:%g /owned; cat /proc/self/uid_map; cat /proc/1/comm; exit 6'
 	[ "$(stat -c %u:%g "$HOMEDIR/his/rootfs/owned")" = $((SUB_ID + 6)):$((SUB_ID + 7)) ]
-	[ "$(stat -c %u "$HOMEDIR/his/config.json")" = $USER_ID ]
+	[ "$(stat -c %u "$HOMEDIR/his/config.json")" = "$USER_ID" ]
 	for runtime in coracle runc crun; do
 		run user_with "$runtime" run -b "$HOMEDIR/his" "$ID"
 		[ "$status" = 6 ] || { echo "$runtime: $output"; return 1; }
@@ -109,7 +109,7 @@ of() {
 	: > "$BATS_TEST_TMPDIR/etc/subuid"
 	local runtime
 	run -0 as "$CORACLE" bundle -q -v "$HOMEDIR:/home" --network host "oci:$L:v1" "$HOMEDIR/his" sh -c 'id -u; stat -c %u:%g /owned; cat /proc/self/uid_map; test -e /home/his && exit 6'
-	[ -z "$(find "$HOMEDIR/his" ! -user $USER_ID)" ]
+	[ -z "$(find "$HOMEDIR/his" ! -user "$USER_ID")" ]
 	for runtime in coracle runc crun; do
 		run user_with "$runtime" run -b "$HOMEDIR/his" "$ID"
 		[ "$status" = 6 ] || { echo "$runtime: $output"; return 1; }
