@@ -305,13 +305,13 @@ static int transfer_begin(struct http *h, struct err *e)
 	return 0;
 }
 
+/* Whether it is a proxy that spoke, or should have. */
 static bool proxied(const struct http *h)
 {
 	long used = 0;
 	curl_easy_getinfo(h->easy, CURLINFO_USED_PROXY, &used);
-	return (used || !strncmp(h->why, "Could not resolve proxy", 23) ||
-		h->result == CURLE_COULDNT_RESOLVE_PROXY) &&
-	       proxy_for(h->at);
+	return proxy_for(h->at) && (used || !strncmp(h->why, "Unsupported proxy", 17) ||
+				    !strncmp(h->why, "Could not resolve proxy", 23));
 }
 
 /* The status of a proxy's answer, when it was asked for a tunnel or wants a login. */
@@ -364,8 +364,7 @@ static int transfer_failed(const struct http *h, struct err *e)
 			   : EIO;
 	bool distrust = h->result == CURLE_PEER_FAILED_VERIFICATION;
 	if (proxied(h) &&
-	    (proxy_status(h) >= 300 || h->result == CURLE_COULDNT_CONNECT ||
-	     h->result == CURLE_COULDNT_RESOLVE_HOST || h->result == CURLE_COULDNT_RESOLVE_PROXY))
+	    (proxy_status(h) >= 300 || h->result == CURLE_COULDNT_CONNECT || strstr(why, " proxy")))
 		return proxy_failed(h, why, e);
 	return refuse(e, code, "%.200s: %.*s%s", h->at, line, why,
 		      distrust ? "; name its CA in SSL_CERT_FILE, or give --tls-verify=false" : "");
