@@ -108,7 +108,7 @@ int self_join(struct self *s)
 	} while (m.kind == CHILD_MADE);
 	for (size_t i = 0; rc == 0 && i < FDPASS_MAX && doors[i] >= 0; i++) {
 		rc = write(doors[i], "0", 1) < 0 ? -errno : 0;
-		close(doors[i]);
+		later_fdp(&doors[i]);
 	}
 	return rc;
 }

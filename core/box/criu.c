@@ -82,15 +82,32 @@ static int attach_root(const struct criu_call *c)
 	return c->readonly ? make_readonly(c->place) : 0;
 }
 
+/* Root of a user namespace reads the images as one who is nobody in their directory: here alone, it
+ * has another's mode, by an overlay of an empty one. */
+static int let_all_in(const struct criu_call *c)
+{
+	char options[80];
+	auto_close int below = open(c->images, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (below < 0 || mount("images", c->images, "tmpfs", 0, "mode=711,size=4k") < 0)
+		return -errno;
+	auto_close int above = open(c->images, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d:/proc/self/fd/%d", above,
+		 below);
+	return mount("images", c->images, "overlay", MS_RDONLY, options) < 0 ? -errno : 0;
+}
+
 /* What it opens by a path, and not by a descriptor of the mount namespace that we came from, it can
  * mount on. */
 static int open_directories(const struct criu_call *c)
 {
-	const char *const paths[] = { c->images, c->work };
-	const int places[] = { c->opts->images_dir_fd, c->opts->work_dir_fd };
+	const char *const paths[] = { c->work, c->images };
+	const int places[] = { c->opts->work_dir_fd, c->opts->images_dir_fd };
 	for (int i = 0; i < 2; i++) {
 		if (!paths[i])
 			continue;
+		int rc = i && c->images_for_all ? let_all_in(c) : 0;
+		if (rc < 0)
+			return rc;
 		int fd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || dup2(fd, places[i]) < 0) /* a dup is not closed by execve */
 			return -errno;

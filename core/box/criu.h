@@ -20,8 +20,9 @@ struct criu_call {
 	CriuReqType type;
 	CriuOpts *opts;		   /* with our descriptors of ... */
 	const char *images, *work; /* ... these directories, absolute; work may be NULL */
-	const char *log;	   /* the name of its log there */
-	const int *fds;		   /* what it inherits besides, under the same numbers */
+	bool images_for_all; /* whoever is restored may be nobody on the host, and look into it */
+	const char *log;     /* the name of its log there */
+	const int *fds;	     /* what it inherits besides, under the same numbers */
 	size_t nfds;
 	const struct cgroup *cgroup; /* it lives in there; its doors are open; NULL */
 	int root;		     /* a detached mount; -1: */

@@ -155,7 +155,35 @@ static int add_namespaces(struct reviving *v, struct err *e)
 	return 0;
 }
 
-/* One of its stdio, beside CRIU's own. */
+/* Who root of a new user namespace is on the host; 0 without one. */
+static uid_t root_outside(const struct spec *s)
+{
+	const struct spec_namespace *user = spec_namespace(s, "user");
+	const struct spec_id_mappings *m = &s->linux_->uid_mappings;
+	for (size_t i = 0; user && !user->path && i < m->n; i++)
+		if (!m->v[i].container_id)
+			return m->v[i].host_id;
+	return 0;
+}
+
+/* Root of a user namespace who is nobody on the host is let into the images; the log is written to
+ * where they are. */
+static int show_images(struct reviving *v, struct err *e)
+{
+	CriuOpts *o = &v->w.opts;
+	v->w.call.images_for_all = root_outside(v->s->spec) != 0;
+	if (!v->w.call.images_for_all || v->w.work >= 0)
+		return 0;
+	v->w.work = fcntl(v->w.images, F_DUPFD_CLOEXEC, 3);
+	if (v->w.work < 0)
+		return fail(e, errno, "image path");
+	v->w.call.work = v->w.call.images;
+	o->has_work_dir_fd = true;
+	o->work_dir_fd = v->w.work;
+	return 0;
+}
+
+/* One of its stdio, beside CRIU's own, who opens pipes again as root of the container. */
 static int give(struct reviving *v, const char *key, int i)
 {
 	int from = v->s->r->stdio[i] < 0 ? i : v->s->r->stdio[i];
@@ -163,6 +191,9 @@ static int give(struct reviving *v, const char *key, int i)
 	if (fd < 0)
 		return -errno;
 	v->fds[v->nfds++] = fd;
+	uid_t root = root_outside(v->s->spec);
+	if (root && *key == 'p')
+		(void)!fchown(fd, root, (gid_t)-1);
 	return inherit(v, key, fd);
 }
 
@@ -266,6 +297,8 @@ static int fill(struct reviving *v, struct err *e)
 	if (rc == 0)
 		rc = add_descriptors(v, e);
 	v->w.call.nfds = v->nfds;
+	if (rc == 0)
+		rc = show_images(v, e);
 	return rc == 0 ? add_groups(v, e) : rc;
 }
 

@@ -403,6 +403,28 @@ in_its_groups() {
 	nothing_left
 }
 
+# Its root is nobody to the images, which root alone may read, and to the pipes.
+@test "a_user_namespace_whose_root_is_nobody_outside_is_restored" {
+	local writer
+	spec '.linux.namespaces += [{type: "user"}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1000}] | .linux.gidMappings = .linux.uidMappings'
+	chown -R 100000:100000 "$ROOTFS"
+	rt run -d -b "$B" "$ID" < /dev/null 2>&1 3>&- | cat > "$BATS_TEST_TMPDIR/heard" 3>&- &
+	[ "$(ask one)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	wait $!
+	[ "$(stat -c %a "$IMG")" = 700 ]
+	rt restore -d -b "$B" --image-path "$IMG" "$ID" < /dev/null > >(cat > "$BATS_TEST_TMPDIR/heard" 3>&-) 2>&1 3>&-
+	writer=$!
+	[ "$(ask two)" = 2 ]
+	[ "$(tr -s ' ' < "/proc/$(state pid)/uid_map")" = " 0 100000 1000" ]
+	[ -s "$IMG/restore.log" ]
+	end
+	wait $writer
+	diff "$BATS_TEST_TMPDIR/heard" - <<< "two 2"
+	nothing_left
+}
+
 # On cgroup v1 runc mounts as we do; its stdio is pipes, which runc knows.
 @test "runc_restores_what_we_dumped_and_we_what_runc_did" {
 	local answer run="$BATS_TEST_TMPDIR/run"
