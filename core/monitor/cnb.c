@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "base/toml.h"
 #include "box/rootfs.h"
+#include "box/subid.h"
 #include "image/mountset.h"
 #include "image/pull.h"
 #include "image/treecopy.h"
@@ -119,6 +120,11 @@ static int get_builder(struct build *b, struct err *e)
 	rc = env_number(b, "CNB_USER_ID", &b->uid, e);
 	if (rc == 0)
 		rc = env_number(b, "CNB_GROUP_ID", &b->gid, e);
+	if (rc == 0 && subid_alone())
+		return refuse(e, EPERM,
+			      "a build has a user of its own, %u, and you have no id for him: "
+			      "see /etc/subuid and package uidmap",
+			      b->uid);
 	return rc < 0 ? rc : choose_api(b, e);
 }
 

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define DEPTH_MAX 400 /* directories in one another, each held open */
+#define LAYOUT	  "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct visit {
 	bool give;
@@ -18,9 +19,9 @@ struct visit {
 	gid_t gid;
 };
 
-static int visit_all(int dir, const struct visit *v, struct err *e);
+static int visit_all(int dir, const struct visit *v, int depth, struct err *e);
 
-static int visit_one(int dir, const char *name, const struct visit *v, struct err *e)
+static int visit_one(int dir, const char *name, const struct visit *v, int depth, struct err *e)
 {
 	struct stat st;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -34,18 +35,20 @@ static int visit_one(int dir, const char *name, const struct visit *v, struct er
 		return fail(e, errno, "give away %.200s", name);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
+	if (depth == DEPTH_MAX)
+		return refuse(e, ELOOP, "%d directories in one another are too many", depth);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, e);
+	return fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, depth + 1, e);
 }
 
 /* Takes the fd. */
-static int visit_all(int dir, const struct visit *v, struct err *e)
+static int visit_all(int dir, const struct visit *v, int depth, struct err *e)
 {
 	DIR *d = fdopendir(dir);
 	int rc = d ? 0 : fail(e, errno, "read a directory");
 	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			rc = visit_one(dir, entry->d_name, v, e);
+			rc = visit_one(dir, entry->d_name, v, depth, e);
 	if (d)
 		closedir(d);
 	else if (dir >= 0)
@@ -63,12 +66,12 @@ int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
 	const struct visit v = { true, uid, gid };
 	if (fchown(dir, uid, gid) < 0)
 		return fail(e, errno, "give a directory away");
-	return visit_all(again(dir), &v, e);
+	return visit_all(again(dir), &v, 0, e);
 }
 
 int tree_check(int dir, struct err *e)
 {
-	return visit_all(again(dir), &(struct visit){ 0 }, e);
+	return visit_all(again(dir), &(struct visit){ 0 }, 0, e);
 }
 
 static int lend(const struct store *s, int to, const char *digest, struct err *e)

@@ -2,8 +2,7 @@
 # 23-cnb.bats - bundles of sources, built with Cloud Native Buildpacks; the lifecycle is test/cnb's.
 # shellcheck disable=SC2016,SC2030,SC2031 # what containers' shells expand; each test has a store of its own
 
-load helper
-load images
+load rootless
 
 setup_file() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
@@ -322,6 +321,10 @@ nothing_left() {
 		[[ "$output" == *"what the lifecycle of localhost/hostile:1 exported: "*" is neither a file nor a directory" ]]
 		nothing_left
 	done
+	scripted deep <<< 'cd /layout; i=0; while [ $i -lt 500 ]; do mkdir d && cd d || exit; i=$((i + 1)); done'
+	run -1 build --builder localhost/deep:1 "$D/b"
+	[[ "$output" == *"exported: 400 directories in one another are too many" ]]
+	nothing_left
 	scripted nothing <<< 'exit 0'
 	run -1 build --builder localhost/nothing:1 "$D/b"
 	[[ "$output" == *"what the lifecycle of localhost/nothing:1 exported: "* ]]
@@ -404,6 +407,26 @@ nothing_left() {
 	done
 }
 
+@test "what_a_killed_build_leaves_is_found_and_removed" {
+	touch "$D/app/wait"
+	mkfifo "$D/said"
+	"$CORACLE" bundle --root "$STATE" --cnb "$D/app" --builder localhost/builder:1 "$D/b" 2> "$D/said" &
+	local pid=$! id
+	exec 5< "$D/said"
+	while read -r -u 5 line && [ "$line" != "it waits" ]; do :; done
+	kill -KILL $pid
+	wait $pid || true
+	id=$(c ps -q)
+	[[ "$id" == cnb-* ]]
+	run -0 c cleanup "$id"
+	cat <&5 > /dev/null # until the last of its processes has ended
+	exec 5<&-
+	assert_gone "$id"
+	rm "$D/app/wait"
+	run -0 build "$D/b"
+	[ -z "$(find "$CORACLE_STORE/tmp" -mindepth 1)" ]
+}
+
 @test "options_that_do_not_go_together_are_refused" {
 	run -1 "$CORACLE" bundle --cnb "$D/app" "$D/b"
 	[[ "$output" == *"--cnb and --builder go together"* ]]
@@ -420,4 +443,24 @@ nothing_left() {
 	run -1 build --cnb "$D" "$D/b"
 	[[ "$output" == *"has the image store in it" ]]
 	nothing_left
+}
+
+@test "an_unprivileged_user_builds_and_runs" {
+	rootless_setup
+	cp -r "$D/app" "$HOMEDIR/app"
+	chown -R "$USER_ID:$USER_ID" "$HOMEDIR/app"
+	as "$CORACLE" load -q -i "$BATS_FILE_TMPDIR/run" > /dev/null
+	as "$CORACLE" load -q -i "$BATS_FILE_TMPDIR/builder" > /dev/null
+	run -0 --separate-stderr as "$CORACLE" run --rm --cnb app --builder localhost/builder:1 -e A=his
+	[[ "$stderr" == *"build: 1001:1002 in /workspace, A=his"* ]]
+	[ "$output" = "web in /workspace, A=his, the tool of buildpack, 1001:1002" ]
+	run -0 as "$CORACLE" bundle --cnb app --builder localhost/builder:1 bundle
+	[[ "$output" == *"tool is there"* ]]
+	run -0 as "$CORACLE" runtime run -b bundle "$ID"
+	[ "$output" = "web in /workspace, A=, the tool of buildpack, 1001:1002" ]
+	# With no ids but his own there is no builder's user.
+	: > "$BATS_TEST_TMPDIR/etc/subuid"
+	run -1 as "$CORACLE" bundle --store "$HOMEDIR/other" --cnb app --builder "oci:$BATS_FILE_TMPDIR/builder" --run-image "oci:$BATS_FILE_TMPDIR/run" b2
+	[[ "${lines[-1]}" == *"a build has a user of its own, 1001, and you have no id for him: see /etc/subuid"* ]]
+	rootless_teardown
 }
