@@ -183,7 +183,7 @@ teardown() { runtime_teardown; }
 	create
 	rt start "$ID"
 	local pids
-	until [ "$(rt ps -f json "$ID" | jq length)" = 3 ]; do :; done
+	until [ "$(rt ps -f json "$ID" | jq length)" = 3 ]; do sleep 0.02; done
 	pids=$(rt ps -f json "$ID" | jq .[])
 	rt kill "$ID" KILL
 	for pid in $pids; do await "$pid"; done
@@ -196,7 +196,7 @@ teardown() { runtime_teardown; }
 	create
 	rt start "$ID"
 	local rest init
-	until [ "$(rt ps -f json "$ID" | jq length)" = 2 ]; do :; done
+	until [ "$(rt ps -f json "$ID" | jq length)" = 2 ]; do sleep 0.02; done
 	init=$(state pid)
 	rest=$(rt ps -f json "$ID" | jq ".[] | select(. != $init)")
 	kill -9 "$init"

@@ -399,7 +399,7 @@ prying() {
 	mkfifo "$ROOTFS/etc/passwd"
 	(echo x > "$ROOTFS/etc/passwd" && touch "$BATS_TEST_TMPDIR/opened") 3>&- &
 	writer=$!
-	until [ "$(cut -d' ' -f3 "/proc/$writer/stat")" = S ]; do :; done
+	until [ "$(cut -d' ' -f3 "/proc/$writer/stat")" = S ]; do sleep 0.02; done
 	[ "$(rt exec "$ID" sh -c 'echo $HOME')" = / ]
 	[ ! -e "$BATS_TEST_TMPDIR/opened" ]
 	kill "$writer"

@@ -213,7 +213,7 @@ paths_of() {
 	local teller=$! line
 	exec 7< "$BATS_TEST_TMPDIR/events"
 	# It watches once it waits in its loop.
-	until [[ $(cut -d ' ' -f 1 "/proc/$teller/syscall") =~ ^(22|232|281|346|441)$ ]]; do :; done # epoll_(p)wait
+	until [[ $(cut -d ' ' -f 1 "/proc/$teller/syscall") =~ ^(22|232|281|346|441)$ ]]; do sleep 0.02; done # epoll_(p)wait
 	echo > "$SYNC/go"
 	read -r line <&7
 	[ "$(jq -c . <<< "$line")" = "{\"type\":\"oom\",\"id\":\"$ID\"}" ]

@@ -343,7 +343,7 @@ agent_start() {
 	AGENT=$BATS_TEST_TMPDIR/agent
 	"$TOOLS/agent" "$AGENT" >> "$AGENT.out" 3>&- &
 	AGENT_PID=$!
-	until [ -S "$AGENT" ]; do :; done
+	until [ -S "$AGENT" ]; do sleep 0.02; done
 }
 
 agent_stop() {
@@ -413,7 +413,7 @@ manager_start() {
 	MANAGER=$BATS_TEST_TMPDIR/manager
 	"$TOOLS/manager" listen "$MANAGER" >> "$MANAGER.out" 3>&- &
 	MANAGER_PID=$!
-	until [ -S "$MANAGER" ]; do :; done
+	until [ -S "$MANAGER" ]; do sleep 0.02; done
 	own_rootfs
 	cp "$TOOLS/manager" "$ROOTFS/bin/manager"
 	spec '.process.args = ["sh", "-c", "manager tell STATUS=soon; manager tell READY=1; exec sleep 1000"]'
@@ -437,7 +437,7 @@ manager_start() {
 	"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" > "$BATS_TEST_TMPDIR/ran" 3>&- &
 	wait $!
 	[ "$(cat "$BATS_TEST_TMPDIR/ran")" = ran ]
-	until [ "$(wc -l < "$MANAGER.out")" -ge 3 ]; do :; done
+	until [ "$(wc -l < "$MANAGER.out")" -ge 3 ]; do sleep 0.02; done
 	[ "$(head -n 2 "$MANAGER.out")" = $'READY=1\nMAINPID='$! ]
 	kill "$MANAGER_PID"
 	nothing_left
@@ -632,7 +632,7 @@ no_veth() {
 	mkfifo "$SYNC/go"
 	unshare -m --propagation private sh -c 'read -r x < "$1"' - "$SYNC/go" 3>&- &
 	local holder=$!
-	until [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; do :; done
+	until [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; do sleep 0.02; done
 	spec --arg p "/proc/$holder/ns/mnt" '.linux.namespaces |= map(if .type == "mount" then .path = $p else . end)'
 	create_sleeper
 	[ "$(readlink "/proc/$(state pid)/ns/mnt")" = "$(readlink "/proc/$holder/ns/mnt")" ]

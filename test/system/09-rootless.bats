@@ -206,7 +206,7 @@ there" ]
 	ur create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
 	ur start "$ID"
 	ur exec -d -u 9 "$ID" sh -c 'sleep 1002 & exec sleep 1003' < /dev/null > /dev/null 2>&1 3>&-
-	until [ "$(ur ps -f json "$ID" | jq length)" = 4 ]; do :; done
+	until [ "$(ur ps -f json "$ID" | jq length)" = 4 ]; do sleep 0.02; done
 	attempt ur pause "$ID"
 	refused 1 "cannot toggle freezer: cgroups not configured for container"
 	local pids pid
@@ -227,7 +227,7 @@ there" ]
 		ur create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
 		ur start "$ID"
 		ur exec -d "$ID" sh -c 'sleep 1004 & exec sleep 1005' < /dev/null > /dev/null 2>&1 3>&-
-		until [ "$(ur ps -f json "$ID" | jq length)" = 5 ]; do :; done
+		until [ "$(ur ps -f json "$ID" | jq length)" = 5 ]; do sleep 0.02; done
 		pids=$(ur ps -f json "$ID" | jq .[])
 		# shellcheck disable=SC2086
 		ur $how

@@ -193,7 +193,7 @@ live() {
 	kill -9 "$fork"
 	call Shutdown "1=$ID-a" > /dev/null &
 	until [ "$(grep -cF "${SOCKET##*/}" /proc/net/unix)" = 3 ]; do # the listener, and two clients
-		:
+		sleep 0.02
 	done
 	seconds=$SECONDS
 	kill -CONT "$SHIM"

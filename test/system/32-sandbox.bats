@@ -67,7 +67,7 @@ await_exit() {
 	[ "$pid" = null ] || [ "$pid" = 0 ] || await_end "$pid"
 	until status=$(cri call ContainerStatus "{\"container_id\": \"$1\"}" | jq -r '.status | "\(.state) \(.exitCode)"') &&
 		[[ $status == CONTAINER_EXITED* ]]; do
-		:
+		sleep 0.02
 	done
 	echo "$status"
 }
@@ -182,7 +182,7 @@ assert_no_pod() {
 	run_in a 'while :; do echo hello | nc -l -p 8080; done'
 	local answer=
 	until answer=$(cri port-forward "$POD" 8080 < /dev/null 2> /dev/null) && [ -n "$answer" ]; do
-		:
+		sleep 0.02
 	done
 	[ "$answer" = hello ]
 }
@@ -227,7 +227,7 @@ assert_no_pod() {
 	kill -9 "$HOLDER"
 	# containerd hears of it by the Wait that it keeps open.
 	until [ "$(cri call ListPodSandbox "{\"filter\": {\"id\": \"$POD\"}}" | jq -r '.items[0].state')" = SANDBOX_NOTREADY ]; do
-		:
+		sleep 0.02
 	done
 	run -1 run_in a 'sleep 1000'
 	[[ "$output" == *"not running"* ]]
@@ -263,7 +263,7 @@ assert_no_pod() {
 	await_end "$HOLDER"
 	await_end "$pid"
 	until [ "$(inspect .status.state)" = SANDBOX_NOTREADY ]; do
-		:
+		sleep 0.02
 	done
 	await_exit "$a"
 	cri_rmp "$POD"

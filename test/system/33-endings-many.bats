@@ -83,7 +83,7 @@ teardown() {
 		ctr_ task rm -f "$ID-$i" > /dev/null 2>&1 || true
 	done
 	seq -f "$ID-%g" 0 99 | xargs ctr -a "$CONTAINERD" -n "$NS" containers rm
-	while pgrep -f -- "^containerd-shim-coracle-v2 -namespace $NS " > /dev/null; do :; done
+	while pgrep -f -- "^containerd-shim-coracle-v2 -namespace $NS " > /dev/null; do sleep 0.02; done
 	run -1 compgen -G "$TASKS/*"
 	run -1 compgen -G "/run/coracle/containerd-$NS/*"
 	run -1 compgen -G "/sys/fs/cgroup/*/$NS/*"

@@ -70,14 +70,14 @@ pid_of() {
 await_container() {
 	await_end "$(pid_of "$1")"
 	until [ "$(status_of "$1" .status.state)" = CONTAINER_EXITED ]; do
-		:
+		sleep 0.02
 	done
 }
 
 # await_log CONTAINER TEXT
 await_log() {
 	until grep -q "$2" "$BATS_TEST_TMPDIR/$NAME/$1.log"; do
-		:
+		sleep 0.02
 	done
 }
 
@@ -228,7 +228,7 @@ assert_no_pod() {
 	pod_start "$(pod_with_network)"
 	a=$(container a 'echo ready; while :; do echo hello | nc -l -p 8080; done')
 	await_log a ready
-	until [ "$(cri port-forward "$POD" 8080 < /dev/null 2> /dev/null)" = hello ]; do :; done
+	until [ "$(cri port-forward "$POD" 8080 < /dev/null 2> /dev/null)" = hello ]; do sleep 0.02; done
 	cri_rmp "$POD"
 	assert_no_pod "$POD"
 }
@@ -271,7 +271,7 @@ assert_no_pod() {
 	echo go > "$BATS_TEST_TMPDIR/go"
 	await_end "$pid"
 	containerd_start
-	until [ "$(status_of "$a" .status.state)" = CONTAINER_EXITED ]; do :; done
+	until [ "$(status_of "$a" .status.state)" = CONTAINER_EXITED ]; do sleep 0.02; done
 	[ "$(status_of "$a" .status.exitCode)" = 6 ]
 	[ "$(status_of "$b" .status.state)" = CONTAINER_RUNNING ]
 	run -0 cri exec-sync "$b" echo alive

@@ -231,7 +231,7 @@ container() {
 	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" > "$BATS_TEST_TMPDIR/answer" 3>&- &
 	maker=$!
 	until pgrep -P "$PID" | grep -qvx "$HOLDER"; do
-		:
+		sleep 0.02
 	done
 	sandbox StopSandbox
 	wait $maker || code=$?
@@ -259,7 +259,7 @@ container() {
 	task Create 1="$NS-a" 2="$BATS_TEST_TMPDIR/a" > "$BATS_TEST_TMPDIR/answer" 3>&- &
 	maker=$!
 	until pgrep -P "$PID" | grep -qvx "$HOLDER"; do
-		:
+		sleep 0.02
 	done
 	sandbox ShutdownSandbox
 	exec {lock}<&-
@@ -388,8 +388,11 @@ traced() {
 	sandbox CreateSandbox 2="$BUNDLE" 4.1=runtime.v1.PodSandboxConfig "4.2.$CONTAINER_PID" 4.2.1.1="$NS" 4.2.1.3=default
 	strace -qq -o "$BATS_TEST_TMPDIR/calls" -p "$PID" "$@" 3>&- &
 	tracer=$!
-	until grep -q $'^TracerPid:\t[1-9]' "/proc/$PID/status"; do
-		:
+	# It has the shim, and both wait: whatever the shim calls from now on is seen.
+	until grep -q $'^TracerPid:\t[1-9]' "/proc/$PID/status" &&
+		[[ $(cut -d ' ' -f 1 "/proc/$tracer/syscall") =~ ^(61|260)$ ]] && # wait4
+		[ "$(cut -d ' ' -f 3 "/proc/$PID/stat")" = S ]; do
+		sleep 0.01
 	done
 	sandbox StartSandbox > "$BATS_TEST_TMPDIR/answer" 2>&1 || :
 	kill $tracer 2> /dev/null || : # gone with the shim
@@ -557,7 +560,7 @@ killed() {
 	sandbox_create "$CONTAINER_PID"
 	a=$(container a 'echo here > /dev/shm/a; while :; do sleep 1000; done')
 	until [ -s "/proc/$a/root/dev/shm/a" ]; do
-		:
+		sleep 0.02
 	done
 	task Checkpoint 1="$NS-a" 2="$BATS_TEST_TMPDIR/images" || { cat "$BATS_TEST_TMPDIR"/a/criu-work/*.log | tail -n 5; false; }
 	task Kill 1="$NS-a" 3:9

@@ -36,7 +36,7 @@ hear_end() {
 # await_heard LINES
 await_heard() {
 	until [ "$(wc -l < "$HEARD")" -ge "$1" ]; do
-		:
+		sleep 0.02
 	done
 }
 

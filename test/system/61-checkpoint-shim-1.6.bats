@@ -76,7 +76,7 @@ ask() {
 	await_event /tasks/start . # it counts before its start has been told
 	[ "$(ctr_ task exec --exec-id x "$ID" echo alive)" = alive ]
 	until [ -s "$BATS_TEST_TMPDIR/restored" ]; do # ctr does not listen to the end
-		:
+		sleep 0.02
 	done
 	ctr_ task kill --signal KILL "$ID"
 	wait $restored

@@ -133,7 +133,7 @@ sleeper() {
 		podman_as ours exec -it exec tty" /dev/null
 	[[ $output == *"/dev/pts/"* ]]
 	podman exec -d exec sh -c 'touch /tmp/detached' > /dev/null
-	until podman exec exec test -e /tmp/detached; do :; done
+	until podman exec exec test -e /tmp/detached; do sleep 0.02; done
 	podman exec --privileged --user root exec grep -q 'CapEff:.0*[1-9]' /proc/self/status
 	podman pause exec > /dev/null
 	run -255 podman exec exec true
@@ -144,7 +144,7 @@ sleeper() {
 @test "logs_attach_and_health_are_as_with_runc" {
 	podman run -d --name talks --health-cmd 'test -e /tmp/healthy' --health-interval disable "$BUSYBOX" \
 		sh -c 'echo out; echo err >&2; cat; sleep 1000' > /dev/null
-	until [ "$(podman logs talks 2>&1 | sort | tr '\n' ' ')" = "err out " ]; do :; done
+	until [ "$(podman logs talks 2>&1 | sort | tr '\n' ' ')" = "err out " ]; do sleep 0.02; done
 	run -1 podman healthcheck run talks
 	podman exec talks touch /tmp/healthy
 	run -0 podman healthcheck run talks

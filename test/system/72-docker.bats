@@ -93,7 +93,11 @@ sleeper() {
 	docker update -m 48m --memory-swap 48m --cpus 0.25 --pids-limit 44 life > /dev/null
 	[ "$(docker exec life sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us' |
 		tr '\n' ' ')" = "50331648 44 25000 " ]
-	run -0 docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life
+	# It may tell of nothing, when it is asked before its daemon has looked.
+	until run -0 docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life &&
+		[[ $output != *"0B / 0B 0" ]]; do
+		:
+	done
 	[[ $output == "life "*"/ 48MiB 1" ]] || { echo "$output"; return 1; }
 	[[ $(docker top life) == *"sleep 1000"* ]]
 	docker restart -t 0 life > /dev/null
@@ -109,7 +113,7 @@ sleeper() {
 
 @test "exec_and_logs_are_as_with_runc" {
 	docker run -d --name talks -u worker $BUSYBOX sh -c 'echo out; echo err >&2; exec sleep 1000' > /dev/null
-	until [ "$(docker logs talks 2>&1 | sort | tr '\n' ' ')" = "err out " ]; do :; done
+	until [ "$(docker logs talks 2>&1 | sort | tr '\n' ' ')" = "err out " ]; do sleep 0.02; done
 	[ "$(docker exec talks sh -c 'id -un; pwd')" = $'worker\n/' ]
 	[ "$(docker exec -u root -w /tmp -e A=b talks sh -c 'id -un; pwd; echo $A')" = $'root\n/tmp\nb' ]
 	[ "$(echo from stdin | docker exec -i talks cat)" = "from stdin" ]
@@ -119,7 +123,7 @@ sleeper() {
 	run -0 script -qec "docker -H unix://$BATS_FILE_TMPDIR/docker.sock exec -it talks tty" /dev/null
 	[[ $output == */dev/pts/* ]]
 	docker exec -d talks touch /tmp/detached
-	until docker exec talks test -e /tmp/detached; do :; done
+	until docker exec talks test -e /tmp/detached; do sleep 0.02; done
 	docker rm -f talks > /dev/null
 }
 

@@ -39,7 +39,7 @@ containerd_start() {
 		echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
 	)
 	pid=$(< "$BATS_FILE_TMPDIR/containerd.pid")
-	exec {lines}< <(exec tail -f -c "+$((size + 1))" --pid=$pid "$log" 3>&-)
+	exec {lines}< <(exec tail -f -c "+$((size + 1))" --pid="$pid" "$log" 3>&-)
 	tail=$!
 	while read -r line <&$lines && [[ $line != *"containerd successfully booted"* ]]; do
 		:
@@ -91,6 +91,7 @@ containerd_teardown() {
 }
 
 # Of each test: ID, and TASKS, where containerd keeps its tasks' bundles.
+# shellcheck disable=SC2034
 containerd_test_setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	ID=$(cid c)

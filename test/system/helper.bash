@@ -7,6 +7,9 @@ export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
 CORACLE=${CORACLE:-$BATS_TEST_DIRNAME/../../build/coracle}
 TOOLS=${CORACLE%/*}/system # what is built of the programs here
 
+# What is written in Go lives too short here to collect garbage often.
+export GOGC=400
+
 # What waits for this timeout may miss the end of a quick test: it has none of bats' pipes, or bats would wait for it.
 watchdog=$(declare -f bats_start_timeout_countdown || :)
 if [[ $watchdog == *") &"* ]]; then
