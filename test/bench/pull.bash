@@ -110,7 +110,7 @@ $1, one processor: of unpacking and writing|$(ratio "$used" "$((floor[0] + floor
 pull_again() {
 	mapfile -t lines < <(rounds "$ROUNDS" -- "$CORACLE" pull --quiet "docker://$REGISTRY/$1:1")
 	PULL_AGAIN=$(awk '{ print $1 / 1000 }' <<< "${lines[0]}")
-	PULL_ROOTFS=$("$TOOLS/bench/rootfs" "$REGISTRY/$1:1" 200)
+	PULL_ROOTFS=$("$BUILT/bench/rootfs" "$REGISTRY/$1:1" 200)
 	echo "| $1: a second pull, a container's root file system | $PULL_AGAIN ms, $PULL_ROOTFS ms |"
 	PULL_MISSES="$PULL_MISSES
 $1 again, ms|$PULL_AGAIN|20

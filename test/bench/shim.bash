@@ -119,7 +119,7 @@ many() {
 	MANY_RSS=$(memory Rss "${pids[@]}")
 	cpu_group "${pids[@]}"
 	begun=$(($(cpu_of "$ME") + $(cpu_of "$NS")))
-	probes=$(sockets_of "${ids[@]}" | "$TOOLS/bench/probe" "${PROBE_ROUNDS:-3}" 1000)
+	probes=$(sockets_of "${ids[@]}" | "$BUILT/bench/probe" "${PROBE_ROUNDS:-3}" 1000)
 	MANY_CPU=$(each $(($(cpu_of "$ME") + $(cpu_of "$NS") - begun)) "${probes%% *}")
 	end_all "${ids[@]}"
 }
@@ -175,14 +175,14 @@ pod() {
 	local pid socket job in
 	pod_bundle "$ME-$2-a" "$ME-$2-a" '["sleep", "100000"]'
 	pod_bundle "$ME-$2-b" "$ME-$2-a" '["sleep", "100000"]'
-	coproc POD { exec "$TOOLS/bench/pod" "$1" "$T/$ME-$2-a" "$T/$ME-$2-b"; }
+	coproc POD { exec "$BUILT/bench/pod" "$1" "$T/$ME-$2-a" "$T/$ME-$2-b"; }
 	read -r pid socket <&"${POD[0]}"
 	sync
 	POD_DIRTY=$(memory Private_Dirty "$pid")
-	"$TOOLS/bench/probe" 1000 0 <<< "$socket $ME-$2-b" > "$T/out"
+	"$BUILT/bench/probe" 1000 0 <<< "$socket $ME-$2-b" > "$T/out"
 	read -r _ _ POD_LOST < "$T/out"
 	POD_LATER=$(memory Private_Dirty "$pid")
-	"$TOOLS/bench/probe" 10 0 4000 <<< "$socket $ME-$2-b" > /dev/null
+	"$BUILT/bench/probe" 10 0 4000 <<< "$socket $ME-$2-b" > /dev/null
 	POD_LAST=$(memory Private_Dirty "$pid")
 	job=$POD_PID in=${POD[1]}
 	exec {in}>&-
@@ -207,15 +207,15 @@ shim_pod() {
 shim_direct() {
 	local shim=$T/bin/containerd-shim-coracle-v2 calm one each n=${CONTAINERS:-1000}
 	pod_bundle "$ME-stream" "" '["sh", "-c", "dd if=/dev/zero bs=64k count=16384 2> /dev/null; sleep 100000"]'
-	read -r STREAM_US _ <<< "$("$TOOLS/bench/stream" "$shim" "$T/$ME-stream" 1024)"
+	read -r STREAM_US _ <<< "$("$BUILT/bench/stream" "$shim" "$T/$ME-stream" 1024)"
 	echo "| CPU of a shim for 1 GiB of stdout | $STREAM_US µs | | | |"
 	pod_bundle "$ME-calm" "" '["sleep", "100000"]'
-	read -r -a calm <<< "$("$TOOLS/bench/calm" "$shim" "$T/$ME-calm" 50)"
+	read -r -a calm <<< "$("$BUILT/bench/calm" "$shim" "$T/$ME-calm" 50)"
 	echo "| State while 50 are created | ${calm[0]} µs, 99 % ${calm[1]} µs, at most ${calm[2]} µs of ${calm[3]} | | | |"
 	STATE_US=${calm[1]}
 	pod_bundle "$ME-march" "" '["true"]'
-	mapfile -t one < <("$TOOLS/bench/march" "$shim" "$T/$ME-march" "$n" one)
-	mapfile -t each < <("$TOOLS/bench/march" "$shim" "$T/$ME-march" $((n / 5)) each)
+	mapfile -t one < <("$BUILT/bench/march" "$shim" "$T/$ME-march" "$n" one)
+	mapfile -t each < <("$BUILT/bench/march" "$shim" "$T/$ME-march" $((n / 5)) each)
 	[ ${#one[@]} = 3 ] && [ ${#each[@]} = 3 ]
 	echo "| a container of $n in one shim | ${one[2]} ms | | | |"
 	echo "| a container of $((n / 5)) in shims of their own | ${each[2]} ms | | | |"
@@ -260,7 +260,7 @@ shim_part() {
 	shim_memory
 	containerd_setup > /dev/null 2>&1
 	rm "$T/bin/containerd-shim-runc-v2" # ours, in the place of runc's
-	cp "$TOOLS/bench/instant" "$T/bin/containerd-shim-instant-v2"
+	cp "$BUILT/bench/instant" "$T/bin/containerd-shim-instant-v2"
 	mkdir "$T/spec"
 	runc spec -b "$T/spec"
 	export CONTAINERD NAMESPACE=$NS
