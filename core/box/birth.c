@@ -207,6 +207,8 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 	int rc = pid < 0 ? fail(e, pid, "clone a process") : 0;
 	if (rc == 0 && s->plan->joining)
 		say_go(pair[0]);
+	if (rc == 0 && s->free) /* its child hears it whenever it is born, and we need not run */
+		out->goes = say_go(pair[0]) == 0;
 	while (rc == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (rc == 0 && b->pid <= 0)

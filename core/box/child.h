@@ -35,12 +35,14 @@ struct child_setup {
 	int listener;		     /* for OP_START; -1 */
 	int network;		     /* for OP_NETWORK; -1 */
 	const struct cgroup *cgroup; /* NULL: none; its doors are open */
+	bool free;		     /* nothing is to be done for it once it is born */
 };
 
 /* A born child that waits for child_go(). */
 struct child {
 	pid_t pid;
 	int pidfd, sync;
+	bool goes; /* it waits no more */
 };
 
 int child_clone(const struct child_setup *s, struct child *out, struct err *e);

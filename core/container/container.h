@@ -126,6 +126,8 @@ struct exec_request {
 	struct strs cgroups; /* "PATH" or "CONTROLLER,...:PATH": existing ones below its own */
 	int preserve_fds;
 	bool ignore_paused;
+	bool disposable; /* our own process is about to end: what is to be the new one's may be ours
+			  */
 };
 struct process {
 	pid_t pid; /* in our own pid namespace */

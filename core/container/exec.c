@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define WORK_MEMORY ((size_t)64 << 20)
 
@@ -120,10 +121,15 @@ static int launch(struct joining *j, struct err *e)
 		rc = cgroup_descend(&j->cgroup, &j->r->cgroups, e);
 	if (rc == 0)
 		rc = cgroup_doors(&j->cgroup, e);
+	const struct opt_i64 *score = &j->process->oom_score_adj;
+	bool grouped = j->spec->linux_->intel_rdt, inherits = j->r->disposable || !score->set;
+	if (rc == 0 && j->r->disposable)
+		rc = oom_score_set(getpid(), score, e);
 	if (rc < 0)
 		return rc;
 	struct child_setup setup = {
 		.plan = &j->plan,
+		.free = inherits && !grouped && !j->plan.waits && !j->cgroup.unit,
 		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
 		.preserve_fds = j->r->preserve_fds,
 		.listener = -1,
@@ -134,13 +140,12 @@ static int launch(struct joining *j, struct err *e)
 	if (rc == -EBUSY && !j->r->cgroups.n && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
 		rc = container_clone(&setup, &j->child, e);
 	struct resctrl group;
-	bool grouped = j->spec->linux_->intel_rdt;
 	if (rc == 0 && grouped)
 		rc = container_resctrl(j->spec, j->c, &group, e);
 	if (rc == 0 && grouped)
 		rc = resctrl_join(&group, j->child.pid, e);
-	if (rc == 0)
-		rc = oom_score_set(j->child.pid, &j->process->oom_score_adj, e);
+	if (rc == 0 && !inherits)
+		rc = oom_score_set(j->child.pid, score, e);
 	if (rc == 0 && j->plan.waits)
 		limits_raise(j->child.pid, &j->plan);
 	return rc == 0 ? child_go(&j->child, e) : rc;

@@ -185,7 +185,9 @@ static int start_done(struct work *w, int rc, struct err *e)
 	event.container_id = text(t->id);
 	event.pid = (uint32_t)m->pid;
 	events_publish(t->shim->events, EVENT_START, &event);
-	return answer_start(w, m);
+	rc = answer_start(w, m);
+	container_reload(t->container, &(struct err){ 0 }); /* so that not every exec has to */
+	return rc;
 }
 
 static const struct spec_process *on_terminal(const struct spec_process *p, struct arena *a)
@@ -219,7 +221,8 @@ static int exec_run(struct work *w, struct err *e)
 		return fail(e, ENOMEM, "exec %s", m->exec_id);
 	const struct exec_request r = { .process = process,
 					.stdio = { s.child[0], s.child[1], s.child[2] },
-					.console_fd = m->terminal ? &w->fds[WORK_CONSOLE] : NULL };
+					.console_fd = m->terminal ? &w->fds[WORK_CONSOLE] : NULL,
+					.disposable = true };
 	rc = container_exec(m->task->container, &r, &p, e);
 	if (rc < 0)
 		return rc;
