@@ -16,7 +16,7 @@ static struct err e;
 static struct credentials got;
 static char dir[] = "/tmp/helper_test.XXXXXX";
 
-static const char *path_of(const char *name)
+static const char *path_to(const char *name)
 {
 	return arena_printf(arena, "%s/docker-credential-%s", dir, name);
 }
@@ -28,7 +28,7 @@ static const char *ask(const char *script, int timeout_ms)
 	struct err ignored;
 	auto_close int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (file_swap(d, "docker-credential-x", text, strlen(text), 0755, &ignored) < 0)
-		TAP_FAIL("write %s: %s", path_of("x"), ignored.msg);
+		TAP_FAIL("write %s: %s", path_to("x"), ignored.msg);
 	e = (struct err){ 0 };
 	return helper_get("x", "h.x:5", timeout_ms, arena, &got, &e) < 0 ? "refused" : got.basic;
 }
