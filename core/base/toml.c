@@ -58,6 +58,7 @@ static struct toml *add(struct parser *p, struct toml *to, const char *key, enum
 	if (!t)
 		return NULL;
 	t->kind = kind;
+	t->line = p->line;
 	t->key = key;
 	if (to->last)
 		to->last->next = t;

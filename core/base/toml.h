@@ -19,6 +19,7 @@ enum toml_kind {
 
 struct toml {
 	enum toml_kind kind;
+	unsigned line;
 	const char *key;    /* NULL in an array */
 	const char *string; /* of TOML_STRING and TOML_OTHER */
 	int64_t number;

@@ -114,7 +114,7 @@ teardown() {
 	[ -e "$BATS_TEST_TMPDIR/body/$NS/$ID-b" ]
 	text='Root = 5'
 	run -1 ask Create 1=x 2=/x 10.1=runtimeoptions.v1.Options "10.2=$(printf '\x1a\x08%s' "$text")"
-	[[ $output == *"runtime options, line 1: Root must be a string"* ]]
+	[[ $output == *"runtime options: line 1: Root must be a string"* ]]
 }
 
 # A pod: its first container, whose namespaces of network, IPC and host name others join.
