@@ -60,7 +60,8 @@ int fd_receive(int sock, void *p, size_t n, int fds[FDPASS_MAX])
 	return (int)got;
 }
 
-static int address(int dir, const char *name, struct sockaddr_un *un, struct err *e)
+/* A socket, and the address of that name below dir. */
+static int open_socket(int dir, const char *name, int type, struct sockaddr_un *un, struct err *e)
 {
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	int n = dir < 0 ? snprintf(un->sun_path, sizeof(un->sun_path), "%s", name)
@@ -68,18 +69,16 @@ static int address(int dir, const char *name, struct sockaddr_un *un, struct err
 				   name);
 	if (n < 0 || (size_t)n >= sizeof(un->sun_path))
 		return fail(e, ENAMETOOLONG, "socket %s", name);
-	return 0;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	return fd < 0 ? fail(e, errno, "make a socket") : fd;
 }
 
 int unix_connect(int dir, const char *name, int type, struct err *e)
 {
 	struct sockaddr_un un;
-	int rc = address(dir, name, &un, e);
-	if (rc < 0)
-		return rc;
-	auto_close int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	auto_close int fd = open_socket(dir, name, type, &un, e);
 	if (fd < 0)
-		return fail(e, errno, "make a socket");
+		return fd;
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
 		return fail(e, errno, "connect to socket %s", name);
 	return take_fd(&fd);
@@ -88,12 +87,9 @@ int unix_connect(int dir, const char *name, int type, struct err *e)
 int unix_listen(int dir, const char *name, int type, struct err *e)
 {
 	struct sockaddr_un un;
-	int rc = address(dir, name, &un, e);
-	if (rc < 0)
-		return rc;
-	auto_close int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	auto_close int fd = open_socket(dir, name, type, &un, e);
 	if (fd < 0)
-		return fail(e, errno, "make a socket");
+		return fd;
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
 	    listen(fd, 64) < 0)
 		return fail(e, errno, "listen on socket %s", name);

@@ -87,35 +87,16 @@ static int mark(struct marks *m, const struct descriptor *d, int depth, struct e
 	return rc;
 }
 
-/* containers/ID/layers has a chain id a line. */
-static int mark_container(struct marks *m, int all, const char *id, struct err *e)
+static int mark_container(void *arg, const char *id, char *layers, struct err *e)
 {
-	auto_buf b = { .max = 1 << 20 };
-	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
-		return 0; /* killed before it stood on any */
-	int rc = file_read(dir, "layers", &b, e);
-	for (char *save = NULL, *line = rc < 0 || !b.p ? NULL : strtok_r(b.p, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save))
+	struct marks *m = arg;
+	char *save = NULL;
+	for (char *line = strtok_r(layers, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (digest_check(line, e) == 0)
 			set_add(&m->layers, line);
 		else
 			return within(e, "containers/%s/layers", id);
-	return rc;
-}
-
-static int mark_containers(struct marks *m, struct err *e)
-{
-	int all = openat(m->s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = all < 0 ? NULL : fdopendir(all);
-	int rc = 0;
-	if (!d)
-		return fail(e, errno, "read the store's containers");
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
-		if (entry->d_name[0] != '.')
-			rc = mark_container(m, all, entry->d_name, e);
-	closedir(d);
-	return rc;
+	return 0;
 }
 
 static int sweep(const struct store *s, const char *folder, const struct set *keep,
@@ -151,7 +132,7 @@ static int mark_all(struct marks *m, struct err *e)
 	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++)
 		rc = mark(m, &ix.manifests.v[i], 0, e);
 	if (rc == 0)
-		rc = mark_containers(m, e);
+		rc = store_containers_each(m->s, mark_container, m, e);
 	if (rc == 0 && (m->blobs.all.failed || m->layers.all.failed))
 		rc = fail(e, ENOMEM, "look through the store");
 	return rc;

@@ -4,23 +4,22 @@
 #include "base/json.h"
 #include "image/image.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
-
-#define LAYERS_FILE_MAX 65536 /* more than LAYERS_MAX lines of a digest */
 
 /* The topmost layers of all containers. */
 struct used {
+	struct arena *a;
 	const char **v;
 	size_t n, room;
 };
 
-static int used_add(struct used *u, const char *chain, struct arena *a, struct err *e)
+static int used_add(void *arg, const char *id, char *layers, struct err *e)
 {
+	struct used *u = arg;
+	const char *last = strrchr(layers, '\n');
 	if (u->n == u->room) {
 		size_t room = 2 * u->room + 16;
-		const char **v = arena_array(a, room, sizeof(*v));
+		const char **v = arena_array(u->a, room, sizeof(*v));
 		if (!v)
 			return fail(e, E2BIG, "read the store's containers");
 		if (u->n)
@@ -28,38 +27,8 @@ static int used_add(struct used *u, const char *chain, struct arena *a, struct e
 		u->v = v;
 		u->room = room;
 	}
-	u->v[u->n] = arena_str(a, chain);
+	u->v[u->n] = arena_str(u->a, last ? last + 1 : layers);
 	return u->v[u->n++] ? 0 : fail(e, E2BIG, "read the store's containers");
-}
-
-/* containers/ID/layers has a chain id a line, the topmost last. */
-static int used_by(struct used *u, int all, const char *id, struct arena *a, struct err *e)
-{
-	auto_buf b = { .max = LAYERS_FILE_MAX };
-	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
-		return 0; /* one without layers */
-	int rc = file_read(dir, "layers", &b, e);
-	if (rc < 0 || !b.len)
-		return rc;
-	if (b.p[b.len - 1] == '\n')
-		b.p[--b.len] = 0;
-	const char *last = strrchr(b.p, '\n');
-	return used_add(u, last ? last + 1 : b.p, a, e);
-}
-
-static int used_find(const struct store *s, struct used *u, struct arena *a, struct err *e)
-{
-	int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = all < 0 ? NULL : fdopendir(all);
-	int rc = 0;
-	if (!d)
-		return fail(e, errno, "read the store's containers");
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
-		if (entry->d_name[0] != '.')
-			rc = used_by(u, all, entry->d_name, a, e);
-	closedir(d);
-	return rc;
 }
 
 /* One that cannot be read is kept: rmi removes it, by its name. */
@@ -80,10 +49,10 @@ static bool wanted(const struct store *s, const struct descriptor *d, const stru
 static int drop_images(struct store *s, bool all, struct arena *a, struct strs *out, struct err *e)
 {
 	struct index ix;
-	struct used u = { 0 };
+	struct used u = { .a = a };
 	int rc = store_names(s, a, &ix, e);
 	if (rc == 0 && all)
-		rc = used_find(s, &u, a, e);
+		rc = store_containers_each(s, used_add, &u, e);
 	if (rc < 0)
 		return rc;
 	size_t kept = 0;

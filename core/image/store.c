@@ -15,8 +15,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define LAYOUT	    "{\"imageLayoutVersion\":\"1.0.0\"}"
-#define EMPTY_INDEX "{\"schemaVersion\":2,\"manifests\":[]}"
+#define LAYOUT		"{\"imageLayoutVersion\":\"1.0.0\"}"
+#define LAYERS_TEXT_MAX (1 << 20)
+#define EMPTY_INDEX	"{\"schemaVersion\":2,\"manifests\":[]}"
 
 /* Where a digest's blob or layer is. The digest was checked when it came in. */
 static void place(char out[PLACE_MAX], const char *folder, const char *digest)
@@ -283,4 +284,35 @@ int store_container_remove(const struct store *s, const char *id, struct err *e)
 	int rc = check_id(id, e);
 	auto_close int all = rc < 0 ? rc : containers(s, e);
 	return all < 0 ? all : tree_remove(all, id, e);
+}
+
+static int read_layers(int all, const char *id, struct buf *b, struct err *e)
+{
+	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
+		return 0;
+	int rc = file_read(dir, "layers", b, e);
+	if (rc == 0 && b->len && b->p[b->len - 1] == '\n')
+		b->p[--b->len] = 0;
+	return rc;
+}
+
+int store_containers_each(const struct store *s,
+			  int (*each)(void *arg, const char *id, char *layers, struct err *e),
+			  void *arg, struct err *e)
+{
+	int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = all < 0 ? NULL : fdopendir(all);
+	int rc = 0;
+	if (!d)
+		return fail(e, errno, "read the store's containers");
+	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+		auto_buf b = { .max = LAYERS_TEXT_MAX };
+		if (entry->d_name[0] != '.')
+			rc = read_layers(all, entry->d_name, &b, e);
+		if (rc == 0 && b.len)
+			rc = each(arg, entry->d_name, b.p, e);
+	}
+	closedir(d);
+	return rc;
 }
