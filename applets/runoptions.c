@@ -44,6 +44,8 @@ const struct opt run_options_all[] = {
 	    "memory and swap together; -1: no limit"),
 	OPT(OPT_MAYBE_SIZE, run_options, memory.reservation, 0, "memory-reservation", "SIZE",
 	    "what it keeps when memory is short"),
+	OPT(OPT_MAYBE_U64, run_options, memory.swappiness, 0, "memory-swappiness", "PERCENT",
+	    "how readily it is swapped"),
 	OPT(OPT_STR, run_options, cpus, 0, "cpus", "NUMBER", "at most so many, such as 0.5"),
 	OPT(OPT_MAYBE_U64, run_options, cpu.shares, 'c', "cpu-shares", "NUMBER",
 	    "its weight beside others (1024)"),

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define VOLUMES_MAX 256 /* of an image */
+
 int option_refuse(const char *name, const char *text, const char *what, struct err *e)
 {
 	return refuse(e, EINVAL, "option --%s: '%s' is not %s", name, text, what);
@@ -263,8 +265,11 @@ static int add_volumes(struct spec *s, const struct run_subject *subject, struct
 		       struct err *e)
 {
 	const struct image *im = subject->image;
+	size_t n = im ? im->config.config.volumes.n : 0;
 	int rc = 0;
-	for (size_t i = 0; im && rc == 0 && i < im->config.config.volumes.n; i++) {
+	if (n > VOLUMES_MAX)
+		return refuse(e, E2BIG, "the image has %zu volumes: more than %d", n, VOLUMES_MAX);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		const char *path = im->config.config.volumes.v[i].key;
 		if (!volume_harmless(path))
 			continue;

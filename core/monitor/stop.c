@@ -12,10 +12,13 @@
 
 static int choose_signal(const struct stop_request *r, const struct container *c, struct err *e)
 {
-	const char *name = r->signal ? r->signal
-				     : pairs_get(&c->state.annotations, NOTE_STOP_SIGNAL);
-	int sig = name && *name ? signal_parse(name) : SIGTERM;
-	return sig < 0 ? refuse(e, EINVAL, "unknown signal '%s'", name) : sig;
+	const struct pairs *notes = &c->state.annotations;
+	const char *name = r->signal ? r->signal : pairs_get(notes, NOTE_STOP_SIGNAL);
+	const char *image = pairs_get(notes, "org.opencontainers.image.stopSignal");
+	int sig = name && *name ? signal_parse(name) : image ? signal_parse(image) : SIGTERM;
+	if (sig < 0 && name && *name)
+		return refuse(e, EINVAL, "unknown signal '%s'", name);
+	return sig < 0 ? SIGTERM : sig;
 }
 
 static int64_t choose_seconds(const struct stop_request *r, const struct container *c)

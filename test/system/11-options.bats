@@ -263,6 +263,16 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	rm "$ROOTFS/tmp/vendor"
 }
 
+@test "a_cdi_file_moves_a_network_device_in" {
+	local name=cdi$$
+	cdi "$CDI/a.json" '{}' "$(thing net '{"netDevices": [{"hostInterfaceName": "'"$name"'", "name": "inside0"}]}')"
+	ip link add "$name" type veth peer name "p$name"
+	run box --rm --cdi-spec-dir "$CDI" --device vendor.com/thing=net -- ip -o link show inside0
+	ip link del "$name" 2> /dev/null || true
+	[ "$status" = 0 ]
+	[[ "$output" == *inside0* ]]
+}
+
 @test "of_cdi_directories_the_later_counts_and_two_files_of_one_do_not" {
 	cdi "$CDI/a.json" '{}' "$(thing one '{"env": ["X=first"]}')" "$(thing two '{"env": ["Y=first"]}')"
 	cdi "$CDI.more/b.json" '{}' "$(thing one '{"env": ["X=later"]}')"

@@ -91,13 +91,17 @@ of() {
 @test "a_users_bundle_runs_rootless_in_every_runtime" {
 	base '{"User": "worker"}' <<< 'f owned 640 7:8 - x'
 	local runtime
-	run -0 as "$CORACLE" bundle -q --init --tmpfs /scratch -u worker:worker "oci:$L:v1" "$HOMEDIR/his" sh -c 'id; stat -c %u:%g /owned; cat /proc/self/uid_map; cat /proc/1/comm; exit 6'
+	mkdir "$HOMEDIR/cdi"
+	echo '{"cdiVersion": "0.5.0", "kind": "v.com/x", "devices": [{"name": "a", "containerEdits": {"env": ["CDI=1"],
+		"deviceNodes": [{"path": "/dev/cdi", "hostPath": "/dev/zero"}]}}]}' > "$HOMEDIR/cdi/x.json"
+	run -0 as "$CORACLE" bundle -q --init --tmpfs /scratch -u worker:worker --device /dev/fuse --cdi-spec-dir "$HOMEDIR/cdi" --device v.com/x=a \
+		"oci:$L:v1" "$HOMEDIR/his" sh -c '[ "$CDI" = 1 ] && head -c 1 /dev/cdi && [ -c /dev/fuse ] || exit 9; id; stat -c %u:%g /owned; cat /proc/self/uid_map; cat /proc/1/comm; exit 6'
 	[ "$(stat -c %u:%g "$HOMEDIR/his/rootfs/owned")" = $((SUB_ID + 6)):$((SUB_ID + 7)) ]
 	[ "$(stat -c %u "$HOMEDIR/his/config.json")" = "$USER_ID" ]
 	for runtime in coracle runc crun; do
 		run user_with "$runtime" run -b "$HOMEDIR/his" "$ID"
 		[ "$status" = 6 ] || { echo "$runtime: $output"; return 1; }
-		[[ "${lines[0]}" == "uid=1000(worker) gid=1000(worker)"* ]] # of more groups runc would make an error
+		[[ "${lines[0]}" == *"uid=1000(worker) gid=1000(worker)"* ]] # of more groups runc would make an error
 		[ "${lines[1]}" = 7:8 ]
 		[ "$(tr -s ' ' <<< "${lines[3]}")" = " 1 $SUB_ID 65536" ]
 		[ "${lines[4]}" = coracle-init ]
@@ -161,6 +165,17 @@ of() {
 	c rm "$ID"
 	run -0 "$CORACLE" bundle app:v1 "$L.b" true
 	[ "$(of "$L.b" '.annotations["org.opencontainers.image.stopSignal"]')" = null ]
+}
+
+@test "stop_sends_a_bundles_container_the_signal_of_its_image" {
+	base '{"StopSignal": "SIGUSR1"}' < /dev/null
+	fifo up
+	run -0 "$CORACLE" bundle -v "$SYNC:/sync" app:v1 "$L.b" sh -c 'trap "exit 4" USR1; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	"$CORACLE" runtime --root "$STATE" run -d -b "$L.b" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	read -r _ < "$SYNC/up"
+	c stop -t 60 "$ID"
+	c rm "$ID"
+	assert_gone "$ID"
 }
 
 @test "users_are_looked_up_in_the_image_alone_and_without_end_is_refused" {
