@@ -13,15 +13,35 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 	struct image im;
 	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO };
 	auto_arena *a = arena_new(ARENA_IMAGE);
+	struct platform platform;
 	const struct pull_request q = { .text = text,
+					.platform = o->platform ? &platform : NULL,
 					.verify_key = o->verify_key,
 					.progress = progress_layer,
 					.arg = &progress };
-	int rc = a ? pull(s, &q, a, &im, e) : fail(e, ENOMEM, "pull %s", text);
+	int rc = a ? 0 : fail(e, ENOMEM, "pull %s", text);
+	if (rc == 0 && o->platform)
+		rc = platform_parse(o->platform, a, &platform, e);
+	if (rc == 0)
+		rc = pull(s, &q, a, &im, e);
 	if (rc < 0)
 		return rc;
 	*name = arena_str(keep, im.name);
 	return *name ? 0 : fail(e, ENOMEM, "pull %s", text);
+}
+
+/* Whether an image of the store is for the platform that --platform says. */
+static int check_platform(const struct run_options *o, const struct image *im, struct arena *a,
+			  struct err *e)
+{
+	const struct image_config *c = &im->config;
+	struct platform p = { 0 };
+	int rc = o->platform ? platform_parse(o->platform, a, &p, e) : 0;
+	if (rc < 0 || !o->platform || !c->os || !c->architecture ||
+	    (!strcmp(c->os, p.os) && !strcmp(c->architecture, p.architecture)))
+		return rc;
+	return refuse(e, ENOENT, "image %s of the store is for %.20s/%.20s, not %s", im->name,
+		      c->os, c->architecture, o->platform);
 }
 
 int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
@@ -36,6 +56,8 @@ int obtain(const struct store *s, const char *text, const struct run_options *o,
 	if (!always && o->verify_key)
 		return refuse(e, EINVAL, "option --verify-key: only with --pull always");
 	int rc = always ? -ENOENT : image_open(s, text, a, out, e);
+	if (rc == 0)
+		rc = check_platform(o, *out, a, e);
 	if (rc != -ENOENT || !strcmp(when, "never"))
 		return rc;
 	*e = (struct err){ 0 };

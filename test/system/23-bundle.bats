@@ -245,3 +245,25 @@ of() {
 	run -0 c run --rm --entrypoint /bin/env app:v1
 	[[ "$output" == *"GOOD=1"* && "$output" != *noequals* && "$output" == *"PATH=/usr/local/sbin:"* ]]
 }
+
+@test "an_image_for_another_machine_is_taken_by_its_platform" {
+	local here there
+	here=$(dpkg --print-architecture)
+	there=$([ "$here" = arm64 ] && echo amd64 || echo arm64)
+	tar_of "$L.tar" <<< 'f here 644 0:0 - x'
+	layer "$L" "$L.tar"
+	image_end "$L" v1 '{"Cmd": ["true"]}' > "$L.a"
+	tar_of "$L.tar" <<< 'f there 644 0:0 - x'
+	layer "$L" "$L.tar"
+	image_end "$L" v1 '{"Cmd": ["true"]}' "$there" > "$L.b"
+	index_end "$L" v1 "$(cat "$L.a")" "$(cat "$L.b")"
+	run -0 "$CORACLE" bundle -q "oci:$L:v1" "$L.1"
+	[ -e "$L.1/rootfs/here" ]
+	run -1 "$CORACLE" bundle -q --pull never --platform "linux/$there" layout:v1 "$L.2"
+	[[ "$output" == *"layout:v1"*"linux/$here, not linux/$there"* ]]
+	run -0 "$CORACLE" bundle -q --platform "linux/$there" "oci:$L:v1" "$L.2"
+	[ -e "$L.2/rootfs/there" ]
+	[ "$(of "$L.2" '.annotations["org.opencontainers.image.architecture"]')" = "\"$there\"" ]
+	run -1 "$CORACLE" bundle -q --platform nonsense "oci:$L:v1" "$L.3"
+	[[ "$output" == *nonsense* ]]
+}

@@ -172,6 +172,84 @@ static void a_tmpfs_takes_options(void)
 	   strs_has(&mount_on(s, "/t")->options, "noexec"));
 }
 
+static void a_limit_given_again_replaces_the_first(void)
+{
+	struct run_options o = { .ulimits = STRS("nofile=5:6", "core=-1", "nofile=7") };
+	struct spec *s = applied(&o);
+	is_int(s->process->rlimits.n, 2);
+	is_str(s->process->rlimits.v[0].type, "RLIMIT_NOFILE");
+	is_int(s->process->rlimits.v[0].soft, 7);
+	is_int(s->process->rlimits.v[0].hard, 7);
+	ok(s->process->rlimits.v[1].hard == UINT64_MAX);
+	static const char *const bad[] = { "nofile",	   "=1",	"nofile=",  "nofile=1:",
+					   "nofile=1:2:3", "nofile=-2", "NOFILE=1", "n=1",
+					   "nofile=1x",	   "core=u" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(!applied(&(struct run_options){ .ulimits = { (const char **)&bad[i], 1 } }));
+}
+
+static void swap_is_of_memory_and_no_less(void)
+{
+	struct run_options o = { .memory = { .limit = { true, 10 }, .swap = { true, -1 } } };
+	is_int(applied(&o)->linux_->resources->memory->swap.v, -1);
+	o.memory.swap.v = 9;
+	ok(!applied(&o));
+	o.memory.swap.v = 20;
+	o.memory.limit.set = false;
+	ok(!applied(&o));
+	has_str(e.msg, "--memory 64m");
+}
+
+static void a_device_rule_has_numbers_or_stars(void)
+{
+	struct run_options o = { .device_rules = STRS("c 10:229 rw", "b *:* m", "a *:3 r") };
+	struct spec *s = applied(&o);
+	const struct spec_device_rule *r = s->linux_->resources->devices.v + 1;
+	is_int(s->linux_->resources->devices.n, 4);
+	ok(r[0].allow && r[0].major.v == 10 && r[0].minor.v == 229);
+	is_str(r[0].access, "rw");
+	ok(!r[1].major.set && !r[1].minor.set && r[2].minor.set);
+	static const char *const bad[] = { "",	       "c",	    "c 1:3",
+					   "c 1:3 ",   "c 1:3 rwx", "c 1:3 rwmr",
+					   "x 1:3 r",  "c 1 r",	    "c :3 r",
+					   "c -1:3 r", "c 1:3  rw", "c 9999999999:1 r" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(!applied(
+			&(struct run_options){ .device_rules = { (const char **)&bad[i], 1 } }));
+}
+
+static void a_label_is_made_of_its_parts(void)
+{
+	struct run_options o = { .security = STRS("label=type:spc_t", "label:level:s0:c1,c2") };
+	is_str(applied(&o)->process->selinux_label, "system_u:system_r:spc_t:s0:c1,c2");
+	struct run_options off = { .security = STRS("label=user:u", "label=disable") };
+	is_str(applied(&off)->process->selinux_label, NULL);
+	struct run_options again = { .security = STRS("label=level:s0:c1", "label=role:r") };
+	is_str(applied(&again)->process->selinux_label, "system_u:r:container_t:s0:c1");
+}
+
+static void namespaces_are_ones_own_the_hosts_or_of_a_path(void)
+{
+	struct run_options o = { .pid = "host", .ipc = "ns:/proc/7/ns/ipc", .uts = "host" };
+	struct spec *s = applied(&o);
+	ok(!spec_namespace(s, "pid") && !spec_namespace(s, "uts") && !s->hostname);
+	is_str(spec_namespace(s, "ipc")->path, "/proc/7/ns/ipc");
+	o.hostname = "x";
+	ok(!applied(&o));
+}
+
+static void an_init_goes_before_the_command(void)
+{
+	struct run_options o = { .init = true, .volumes = STRS("/etc:/dev") };
+	struct spec *s = applied(&o);
+	is_int(s->process->args.n, 2);
+	is_str(s->process->args.v[0], "/dev/coracle-init");
+	is_str(s->process->args.v[1], "sh");
+	ok(strs_has(&mount_on(s, "/dev/coracle-init")->options, "ro"));
+	/* What a user puts on /dev stays as it is. */
+	is_str(s->mounts.v[s->mounts.n - 1].destination, "/dev");
+}
+
 static void what_is_not_on_the_host_is_refused_by_name(void)
 {
 	struct run_options o = { .volumes = STRS("/no/such/dir:/x") };
@@ -232,6 +310,12 @@ int main(void)
 	test(a_volume_has_source_target_and_options);
 	test(a_mount_is_bind_or_tmpfs);
 	test(a_tmpfs_takes_options);
+	test(a_limit_given_again_replaces_the_first);
+	test(swap_is_of_memory_and_no_less);
+	test(a_device_rule_has_numbers_or_stars);
+	test(a_label_is_made_of_its_parts);
+	test(namespaces_are_ones_own_the_hosts_or_of_a_path);
+	test(an_init_goes_before_the_command);
 	test(what_is_not_on_the_host_is_refused_by_name);
 	test(the_network_is_none_or_the_hosts);
 	test(a_cgroup_has_a_namespace_and_maybe_a_parent);
