@@ -253,7 +253,7 @@ static int read_note(struct crew *c, struct err *e)
 	do {
 		got = read(c->notes, &n, sizeof(n));
 	} while (got < 0 && errno == EINTR);
-	if (got != sizeof(n))
+	if (got != sizeof(n) || n.layer >= c->f->manifest->layers.n)
 		return fail(e, got < 0 ? errno : EIO, "hear from the layers' processes");
 	if (++c->unflushed >= FLUSH)
 		flush(c);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "image/signature.h"
+#include "image/space.h"
 #include "image/tree.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@ struct pulling {
 	struct buf manifest_text, config_text;
 	const char *known; /* the manifest's digest by what led to it; NULL: nothing said it */
 	struct image image;
+	struct space space;
 };
 
 static int open_origin(struct pulling *p, struct err *e)
@@ -219,6 +221,14 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 	return rc == 0 ? store_settle(p->store, e) : rc;
 }
 
+static void on_progress(void *arg, const struct fetch_progress *progress)
+{
+	struct pulling *p = arg;
+	space_progress(&p->space, progress);
+	if (p->request->progress)
+		p->request->progress(p->request->arg, progress);
+}
+
 static int get_layers(struct pulling *p, struct err *e)
 {
 	char name[STORE_WORK_NAME];
@@ -228,8 +238,8 @@ static int get_layers(struct pulling *p, struct err *e)
 			   .diff_ids = &p->image.config.rootfs.diff_ids,
 			   .jobs = p->request->jobs,
 			   .limits = &p->limits,
-			   .progress = p->request->progress,
-			   .arg = p->request->arg };
+			   .progress = on_progress,
+			   .arg = p };
 	bool any = compare(p, &f);
 	if (!any) { /* which is said, and that is all */
 		int rc = fetch_layers(&f, e);
@@ -239,11 +249,16 @@ static int get_layers(struct pulling *p, struct err *e)
 	f.work = store_work_begin(p->store, name, e);
 	if (f.work < 0)
 		return f.work;
-	int rc = fetch_layers(&f, e);
+	int rc = space_check(&p->space, &f, e);
+	bool room = rc == 0;
+	if (rc == 0)
+		rc = fetch_layers(&f, e);
 	if (rc == 0)
 		rc = shape_trees(p, &f, e);
 	if (rc == 0)
 		rc = commit(p, &f, e);
+	if (rc < 0 && room)
+		space_blame(&p->space, e);
 	store_work_end(p->store, f.work, name);
 	return rc;
 }

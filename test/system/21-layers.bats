@@ -265,3 +265,37 @@ make_tree() {
 600 1" ]
 	done
 }
+
+# pull_on_disk SIZE - the layout's image into a store on a file system of that size, which goes with the process.
+# shellcheck disable=SC2016 # for the inner shell
+pull_on_disk() {
+	mkdir -p "$CORACLE_STORE"
+	run unshare -m sh -c 'mount -t tmpfs -o size="$1" none "$CORACLE_STORE" && "$3" pull -q "oci:$2:v1"; status=$?
+		[ -z "$(find "$CORACLE_STORE/blobs" "$CORACLE_STORE/layers" "$CORACLE_STORE/tmp" -mindepth 2)" ] || echo left; exit $status' \
+		sh "$1" "$L" "$CORACLE"
+}
+
+@test "a_disk_that_is_full_is_said_with_what_is_missing" {
+	# What is packed alone is more than there is.
+	head -c 2M /dev/urandom > "$T/random"
+	tar -C "$T" -cf "$T/tar" random
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	pull_on_disk 3m
+	[ "$status" = 1 ]
+	[[ "$output" =~ ^coracle:\ .*it\ needs\ 4\.[0-9]\ MB\ of\ room\ or\ more,\ and\ the\ store\ has\ 3\.[0-9]\ MB:\ 1\.[0-9]\ MB\ are\ missing$ ]] ||
+		{ echo "$output"; return 1; }
+	pull_on_disk 8m
+	[ "$status" = 0 ]
+	# It unpacks to more than the eye can see.
+	head -c 8M /dev/urandom | od -An -tx1 -v | tr -d ' \n' | head -c 6M > "$T/random"
+	tar -C "$T" -cf "$T/tar" random
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	pull_on_disk 8m
+	[ "$status" = 1 ]
+	[[ "$output" =~ ^coracle:\ .*No\ space\ left\ on\ device\;\ about\ [0-9.]+\ MB\ more\ are\ needed$ ]] ||
+		{ echo "$output"; return 1; }
+	pull_on_disk 16m
+	[ "$status" = 0 ]
+}
