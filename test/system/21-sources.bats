@@ -460,6 +460,82 @@ login() {
 	[ "$output" = "coracle: option --timeout: 0 is not from 1 to 86400 seconds" ]
 }
 
+@test "a_registry_that_hangs_up_is_asked_again_and_then_named" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/hangup/app:v1"
+	[[ "$output" == "coracle: http://$STRANGE/v2/hangup/app/manifests/v1: Empty reply from server" ]]
+	[ "$(grep -c manifests/v1 "$STRANGE_LOG")" = 4 ]
+	assert_empty_store
+}
+
+# document FILE TYPE - the layout's v1 is that file, and is sent as that type.
+document() {
+	blob "$L" "$1" "$2" > "$L.descriptor"
+	layout_names "$L" v1 "$L.descriptor"
+}
+
+@test "documents_that_are_not_what_they_say_are_refused_by_layout_and_registry" {
+	local i
+	simple "$L" v1
+	cp "$L.manifest" "$L.good"
+	strange
+	refused() {
+		document "$L.document" "${2:-$OCI.manifest.v1+json}"
+		for i in "oci:$L:v1" "$STRANGE/app:v1"; do
+			run -1 pull -q "$i"
+			[ "${#lines[@]}" = 1 ]
+			[[ "$output" == "coracle: "*"$1"* ]] || { echo "$output"; return 1; }
+			assert_empty_store
+		done
+	}
+	jq -c --slurpfile d "$L.out" '.manifests = $d' "$L.good" > "$L.document"
+	refused "an ambiguous document: both an index and a manifest"
+	jq -c '.mediaType = "application/vnd.oci.image.index.v1+json"' "$L.good" > "$L.document"
+	refused "its media type application/vnd.oci.image.index.v1+json does not fit its content"
+	jq -c 'del(.config)' "$L.good" > "$L.document"
+	refused "neither an image index nor an image manifest"
+	jq -c '.layers[0].mediaType = "application/vnd.example.cake"' "$L.good" > "$L.document"
+	refused "layers of type application/vnd.example.cake cannot be read"
+	jq -c '.config.mediaType = "application/vnd.example.recipe"' "$L.good" > "$L.document"
+	refused "it is not a container image but an artifact of type application/vnd.example.recipe"
+	jq -c '.layers[0].size = -5' "$L.good" > "$L.document"
+	refused "a size below zero"
+	jq -c '.layers = [range(200) as $i | .layers[0]]' "$L.good" > "$L.document"
+	refused "200 layers, more than 128"
+	jq -c '.layers[0].digest = "sha256:../../../../../../etc/passwd"' "$L.good" > "$L.document"
+	refused "is not a sha256 digest (64 hex digits)"
+	jq -c '{schemaVersion: 1, fsLayers: [], history: []}' "$L.good" > "$L.document"
+	refused "a manifest of the old schema 1"
+}
+
+@test "an_index_in_an_index_without_end_is_refused" {
+	local i digest
+	simple "$L" v1
+	strange
+	cp "$L.out" "$L.inner"
+	for i in 1 2 3 4; do
+		index_end "$L" v1 "$(jq -c --arg a "$(dpkg --print-architecture)" \
+			'.platform = {os: "linux", architecture: $a}' "$L.inner")"
+		cp "$L.descriptor" "$L.inner"
+	done
+	run -1 pull -q "$STRANGE/app:v1"
+	[[ "$output" == *"an index in an index in an index" ]]
+	assert_empty_store
+	run -1 pull -q "oci:$L:v1"
+	[[ "$output" == *"an index in an index in an index" ]]
+	# One that names itself has another digest than it says.
+	digest=sha256:$(printf 'a%.0s' {1..64})
+	jq -c --arg d "$digest" '.manifests[0].digest = $d' "$L.index" > "$L/blobs/sha256/${digest:7}"
+	jq -c --arg d "$digest" '.manifests[0].digest = $d | .manifests[0].size = -1' "$L/index.json" > "$L.index.json"
+	jq -c --argjson s "$(stat -c %s "$L/blobs/sha256/${digest:7}")" '.manifests[0].size = $s' "$L.index.json" > "$L/index.json"
+	run -1 pull -q "oci:$L:v1"
+	[[ "$output" == *"$digest"*"damaged"* ]]
+	run -1 pull -q "$STRANGE/app:v1"
+	[[ "$output" == *"$digest"*"is not what it should be"* ]]
+	assert_empty_store
+}
+
 @test "a_proxy_is_used_for_other_machines_and_not_for_what_is_exempt" {
 	simple "$L" v1
 	strange
