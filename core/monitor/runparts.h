@@ -26,6 +26,10 @@ int named_read(const char *name, struct arena *a, struct buf *out, struct err *e
 /* Refuses a bind whose source is not there; what is no directory has nothing further down. */
 int source_check(const char *option, struct spec_mount *m, struct err *e);
 
+/* The seccomp profile of a file; of docker's form the rules that count with these capabilities. */
+int seccomp_read(const char *name, const struct strs *caps, struct arena *a,
+		 struct spec_seccomp **out, struct err *e);
+
 /* Each takes its options. */
 int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int security_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);

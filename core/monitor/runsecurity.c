@@ -64,27 +64,6 @@ static int apply_caps(struct spec *s, const struct run_options *o, struct arena 
 	return 0;
 }
 
-/* A filter from a file: the object of linux.seccomp. */
-static int seccomp_read(const char *name, struct arena *a, struct spec_seccomp **out, struct err *e)
-{
-	auto_buf file = { .max = SPEC_MAX }, text = { .max = SPEC_MAX + 64 };
-	struct spec wrap = { 0 };
-	int rc = named_read(name, a, &file, e);
-	if (rc < 0)
-		return within(e, "option --security-opt");
-	buf_str(&text, "{\"linux\":{\"seccomp\":");
-	buf_add(&text, file.p, file.len);
-	buf_str(&text, "}}");
-	rc = text.failed ? fail(e, ENOMEM, "%s", name)
-			 : json_read(text.p, text.len, spec_fields, &wrap, a, e);
-	if (rc < 0)
-		return within(e, "%s", name);
-	if (!wrap.linux_ || !wrap.linux_->seccomp || !wrap.linux_->seccomp->default_action)
-		return refuse(e, EINVAL, "%s: no defaultAction: this is no seccomp profile", name);
-	*out = wrap.linux_->seccomp;
-	return 0;
-}
-
 /* The paths of a list with a colon between them, to l. */
 static int paths_add(struct strs *l, const char *word, const char *paths, struct arena *a,
 		     struct err *e)
@@ -164,7 +143,9 @@ static int security_set(struct spec *s, enum security what, const char *word, co
 		return 0;
 	case SECCOMP:
 		s->linux_->seccomp = NULL;
-		return none ? 0 : seccomp_read(value, a, &s->linux_->seccomp, e);
+		return none ? 0
+			    : seccomp_read(value, &s->process->capabilities->bounding, a,
+					   &s->linux_->seccomp, e);
 	case APPARMOR:
 		s->process->apparmor_profile = none ? NULL : value;
 		return 0;

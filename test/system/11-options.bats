@@ -93,6 +93,35 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	rm "$ROOTFS/tmp/secret"
 }
 
+@test "a_profile_of_dockers_form_counts_with_the_capabilities_that_there_are" {
+	local profile=/usr/share/containers/seccomp.json
+	[ -s "$profile" ] || profile=/usr/share/containers/seccomp/seccomp.json
+	run -0 box --rm --security-opt "seccomp=$profile" --cap-add SYS_ADMIN -- sh -c 'mount -t tmpfs x /tmp && unshare -m true && echo can'
+	[ "$output" = can ]
+	run -0 box --rm --security-opt "seccomp=$profile" -- chroot / true
+	# Both rules of this call are of a capability: with it allowed, without it an error before the kernel looks.
+	run -1 box --rm --security-opt "seccomp=$profile" --cap-drop SYS_CHROOT -- chroot /nosuch true
+	[[ "$output" == *"not permitted"* ]]
+	run -1 box --rm --security-opt "seccomp=$profile" -- chroot /nosuch true
+	[[ "$output" == *"No such file"* ]]
+	run -0 "$CORACLE" bundle --rootfs --security-opt "seccomp=$profile" "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+	[ "$(jq -c '.linux.seccomp.architectures | sort | .[0:2]' "$BATS_TEST_TMPDIR/b/config.json")" = \
+		"$(jq -c --arg a "SCMP_ARCH_$(uname -m | tr a-z A-Z)" '.archMap[] | select(.architecture == $a) | [.architecture] + .subArchitectures | sort | .[0:2]' "$profile")" ]
+	# Names, architectures, kernels: what counts here is there, what does not is not.
+	cat > "$BATS_TEST_TMPDIR/profile" <<- 'END'
+		{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+		{"name": "mkdir", "action": "SCMP_ACT_ERRNO", "errnoRet": 95, "includes": {"minKernel": "3.1"}},
+		{"name": "mkdirat", "action": "SCMP_ACT_ERRNO", "errnoRet": 95, "excludes": {"minKernel": "99.1"}},
+		{"names": ["rmdir", "unlinkat", "unlink"], "action": "SCMP_ACT_ERRNO", "includes": {"arches": ["nosuch"]}},
+		{"names": ["rmdir", "unlinkat", "unlink"], "action": "SCMP_ACT_ERRNO", "includes": {"minKernel": "99.0"}},
+		{"names": ["rmdir", "unlinkat", "unlink"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_CHOWN"]}}]}
+	END
+	run -0 box --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" -- sh -c 'mkdir /tmp/x; : > /tmp/y && rm /tmp/y && echo removed'
+	[[ "$output" == *"not supported"*removed ]]
+	run -1 box --rm --cap-drop CHOWN --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" -- sh -c ': > /tmp/y; rm /tmp/y'
+	rm "$ROOTFS/tmp/y"
+}
+
 @test "an_init_reaps_passes_signals_on_and_gives_the_status" {
 	run -7 box --rm --init -- sh -c 'tr "\0" " " < /proc/1/cmdline; echo; echo $$; exit 7'
 	[[ "${lines[0]}" == "/dev/coracle-init sh -c "* ]]
