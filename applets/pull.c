@@ -10,7 +10,7 @@
 struct pull_options {
 	const char *store, *platform, *format, *creds, *certs, *verify_key;
 	int timeout;
-	bool quiet, tls_verify;
+	bool quiet, json, tls_verify;
 	uint64_t jobs;
 	struct limits limits;
 };
@@ -21,6 +21,8 @@ static const struct opt options[] = {
 	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "instead of this machine's"),
 	OPT(OPT_FLAG, pull_options, quiet, 'q', "quiet", NULL, "show no progress"),
+	OPT(OPT_FLAG, pull_options, json, 0, "json", NULL,
+	    "show progress and what was pulled as JSON, an object a line"),
 	OPT(OPT_STR, pull_options, format, 0, "format", "table|json",
 	    "how to print what was pulled: its digest, or JSON"),
 	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD",
@@ -63,7 +65,7 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	enum show how;
 	auto_buf out = { 0 };
 	auto_arena *a = arena_new(ARENA_IMAGE);
-	struct progress progress = { .fd = o->quiet ? -1 : 2 };
+	struct progress progress = { .fd = o->quiet ? -1 : o->json ? 1 : 2, .json = o->json };
 	struct pull_request r = { .text = name,
 				  .platform = o->platform ? &platform : NULL,
 				  .origin = { .credentials = o->creds,
@@ -80,7 +82,9 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	if (o->timeout < 1 || o->timeout > 86400)
 		return refuse(e, EINVAL, "option --timeout: %d is not from 1 to 86400 seconds",
 			      o->timeout);
-	int rc = show_parse(o->format, true, &how, e);
+	if (o->quiet && o->json)
+		return refuse(e, EINVAL, "option --json: not with --quiet");
+	int rc = show_parse(o->json ? "json" : o->format, true, &how, e);
 	if (rc == 0 && o->platform)
 		rc = platform_parse(o->platform, a, &platform, e);
 	if (rc == 0)

@@ -70,6 +70,8 @@ static int mark(struct marks *m, const struct descriptor *d, int depth, struct e
 		return fail(e, ENOMEM, "read an image");
 	set_add(&m->blobs, d->digest);
 	int rc = store_blob_read(m->s, d, &b, e);
+	if (rc == -ENOENT) /* the machine went before the disk had it */
+		return 0;
 	int kind = rc < 0 ? rc : document_kind(b.p, b.len, d->media_type, e);
 	if (kind < 0)
 		return kind;

@@ -42,6 +42,9 @@ int image_read(const struct store *s, const struct descriptor *d, struct arena *
 		rc = config_parse(c.p, c.len, &im.manifest, a, &im.config, e);
 	if (rc == 0)
 		rc = image_chains(&im.config.rootfs.diff_ids, a, &im.chains, e);
+	if (rc == -ENOENT && im.name)
+		return refuse(e, ENOENT, "image %.200s is not whole here: coracle pull %.200s",
+			      im.name, im.name);
 	if (rc < 0)
 		return within(e, "image %.200s", im.name ? im.name : d->digest);
 	im.size = d->size + im.manifest.config.size;

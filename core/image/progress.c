@@ -18,31 +18,47 @@ static void draw_bar(struct buf *b, int64_t bytes, int64_t size)
 	buf_char(b, ']');
 }
 
+static void draw_running(struct buf *b, const struct progress *g, size_t i, int64_t size)
+{
+	char of[32], had[32], rate[32];
+	int64_t bytes = g->layers[i].bytes;
+	double took = (double)(g->last - g->layers[i].began) / 1e9;
+	double each = took > 0 ? (double)bytes / took : 0;
+	if (bytes >= size) {
+		buf_str(b, "unpacking\n");
+		return;
+	}
+	draw_bar(b, bytes, size);
+	size_format((uint64_t)size, of, sizeof(of));
+	size_format((uint64_t)bytes, had, sizeof(had));
+	size_format((uint64_t)each, rate, sizeof(rate));
+	buf_printf(b, " %s of %s, %s/s", had, of, rate);
+	if (each >= 1) {
+		int left = (int)((double)(size - bytes) / each) + 1;
+		buf_printf(b, ", %d:%02d left", left / 60, left % 60);
+	}
+	buf_char(b, '\n');
+}
+
 static void draw_layer(struct buf *b, const struct progress *g, size_t i,
 		       const struct fetch_progress *p)
 {
 	static const char *const words[] = { "waiting", "", "done", "already here" };
 	const struct descriptor *d = p->blob - p->layer + i;
 	enum layer_state state = g->layers[i].state;
-	char size[32], bytes[32];
-	size_format((uint64_t)d->size, size, sizeof(size));
-	size_format((uint64_t)g->layers[i].bytes, bytes, sizeof(bytes));
+	char size[32];
 	buf_printf(b, "\r\033[K%.12s ", d->digest + 7);
 	if (state == LAYER_RUNNING) {
-		draw_bar(b, g->layers[i].bytes, d->size);
-		buf_printf(b, " %s of %s\n", bytes, size);
+		draw_running(b, g, i, d->size);
 	} else {
+		size_format((uint64_t)d->size, size, sizeof(size));
 		buf_printf(b, "%s (%s)\n", words[state], size);
 	}
 }
 
-static void draw(struct progress *g, const struct fetch_progress *p, bool must)
+static void draw(struct progress *g, const struct fetch_progress *p)
 {
-	uint64_t now = clock_monotonic_ns();
 	auto_buf b = { 0 };
-	if (!must && now - g->last < PAUSE_NS)
-		return;
-	g->last = now;
 	if (g->drawn)
 		buf_printf(&b, "\033[%zuA", g->drawn);
 	for (size_t i = 0; i < p->layers; i++)
@@ -61,16 +77,32 @@ static void say(const struct progress *g, const struct fetch_progress *p)
 	write_all(g->fd, b.p, b.len);
 }
 
+static void say_json(const struct progress *g, const struct fetch_progress *p)
+{
+	static const char *const words[] = { "waiting", "running", "done", "present" };
+	auto_buf b = { 0 };
+	buf_printf(&b, "{\"layer\":\"%s\",\"state\":\"%s\",\"bytes\":%lld,\"size\":%lld}\n",
+		   p->blob->digest, words[p->state], (long long)p->bytes, (long long)p->blob->size);
+	write_all(g->fd, b.p, b.len);
+}
+
 void progress_layer(void *arg, const struct fetch_progress *p)
 {
 	struct progress *g = arg;
+	uint64_t now = clock_monotonic_ns();
 	bool changed = g->layers[p->layer].state != p->state;
+	if (changed)
+		g->layers[p->layer].began = now;
 	g->layers[p->layer].state = p->state;
 	g->layers[p->layer].bytes = p->bytes;
-	if (g->fd < 0)
+	bool often = !changed && p->bytes < p->blob->size && now - g->last < PAUSE_NS;
+	if (g->fd < 0 || often)
 		return;
-	if (isatty(g->fd))
-		draw(g, p, changed);
+	g->last = now;
+	if (g->json)
+		say_json(g, p);
+	else if (isatty(g->fd))
+		draw(g, p);
 	else if (p->state == LAYER_DONE || p->state == LAYER_PRESENT)
 		say(g, p);
 }

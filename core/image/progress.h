@@ -7,10 +7,12 @@
 /* Zeroed but for fd it is ready. On a terminal a line a layer is drawn again and again, elsewhere
  * each layer gets one line when it is done. */
 struct progress {
-	int fd; /* -1: say nothing */
+	int fd;	   /* -1: say nothing */
+	bool json; /* an object a line, wherever it goes */
 	struct {
 		enum layer_state state;
 		int64_t bytes;
+		uint64_t began; /* that state; clock_monotonic_ns */
 	} layers[LAYERS_MAX];
 	size_t drawn;  /* lines on the terminal that belong to us */
 	uint64_t last; /* when; clock_monotonic_ns */

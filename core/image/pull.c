@@ -189,8 +189,9 @@ static int put_document(const struct fetch *f, const char *name, const struct bu
 	return rc < 0 ? fail(e, rc, "write to the store") : 0;
 }
 
-/* What is named by its digest is then whole, also after a crash: one wait for the disk instead of
- * one a file, and one for the names, of which the image's comes last. */
+/* What is named by its digest is whole, also after a crash: one wait for the disk comes before all
+ * the names, of which the image's is the last. If the machine goes before these are on the disk,
+ * the next pull brings what they name. */
 static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 {
 	const struct descriptor *d = &p->image.descriptor;
@@ -218,7 +219,7 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 		rc = store_blob_commit(p->store, f->work, "manifest", d->digest, e);
 	if (rc == 0 && named)
 		rc = store_name_commit(p->store, f->work, e);
-	return rc == 0 ? store_settle(p->store, e) : rc;
+	return rc;
 }
 
 static void on_progress(void *arg, const struct fetch_progress *progress)

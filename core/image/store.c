@@ -223,18 +223,6 @@ int store_layer_commit(const struct store *s, int work, const char *tree, const 
 	return 0;
 }
 
-int store_settle(const struct store *s, struct err *e)
-{
-	static const char *const folders[] = { ".", "blobs/sha256", "blobs/sha512",
-					       "layers/sha256" };
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		auto_close int dir = openat(s->dir, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0 || fsync(dir) < 0)
-			return fail(e, errno, "write the store's names to disk");
-	}
-	return 0;
-}
-
 int store_layer_open(const struct store *s, const char *chain, struct err *e)
 {
 	char name[PLACE_MAX];

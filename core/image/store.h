@@ -66,9 +66,6 @@ int store_blob_commit(const struct store *s, int work, const char *file, const c
 int store_layer_commit(const struct store *s, int work, const char *tree, const char *chain,
 		       struct err *e);
 
-/* After the last of these: they stay where they are, also after a crash. */
-int store_settle(const struct store *s, struct err *e);
-
 /* The unpacked layer's directory; -ENOENT when it is not there. */
 int store_layer_open(const struct store *s, const char *chain, struct err *e);
 

@@ -548,18 +548,3 @@ seen() {
 	(cd "$L.bundle.copy/rootfs" && find . -exec stat -c '%n %F %a %u:%g %Y' {} + | sort) > "$L.copy"
 	diff "$L.overlay" "$L.copy"
 }
-
-@test "a_pull_killed_anywhere_leaves_a_store_that_the_next_one_completes" {
-	local call
-	simple "$L" v1
-	for call in mkdirat:3 mkdirat:7 syncfs:1 renameat:1 renameat:3 renameat:4 renameat:6 renameat:8 fsync:1 fsync:3; do
-		rm -rf "$CORACLE_STORE"
-		run strace -qq -f -o /dev/null -e "trace=${call%:*}" \
-			-e "inject=${call%:*}:signal=KILL:when=${call#*:}" "$CORACLE" pull -q "oci:$L:v1"
-		[ "$status" = 137 ] || [ "$status" = 1 ] # 1: it was a layer's process that was killed
-		jq -e '.manifests | length <= 1' "$CORACLE_STORE/index.json" || [ ! -e "$CORACLE_STORE/index.json" ]
-		run -0 pull -q "oci:$L:v1"
-		[ "$(cat "$(tree_of layout:v1)/hello")" = "hello-from-v1-$BATS_TEST_NUMBER" ]
-		[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
-	done
-}
