@@ -26,10 +26,12 @@
 #define LAUNCHER      "/cnb/lifecycle/launcher"
 #define APIS_LABEL    "io.buildpacks.lifecycle.apis"
 #define PROCESS_LABEL "io.buildpacks.build.metadata"
-#define RUN_IMAGE     "localhost/run:latest" /* as the lifecycle knows the two, */
-#define APP_IMAGE     "localhost/app:latest"
-#define RUN_PLACE     "in/layout/localhost/run/latest" /* and where their layouts are then */
-#define APP_PLACE     "in/layout/localhost/app/latest"
+/* As the lifecycle knows the two, to which a name with a dot is a registry's, and where their
+ * layouts are then. */
+#define RUN_IMAGE "app.invalid/run:latest"
+#define APP_IMAGE "app.invalid/app:latest"
+#define RUN_PLACE "in/layout/app.invalid/run/latest"
+#define APP_PLACE "in/layout/app.invalid/app/latest"
 
 /* One on its way. */
 struct build {

@@ -111,8 +111,12 @@ type creator struct {
 	processes                                                     []process
 }
 
-// place is where the layout directory has an image: REGISTRY/REPOSITORY/TAG, or .../ALGORITHM/HEX.
+// place is where the layout directory has an image: REGISTRY/REPOSITORY/TAG, or .../ALGORITHM/HEX. What has no dot and no
+// colon is no registry, and the first part of a name in one that nobody named.
 func (c *creator) place(ref string) string {
+	if first, _, _ := strings.Cut(ref, "/"); !strings.ContainsAny(first, ".:") {
+		ref = "unnamed/" + ref
+	}
 	repository, digest, ok := strings.Cut(ref, "@")
 	if ok {
 		return filepath.Join(c.layout, repository, strings.Replace(digest, ":", "/", 1))

@@ -286,8 +286,8 @@ nothing_left() {
 		grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
 		ls /sys/class/net
 		mount | grep -E ' on /(platform|cache|workspace|layers|layout) ' | sed 's/.* on \([^ ]*\) .*(\(r[ow]\).*/\1 \2/'
-		ls -n /layout/localhost/run/latest/blobs/sha256 | head -n 2
-		echo x 2> /dev/null >> "$(ls /layout/localhost/run/latest/blobs/sha256/* | head -n 1)" || echo blobs stay
+		ls -n /layout/app.invalid/run/latest/blobs/sha256 | head -n 2
+		echo x 2> /dev/null >> "$(ls /layout/app.invalid/run/latest/blobs/sha256/* | head -n 1)" || echo blobs stay
 		ls -A /platform/env; cat /platform/env/A
 		exit 1
 	END
@@ -316,7 +316,7 @@ nothing_left() {
 @test "what_a_hostile_lifecycle_exports_is_refused" {
 	local what
 	for what in 'ln -s /etc/passwd index.json' 'mkfifo index.json' 'mkdir blobs; ln -s / blobs/sha256; echo "{}" > index.json'; do
-		scripted hostile <<< "mkdir -p /layout/localhost/app/latest; cd /layout/localhost/app/latest; $what; exit 0"
+		scripted hostile <<< "mkdir -p /layout/app.invalid/app/latest; cd /layout/app.invalid/app/latest; $what; exit 0"
 		run -1 build --builder localhost/hostile:1 "$D/b"
 		[[ "$output" == *"what the lifecycle of localhost/hostile:1 exported: "*" is neither a file nor a directory" ]]
 		nothing_left
@@ -333,13 +333,13 @@ nothing_left() {
 	tar_of "$D/evil.tar" <<< 'f ../../../../out 644 0:0 - out'
 	layer "$D/extra" "$D/evil.tar"
 	image_end "$D/extra" latest > /dev/null
-	scripted climbs <<< 'mkdir -p /layout/localhost/app; cp -r /extra /layout/localhost/app/latest'
+	scripted climbs <<< 'mkdir -p /layout/app.invalid/app; cp -r /extra /layout/app.invalid/app/latest'
 	run -1 build --builder localhost/climbs:1 "$D/b"
 	[[ "$output" == *"what the lifecycle of localhost/climbs:1 exported: "*"../../../../out"* ]]
 	nothing_left
 	scripted lies <<- 'END'
 		/cnb/creator "$@" || exit
-		cd /layout/localhost/app/latest/blobs/sha256
+		cd /layout/app.invalid/app/latest/blobs/sha256
 		for f in *; do [ "$(wc -c < "$f")" -gt 20000 ] || continue; echo more >> "$f"; done
 	END
 	run -1 build --builder localhost/lies:1 "$D/b"
@@ -351,7 +351,7 @@ nothing_left() {
 	local base
 	base=$(jq -r '.manifests[0].digest[7:]' "$BATS_FILE_TMPDIR/run/index.json")
 	base=$(jq -r '.layers[0].digest[7:]' "$BATS_FILE_TMPDIR/run/blobs/sha256/$base")
-	scripted sparse <<< "/cnb/creator \"\$@\" && rm /layout/localhost/app/latest/blobs/sha256/$base"
+	scripted sparse <<< "/cnb/creator \"\$@\" && rm /layout/app.invalid/app/latest/blobs/sha256/$base"
 	run -0 build --builder localhost/sparse:1 "$D/b"
 	run -0 runc --root "$D/runtime" run -b "$D/b" "bundle$$"
 	[[ "$output" == "web in /workspace"* ]]
