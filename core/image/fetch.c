@@ -1,7 +1,6 @@
 /* fetch.c - an image's layers, several at a time, each fetched and unpacked by a process of its
  * own. */
 #include "image/fetch.h"
-#include "base/cli.h"
 #include "base/file.h"
 #include "base/loop.h"
 #include "image/confine.h"
@@ -45,9 +44,8 @@ struct crew {
 	size_t jobs;
 	struct usage *usage; /* shared with the workers */
 	bool begun[LAYERS_MAX];
-	int64_t seen[LAYERS_MAX]; /* bytes of each blob */
-	pid_t flusher;		  /* 0: none */
-	size_t unflushed;	  /* notes since the last one began */
+	pid_t flusher;	  /* 0: none */
+	size_t unflushed; /* notes since the last one began */
 	int notes, write_end, signals;
 	sigset_t mask; /* as it was */
 };
@@ -62,7 +60,7 @@ void fetch_name(char out[FETCH_NAME], char kind, size_t layer)
 struct reporter {
 	int fd;
 	uint32_t layer;
-	int64_t seen, next, size;
+	int64_t next, size;
 };
 
 static void send_note(int fd, const struct note *n)
@@ -73,7 +71,6 @@ static void send_note(int fd, const struct note *n)
 static void on_progress(void *arg, int64_t bytes)
 {
 	struct reporter *r = arg;
-	r->seen = bytes;
 	if (bytes < r->next && bytes < r->size)
 		return;
 	r->next = bytes + STEP;
@@ -160,7 +157,7 @@ static void worker_main(const struct crew *c, size_t i)
 	if (rc == 0)
 		rc = work_on(c, i, &r, &e);
 	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
-	n.bytes = rc < 0 ? r.seen : r.size;
+	n.bytes = r.size;
 	snprintf(n.message, sizeof(n.message), "%s", e.msg);
 	send_note(c->write_end, &n);
 	_exit(0);
@@ -250,24 +247,6 @@ static struct worker *worker_of(struct crew *c, size_t layer)
 	return NULL;
 }
 
-/* By how much the disk is too small, if the rest unpacks as well as what has come. */
-static int say_missing(const struct crew *c, struct err *e)
-{
-	const struct fetch *f = c->f;
-	double all = 0, seen = 0, unpacked = (double)c->usage->size, missing = 0;
-	char text[32];
-	struct err what = *e;
-	for (size_t i = 0; i < f->manifest->layers.n; i++) {
-		double size = (double)f->manifest->layers.v[i].size, had = (double)c->seen[i];
-		all += f->tree[i] ? size : 0;
-		seen += had;
-		missing += f->blob[i] ? size - had : 0;
-	}
-	missing += seen > 0 ? unpacked / seen * (all - seen) : 0;
-	size_format((uint64_t)missing, text, sizeof(text));
-	return refuse(e, what.code, "%s; about %s more are needed", what.msg, text);
-}
-
 static int read_note(struct crew *c, struct err *e)
 {
 	struct note n;
@@ -279,7 +258,6 @@ static int read_note(struct crew *c, struct err *e)
 		return fail(e, got < 0 ? errno : EIO, "hear from the layers' processes");
 	if (++c->unflushed >= FLUSH)
 		flush(c);
-	c->seen[n.layer] = n.bytes;
 	if (!n.last) {
 		tell(c->f, n.layer, LAYER_RUNNING, n.bytes);
 		return 0;
@@ -289,10 +267,8 @@ static int read_note(struct crew *c, struct err *e)
 	if (w)
 		let_go(w, &status);
 	n.message[sizeof(n.message) - 1] = 0;
-	if (n.code < 0) {
-		refuse(e, n.code, "%s", n.message);
-		return n.code == -ENOSPC || n.code == -EDQUOT ? say_missing(c, e) : n.code;
-	}
+	if (n.code < 0)
+		return refuse(e, n.code, "%s", n.message);
 	tell(c->f, n.layer, LAYER_DONE, n.bytes);
 	return 0;
 }

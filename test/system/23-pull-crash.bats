@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=long
-# 23-pull-crash.bats - pulls that are killed, run into each other or into a full disk; what they tell on the way; and layers
+# 23-pull-crash.bats - pulls that are killed or run into each other; what they tell on the way; and layers
 # that are packed in the ways of lazy pullers.
 # shellcheck disable=SC2016,SC2030,SC2031 # jq's variables; each test is a shell
 
@@ -129,22 +129,6 @@ noise() {
 	mkdir "$1.d"
 	head -c "${2}000000" /dev/urandom > "$1.d/noise"
 	tar -C "$1.d" -cf "$1" noise
-}
-
-@test "a_full_disk_is_told_with_what_is_missing_and_nothing_is_left" {
-	noise "$L.1" 3
-	noise "$L.2" 3
-	layer "$L" "$L.1"
-	layer "$L" "$L.2"
-	image_end "$L" v1 > "$L.out"
-	mkdir "$CORACLE_STORE"
-	# Twelve megabytes are needed.
-	run -1 unshare -m sh -c 'mount -t tmpfs -o size=4M none "$1" && "$2" pull -q -j 1 "oci:$3:v1"; status=$?
-		cd "$1" && find blobs/sha256 layers/sha256 containers tmp -mindepth 1; exit $status' \
-		- "$CORACLE_STORE" "$CORACLE" "$L"
-	echo "$output"
-	[ "${#lines[@]}" = 1 ]
-	[[ "$output" =~ "No space left on device; about "([78](\.[0-9])?)" MB more are needed"$ ]]
 }
 
 # A pull each of whose reads takes its time, with OPTIONS.
