@@ -31,6 +31,7 @@ struct making {
 	struct arena *a;
 	const char *root, *id, *image_name;
 	const char *cidfile; /* that we made */
+	int joined[4];	     /* namespaces of another container */
 	bool own_limits;     /* none that the user asked for */
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
@@ -162,10 +163,43 @@ static int need_data(struct making *m, struct err *e)
 	return dir < 0 ? taken(m, dir, e) : mark_data(m, e);
 }
 
+/* "container:ID" becomes that container's namespace, held open by us until ours has it: nobody else
+ * gets the number of its process meanwhile. */
+static int join(struct making *m, size_t i, const char *type, const char **value, struct err *e)
+{
+	struct container *c;
+	const char *id = *value && !strncmp(*value, "container:", 10) ? *value + 10 : NULL;
+	int rc = id ? container_open(m->root, id, &c, e) : 0;
+	if (rc < 0 || !id)
+		return rc;
+	const char *path = arena_printf(m->a, "/proc/%d/ns/%s", c->state.pid, type);
+	auto_close int held = proc_open(c->state.pid, c->state.start_time);
+	m->joined[i] = path && held >= 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (!c->state.pid || m->joined[i] < 0 || proc_ended(held))
+		rc = refuse(e, ESRCH, "container %s does not run: there is no namespace to join",
+			    id);
+	container_close(c);
+	*value = arena_printf(m->a, "ns:/proc/%d/fd/%d", getpid(), m->joined[i]);
+	return rc < 0 || *value ? rc : fail(e, ENOMEM, "container %s", id);
+}
+
+static int join_all(struct making *m, struct err *e)
+{
+	struct run_options *o = &m->options;
+	int rc = join(m, 0, "net", &o->network, e);
+	if (rc == 0)
+		rc = join(m, 1, "pid", &o->pid, e);
+	if (rc == 0)
+		rc = join(m, 2, "ipc", &o->ipc, e);
+	return rc < 0 ? rc : join(m, 3, "uts", &o->uts, e);
+}
+
 static int make_spec(struct making *m, struct err *e)
 {
 	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
-	int rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
+	int rc = join_all(m, e);
+	if (rc == 0)
+		rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
 	if (rc == 0 && m->store_path)
@@ -229,6 +263,8 @@ static void release(void *arg)
 {
 	struct making *m = arg;
 	put_fd(&m->rootfs, -1);
+	for (size_t i = 0; i < sizeof(m->joined) / sizeof(m->joined[0]); i++)
+		put_fd(&m->joined[i], -1);
 	if (m->store_open)
 		store_close(&m->store);
 	m->store_open = false;
@@ -273,6 +309,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.a = a,
 		.root = container_root(r->options.root, a, e),
 		.rootfs = -1,
+		.joined = { -1, -1, -1, -1 },
 		.image = &m.none,
 	};
 	rc = !m.root ? -e->code : make(&m, e);

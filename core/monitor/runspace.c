@@ -27,10 +27,12 @@ static int space_set(struct spec *s, enum space i, const char *value, struct are
 	bool host = value && !strcmp(value, "host");
 	bool path = value && !strncmp(value, "ns:/", 4);
 	if (!own && !host && !path)
-		return option_refuse(spaces[i].option, value,
-				     i == NETWORK ? "one of none, host, ns:/proc/PID/ns/net"
-						  : "one of private, host, ns:PATH",
-				     e);
+		return option_refuse(
+			spaces[i].option, value,
+			i == NETWORK
+				? "one of none, host, ns:/proc/PID/ns/net or, of run, container:ID"
+				: "one of private, host, ns:PATH or, of run, container:ID",
+			e);
 	for (size_t k = 0; k < s->linux_->namespaces.n; k++)
 		if (strcmp(s->linux_->namespaces.v[k].type, spaces[i].type))
 			s->linux_->namespaces.v[kept++] = s->linux_->namespaces.v[k];
@@ -117,11 +119,12 @@ int spaces_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 		if (rc < 0)
 			return rc;
 	}
-	if (!spec_namespace(s, "uts")) {
+	const struct spec_namespace *uts = spec_namespace(s, "uts");
+	if (!uts || uts->path) {
 		if (o->hostname || o->domainname)
 			return refuse(e, EINVAL,
-				      "option --uts: with the host's there is no --hostname nor "
-				      "--domainname: they would become the machine's");
+				      "option --uts: with another's there is no --hostname nor "
+				      "--domainname: they would become those of the other");
 		s->hostname = s->domainname = NULL;
 	}
 	int rc = adapt_mounts(s, a, e);

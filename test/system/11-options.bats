@@ -80,6 +80,34 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$(box --rm --domainname inside.example -- cat /proc/sys/kernel/domainname)" = inside.example ]
 }
 
+@test "namespaces_are_another_containers_while_it_runs" {
+	local kind type other
+	box -d --name "$(cid o)" --hostname other -- sleep 1000
+	other=$(field "$(cid o)" pid)
+	for kind in network:net pid:pid ipc:ipc uts:uts; do
+		type=${kind#*:} kind=${kind%:*}
+		run -0 box --rm "--$kind" "container:$(cid o)" -- readlink "/proc/self/ns/$type"
+		[ "$output" = "$(readlink "/proc/$other/ns/$type")" ]
+	done
+	# Its name stays its own; and what is left to a monitor joins it as well.
+	box -d --name "$(cid p)" --network "container:$(cid o)" --pid "container:$(cid o)" --uts "container:$(cid o)" -- \
+		sh -c 'hostname; readlink /proc/self/ns/net; cat /proc/1/comm'
+	[ "$(c wait "$(cid p)")" = 0 ]
+	[ "$(c logs "$(cid p)")" = other$'\n'"$(readlink "/proc/$other/ns/net")"$'\nsleep' ]
+	[ "$(box --rm --pid "container:$(cid o)" -- ps | grep -c 'sleep 1000')" = 1 ]
+	run -125 box --rm --uts "container:$(cid o)" --hostname mine -- true
+	[[ "$output" == *"--hostname"* ]]
+	c stop -t 0 "$(cid o)"
+	run -125 box --rm --name "$(cid q)" --network "container:$(cid o)" -- true
+	[[ "$output" == *"$(cid o) does not run"* ]]
+	assert_gone "$(cid q)"
+	c rm "$(cid o)" "$(cid p)"
+	run -125 box --rm --network "container:$(cid o)" -- true
+	[[ "$output" == *"$(cid o)"* ]]
+	run -1 "$CORACLE" bundle --rootfs --network "container:$(cid o)" "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+	[[ "$output" == *"of run, container:ID"* ]]
+}
+
 @test "paths_are_masked_and_unmasked" {
 	echo secret > "$BATS_TEST_TMPDIR/secret"
 	run -0 box --rm -- grep -c ' /proc/' /proc/mounts
@@ -106,7 +134,7 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "$output" == *"No such file"* ]]
 	run -0 "$CORACLE" bundle --rootfs --security-opt "seccomp=$profile" "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
 	[ "$(jq -c '.linux.seccomp.architectures | sort | .[0:2]' "$BATS_TEST_TMPDIR/b/config.json")" = \
-		"$(jq -c --arg a "SCMP_ARCH_$(uname -m | tr a-z A-Z)" '.archMap[] | select(.architecture == $a) | [.architecture] + .subArchitectures | sort | .[0:2]' "$profile")" ]
+		"$(jq -c --arg a "SCMP_ARCH_$(uname -m | tr '[:lower:]' '[:upper:]')" '.archMap[] | select(.architecture == $a) | [.architecture] + .subArchitectures | sort | .[0:2]' "$profile")" ]
 	# Names, architectures, kernels: what counts here is there, what does not is not.
 	cat > "$BATS_TEST_TMPDIR/profile" <<- 'END'
 		{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
