@@ -112,15 +112,9 @@ calls() {
 run_part() {
 	local times
 	program /bin/true
-<<<<<<< Updated upstream
 	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle \
 		-- crun --root "$RUN/c" run -b "$B" bench-crun -- runc --root "$RUN/r" run -b "$B" bench-runc \
-		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
-=======
-	mapfile -t times < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-coracle \
-		-- crun --root "$T/c" run -b "$B" bench-crun -- runc --root "$T/r" run -b "$B" bench-runc \
 		-- "$BUILT/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
->>>>>>> Stashed changes
 	[ ${#times[@]} = 4 ]
 	row run "${times[0]}" crun "${times[1]}" runc "${times[2]}"
 	echo "| the floor: clone, mount, pivot, exec | | $(ms "${times[3]}") (ours is $(ratio "${times[0]}" "${times[3]}")) | |"
@@ -163,25 +157,15 @@ exec_part() {
 many_part() {
 	local many=${MANY:-1000} before=() after=() i times
 	program /bin/true
-<<<<<<< Updated upstream
 	mapfile -t before < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-one \
-		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
-=======
-	mapfile -t before < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
 		-- "$BUILT/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
->>>>>>> Stashed changes
 	program sleep 100000
 	for ((i = 0; i < many; i++)); do
 		ours run -d -b "$B" "bench-$i" < /dev/null > /dev/null 2>&1
 	done
 	program /bin/true
-<<<<<<< Updated upstream
 	mapfile -t after < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-one \
-		-- "$TOOLS/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
-=======
-	mapfile -t after < <(rounds "$ROUNDS" -- "$CORACLE" runtime --root "$T/s" run -b "$B" bench-one \
 		-- "$BUILT/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
->>>>>>> Stashed changes
 	program sleep 100000
 	for ((i = 0; i < many; i++)); do
 		runc --root "$RUN/r" run -d -b "$B" "bench-r$i" < /dev/null > /dev/null 2>&1
