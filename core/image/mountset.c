@@ -200,20 +200,19 @@ static int open_layers(const struct store *s, const struct image *im, int dir, s
 /* Where there is no overlay to be had: for this user, of this kernel, on this file system. */
 static bool no_overlay(int rc)
 {
-	return rc == -EPERM || rc == -ENODEV || rc == -EINVAL || rc == -ENOTSUP;
+	return rc == -EPERM || rc == -ENODEV || rc == -EINVAL || rc == -ENOTSUP || rc == -ENOSYS;
 }
 
 /* Then the container has the whole image to itself. */
 static int copy_layers(const struct overlay *o, int dir, struct err *e)
 {
-	int rc = 0;
-	log_info("%s: the image is copied instead", e->msg);
+	auto_close int root = sys_open_tree(dir, "upper", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int rc = root < 0 ? -e->code : 0; /* no mounts at all: why there is no overlay says more */
+	if (rc == 0)
+		log_info("%s: the image is copied instead", e->msg);
 	for (size_t i = o->n; rc == 0 && i--;)
 		rc = tree_copy(o->lower[i], o->upper, e);
-	if (rc < 0)
-		return rc;
-	int fd = sys_open_tree(dir, "upper", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return fd < 0 ? fail(e, errno, "open the container's copy of the image") : fd;
+	return rc < 0 ? rc : take_fd(&root);
 }
 
 static int mount_in(const struct store *s, const struct image *im, int dir, struct err *e)

@@ -452,6 +452,15 @@ uc() {
 	[ "$output" = "new
 9" ]
 	uc rm "$ID"
+	# Before Linux 5.11 a user had no overlays: the layers are copied.
+	export -f as
+	export USER_ID XDG HOMEDIR BATS_TEST_TMPDIR
+	for call in fsopen fsconfig; do
+		run -0 "$TOOLS/deny" $call -- bash -c 'as "$@"' as "$CORACLE" run --rm -u 0 "oci:$l:his" \
+			sh -c 'ls /old; stat -c "%u %g" /old/new; [ ! -e /gone ]; rm -r /old; mkdir /old; ls /old; touch /by-root; df / | tail -n 1'
+		[[ "$output" == $'new\n9 10\n'* ]]
+		[[ "${lines[2]}" != coracle* ]]
+	done
 	uc rmi "oci:$l:his"
 	[ -z "$(find "$HOMEDIR/.local/share/coracle/images/"{layers,containers}/ -mindepth 2 -print -quit)" ]
 }
