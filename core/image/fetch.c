@@ -144,12 +144,13 @@ static int confine_worker(const struct fetch *f, size_t i, struct err *e)
 	return confine(&c, e);
 }
 
-static void worker_main(const struct crew *c, size_t i)
+static void worker_main(const struct crew *c, size_t i, pid_t parent)
 {
 	struct err e = { 0 };
 	struct reporter r = { .fd = c->write_end, .layer = (uint32_t)i };
 	r.size = c->f->manifest->layers.v[i].size;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
 	int rc = c->f->origin->forked(c->f->origin, &e);
 	if (rc == 0)
@@ -192,11 +193,11 @@ static int hire(struct crew *c, struct worker *w, struct err *e)
 	int i = next_layer(c);
 	if (i < 0)
 		return 0;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid < 0)
 		return fail(e, errno, "fork for a layer");
 	if (pid == 0)
-		worker_main(c, (size_t)i);
+		worker_main(c, (size_t)i, parent);
 	c->begun[i] = true;
 	*w = (struct worker){ .pid = pid, .layer = (size_t)i };
 	tell(c->f, (size_t)i, LAYER_RUNNING, 0);
@@ -227,8 +228,12 @@ static void flush(struct crew *c)
 		return;
 	c->unflushed = 0;
 	c->flusher = fork();
-	if (c->flusher == 0)
-		_exit(syncfs(c->f->work));
+	if (c->flusher == 0) {
+		int fd = openat(c->f->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(c->f->work); /* whose locks end with the pull, not with us */
+		close(c->f->store->lock);
+		_exit(syncfs(fd));
+	}
 	if (c->flusher < 0) /* it is for speed alone */
 		c->flusher = 0;
 }
