@@ -17,6 +17,8 @@ const struct opt run_options_all[] = {
 	    "of Cloud Native Buildpacks, for --cnb"),
 	OPT(OPT_STR, run_options, run_image, 0, "run-image", "IMAGE",
 	    "what the app stands on (the builder's)"),
+	OPT(OPT_LIST, run_options, buildpacks, 0, "buildpack", "ID[@VERSION]",
+	    "of the builder's these, in this order"),
 	OPT(OPT_STR, run_options, process, 0, "process", "TYPE",
 	    "of the app's processes (its default)"),
 	OPT(OPT_STR, run_options, name, 0, "name", "ID",

@@ -227,7 +227,7 @@ static int copy_directory(struct copy *c, int from, struct err *e)
 		return rc;
 	}
 	size_t above = c->path.len;
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+	for (struct dirent *entry; rc == 0 && (errno = 0, entry = readdir(d));) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		buf_printf(&c->path, "/%s", entry->d_name);
@@ -236,6 +236,8 @@ static int copy_directory(struct copy *c, int from, struct err *e)
 		c->path.len = above;
 		c->path.p[above] = 0;
 	}
+	if (rc == 0 && errno)
+		rc = fail(e, errno, "read %.200s", c->path.p);
 	closedir(d);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include "monitor/monitor.h"
 #include "monitor/obtain.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -179,6 +180,47 @@ static int get_run_image(struct build *b, struct err *e)
 	return rc < 0 ? rc : obtain(b->store, text, b->o, b->a, &b->run, e);
 }
 
+/* The only version of a buildpack that the builder has. */
+static int only_version(const struct build *b, const char *where, const char **out, struct err *e)
+{
+	int fd = rootfs_open(b->root, where, O_RDONLY | O_DIRECTORY);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	size_t n = 0;
+	for (struct dirent *entry; d && (entry = readdir(d));)
+		if (entry->d_name[0] != '.' && ++n)
+			*out = arena_str(b->a, entry->d_name);
+	if (d)
+		closedir(d);
+	return n == 1 && *out ? 0
+			      : refuse(e, ENOENT, "%.200s has %zu versions of buildpack %.200s%s",
+				       b->o->builder, n, strrchr(where, '/') + 1,
+				       n ? ": name one of them as ID@VERSION" : "");
+}
+
+/* An order.toml of one group: the buildpacks that were asked for. */
+static int order_write(const struct build *b, int dir, struct err *e)
+{
+	auto_buf text = { 0 };
+	int rc = 0;
+	buf_str(&text, "[[order]]\n");
+	for (size_t i = 0; rc == 0 && i < b->o->buildpacks.n; i++) {
+		const char *id = b->o->buildpacks.v[i], *version = strchr(id, '@');
+		int n = (int)strcspn(id, "@");
+		char *where = arena_printf(b->a, "/cnb/buildpacks/%.*s", n, id);
+		if (!where || !n || strpbrk(id, "\"\\\n"))
+			return refuse(e, EINVAL, "option --buildpack: '%.200s' is no ID", id);
+		for (char *p = where + sizeof("/cnb/buildpacks"); *p; p++)
+			*p = *p == '/' ? '_' : *p;
+		rc = version++ ? 0 : only_version(b, where, &version, e);
+		if (rc == 0)
+			buf_printf(&text, "[[order.group]]\nid = \"%.*s\"\nversion = \"%s\"\n", n,
+				   id, version);
+	}
+	if (rc == 0 && text.failed)
+		rc = no_room(e);
+	return rc < 0 ? rc : file_swap(dir, "order.toml", text.p, text.len, 0644, e);
+}
+
 static int open_app(struct build *b, struct err *e)
 {
 	b->app = open(b->o->app, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -210,16 +252,18 @@ static int open_app(struct build *b, struct err *e)
 static int fill_work(const struct build *b, struct err *e)
 {
 	static const char *const parts[] = { "in/app", "in/platform/env", RUN_PLACE, "in/layers",
-					     "in" };
-	int fds[5], rc = 0;
+					     "in",     "in/platform" };
+	int fds[6], rc = 0;
 	size_t n = 0;
 	struct strs env;
-	while (n < 5 && rc >= 0)
+	while (n < 6 && rc >= 0)
 		rc = fds[n] = dir_make(b->work, parts[n], 0755, e), n++;
 	if (rc >= 0)
 		rc = runspec_env(b->o, b->a, &env, e);
 	for (size_t i = 0; rc == 0 && i < env.n; i++)
 		rc = env_write(fds[1], env.v[i], e);
+	if (rc == 0 && b->o->buildpacks.n)
+		rc = order_write(b, fds[5], e);
 	if (rc == 0 && (rc = tree_copy(b->app, fds[0], e)) < 0)
 		within(e, "app %.200s", b->o->app);
 	if (rc == 0)
@@ -233,12 +277,15 @@ static int fill_work(const struct build *b, struct err *e)
 
 static int make_spec(const struct build *b, const char *id, struct spec **out, struct err *e)
 {
-	static const char *args[] = { "-layout",    "-layout-dir", "/layout", "-app",
-				      "/workspace", "-layers",	   "/layers", "-platform",
-				      "/platform",  "-cache-dir",  "/cache",  "-run-image",
-				      RUN_IMAGE,    APP_IMAGE };
+	static const char *args[] = {
+		"-order",    "/platform/order.toml", "-layout", "-layout-dir", "/layout",
+		"-app",	     "/workspace",	     "-layers", "/layers",     "-platform",
+		"/platform", "-cache-dir",	     "/cache",	"-run-image",  RUN_IMAGE,
+		APP_IMAGE
+	};
 	static const char *all[] = { "ALL" };
 	static const char *nothing_new[] = { "no-new-privileges" };
+	size_t own = b->o->buildpacks.n ? 0 : 2; /* the builder's order is its own */
 	const char *env[] = { arena_printf(b->a, "CNB_PLATFORM_API=0.%u", b->api),
 			      "CNB_EXPERIMENTAL_MODE=quiet" };
 	const char *volumes[] = { arena_printf(b->a, "%s/in/app:/workspace", b->path),
@@ -264,10 +311,14 @@ static int make_spec(const struct build *b, const char *id, struct spec **out, s
 	};
 	const struct run_subject subject = { .image = b->builder,
 					     .rootfs = b->root,
-					     .command = { args, sizeof(args) / sizeof(*args) },
+					     .command = { args + own,
+							  sizeof(args) / sizeof(*args) - own },
 					     .id = id,
 					     .hostname = "cnb" };
-	return o.user ? runspec_make(&o, &subject, b->a, out, e) : no_room(e);
+	bool room = o.user && env[0];
+	for (size_t i = 0; i < 5; i++)
+		room = room && volumes[i];
+	return room ? runspec_make(&o, &subject, b->a, out, e) : no_room(e);
 }
 
 /* Its exit status has the phase in its tens. */
@@ -434,11 +485,11 @@ static int choose_process(const struct image *im, struct run_options *o, bool ha
 int cnb_obtain(struct store *s, const char *text, struct run_options *o, bool has_command,
 	       struct arena *a, struct image **out, struct err *e)
 {
-	if (!o->app != !o->builder || (!o->app && (o->run_image || o->process)) ||
-	    (o->app && o->rootfs))
+	if (!o->app != !o->builder ||
+	    (!o->app && (o->run_image || o->process || o->buildpacks.n)) || (o->app && o->rootfs))
 		return refuse(e, EINVAL,
-			      "--cnb and --builder go together, --run-image and --process only "
-			      "with them, and --rootfs only without");
+			      "--cnb and --builder go together, --run-image, --buildpack and "
+			      "--process only with them, and --rootfs only without");
 	if (!o->app)
 		return obtain(s, text, o, a, out, e);
 	int rc = build(s, o, a, out, e);

@@ -46,9 +46,11 @@ static int visit_all(int dir, const struct visit *v, int depth, struct err *e)
 {
 	DIR *d = fdopendir(dir);
 	int rc = d ? 0 : fail(e, errno, "read a directory");
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+	for (struct dirent *entry; rc == 0 && (errno = 0, entry = readdir(d));)
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			rc = visit_one(dir, entry->d_name, v, depth, e);
+	if (rc == 0 && errno)
+		rc = fail(e, errno, "read a directory");
 	if (d)
 		closedir(d);
 	else if (dir >= 0)

@@ -17,6 +17,7 @@ struct run_options {
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	struct strs env, env_files, labels, annotations;
 	const char *app, *builder, *run_image, *process; /* see cnb.h */
+	struct strs buildpacks;				 /* too */
 	const char *cwd, *user, *hostname, *domainname, *entrypoint, *stop_signal, *umask;
 	struct opt_i64 stop_timeout; /* seconds */
 	struct strs groups;

@@ -103,12 +103,12 @@ type manifest struct {
 }
 
 type creator struct {
-	app, layers, platform, cache, layout, run, image, processType string
-	runDir, imageDir                                              string
-	base                                                          manifest
-	config                                                        map[string]interface{}
-	group                                                         []table
-	processes                                                     []process
+	app, layers, platform, cache, layout, run, image, processType, order string
+	runDir, imageDir                                                     string
+	base                                                                 manifest
+	config                                                               map[string]interface{}
+	group                                                                []table
+	processes                                                            []process
 }
 
 // place is where the layout directory has an image: REGISTRY/REPOSITORY/TAG, or .../ALGORITHM/HEX. What has no dot and no
@@ -177,7 +177,7 @@ func (c *creator) runBuildpack(bp table, name string, env ...string) error {
 
 func (c *creator) detect() int {
 	fmt.Println("===> DETECTING")
-	order, err := parseTOML("/cnb/order.toml")
+	order, err := parseTOML(c.order)
 	must(22, err)
 	plan, err := os.CreateTemp("", "plan")
 	must(22, err)
@@ -520,6 +520,7 @@ func create() {
 	flag.StringVar(&c.platform, "platform", "/platform", "")
 	flag.StringVar(&c.cache, "cache-dir", "", "")
 	flag.StringVar(&c.run, "run-image", "", "")
+	flag.StringVar(&c.order, "order", "/cnb/order.toml", "")
 	flag.StringVar(&c.processType, "process-type", "", "")
 	flag.Parse()
 	if api := os.Getenv("CNB_PLATFORM_API"); api != "0.12" && api != "0.13" {

@@ -228,6 +228,21 @@ nothing_left() {
 	nothing_left
 }
 
+@test "a_build_whose_calls_fail_leaves_nothing" {
+	run -0 build "$D/b" # so that all is pulled
+	rm -r "$D/b"
+	"$CORACLE" rmi localhost/cnb:app
+	local failing
+	for failing in "linkat ENOSPC lend blob" "getdents64 EIO app $D/app: read .: I/O error" "fchownat EPERM give away" \
+		"dup2 EMFILE redirect the lifecycle's output"; do
+		read -r call error said <<< "$failing"
+		run -1 strace -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=$error:when=1" "$CORACLE" bundle --root "$STATE" \
+			--cnb "$D/app" --builder localhost/builder:1 "$D/b"
+		[[ "${lines[-1]}" == *"$said"* ]]
+		nothing_left
+	done
+}
+
 @test "an_api_that_both_know_is_chosen" {
 	scripted tells <<< 'echo "api $CNB_PLATFORM_API"; exit 1'
 	run -1 build --builder localhost/tells:1 "$D/b"
@@ -279,6 +294,22 @@ nothing_left() {
 	tar -C "$D/staged" -cf "$extra.tar" .
 	builder staged "" "" "" "$extra.tar"
 	run -0 build --builder "oci:$BATS_FILE_TMPDIR/staged" "$D/b2"
+}
+
+@test "buildpacks_are_chosen_and_ordered" {
+	run -0 build --buildpack test/shell "$D/b"
+	run -1 build --buildpack test/never@1 --buildpack test/shell@1.0 "$D/b2"
+	[[ "${lines[-1]}" == *"failed at finding a buildpack (exit status 20)"* ]]
+	run -1 build --buildpack test/other "$D/b2"
+	[[ "${lines[-1]}" == *"localhost/builder:1 has 0 versions of buildpack test_other" ]]
+	tar_of "$D/extra.tar" <<< 'd cnb/buildpacks/test_shell/2.0 755 0:0'
+	builder two "" "" "" "$D/extra.tar"
+	run -1 build --builder "oci:$BATS_FILE_TMPDIR/two" --buildpack test/shell "$D/b2"
+	[[ "${lines[-1]}" == *" has 2 versions of buildpack test_shell: name one of them as ID@VERSION" ]]
+	run -0 build --builder "oci:$BATS_FILE_TMPDIR/two" --buildpack test/shell@1.0 "$D/b2"
+	run -1 build --buildpack 'a"b' "$D/b3"
+	[[ "${lines[-1]}" == *"option --buildpack: 'a\"b' is no ID" ]]
+	[ ! -e "$D/b3" ]
 }
 
 @test "the_build_has_no_rights_and_of_the_options_the_limits_and_the_network" {
