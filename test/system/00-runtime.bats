@@ -427,6 +427,15 @@ teardown() { runtime_teardown; }
 	nothing_left
 }
 
+# Not by who makes it ahead, nor by init.
+@test "a_network_namespace_that_may_not_be_made_is_one_line" {
+	export CORACLE STATE B ID
+	run -1 unshare -U -r -m sh -c 'echo 0 > /proc/sys/user/max_net_namespaces
+		exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"'
+	[[ $output == *"make the network namespace: No space left on device" ]]
+	nothing_left
+}
+
 @test "namespaces_are_joined_by_path" {
 	create_sleeper
 	local pid n first=$ID ID
