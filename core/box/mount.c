@@ -361,10 +361,18 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 					  : cgroup_v1_mount(p, c, m, o, e);
 }
 
-/* A cgroup that is joined late can be shown as soon as it is made; in a cgroup namespace, once that
- * is made. */
-static int plan_made(struct plan *p, struct err *e)
+bool mount_is_cgroup(const struct spec_mount *m)
 {
+	return !is_bind(m) && m->type &&
+	       (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+}
+
+/* A cgroup that is joined late can be shown as soon as it is made; in a cgroup namespace, once that
+ * is made. That of v2 is, where there is no unit. */
+static int plan_made(struct plan *p, const struct plan_context *c, struct err *e)
+{
+	if (c->cgroup && c->cgroup->v2)
+		return 0;
 	if (!p->joins_late || p->joined || p->in_cgroup)
 		return plan_join(p, e);
 	return plan_add(p, OP_MADE, "wait for the cgroups") ? 0 : fail(e, E2BIG, "cgroup mounts");
@@ -376,12 +384,11 @@ int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which, 
 	p->mount_label = label_mounts(label) ? label : NULL;
 	for (size_t i = 0; i < c->spec->mounts.n; i++) {
 		const struct spec_mount *m = &c->spec->mounts.v[i];
-		bool cgroup = !is_bind(m) && m->type &&
-			      (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
+		bool cgroup = mount_is_cgroup(m);
 		if (which == (cgroup ? MOUNTS_BUT_CGROUPS : MOUNTS_OF_CGROUPS))
 			continue;
 		/* What is written into memory belongs to the container, too. */
-		int rc = cgroup				      ? plan_made(p, e)
+		int rc = cgroup				      ? plan_made(p, c, e)
 			 : strs_has(&m->options, "tmpcopyup") ? plan_join(p, e)
 							      : 0;
 		size_t first = p->n;

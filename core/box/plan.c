@@ -106,17 +106,26 @@ static int plan_namespaces(struct plan *p, const struct spec *s, struct err *e)
 	return 0;
 }
 
+static bool unified(const struct plan_context *c)
+{
+	return c->cgroup && c->cgroup->v2;
+}
+
 /* The same where the cgroups are joined late: the child makes the new ones itself, which takes the
  * kernel as long as the parent needs for those. All but that of pids, which one is born in. */
-static int plan_own_namespaces(struct plan *p, const struct spec *s, struct err *e)
+static int plan_own_namespaces(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	size_t at = p->n;
 	int rc = add_flags(p, OP_UNSHARE, "make namespaces", 0, e);
 	if (rc == 0)
-		rc = plan_namespaces(p, s, e);
+		rc = plan_namespaces(p, c->spec, e);
 	if (rc < 0)
 		return rc;
 	p->v[at].flags = p->clone_flags & ~(uint64_t)CLONE_NEWPID;
+	if (unified(c)) { /* it is born in its cgroup */
+		p->v[at].flags |= p->in_cgroup;
+		p->in_cgroup = 0;
+	}
 	p->clone_flags &= CLONE_NEWPID;
 	return 0;
 }
@@ -251,18 +260,21 @@ static bool all_apart(const char *path, const struct strs *l)
 	return true;
 }
 
-/* Whether the mounts of cgroups that are joined late can come after all else, for which init then
- * need not wait. */
-static bool cgroups_last(const struct plan *p, const struct spec *s)
+/* Whether cgroups that are joined late can come after all else, their mounts included, for which
+ * init then need not wait. */
+static bool cgroups_last(const struct plan *p, const struct plan_context *c)
 {
+	const struct spec *s = c->spec;
 	if (!p->joins_late || p->in_cgroup || s->hooks)
 		return false;
+	if (unified(c)) /* it is there, and shown when its turn comes */
+		return true;
 	const char *shown = NULL;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const struct spec_mount *m = &s->mounts.v[i];
 		if (strs_has(&m->options, "tmpcopyup") || (shown && !apart(shown, m->destination)))
 			return false;
-		if (m->type && !strcmp(m->type, "cgroup"))
+		if (mount_is_cgroup(m))
 			shown = m->destination;
 	}
 	for (size_t i = 0; shown && i < s->linux_->devices.n; i++)
@@ -276,10 +288,10 @@ static bool cgroups_last(const struct plan *p, const struct spec *s)
 static int plan_place(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	const struct spec *s = c->spec;
-	bool last = cgroups_last(p, s);
+	bool last = cgroups_last(p, c), shown_last = last && !unified(c);
 	int rc = plan_root(p, c, e);
 	if (rc == 0)
-		rc = mount_plan(p, c, last ? MOUNTS_BUT_CGROUPS : MOUNTS_ALL, e);
+		rc = mount_plan(p, c, shown_last ? MOUNTS_BUT_CGROUPS : MOUNTS_ALL, e);
 	if (rc == 0 && !last) /* at the latest: hooks and files are to be the container's */
 		rc = plan_join(p, e);
 	if (rc == 0 && !c->own_program)
@@ -305,7 +317,7 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		if (rc == 0)
 			p->v[p->n - 1].mount.set = MOUNT_ATTR_RDONLY;
 	}
-	if (rc == 0 && last)
+	if (rc == 0 && shown_last)
 		rc = mount_plan(p, c, MOUNTS_OF_CGROUPS, e);
 	if (rc == 0)
 		rc = plan_join(p, e);
@@ -416,7 +428,7 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	if (plan.waits)
 		rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)
-		rc = p->joins_late ? plan_own_namespaces(p, s, e) : plan_namespaces(p, s, e);
+		rc = p->joins_late ? plan_own_namespaces(p, c, e) : plan_namespaces(p, s, e);
 	if (rc == 0 && !p->joins_late)
 		rc = plan_join(p, e);
 	if (rc == 0)

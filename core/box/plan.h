@@ -198,8 +198,8 @@ struct plan_context {
 	const char *mount_point; /* an existing directory to attach the root to while it is being
 				    made */
 	const struct cgroup *cgroup; /* for cgroup mounts */
-	bool joins_late;    /* v1's cgroups are made while init makes its own namespaces and mounts;
-			       child_go() tells that they are there */
+	bool joins_late; /* v1's cgroups are made, and v2's gets its device filter, while init makes
+			    its own namespaces and mounts; child_go_in() tells that all is done */
 	bool network_ahead; /* the new network namespace is being made already */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
@@ -267,6 +267,8 @@ enum mounts { MOUNTS_ALL, MOUNTS_BUT_CGROUPS, MOUNTS_OF_CGROUPS };
 /* Parts of a plan, each made beside the kernel noun that it is about. */
 int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which,
 	       struct err *e); /* mount.c */
+/* Whether what it shows are the container's cgroups. */
+bool mount_is_cgroup(const struct spec_mount *m);
 /* Every option that it knows. */
 int mount_options_known(struct arena *a, struct strs *out);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */

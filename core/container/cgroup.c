@@ -56,10 +56,16 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		rc = child_made(waiting, e);
 	if (rc == 0 && limits && (cg->n || !r->limits_if_possible))
 		rc = cgroup_limit(cg, limits, e);
-	if (rc < 0 || !cg->n)
-		return rc;
+	return rc;
+}
+
+int container_cgroup_guard(const struct create_request *r, const struct spec *s, struct cgroup *cg,
+			   struct err *e)
+{
 	struct err why = { 0 };
-	rc = cgroup_devices(cg, limits, &why);
+	if (!cg->n)
+		return 0;
+	int rc = cgroup_devices(cg, s->linux_->resources, &why);
 	/* As with runc: it needs rights over the whole machine, and whoever lacks them can open no
 	 * device that is not his anyway. */
 	if (rc < 0 && !(rc == -EPERM && has_few_rights(r))) {

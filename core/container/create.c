@@ -39,7 +39,7 @@ struct making {
 	struct plan plan;
 	struct child child;
 	int console;
-	bool joins_late; /* init is to be born, or was, and waits for v1's cgroups to be made */
+	bool joins_late; /* init is to be born, or was, and waits for what is left of its cgroups */
 };
 
 /* The directory is the claim: whoever makes it owns the id. */
@@ -239,6 +239,8 @@ static int make_cgroup(struct making *m, struct err *e)
 {
 	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper,
 				       m->joins_late ? &m->child : NULL, e);
+	if (rc == 0)
+		rc = container_cgroup_guard(m->r, m->spec, &m->cgroup, e);
 	if (rc == 0 && m->resctrl.group)
 		rc = resctrl_make(&m->resctrl, m->spec->linux_->intel_rdt, e);
 	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
@@ -247,9 +249,10 @@ static int make_cgroup(struct making *m, struct err *e)
 	return container_save(m->c, e);
 }
 
-/* Making v1's hierarchies takes as long as making namespaces and mounts: so init does those
- * meanwhile. Not where one may have to do without cgroups, and is planned without; nor where init
- * waits for something else first, or is to be where the host's cgroups have other names. */
+/* Making v1's hierarchies takes as long as making namespaces and mounts, and so does v2's device
+ * filter, which the kernel verifies: so init does those meanwhile. Not where one may have to do
+ * without cgroups, and is planned without; nor where init waits for something else first, or is to
+ * be where the host's cgroups have other names. */
 static bool may_join_late(const struct making *m)
 {
 	const struct spec *s = m->spec;
@@ -258,7 +261,7 @@ static bool may_join_late(const struct making *m)
 	if (!m->engine->own_root || m->r->restore || m->r->rootless > 0 || !we_are_root() ||
 	    !userns_first())
 		return false;
-	if (m->cgroup.unit || m->cgroup.v2 || m->cgroup.n < 2)
+	if (m->cgroup.unit || m->cgroup.n < (m->cgroup.v2 ? 1 : 2))
 		return false;
 	if (s->linux_->net_devices.n || s->linux_->intel_rdt || spec_namespace(s, "user"))
 		return false;
@@ -267,8 +270,19 @@ static bool may_join_late(const struct making *m)
 
 static int make_cgroups(struct making *m, struct err *e)
 {
-	m->joins_late = may_join_late(m) && cgroup_make_unified(&m->cgroup, NULL) == 0;
+	m->joins_late = may_join_late(m);
+	if (m->joins_late && m->cgroup.v2)
+		return container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper, NULL, e);
+	m->joins_late = m->joins_late && cgroup_make_unified(&m->cgroup, NULL) == 0;
 	return m->joins_late ? 0 : make_cgroup(m, e);
+}
+
+static int finish_cgroups(struct making *m, struct err *e)
+{
+	if (!m->joins_late)
+		return 0;
+	return m->cgroup.v2 ? container_cgroup_guard(m->r, m->spec, &m->cgroup, e)
+			    : make_cgroup(m, e);
 }
 
 /* The root as a directory to look into: for HOME. */
@@ -395,7 +409,7 @@ static int launch(struct making *m, struct err *e)
 
 static int release(struct making *m, struct err *e)
 {
-	int rc = m->joins_late ? make_cgroup(m, e) : 0;
+	int rc = finish_cgroups(m, e);
 	if (rc == 0 && m->plan.maps)
 		rc = userns_map(m->child.pid, m->plan.maps, e);
 	if (rc == 0 && m->plan.waits)

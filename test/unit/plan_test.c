@@ -39,13 +39,14 @@ static int plan_of(const struct spec *s, const struct cgroup *cg, struct arena *
 	return plan_create(&c, a, p, e);
 }
 
-static int plan_late(const struct spec *s, struct arena *a, struct plan *p, struct err *e)
+static int plan_late(const struct spec *s, const struct cgroup *cg, struct arena *a, struct plan *p,
+		     struct err *e)
 {
 	const struct plan_context c = {
 		.spec = s,
 		.id = "c1",
 		.mount_point = "/m",
-		.cgroup = &v1,
+		.cgroup = cg,
 		.joins_late = true,
 		.network_ahead = spec_namespace(s, "network"),
 		.creating_json = "{}",
@@ -92,8 +93,10 @@ static void the_plan_of_a_spec_of_runc_is_as_it_was_found_right(void)
 	golden("runc-spec-v1", &p);
 	is_int(plan_of(s, &v2, a, &p, &e), 0);
 	golden("runc-spec-v2", &p);
-	is_int(plan_late(s, a, &p, &e), 0);
+	is_int(plan_late(s, &v1, a, &p, &e), 0);
 	golden("runc-spec-late", &p);
+	is_int(plan_late(s, &v2, a, &p, &e), 0);
+	golden("runc-spec-late-v2", &p);
 }
 
 static void a_rootless_spec_binds_the_devices_it_may_not_make(void)
@@ -173,7 +176,7 @@ static const char *joined_before(const char *text, struct arena *a)
 	struct plan p;
 	struct err e = { 0 };
 	is_int(spec_text(text, a, &s, &e), 0);
-	is_int(plan_late(s, a, &p, &e), 0);
+	is_int(plan_late(s, &v1, a, &p, &e), 0);
 	is_int(p.clone_flags, CLONE_NEWPID);
 	is_int(p.v[0].kind, OP_UNSHARE);
 	is_int(p.v[0].flags, CLONE_NEWNS);
@@ -203,6 +206,24 @@ static void cgroups_made_late_are_joined_before_what_needs_them(void)
 	       "mount cgroup on /c");
 }
 
+static void a_unified_cgroup_is_born_in_and_shown_at_its_turn_its_devices_are_waited_for(void)
+{
+	auto_arena *a = arena_new(8 << 20);
+	const struct spec *s;
+	struct plan p;
+	struct err e = { 0 };
+	is_int(spec_text(AROUND("", ",'mounts':[{'destination':'/c','type':'cgroup2'}],'linux':"
+				    "{'namespaces':[{'type':'mount'},{'type':'cgroup'}]}"),
+			 a, &s, &e),
+	       0);
+	is_int(plan_late(s, &v2, a, &p, &e), 0);
+	is_int(p.v[0].flags, CLONE_NEWNS | CLONE_NEWCGROUP);
+	is_int(index_of(&p, OP_MADE), p.n);
+	ok(index_of(&p, OP_MOUNT) < index_of(&p, OP_MKNOD));
+	ok(index_of(&p, OP_MKNOD) < index_of(&p, OP_CGROUP));
+	ok(index_of(&p, OP_CGROUP) < index_of(&p, OP_PIVOT));
+}
+
 /* What comes before the cgroups are waited for, to be shown at /s/c. */
 static const char *shown_after(const char *mounts, const char *more, struct arena *a)
 {
@@ -211,7 +232,7 @@ static const char *shown_after(const char *mounts, const char *more, struct aren
 	struct err e = { 0 };
 	char *text = arena_printf(a, AROUND("", ",'mounts':[%s]" LINUX("%s")), mounts, more);
 	is_int(spec_text(text, a, &s, &e), 0);
-	is_int(plan_late(s, a, &p, &e), 0);
+	is_int(plan_late(s, &v1, a, &p, &e), 0);
 	size_t at = index_of(&p, OP_MADE);
 	ok(at > 0 && at < p.n && !strcmp(p.v[at + 1].what, "mount cgroup on /s/c"));
 	return at > 0 && at < p.n ? p.v[at - 1].what : "(never)";
@@ -456,6 +477,7 @@ int main(void)
 	test(a_rootless_spec_binds_the_devices_it_may_not_make);
 	test(what_cannot_be_done_is_refused_before_anything_is);
 	test(cgroups_made_late_are_joined_before_what_needs_them);
+	test(a_unified_cgroup_is_born_in_and_shown_at_its_turn_its_devices_are_waited_for);
 	test(cgroups_made_late_are_shown_last_unless_that_would_cover_something);
 	test(a_filter_comes_last_when_no_new_privileges_allow_it_and_before_the_user_else);
 	test(a_user_namespace_is_joined_before_the_others);
