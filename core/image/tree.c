@@ -199,23 +199,26 @@ static int set_owner(const struct tree *t, const struct tree_entry *n, int dir, 
 	return 0;
 }
 
-static int add_directory(struct tree *t, const struct tree_entry *n, const char *path, int dir,
-			 const char *leaf, struct err *e)
+/* What a directory that is there gets at once. */
+static int shape_directory(const struct tree *t, const struct tree_entry *n, int dir,
+			   const char *leaf, struct err *e)
 {
-	int rc = 0;
-	if (*path) {
-		rc = make_dir(dir, leaf, e);
-		if (rc < 0)
-			return within(e, "%.200s", n->path);
-	}
-	if (!*path)
-		leaf = ".";
 	auto_close int fd = openat(dir, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(e, errno, "open %.200s", n->path);
 	if (t->owners && fchown(fd, n->uid, n->gid) < 0)
 		return fail(e, errno, "set the owner of %.200s", n->path);
-	rc = tree_xattrs(n, fd, e);
+	return tree_xattrs(n, fd, e);
+}
+
+static int add_directory(struct tree *t, const struct tree_entry *n, const char *path, int dir,
+			 const char *leaf, struct err *e)
+{
+	int rc = *path ? make_dir(dir, leaf, e) : 0; /* 1: it is new, and so has no other owner */
+	if (rc < 0)
+		return within(e, "%.200s", n->path);
+	if (rc == 0 || n->xattrs_n || !owned(t, n))
+		rc = shape_directory(t, n, dir, *path ? leaf : ".", e);
 	if (rc < 0)
 		return rc;
 	struct late late = { .mode = n->mode & 07777, .mtime = n->mtime };
