@@ -314,6 +314,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 	if (rc == 0)
 		rc = runspec_apply(s, o, subject->id, a, e);
 	if (rc == 0)
+		rc = spec_check(s, a, e);
+	if (rc == 0)
 		*out = s;
 	return rc;
 }

@@ -351,6 +351,12 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 	return 0;
 }
 
+int spec_check(struct spec *s, struct arena *a, struct err *e)
+{
+	int rc = normalize(s, a, e);
+	return rc < 0 ? rc : check(s, e);
+}
+
 int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
 	       struct err *e)
 {
@@ -362,9 +368,7 @@ int spec_parse(const char *text, size_t len, struct arena *a, const struct spec 
 	int rc = json_read(text, len, spec_fields, s, a, e);
 	if (rc < 0)
 		return rc;
-	rc = normalize(s, a, e);
-	if (rc == 0)
-		rc = check(s, e);
+	rc = spec_check(s, a, e);
 	if (rc == 0)
 		*out = s;
 	return rc;

@@ -311,6 +311,9 @@ extern const struct json_field spec_intel_rdt_fields[];
 int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
 	       struct err *e);
 
+/* The same checks of one that was not parsed: what may not be in a file may not be made either. */
+int spec_check(struct spec *s, struct arena *a, struct err *e);
+
 /* Reads NAME (config.json) in directory dir, then spec_parse. */
 int spec_read(int dir, const char *name, struct arena *a, const struct spec **out, struct err *e);
 

@@ -50,6 +50,23 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		first memory/memory.memsw.limit_in_bytes memory.swap.max')" =~ ^(67108864|33554432|)$ ]]
 }
 
+@test "a_sysctl_of_the_machine_is_refused" {
+	local sysctl network
+	while read -r sysctl network; do
+		run -125 box --rm --name "$(cid s)" --network "$network" --sysctl "$sysctl" -- true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"${sysctl%=*}"* ]]
+		assert_gone "$(cid s)"
+		[[ "$network" == ns:* ]] || run -1 "$CORACLE" bundle --rootfs --network "$network" --sysctl "$sysctl" "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+		[ ! -e "$BATS_TEST_TMPDIR/b" ]
+	done <<- END
+		vm.swappiness=$(cat /proc/sys/vm/swappiness) none
+		net.core.somaxconn=$(cat /proc/sys/net/core/somaxconn) host
+		net.core.somaxconn=$(cat /proc/sys/net/core/somaxconn) ns:/proc/$$/ns/net
+		kernel.hostname=$(cat /proc/sys/kernel/hostname) none
+	END
+}
+
 @test "groups_are_added_by_the_images_names_or_numbers" {
 	run -0 box --rm --group-add extra --group-add 77 -- id -G
 	[ "$output" = "0 77 2000" ] || [ "$output" = "0 2000 77" ]
