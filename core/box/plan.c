@@ -492,6 +492,7 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	struct plan plan, *p = &plan;
 	plan_begin(p, a);
 	plan.joining = true;
+	plan.filter = j->filter;
 	plan.waits = j->namespaces & CLONE_NEWUSER;
 	int rc = add(p, OP_GO, "wait for the parent", NULL, e);
 	if (rc == 0)

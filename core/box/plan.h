@@ -189,6 +189,8 @@ struct plan {
 	bool joined;		       /* it has the operations for these */
 	bool joining;		       /* a container that is there: exec */
 	const struct bits *birth_cpus; /* to be born on; NULL: where we run */
+	/* Compiled before, but for its flags; NULL. */
+	const struct op_seccomp *filter;
 };
 
 /* What the plan of a whole container needs to know besides its spec. */
@@ -231,6 +233,8 @@ struct plan_joining {
 	int root; /* of that process, to go to where no mount namespace leads there; -1: ours */
 	int cgroup_ns;	  /* opened, if it is among them: the last to be joined; -1 */
 	uint64_t born_in; /* of these, to be born in: pid, and user where we may nothing else */
+	/* Of the spec, compiled before; NULL: it was not. */
+	const struct op_seccomp *filter;
 };
 
 /* Its plan. */

@@ -323,9 +323,22 @@ static int check_size(const struct spec_seccomp *s, struct err *e)
 	return 0;
 }
 
-int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
+static int compile(struct plan *p, const struct spec_seccomp *s, uint32_t otherwise, struct op *o,
+		   struct err *e)
 {
 	struct sock_filter front[NEWER_MAX];
+	scmp_filter_ctx ctx = seccomp_init(otherwise);
+	if (!ctx)
+		return fail(e, ENOMEM, "linux.seccomp");
+	int rc = build(ctx, s, otherwise, e);
+	if (rc == 0)
+		rc = export(ctx, front, newer(s, otherwise, front), p, o, e);
+	seccomp_release(ctx);
+	return rc;
+}
+
+int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
+{
 	uint32_t otherwise;
 	if (seccomp_off(s))
 		return 0;
@@ -342,16 +355,11 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 		rc = flags_find(s, &o->seccomp.flags, e);
 	if (rc == 0)
 		log_debug("seccomp filter flags: %u", o->seccomp.flags);
-	scmp_filter_ctx ctx = rc == 0 ? seccomp_init(otherwise) : NULL;
-	if (rc == 0 && !ctx)
-		return fail(e, ENOMEM, "linux.seccomp");
-	if (rc == 0)
-		rc = build(ctx, s, otherwise, e);
-	if (rc == 0)
-		rc = export(ctx, front, newer(s, otherwise, front), p, o, e);
-	if (ctx)
-		seccomp_release(ctx);
-	return rc;
+	if (rc < 0 || !p->filter)
+		return rc < 0 ? rc : compile(p, s, otherwise, o, e);
+	o->seccomp.program = p->filter->program;
+	o->seccomp.length = p->filter->length;
+	return 0;
 }
 
 bool seccomp_off(const struct spec_seccomp *s)

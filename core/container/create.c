@@ -9,6 +9,7 @@
 #include "box/netdevice.h"
 #include "box/systemd.h"
 #include "box/userns.h"
+#include "container/filter.h"
 #include "container/inside.h"
 #include "container/notify.h"
 #include "container/restore.h"
@@ -501,6 +502,8 @@ static int make_init(struct making *m, struct err *e)
 	int rc = make_plan(m, e);
 	if (rc == 0)
 		rc = launch(m, e);
+	if (rc == 0)
+		filter_keep(m->c, &m->plan); /* while init is busy */
 	if (rc == 0)
 		rc = release(m, e);
 	return rc == 0 ? attend(m, e) : rc;

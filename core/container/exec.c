@@ -4,6 +4,7 @@
 #include "box/child.h"
 #include "box/ns.h"
 #include "box/userns.h"
+#include "container/filter.h"
 #include "container/inside.h"
 #include "container/lifecycle.h"
 #include "engine/engine.h"
@@ -102,15 +103,17 @@ static int make_plan(struct joining *j, struct err *e)
 		rc = process_on_screen(j->process, j->r->console_plain, j->a, &j->process, e);
 	if (rc < 0)
 		return rc;
-	const struct plan_joining joining = { .process = j->process,
-					      .spec = j->spec,
-					      .id = j->c->state.no_new_keyring ? NULL : j->c->id,
-					      .init_pidfd = j->c->pidfd,
-					      .root = engine->own_root ? j->root : -1,
-					      .namespaces = namespaces,
-					      .cgroup_ns = j->cgroup_ns,
-					      .born_in = CLONE_NEWPID |
-							 (we_are_root() ? 0 : CLONE_NEWUSER) };
+	const struct plan_joining joining = {
+		.process = j->process,
+		.spec = j->spec,
+		.id = j->c->state.no_new_keyring ? NULL : j->c->id,
+		.init_pidfd = j->c->pidfd,
+		.root = engine->own_root ? j->root : -1,
+		.namespaces = namespaces,
+		.cgroup_ns = j->cgroup_ns,
+		.filter = j->spec->linux_->seccomp ? filter_kept(j->c, j->a) : NULL,
+		.born_in = CLONE_NEWPID | (we_are_root() ? 0 : CLONE_NEWUSER)
+	};
 	return plan_exec(&joining, j->a, &j->plan, e);
 }
 
@@ -129,7 +132,9 @@ static int launch(struct joining *j, struct err *e)
 		return rc;
 	struct child_setup setup = {
 		.plan = &j->plan,
-		.free = inherits && !grouped && !j->plan.waits && !j->cgroup.unit,
+		/* Who hands a listener over waits for a second word to go. */
+		.free = inherits && !grouped && !j->plan.waits && !j->cgroup.unit &&
+			!seccomp_notifies(j->spec->linux_->seccomp),
 		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
 		.preserve_fds = j->r->preserve_fds,
 		.listener = -1,

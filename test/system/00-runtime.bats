@@ -756,6 +756,29 @@ teardown() { runtime_teardown; }
 	end
 }
 
+@test "exec_takes_the_filter_that_was_compiled_for_init_or_makes_it_anew" {
+	local filter=$STATE/$ID/filter
+	spec '.process.capabilities[] += ["CAP_SYS_ADMIN"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		syscalls: ([{names: ["sethostname"], action: "SCMP_ACT_ERRNO", errnoRet: 95}] + [range(60) |
+			{names: ["personality"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: (. + 100), op: "SCMP_CMP_EQ"}]}])}'
+	create_sleeper
+	rt start "$ID"
+	[ -s "$filter" ]
+	run -1 rt exec "$ID" hostname x
+	[[ $output == *"Operation not supported"* ]]
+	truncate -s -4 "$filter"
+	run -1 rt exec "$ID" hostname x
+	[[ $output == *"Operation not supported"* ]]
+	rm "$filter"
+	run -1 rt exec "$ID" hostname x
+	[[ $output == *"Operation not supported"* ]]
+	# One that allows all: it is what is taken.
+	printf '\x06\0\0\0\0\0\xff\x7f%.0s' {1..100} > "$filter"
+	rt exec "$ID" hostname x
+	end
+	nothing_left
+}
+
 # --- cgroups --------------------------------------------------------------------------------------
 
 # What a file of a v1 controller of ID says.
