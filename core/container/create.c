@@ -515,8 +515,6 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = engine_find(m->r->engine, &m->engine, e);
 	if (rc == 0)
-		rc = claim(m, e);
-	if (rc == 0)
 		rc = read_spec(m, e);
 	if (rc == 0 && m->spec->process->terminal && !m->r->console_socket && !m->r->console_fd)
 		rc = refuse(e, EINVAL,
@@ -527,7 +525,9 @@ static int make(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	begin_network(m);
-	rc = record(m, e);
+	rc = claim(m, e);
+	if (rc == 0)
+		rc = record(m, e);
 	if (rc == 0)
 		rc = make_cgroups(m, e);
 	if (rc == 0)
