@@ -89,6 +89,8 @@ const struct opt run_options_all[] = {
 	OPT(OPT_STR, run_options, network, 0, "network", "none|host|container:ID",
 	    "none: a loopback of its own (default)"),
 	OPT(OPT_STR, run_options, network, 0, "net", "none|host", NULL),
+	OPT(OPT_LIST, run_options, hosts, 0, "add-host", "NAME:ADDRESS",
+	    "a line in its /etc/hosts"),
 	OPT(OPT_STR, run_options, pid, 0, "pid", "host|container:ID", "see the other's processes"),
 	OPT(OPT_STR, run_options, ipc, 0, "ipc", "host|container:ID",
 	    "share the other's memory segments"),

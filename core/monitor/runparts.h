@@ -30,6 +30,10 @@ int source_check(const char *option, struct spec_mount *m, struct err *e);
 int seccomp_read(const char *name, const struct strs *caps, struct arena *a,
 		 struct spec_seccomp **out, struct err *e);
 
+/* Adds the names of --add-host to the container's own /etc/hosts. */
+int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
+		struct err *e);
+
 /* Each takes its options. */
 int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int security_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);

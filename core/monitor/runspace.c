@@ -47,11 +47,11 @@ static int space_set(struct spec *s, enum space i, const char *value, struct are
 }
 
 /* The host's network comes with the host's names. */
-static int host_files(struct spec *s, struct arena *a, struct err *e)
+static int host_files(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const char *const files[] = { "/etc/resolv.conf:/etc/resolv.conf:ro",
 					     "/etc/hosts:/etc/hosts:ro" };
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < (o->hosts.n ? 1 : 2); i++) { /* with more names a file of its own */
 		struct spec_mount m;
 		int rc = runspec_volume(files[i], a, &m, e);
 		if (rc < 0)
@@ -129,5 +129,5 @@ int spaces_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 	}
 	int rc = adapt_mounts(s, a, e);
 	bool host = !spec_namespace(s, "network");
-	return rc == 0 && host && !s->root->readonly ? host_files(s, a, e) : rc;
+	return rc == 0 && host && !s->root->readonly ? host_files(s, o, a, e) : rc;
 }

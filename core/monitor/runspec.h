@@ -28,7 +28,7 @@ struct run_options {
 	struct opt_i64 oom_score_adj, shm_size;
 	struct strs ulimits, sysctls;
 	struct strs volumes, mounts, tmpfs;
-	struct strs devices, device_rules, cdi_dirs;
+	struct strs devices, device_rules, cdi_dirs, hosts;
 	bool readonly, privileged, init;
 	struct strs cap_add, cap_drop, security;
 	const char *network, *pid, *ipc, *uts, *cgroupns, *cgroup_parent;

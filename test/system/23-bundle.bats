@@ -238,6 +238,28 @@ of() {
 	[ "$output" = /new/deep/place ]
 }
 
+@test "names_of_hosts_are_added_inside_alone" {
+	echo untouched > "$BATS_TEST_TMPDIR/hosts"
+	base '{}' <<- END
+		l etc/hosts - - ../../../../../../../..$BATS_TEST_TMPDIR/hosts
+	END
+	run -0 c run --rm --add-host db:10.0.0.7 --add-host six=::1 --add-host 'seven:[fe80::1]' app:v1 cat /etc/hosts
+	[ "$output" = $'127.0.0.1\tlocalhost\n::1\tlocalhost\n10.0.0.7\tdb\n::1\tsix\nfe80::1\tseven' ]
+	[ "$(cat "$BATS_TEST_TMPDIR/hosts")" = untouched ]
+	run -0 "$CORACLE" bundle --network host --add-host db:10.0.0.7 app:v1 "$L.b" cat /etc/hosts
+	run -0 runc --root "$RUN" run -b "$L.b" "bundle$$"
+	[ "$output" = "$(cat /etc/hosts)"$'\n10.0.0.7\tdb' ]
+	local bad
+	for bad in db db: db:10.0.0 :10.0.0.1 'a b:10.0.0.1' db:10.0.0.1x $'a\n1.1.1.1 b:10.0.0.1'; do
+		run -125 c run --rm --name "$ID" --add-host "$bad" app:v1 true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"--add-host"*db:10.0.0.7 ]]
+		assert_gone "$ID"
+	done
+	run -125 box --rm --add-host db:10.0.0.7 -- true
+	[[ "$output" == *"for images"* ]]
+}
+
 @test "a_configuration_without_sense_is_refused_or_harmless" {
 	base '{"Env": ["=x", "noequals", "", "GOOD=1", "PATH"], "Entrypoint": [""], "Cmd": null, "WorkingDir": "", "User": ""}' < /dev/null
 	run -125 c run --rm --name "$ID" app:v1
