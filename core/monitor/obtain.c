@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Gets the image into the store, and what it is called there. */
+/* Gets the image into the store and opens it there: that one, whoever else pulls. */
 static int fetch(const struct store *s, const char *text, const struct run_options *o,
-		 struct arena *keep, const char **name, struct err *e)
+		 struct arena *keep, struct image **out, struct err *e)
 {
 	struct image im;
 	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO };
@@ -26,8 +26,10 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 		rc = pull(s, &q, a, &im, e);
 	if (rc < 0)
 		return rc;
-	*name = arena_str(keep, im.name);
-	return *name ? 0 : fail(e, ENOMEM, "pull %s", text);
+	rc = image_open(s, im.name, keep, out, e);
+	if (rc == 0 && strcmp((*out)->descriptor.digest, im.descriptor.digest) != 0)
+		rc = refuse(e, EAGAIN, "image %.200s was replaced while it was pulled", im.name);
+	return rc;
 }
 
 /* Whether an image of the store is for the platform that --platform says. */
@@ -61,7 +63,5 @@ int obtain(const struct store *s, const char *text, const struct run_options *o,
 	if (rc != -ENOENT || !strcmp(when, "never"))
 		return rc;
 	*e = (struct err){ 0 };
-	const char *name;
-	rc = fetch(s, text, o, a, &name, e);
-	return rc < 0 ? rc : image_open(s, name, a, out, e);
+	return fetch(s, text, o, a, out, e);
 }

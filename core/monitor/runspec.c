@@ -304,6 +304,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		.terminal = o->terminal,
 		.readonly = o->readonly,
 	};
+	if (o->verify_key && (!subject->image || !subject->image->descriptor.digest))
+		return refuse(e, EINVAL, "option --verify-key: only an image has signatures");
 	int rc = runspec_env(o, a, &over.env, e);
 	if (rc == 0)
 		rc = image_spec(subject->image, subject->rootfs, &over, a, &s, e);

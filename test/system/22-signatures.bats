@@ -221,6 +221,7 @@ refused() {
 }
 
 @test "run_pulls_what_is_to_be_verified_even_if_it_is_there" {
+	local image
 	make_rootfs "$BATS_TEST_TMPDIR/root"
 	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.tar" .
 	layer "$L" "$L.tar"
@@ -237,4 +238,12 @@ refused() {
 	[ "$output" = hi ]
 	run -125 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm --pull never --verify-key "$K/key.pub" "$REF" echo hi
 	[[ "$output" == *"option --verify-key: only with --pull always" ]]
+	for image in "" "--rootfs $BATS_TEST_TMPDIR/root"; do
+		# shellcheck disable=SC2086 # none or two
+		run -125 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm --verify-key "$K/key.pub" $image
+		[ "$output" = "coracle: option --verify-key: only an image has signatures" ]
+	done
+	run -0 "$CORACLE" bundle -q --verify-key "$K/key.pub" "$REF" "$BATS_TEST_TMPDIR/bundle" echo hi
+	run -1 "$CORACLE" bundle -q --verify-key "$K/other.pub" "$REF" "$BATS_TEST_TMPDIR/second" echo hi
+	[ ! -e "$BATS_TEST_TMPDIR/second" ]
 }
