@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #define VOLUMES_MAX 256 /* of an image */
+#define OWN_NOTES   "coracle."
 
 int option_refuse(const char *name, const char *text, const char *what, struct err *e)
 {
@@ -109,17 +110,20 @@ int runspec_note(struct spec *s, const char *key, const char *value, struct aren
 	return 0;
 }
 
-/* Labels are annotations: there is nothing else of a runtime to keep them in. */
+/* Labels are annotations: there is nothing else of a runtime to keep them in. Ours are not theirs
+ * to set: rm believes them. */
 static int apply_notes(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	for (size_t i = 0; i < o->labels.n; i++) {
 		const char *text = o->labels.v[i];
 		const char *whole = strchr(text, '=') ? text : arena_printf(a, "%s=", text);
-		if (!whole || !pair_add(&s->annotations, whole, a))
+		if (!whole || !strncmp(text, OWN_NOTES, strlen(OWN_NOTES)) ||
+		    !pair_add(&s->annotations, whole, a))
 			return option_refuse("label", text, "NAME[=VALUE] such as owner=me", e);
 	}
 	for (size_t i = 0; i < o->annotations.n; i++)
-		if (!pair_add(&s->annotations, o->annotations.v[i], a))
+		if (!strncmp(o->annotations.v[i], OWN_NOTES, strlen(OWN_NOTES)) ||
+		    !pair_add(&s->annotations, o->annotations.v[i], a))
 			return option_refuse("annotation", o->annotations.v[i],
 					     "NAME=VALUE such as org.example.owner=me", e);
 	return 0;
