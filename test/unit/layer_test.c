@@ -429,8 +429,11 @@ static void names_in_utf8_come_through_pax_headers(void)
 	tar_pax(&b, "path", "gr\xc3\xbc\xc3\x9f/\xe2\x82\xac");
 	tar_add(&b, '0', "x", NULL, 0644, "euro");
 	tar_add(&b, '0', "raw\xff", NULL, 0644, "bytes");
+	tar_pax(&b, "path", "e\xcc\x81"); /* as it is, not in another normal form */
+	tar_add(&b, '0', "x", NULL, 0644, "two characters");
 	is_int(unpack(&b), 0);
 	is_str(content("gr\xc3\xbc\xc3\x9f/\xe2\x82\xac"), "euro");
+	is_str(content("e\xcc\x81"), "two characters");
 	is_str(content("raw\xff"), "bytes");
 	end();
 }
