@@ -11,6 +11,13 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+bool ahead_fits(const struct spec *s)
+{
+	const struct spec_namespace *net = spec_namespace(s, "network");
+	bool own = net && (!net->path || !*net->path);
+	return own && !spec_namespace(s, "user") && !s->linux_->net_devices.n;
+}
+
 static _Noreturn void make(int sock)
 {
 	int fd = unshare(CLONE_NEWNET) < 0 ? -1
@@ -45,10 +52,17 @@ int ahead_enter(int sock)
 	return rc;
 }
 
-void ahead_end(struct ahead *a)
+bool ahead_wait(struct ahead *a)
 {
+	bool was = a->pid;
 	while (a->pid && waitpid(a->pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	a->pid = 0;
+	return was;
+}
+
+void ahead_end(struct ahead *a)
+{
+	ahead_wait(a);
 	put_fd(&a->sock, -1);
 }

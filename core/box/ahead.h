@@ -3,12 +3,19 @@
 #ifndef BOX_AHEAD_H
 #define BOX_AHEAD_H
 
+#include "oci/spec.h"
+
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct ahead {
 	pid_t pid; /* who makes it; 0: nobody */
 	int sock;  /* where init is to get it; -1 */
 };
+
+/* Whether the spec has one that may be: not one that is to belong to a user namespace that is yet
+ * to come, or to be given something before init goes there. */
+bool ahead_fits(const struct spec *s);
 
 /* Has it made by a process of its own, which ends with that. Whether that can be is left open:
  * ahead_enter() makes do. */
@@ -18,7 +25,10 @@ void ahead_begin(struct ahead *out);
  * makes one. 0 or -errno. */
 int ahead_enter(int sock);
 
-/* Waits for the end of who made it, and lets go of it. */
+/* Waits for the end of who makes it; false when he was gone already. */
+bool ahead_wait(struct ahead *a);
+
+/* The same, and lets go of it. */
 void ahead_end(struct ahead *a);
 
 #endif

@@ -179,18 +179,6 @@ static int host_mounts(struct making *m, struct strs *out)
 	return !given && mkdirat(m->c->dir, HOST_ROOT, 0700) < 0 ? -errno : 0;
 }
 
-/* Not where it is to belong to a user namespace that is yet to come, or to be given something
- * before init goes there. */
-static void begin_network(struct making *m)
-{
-	const struct spec *s = m->spec;
-	const struct spec_namespace *net = spec_namespace(s, "network");
-	bool own = net && (!net->path || !*net->path) && !spec_namespace(s, "user");
-	if (own && m->engine->own_root && !m->r->restore && !s->linux_->net_devices.n &&
-	    we_are_root())
-		ahead_begin(&m->network);
-}
-
 /* What will have to be undone is written down before any of it exists. */
 static int record(struct making *m, struct err *e)
 {
@@ -398,6 +386,8 @@ static int launch(struct making *m, struct err *e)
 		.cgroup = &m->cgroup,
 	};
 	int rc = container_clone(&setup, &m->child, e);
+	if (rc == -EAGAIN && ahead_wait(&m->network)) /* who had the last place for a process */
+		rc = container_clone(&setup, &m->child, e);
 	cgroup_let_go(&m->keeper);
 	if (rc < 0)
 		return rc;
@@ -524,7 +514,8 @@ static int make(struct making *m, struct err *e)
 		rc = refuse(e, EINVAL, "--console-socket is of no use: process.terminal is false");
 	if (rc < 0)
 		return rc;
-	begin_network(m);
+	if (m->engine->own_root && !m->r->restore && we_are_root() && ahead_fits(m->spec))
+		ahead_begin(&m->network);
 	rc = claim(m, e);
 	if (rc == 0)
 		rc = record(m, e);

@@ -221,3 +221,18 @@ hierarchies() {
 	[ -z "$(left)" ]
 	[ ! -e "$ROOT/$id" ]
 }
+
+# Who makes its network ahead gives way to init.
+@test "a container starts where there is room for init alone" {
+	[ -z "$V2" ] || skip "for cgroup v1"
+	local dir=/sys/fs/cgroup/pids/$id-caller
+	config '.process.args = ["true"]'
+	mkdir "$dir"
+	echo 2 > "$dir/pids.max"
+	for _ in {1..20}; do
+		bash -c 'echo $$ > "$1/cgroup.procs" && exec "${@:2}"' bash "$dir" \
+			"$CORACLE" runtime --root "$ROOT" run -b "$BUNDLE" "$id" < /dev/null
+	done
+	[ "$(awk '$1 == "max" { print $2 }' "$dir/pids.events")" -gt 0 ]
+	rmdir "$dir"
+}
