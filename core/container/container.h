@@ -46,9 +46,10 @@ struct create_request {
 	bool notify;	/* a socket for what it tells a service manager (NOTIFY_SOCKET) */
 	int *notify_fd; /* with start: put that socket here */
 	bool no_pivot, no_new_keyring;
-	bool systemd_cgroup;	 /* its cgroup is to be a scope of systemd's */
-	const char *owner_kind;	 /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
-	pid_t owner;		 /* 0: we ourselves */
+	bool systemd_cgroup;	/* its cgroup is to be a scope of systemd's */
+	const char *owner_kind; /* who stays its parent: "monitor", "shim", "run"; NULL: nobody */
+	pid_t owner;		/* 0: we ourselves */
+	const int *nice; /* of its init and of hooks, as we made way for others; NULL: as ours is */
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */
 	bool auto_remove;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -421,10 +422,9 @@ static int release(struct making *m, struct err *e)
 
 static int run_hooks(struct making *m, struct err *e)
 {
-	const struct spec_hooks *h = m->spec->hooks;
-	int rc = container_hooks(m->c, &h->prestart, "prestart", e);
-	if (rc == 0)
-		rc = container_hooks(m->c, &h->create_runtime, "createRuntime", e);
+	if (m->r->nice)
+		setpriority(PRIO_PROCESS, 0, *m->r->nice);
+	int rc = container_create_hooks(m->c, m->spec->hooks, e);
 	return rc == 0 ? child_go(&m->child, e) : rc;
 }
 
@@ -439,6 +439,8 @@ static int attend(struct making *m, struct err *e)
 			m->console = take_fd(&fd);
 		if (kind == CHILD_LISTENER)
 			rc = listener_send(m->c, m->spec->linux_->seccomp, &m->child, fd, e);
+		if (kind == CHILD_READY && m->r->nice && !m->spec->process->scheduler)
+			setpriority(PRIO_PROCESS, (id_t)m->child.pid, *m->r->nice);
 		if (kind == CHILD_READY)
 			return 0;
 		if (kind == 0)

@@ -232,6 +232,12 @@ int container_hooks(struct container *c, const struct spec_hook_list *l, const c
 	return hooks(c, l, name, 0, e);
 }
 
+int container_create_hooks(struct container *c, const struct spec_hooks *h, struct err *e)
+{
+	int rc = container_hooks(c, &h->prestart, "prestart", e);
+	return rc == 0 ? container_hooks(c, &h->create_runtime, "createRuntime", e) : rc;
+}
+
 /* The spec: one that fails is logged, and the others go on. */
 void container_poststop(struct container *c, const struct spec *spec)
 {

@@ -82,6 +82,9 @@ int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e);
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *name,
 		    struct err *e);
 
+/* Those that come before init goes on. */
+int container_create_hooks(struct container *c, const struct spec_hooks *h, struct err *e);
+
 /* The poststop hooks, after all else is gone. */
 void container_poststop(struct container *c, const struct spec *spec);
 

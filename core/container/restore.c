@@ -259,8 +259,7 @@ static int run_hooks(struct reviving *v, pid_t pid, struct err *e)
 	if (!h)
 		return 0;
 	c->state.pid = pid;
-	int rc = container_hooks(c, &h->prestart, "prestart", e);
-	return rc == 0 ? container_hooks(c, &h->create_runtime, "createRuntime", e) : rc;
+	return container_create_hooks(c, h, e);
 }
 
 static int on_notified(void *arg, const CriuNotify *n, int *fd, struct err *e)

@@ -24,6 +24,7 @@
 #define MOMENT_NS UINT64_C(10000000)
 /* The shim's own: who asks for a state is not to wait for all that is made. */
 #define NICE	 (-10)
+#define YIELD	 5 /* who asks is no shim, and waits for a processor as well */
 #define SLICE_NS 100000
 
 /* What a fork says last. */
@@ -69,7 +70,7 @@ static void close_others(const int *keep, size_t n)
 
 /* How long it may run in one go decides from Linux 6.12 on how soon it does when it has something
  * to do; slice 0: as all. What may not be is not. */
-static void rank(int nice, uint64_t slice)
+static bool rank(int nice, uint64_t slice)
 {
 	/* The kernel's own is in a header that does not go with sched.h. */
 	struct {
@@ -80,9 +81,10 @@ static void rank(int nice, uint64_t slice)
 		uint64_t runtime, deadline, period;
 	} a = { .size = sizeof(a), .nice = nice, .runtime = slice };
 	if (syscall(SYS_sched_setattr, 0, &a, 0) == 0)
-		return;
+		return true;
 	a.nice = getpriority(PRIO_PROCESS, 0);
 	syscall(SYS_sched_setattr, 0, &a, 0);
+	return false;
 }
 
 static _Noreturn void work_main(struct work *w, int sock, pid_t shim)
@@ -94,7 +96,7 @@ static _Noreturn void work_main(struct work *w, int sock, pid_t shim)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != shim)
 		_exit(1);
-	rank(w->shim->works.nice, 0);
+	rank(w->shim->works.nice + (w->patient && w->shim->works.privileged ? YIELD : 0), 0);
 	close_others(keep, WORK_KEEP + 1);
 	r.rc = w->run(w, &r.e);
 	send_result(w, sock, &r);
@@ -292,7 +294,7 @@ int works_open(struct shim *s, struct err *e)
 	s->works.at_once = rc < 0 ? 1 : (unsigned)CPU_COUNT(&cpus);
 	s->works.next = (struct watch){ .fd = fd < 0 ? -1 : fd, .ready = on_next, .arg = s };
 	s->works.nice = getpriority(PRIO_PROCESS, 0);
-	rank(s->works.nice + NICE, SLICE_NS);
+	s->works.privileged = rank(s->works.nice + NICE, SLICE_NS);
 	rc = fd < 0 ? fd : loop_add(s->loop, &s->works.next, EPOLLIN);
 	return rc < 0 ? fail(e, rc, "make a timer") : 0;
 }

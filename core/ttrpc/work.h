@@ -36,7 +36,7 @@ struct work {
 	bool forgotten;	       /* its member is gone: done is not called */
 	void *arg;	       /* of run and done; may be in the request's arena */
 	int keep[WORK_KEEP];
-	bool patient; /* lets others begin first */
+	bool patient; /* lets others begin first, and makes way for them */
 	bool in_turn; /* begins when no other such one of its member runs */
 	pid_t pid;
 	int fds[WORK_FDS]; /* -1: none */
@@ -55,6 +55,7 @@ struct works {
 	struct work *running, *queued;
 	unsigned at_once;
 	int nice;	   /* of forks */
+	bool privileged;   /* to have any niceness, and so to come back from one */
 	struct watch next; /* when the next one may begin */
 };
 

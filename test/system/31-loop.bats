@@ -267,6 +267,23 @@ fork_of_shim() {
 	[ "$(tail -n 1 "/run/coracle/containerd-$NS/$ID/state.json" | jq .exitCode)" = 137 ]
 }
 
+@test "a_container_has_the_niceness_that_it_should_whatever_it_was_made_with" {
+	local nice own filter
+	own=$(ps -o ni= -p $$)
+	for nice in "" 5 7; do # 5: what the shim makes it with
+		filter=".hooks.createRuntime = [{ path: \"/bin/sh\", args: [\"sh\", \"-c\", \"ps -o ni= -p \$\$ > $BATS_TEST_TMPDIR/hook\"] }]"
+		[ -z "$nice" ] || filter+=" | .process.scheduler = { policy: \"SCHED_OTHER\", nice: $nice }"
+		bundle "$ID-a" "$filter" sleep 1000
+		create "$ID-a"
+		call Start "1=$ID-a" > /dev/null
+		[ "$(ps -o ni= -p "$(pgrep -P "$SHIM" -n sleep)")" -eq "${nice:-$own}" ]
+		[ "$(cat "$BATS_TEST_TMPDIR/hook")" -eq "$own" ]
+		call Kill "1=$ID-a" 3:9 > /dev/null
+		wait_for "$ID-a" > /dev/null
+		call Delete "1=$ID-a" > /dev/null
+	done
+}
+
 @test "words_of_a_hook_without_end_are_cut_to_a_line" {
 	bundle "$ID-a" '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c",
 		"head -c 300000 /dev/zero | tr \"\\\\0\" x >&2; echo the end >&2; exit 3"] }]' sleep 1000
