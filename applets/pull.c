@@ -120,7 +120,9 @@ const struct command applet_pull = {
 		"oci-archive:FILE[:NAME] one in a tar file, docker-archive:FILE[:NAME:TAG] what "
 		"docker save or podman save wrote; both may be packed by gzip or zstd. The "
 		"digest of each image is printed. Plain http is spoken only to this machine's own "
-		"loopback addresses.",
+		"loopback addresses. HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names a proxy for "
+		"others, http://[USER:PASSWORD@]HOST:PORT, and NO_PROXY what needs none: "
+		"names, ends of names, addresses and networks (192.0.2.0/24).",
 	.opts = options,
 	.opts_size = sizeof(struct pull_options),
 	.defaults = &defaults,
