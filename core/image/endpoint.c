@@ -32,14 +32,14 @@ static const struct json_field troubles_fields[] = {
 
 struct token {
 	const char *token, *access_token, *refresh_token, *issued_at;
-	int64_t expires_in;
+	const char *expires_in; /* a number, which some put into quotes */
 };
 static const struct json_field token_fields[] = {
 	JSON(J_STR, token, token, "token"),
 	JSON(J_STR, token, access_token, "access_token"),
 	JSON(J_STR, token, refresh_token, "refresh_token"),
 	JSON(J_STR, token, issued_at, "issued_at"),
-	JSON(J_I64, token, expires_in, "expires_in"),
+	JSON(J_RAW, token, expires_in, "expires_in"),
 	{ 0 },
 };
 
@@ -140,9 +140,10 @@ static uint64_t end_of(const struct token *t)
 {
 	const int64_t second = 1000000000;
 	struct timespec issued, now = clock_now();
-	int64_t left = t->expires_in > 0 ? t->expires_in : TOKEN_LIFE;
-	if (left > TOKEN_LIFE_MAX)
-		left = TOKEN_LIFE_MAX;
+	const char *in = t->expires_in ? t->expires_in : "";
+	int64_t left = strtoll(in + (*in == '"'), NULL, 10);
+	if (left <= 0 || left > TOKEN_LIFE_MAX)
+		left = left > 0 ? TOKEN_LIFE_MAX : TOKEN_LIFE;
 	if (t->issued_at && clock_parse(t->issued_at, &issued) == 0) {
 		int64_t age = now.tv_sec - issued.tv_sec;
 		left -= age > 0 && age < left ? age : 0;
