@@ -153,7 +153,7 @@ test: test-deps all $(units) $(tools)
 
 # The crash tests, of the runtime and of the shim, at every system call, not at a sample of them: it takes hours.
 torture: test-deps all $(tools)
-	TORTURE=1 bats --tap test/system/03-crash.bats test/system/34-shim-crash.bats test/system/35-sandbox-calls.bats
+	TORTURE=1 bats --tap test/system/03-crash.bats test/system/03-races.bats test/system/34-shim-crash.bats test/system/35-sandbox-calls.bats
 
 # The validation programs of the Open Container Initiative, side by side with runc and crun.
 validation: test-deps all

@@ -401,6 +401,7 @@ void task_free(struct task *t)
 		link = &(*link)->next;
 	if (*link)
 		*link = t->next;
+	shim_idle(t->shim);
 	while (t->execs)
 		member_free(t->execs);
 	member_clear(&t->init);

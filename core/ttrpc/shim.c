@@ -61,6 +61,12 @@ void shim_leave(struct shim *s)
 		shim_stop(s);
 }
 
+void shim_idle(struct shim *s)
+{
+	if (!has_work(s) && !s->stopping)
+		timer_set(s->lease.fd, s->lease_ms, 0);
+}
+
 static void on_told(void *arg)
 {
 	shim_rest(arg);

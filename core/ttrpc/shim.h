@@ -99,6 +99,9 @@ int shim_serve(const struct shim_options *o, struct err *e);
  * are gone. */
 void shim_leave(struct shim *s);
 
+/* A task has gone: without another one the shim goes as well, after its lease. */
+void shim_idle(struct shim *s);
+
 /* Ends the process if it is to, and there is nothing left to tell and no logger to wait for. */
 void shim_rest(struct shim *s);
 

@@ -38,16 +38,15 @@ unharmed() {
 	[ ! -s "$MOUNTS" ] || { echo "mounted: $(sort -u "$MOUNTS")"; return 1; }
 }
 
-# race A B CLEAN...: swaps A and B while containers are made, for two seconds and at least five times; CLEAN after each, the
-# swap being held. Somebody gets through.
+# race A B CLEAN...: swaps A and B while containers are made, for a second (ten with TORTURE=1) and at least five times; CLEAN
+# after each, the swap being held. Somebody gets through.
 race() {
-	local a=$1 b=$2 end tries=0 won=0
+	local a=$1 b=$2 begun=${EPOCHREALTIME/./} tries=0 won=0
 	shift 2
 	BEFORE=$(cd "$VICTIM" && find . -mindepth 1 -printf '%p %y %l\n' -type f -exec cat {} + | sort)
 	"$TOOLS/swap" "$a" "$b" 3>&- &
 	SWAP=$!
-	end=$((SECONDS + 2))
-	while [ $SECONDS -lt $end ] || [ "$tries" -lt 5 ] || { [ "$won" = 0 ] && [ "$tries" -lt 50 ]; }; do
+	while [ $((${EPOCHREALTIME/./} - begun)) -lt $((${TORTURE:+9} + 1))000000 ] || [ "$tries" -lt 5 ] || { [ "$won" = 0 ] && [ "$tries" -lt 50 ]; }; do
 		attempt ${TERMINAL:+in_terminal} ${DENY:+"$TOOLS/deny" "$DENY" --} "$CORACLE" runtime --root "$STATE" run ${TERMINAL:+--console-socket "$TERMINAL"} -b "$B" "$ID"
 		[ "${#stderr_lines[@]}" -le 1 ] || { echo "$stderr"; return 1; }
 		tries=$((tries + 1))

@@ -300,7 +300,7 @@ on_disk() {
 @test "a_shim_that_the_next_containerd_finds_without_a_task_goes_by_itself" {
 	local server
 	containerd_kill
-	mkdir "$TASKS/$ID"
+	mkdir -p "$TASKS/$ID"
 	cd "$TASKS/$ID"
 	echo '{}' > config.json
 	mkfifo log

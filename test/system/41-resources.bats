@@ -53,8 +53,11 @@ disk() {
 }
 
 @test "limits of processors, processes and pages reach the kernel on v1" {
+	local huge=''
+	# It is there unless somebody has mounted it as a hierarchy of its own.
+	! grep -qw hugetlb /sys/fs/cgroup/unified/cgroup.controllers || huge='{ pageSize: "2MB", limit: 4194304 }'
 	limited '{ cpu: { shares: 512, quota: 50000, period: 200000, burst: 10000, cpus: "0", mems: "0" },
-		pids: { limit: 17 }, hugepageLimits: [{ pageSize: "2MB", limit: 4194304 }] }'
+		pids: { limit: 17 }, hugepageLimits: ['"$huge"'] }'
 	is cpu cpu.shares 512
 	is cpu cpu.cfs_quota_us 50000
 	is cpu cpu.cfs_period_us 200000
@@ -62,8 +65,10 @@ disk() {
 	is cpuset cpuset.cpus 0
 	is cpuset cpuset.mems 0
 	is pids pids.max 17
-	is "" hugetlb.2MB.max 4194304
-	is "" hugetlb.2MB.rsvd.max 4194304
+	[ -z "$huge" ] || {
+		is "" hugetlb.2MB.max 4194304
+		is "" hugetlb.2MB.rsvd.max 4194304
+	}
 	end
 }
 

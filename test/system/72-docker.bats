@@ -93,11 +93,7 @@ sleeper() {
 	docker update -m 48m --memory-swap 48m --cpus 0.25 --pids-limit 44 life > /dev/null
 	[ "$(docker exec life sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us' |
 		tr '\n' ' ')" = "50331648 44 25000 " ]
-	# It may tell of nothing, when it is asked before its daemon has looked.
-	until run -0 docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life &&
-		[[ $output != *"0B / 0B 0" ]]; do
-		:
-	done
+	run -0 docker stats --no-stream --format '{{.Name}} {{.MemUsage}} {{.PIDs}}' life
 	[[ $output == "life "*"/ 48MiB 1" ]] || { echo "$output"; return 1; }
 	[[ $(docker top life) == *"sleep 1000"* ]]
 	docker restart -t 0 life > /dev/null
