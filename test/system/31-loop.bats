@@ -22,6 +22,11 @@ setup() {
 
 teardown() {
 	shim_end
+	# Of a making that was stopped half way the hook goes on.
+	local go
+	exec {go}<> "$BATS_TEST_TMPDIR/go"
+	echo >&"$go"
+	exec {go}<&-
 }
 
 # A bundle with a hook that says that it has begun, and ends when it is told to.

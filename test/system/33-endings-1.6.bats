@@ -356,15 +356,20 @@ on_disk() {
 
 # Probes whose children stay, and then are defunct for ever under an init that does not wait.
 @test "what_an_exec_leaves_running_stays_or_ends_with_it_as_the_annotation_has_it" {
-	local left
-	left() {
+	leave() {
 		ctr_ task exec --exec-id "e$1" "$ID$1" sh -c 'sleep 2000 > /dev/null 2>&1 & sleep 2000 > /dev/null 2>&1 &'
+	}
+	left() {
 		xargs -I PID sh -c 'tr "\0" " " < /proc/PID/cmdline; echo' < "/sys/fs/cgroup/pids/$NS/$ID$1/cgroup.procs" | grep -c '^sleep 2000' || true
 	}
 	sleeper "$ID-keep"
 	sleeper "$ID-kill" --annotation org.coracle.exec-orphans=kill
+	leave -keep
 	[ "$(left -keep)" = 2 ]
-	[ "$(left -kill)" = 0 ]
+	leave -kill
+	until [ "$(left -kill)" = 0 ]; do # killed they are; that takes a moment
+		sleep 0.02
+	done
 	run -1 sleeper "$ID-what" --annotation org.coracle.exec-orphans=what
 	[[ $output == *"org.coracle.exec-orphans: what: use keep or kill"* ]]
 }

@@ -1,4 +1,4 @@
-/* await.c - await PID: blocks until that process has ended. */
+/* await.c - await PID: blocks until that process has ended. 0: there is none. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -8,7 +8,10 @@
 
 int main(int argc, char **argv)
 {
-	int fd = argc == 2 ? (int)syscall(SYS_pidfd_open, atoi(argv[1]), 0) : -1;
+	int pid = argc == 2 ? atoi(argv[1]) : -1;
+	if (pid == 0)
+		return 0;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return errno == ESRCH ? 0 : 1;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
