@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define WORTH_IT 16 /* blocks */
+
 static const uint32_t constants[64] __attribute__((aligned(16))) = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
 	0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
@@ -135,8 +137,13 @@ static void blocks_fast(uint32_t h[8], const uint8_t *p, size_t n)
 }
 #endif
 
+/* The question ends a virtual machine's turn, four times: that is longer than a few blocks take. */
 static void blocks(struct sha256 *s, const uint8_t *p, size_t n)
 {
+	if (s->ask && n >= WORTH_IT) {
+		s->fast = processor_can();
+		s->ask = false;
+	}
 	if (s->fast)
 		blocks_fast(s->h, p, n);
 	else
@@ -154,7 +161,7 @@ void sha256_init_plain(struct sha256 *s)
 void sha256_init(struct sha256 *s)
 {
 	sha256_init_plain(s);
-	s->fast = processor_can();
+	s->ask = true;
 }
 
 void sha256_add(struct sha256 *s, const void *p, size_t n)

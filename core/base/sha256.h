@@ -13,7 +13,8 @@ struct sha256 {
 	uint32_t h[8];
 	uint64_t len;
 	uint8_t block[64];
-	bool fast; /* the processor can do it */
+	bool ask;  /* whether the processor can do it, as soon as that is worth the question */
+	bool fast; /* it can */
 };
 
 void sha256_init(struct sha256 *s);

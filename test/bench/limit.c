@@ -34,9 +34,9 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void *room(void *p, size_t n)
+static void *room(void *old, size_t n)
 {
-	p = realloc(p, n);
+	void *p = realloc(old, n);
 	if (!p)
 		die("no memory");
 	return p;
