@@ -16,7 +16,8 @@ int space_check(struct space *s, const struct fetch *f, struct err *e)
 	if (fstatvfs(f->work, &fs) < 0)
 		return fail(e, errno, "see how much room the store has");
 	uint64_t blocks = geteuid() ? fs.f_bavail : fs.f_bfree;
-	if (blocks < (uint64_t)INT64_MAX / fs.f_frsize)
+	/* One without blocks does not say: a ramfs, a tmpfs without a limit. */
+	if (fs.f_blocks && fs.f_frsize && blocks < (uint64_t)INT64_MAX / fs.f_frsize)
 		s->free = (int64_t)(blocks * fs.f_frsize);
 	for (size_t i = 0; i < f->manifest->layers.n; i++) {
 		int64_t size = f->manifest->layers.v[i].size;

@@ -23,6 +23,10 @@ int tree_late(struct tree *t, const char *path, const struct late *l, struct err
  * The fd or -errno. */
 int tree_open(int root, const char *path, int flags);
 
+/* Takes from a directory that is there what those that come into it would inherit, and what a
+ * second entry of it may not have: its mode becomes 0700, its attributes go. */
+int tree_bare(int root, const char *path, struct err *e);
+
 /* Sets what an entry has of those attributes that a container may own, but for a default ACL. */
 int tree_xattrs(const struct tree_entry *n, int fd, struct err *e);
 

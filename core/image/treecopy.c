@@ -219,6 +219,8 @@ static int copy_directory(struct copy *c, int from, struct err *e)
 	if (rc == 0 && c->path.len > 1 && is_opaque(c))
 		rc = tree_remove(c->tree.root, c->path.p, e);
 	if (rc == 0)
+		rc = tree_bare(c->tree.root, c->path.p, e);
+	if (rc == 0)
 		rc = tree_add(&c->tree, &c->entry, NULL, e);
 	DIR *d = rc < 0 ? NULL : fdopendir(from);
 	if (!d) {

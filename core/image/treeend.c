@@ -67,6 +67,21 @@ int tree_xattrs(const struct tree_entry *n, int fd, struct err *e)
 	return 0;
 }
 
+int tree_bare(int root, const char *path, struct err *e)
+{
+	char names[16384];
+	auto_close int fd = tree_open(root, path, O_RDONLY | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? 0 : flistxattr(fd, names, sizeof(names));
+	if (n < 0 && errno != ENOTSUP)
+		return fail(e, errno, "list the attributes of %.200s", path);
+	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1)
+		if (xattr_allowed(names + at) && fremovexattr(fd, names + at) < 0)
+			return fail(e, errno, "remove %.80s of %.200s", names + at, path);
+	if (fd >= 0 && fchmod(fd, 0700) < 0)
+		return fail(e, errno, "set the mode of %.200s", path);
+	return 0;
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

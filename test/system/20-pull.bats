@@ -504,7 +504,7 @@ seen() {
 }
 
 @test "where_there_is_no_overlay_to_be_had_the_layers_are_copied" {
-	local error
+	local error copy
 	make_rootfs "$BATS_TEST_TMPDIR/root"
 	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.1" .
 	tar_of "$L.2" <<-'END'
@@ -517,8 +517,18 @@ seen() {
 		d replaced 755
 		f replaced/by 644
 		l link - - data
+		x SCHILY.xattr.user.lower=1
+		x SCHILY.xattr.system.posix_acl_default=%02%00%00%00%01%00%07%00%FF%FF%FF%FF%02%00%07%00%E8%03%00%00%04%00%05%00%FF%FF%FF%FF%10%00%07%00%FF%FF%FF%FF%20%00%00%00%FF%FF%FF%FF
+		d shared 2775 0:7
+		x SCHILY.xattr.user.lower=1
+		d plain 2775 0:7
 	END
 	tar_of "$L.3" <<-'END'
+		f shared/mine 644
+		d shared/sub 755
+		x SCHILY.xattr.user.upper=1
+		d plain 755
+		f plain/mine 666
 		f .wh.gone 644
 		d hidden 711 5:5
 		f hidden/.wh..wh..opq 644
@@ -547,4 +557,10 @@ seen() {
 	(cd "$L.bundle/rootfs" && find . -exec stat -c '%n %F %a %u:%g %Y' {} + | sort) > "$L.overlay"
 	(cd "$L.bundle.copy/rootfs" && find . -exec stat -c '%n %F %a %u:%g %Y' {} + | sort) > "$L.copy"
 	diff "$L.overlay" "$L.copy"
+	for copy in "$L.bundle" "$L.bundle.copy"; do
+		tar --sort=name --xattrs --xattrs-include='*' --pax-option=delete=atime,delete=ctime -C "$copy/rootfs" \
+			-cf - shared plain | LC_ALL=C grep -ao 'SCHILY[^=]*' > "$copy.attributes"
+	done
+	[ -s "$L.bundle.attributes" ]
+	diff "$L.bundle.attributes" "$L.bundle.copy.attributes"
 }

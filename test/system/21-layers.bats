@@ -298,4 +298,7 @@ pull_on_disk() {
 		{ echo "$output"; return 1; }
 	pull_on_disk 16m
 	[ "$status" = 0 ]
+	# Of its own room it says nothing.
+	pull_on_disk 0
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
 }
