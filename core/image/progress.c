@@ -8,6 +8,7 @@
 
 #define BAR	 30
 #define PAUSE_NS 50000000 /* between two drawings; nobody reads faster */
+#define LEFT_MAX 360000	  /* seconds; more is as good as unknown */
 
 static void draw_bar(struct buf *b, int64_t bytes, int64_t size)
 {
@@ -33,10 +34,9 @@ static void draw_running(struct buf *b, const struct progress *g, size_t i, int6
 	size_format((uint64_t)bytes, had, sizeof(had));
 	size_format((uint64_t)each, rate, sizeof(rate));
 	buf_printf(b, " %s of %s, %s/s", had, of, rate);
-	if (each >= 1) {
-		int left = (int)((double)(size - bytes) / each) + 1;
-		buf_printf(b, ", %d:%02d left", left / 60, left % 60);
-	}
+	double left = each >= 1 ? (double)(size - bytes) / each + 1 : 0;
+	if (left >= 1 && left < LEFT_MAX)
+		buf_printf(b, ", %d:%02d left", (int)left / 60, (int)left % 60);
 	buf_char(b, '\n');
 }
 
