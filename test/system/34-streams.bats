@@ -400,8 +400,11 @@ logger() {
 		call Exec "1=$ID" "2=e$n" "5=binary://$T/stays" 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
 		strace -qq -o "$T/calls" -p "$SHIM" -e trace=epoll_ctl -e "inject=epoll_ctl:error=ENOSPC:when=$n" 3>&- &
 		tracer=$!
-		until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status"; do
-			:
+		# Both wait: whatever the shim calls from now on is seen.
+		until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status" &&
+			[[ $(cut -d ' ' -f 1 "/proc/$tracer/syscall") =~ ^(61|260)$ ]] && # wait4
+			[ "$(cut -d ' ' -f 3 "/proc/$SHIM/stat")" = S ]; do
+			sleep 0.01
 		done
 		run call Start "1=$ID" "2=e$n"
 		echo "$n: $output $(grep INJ "$T/calls")"
@@ -410,6 +413,8 @@ logger() {
 		if [ "$status" != 0 ] && [ -e "$T/pid" ]; then
 			failed=$((failed + 1))
 			await_end "$(cat "$T/pid")"
+		elif [ -e "$T/pid" ]; then
+			kill "$(cat "$T/pid")" # it stays for as long as its shim
 		fi
 	done
 	[ $failed -ge 3 ] # its own fd, its timer, and the exec's
