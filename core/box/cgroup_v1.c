@@ -28,14 +28,16 @@ void limit_v1_memory(const struct spec_resources *r, struct limit_plan *p)
 	/* Without limit of memory there cannot be one of both. */
 	if (m->limit.set && m->limit.v < 0 && !given(swap))
 		swap = (struct opt_i64){ true, -1 };
+	unsigned optional = given(swap) ? unlimited(swap) : LIMIT_DEFAULT;
+	swap = given(swap) ? swap : m->swap_if_counted;
 	/* Lowering goes memory first, raising both first: the kernel refuses memory above both. */
 	if (given(m->limit))
 		limit_add(p, "memory.limit",
 			  unlimited(m->limit) | (given(swap) ? LIMIT_AFTER_NEXT : 0),
 			  "memory.limit_in_bytes", "%" PRId64, m->limit.v);
 	if (given(swap))
-		limit_add(p, "memory.swap", unlimited(swap), "memory.memsw.limit_in_bytes",
-			  "%" PRId64, swap.v);
+		limit_add(p, "memory.swap", optional, "memory.memsw.limit_in_bytes", "%" PRId64,
+			  swap.v);
 	if (given(m->reservation))
 		limit_add(p, "memory.reservation", unlimited(m->reservation),
 			  "memory.soft_limit_in_bytes", "%" PRId64, m->reservation.v);

@@ -52,6 +52,9 @@ void limit_v2_memory(const struct spec_resources *r, struct limit_plan *p)
 		add_swap(m, p);
 	else if (m->limit.set && m->limit.v < 0)
 		limit_add(p, "memory.swap", LIMIT_DEFAULT, "memory.swap.max", "max");
+	else if (given(m->swap_if_counted))
+		limit_add(p, "memory.swap", LIMIT_DEFAULT, "memory.swap.max", "%" PRId64,
+			  m->swap_if_counted.v - m->limit.v);
 	if (given(m->limit))
 		add_max(p, "memory.limit", "memory.max", m->limit.v);
 	if (given(m->reservation))

@@ -53,13 +53,14 @@ static void put_memory(struct buf *b, const struct spec_memory *m, bool v2)
 	if (!v2)
 		return;
 	limit(b, "MemoryLow", m->reservation);
-	bool unlimited = m->limit.set && m->limit.v < 0, swap = m->swap.set && m->swap.v;
-	if (m->swap.v < 0 || (unlimited && !swap))
+	int64_t both = m->swap.set && m->swap.v ? m->swap.v : m->swap_if_counted.v;
+	bool unlimited = m->limit.set && m->limit.v < 0;
+	if (both < 0 || (unlimited && !both))
 		prop_u64(b, "MemorySwapMax", UINT64_MAX);
-	else if (swap && unlimited)
-		prop_u64(b, "MemorySwapMax", (uint64_t)m->swap.v);
-	else if (swap && m->limit.v > 0 && m->swap.v >= m->limit.v)
-		prop_u64(b, "MemorySwapMax", (uint64_t)(m->swap.v - m->limit.v));
+	else if (both && unlimited)
+		prop_u64(b, "MemorySwapMax", (uint64_t)both);
+	else if (both && m->limit.v > 0 && both >= m->limit.v)
+		prop_u64(b, "MemorySwapMax", (uint64_t)(both - m->limit.v));
 }
 
 int64_t systemd_quota(int64_t quota, uint64_t period)

@@ -30,6 +30,8 @@ static int apply_memory(struct spec_resources *r, const struct run_options *o, s
 		return refuse(e, EINVAL,
 			      "option --memory-swap: it is memory and swap together, so it may not "
 			      "be less than --memory; -1 is no limit");
+	if (!m.swap.set && m.limit.v > 0 && m.limit.v <= INT64_MAX / 2)
+		m.swap_if_counted = (struct opt_i64){ true, 2 * m.limit.v };
 	if (!m.limit.set && !m.reservation.set && !m.swappiness.set)
 		return 0;
 	r->memory = list_grow(a, &m, 1, 0, sizeof(m));

@@ -229,6 +229,6 @@ int security_apply(struct spec *s, const struct run_options *o, struct arena *a,
 {
 	int rc = apply_caps(s, o, a, e);
 	if (rc == 0)
-		rc = apply_options(s, o, a, e);
-	return rc == 0 ? apply_privileged(s, o, a, e) : rc;
+		rc = apply_privileged(s, o, a, e);
+	return rc == 0 ? apply_options(s, o, a, e) : rc;
 }

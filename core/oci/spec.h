@@ -129,6 +129,8 @@ struct spec_memory {
 	struct opt_i64 limit, reservation, swap, kernel, kernel_tcp;
 	struct opt_u64 swappiness;
 	struct opt_bool disable_oom_killer, use_hierarchy, check_before_update;
+	/* No file's: what swap is where the kernel counts that, and nothing has said more. */
+	struct opt_i64 swap_if_counted;
 };
 
 struct spec_cpu {

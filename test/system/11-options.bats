@@ -48,6 +48,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "${lines[1]}" = 20971520 ]
 	[[ "$(box --rm --memory 32m --memory-swap 64m -- sh -c "$LOOK"'
 		first memory/memory.memsw.limit_in_bytes memory.swap.max')" =~ ^(67108864|33554432|)$ ]]
+	[[ "$(box --rm --memory 32m -- sh -c "$LOOK"'
+		first memory/memory.memsw.limit_in_bytes memory.swap.max')" =~ ^(67108864|33554432|)$ ]]
 }
 
 @test "a_sysctl_of_the_machine_is_refused" {

@@ -123,6 +123,18 @@ static void memory_is_told_to_both_kinds(void)
 	is_str(plan("memory", true, &r, a), "memory.low=5");
 }
 
+static void swap_that_nobody_named_is_limited_where_it_is_counted(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct spec_memory m = { .limit = { true, 10 }, .swap_if_counted = { true, 20 } };
+	struct spec_resources r = { .memory = &m };
+	is_str(plan("memory", true, &r, a), "memory.swap.max=10 (default), memory.max=10");
+	is_str(plan("memory", false, &r, a),
+	       "memory.limit_in_bytes=10 (after), memory.memsw.limit_in_bytes=20 (default)");
+	m.swap = (struct opt_i64){ true, 30 };
+	is_str(plan("memory", true, &r, a), "memory.swap.max=20, memory.max=10");
+}
+
 static void swap_below_memory_is_refused_on_v2(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -246,6 +258,7 @@ int main(void)
 	test(the_systemd_form_becomes_slices_and_a_scope);
 	test(located_paths_are_below_mounted_hierarchies);
 	test(memory_is_told_to_both_kinds);
+	test(swap_that_nobody_named_is_limited_where_it_is_counted);
 	test(swap_below_memory_is_refused_on_v2);
 	test(cpu_is_told_to_both_kinds);
 	test(shares_become_weights);

@@ -95,6 +95,8 @@ static void a_privileged_container_is_masked_and_filtered_nowhere(void)
 	is_int(s->linux_->readonly_paths.n, 0);
 	ok(s->linux_->resources->devices.n == 1 && s->linux_->resources->devices.v[0].allow);
 	ok(!strs_has(&mount_on(s, "/sys")->options, "ro"));
+	o.security = (struct strs)STRS("mask=/a");
+	is_int(applied(&o)->linux_->masked_paths.n, 1);
 }
 
 static bool denies(const struct spec_seccomp *s, const char *name)
@@ -198,6 +200,16 @@ static void swap_is_of_memory_and_no_less(void)
 	o.memory.limit.set = false;
 	ok(!applied(&o));
 	has_str(e.msg, "--memory 64m");
+}
+
+static void memory_alone_has_as_much_swap(void)
+{
+	struct run_options o = { .memory = { .limit = { true, 10 } } };
+	is_int(applied(&o)->linux_->resources->memory->swap_if_counted.v, 20);
+	o.memory.swap = (struct opt_i64){ true, -1 };
+	ok(!applied(&o)->linux_->resources->memory->swap_if_counted.set);
+	o.memory = (struct spec_memory){ .limit = { true, INT64_MAX } };
+	ok(!applied(&o)->linux_->resources->memory->swap_if_counted.set);
 }
 
 static void a_device_rule_has_numbers_or_stars(void)
@@ -312,6 +324,7 @@ int main(void)
 	test(a_tmpfs_takes_options);
 	test(a_limit_given_again_replaces_the_first);
 	test(swap_is_of_memory_and_no_less);
+	test(memory_alone_has_as_much_swap);
 	test(a_device_rule_has_numbers_or_stars);
 	test(a_label_is_made_of_its_parts);
 	test(namespaces_are_ones_own_the_hosts_or_of_a_path);
