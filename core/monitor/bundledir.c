@@ -83,9 +83,11 @@ static bool harmless(const char *key)
 	return *key;
 }
 
+/* What is said already, of the user or of a label, stays. */
 static int note(const struct bundling *b, const char *key, const char *value, struct err *e)
 {
-	return value && *value ? runspec_note(b->spec, key, value, b->a, e) : 0;
+	bool fresh = value && *value && !pairs_get(&b->spec->annotations, key);
+	return fresh ? runspec_note(b->spec, key, value, b->a, e) : 0;
 }
 
 /* What the image-spec wants a configuration of the runtime to keep of an image's. */

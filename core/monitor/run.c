@@ -197,9 +197,7 @@ static int join_all(struct making *m, struct err *e)
 static int make_spec(struct making *m, struct err *e)
 {
 	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
-	int rc = join_all(m, e);
-	if (rc == 0)
-		rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
+	int rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
 	if (rc == 0 && m->store_path)
@@ -244,6 +242,8 @@ static int open_cidfile(struct making *m, struct err *e)
 static int make(struct making *m, struct err *e)
 {
 	int rc = choose_id(m, e);
+	if (rc == 0) /* for what builds its image, too */
+		rc = join_all(m, e);
 	if (rc == 0)
 		rc = open_cidfile(m, e);
 	bool embedded = !m->r->args.n && !m->options.app;

@@ -9,9 +9,12 @@
 
 #define EXAMPLE_VOLUME "SOURCE:TARGET[:OPTIONS] such as /srv/data:/data:ro"
 
+/* Those it begins with, and for each word at most two. */
+#define OPTIONS_MAX (3 * WORDS_MAX)
+
 static void option_add(struct spec_mount *m, const char *text)
 {
-	if (m->options.n < WORDS_MAX)
+	if (m->options.n < OPTIONS_MAX)
 		m->options.v[m->options.n++] = text;
 }
 
@@ -19,7 +22,7 @@ static void option_add(struct spec_mount *m, const char *text)
 static int mount_begin(struct spec_mount *m, const char *type, struct arena *a)
 {
 	bool bind = !strcmp(type, "bind");
-	m->options = (struct strs){ arena_array(a, WORDS_MAX + 1, sizeof(*m->options.v)), 0 };
+	m->options = (struct strs){ arena_array(a, OPTIONS_MAX + 1, sizeof(*m->options.v)), 0 };
 	m->type = type;
 	if (!m->options.v)
 		return -E2BIG;

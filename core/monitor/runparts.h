@@ -17,7 +17,8 @@ int words_split(const char *text, const char *separators, struct arena *a, struc
 /* All words but those that are the same as name. */
 void words_remove(struct strs *l, const char *name);
 
-/* "KEY=VALUE" at the end of out. False when there is no "=", or nothing before it. */
+/* "KEY=VALUE" in out, of a key given twice the last. False when there is no "=", or nothing before
+ * it. */
 bool pair_add(struct pairs *out, const char *text, struct arena *a);
 
 /* A file that the user named. */

@@ -50,12 +50,21 @@ void words_remove(struct strs *l, const char *name)
 	l->n = kept;
 }
 
+/* The one of that key, or a new one. */
+static struct pair *pair_of(struct pairs *l, const char *key, struct arena *a)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i].key, key))
+			return &l->v[i];
+	return LIST_ADD(a, l);
+}
+
 bool pair_add(struct pairs *out, const char *text, struct arena *a)
 {
 	const char *value = strchr(text, '=');
 	const char *key = value && value > text ? arena_strn(a, text, (size_t)(value - text))
 						: NULL;
-	struct pair *p = key ? LIST_ADD(a, out) : NULL;
+	struct pair *p = key ? pair_of(out, key, a) : NULL;
 	if (p)
 		*p = (struct pair){ key, value + 1 };
 	return p;
@@ -103,7 +112,7 @@ static int apply_terminal(struct spec *s, const struct run_options *o, struct ar
 
 int runspec_note(struct spec *s, const char *key, const char *value, struct arena *a, struct err *e)
 {
-	struct pair *p = LIST_ADD(a, &s->annotations);
+	struct pair *p = pair_of(&s->annotations, key, a);
 	if (!p)
 		return fail(e, E2BIG, "annotations");
 	*p = (struct pair){ key, value };

@@ -56,7 +56,7 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 /* One group more, unless it is there. 0 or -E2BIG. */
 int group_add(struct spec_user *u, uint32_t gid, struct arena *a);
 
-/* One annotation more. */
+/* One annotation more, or that one anew. */
 int runspec_note(struct spec *s, const char *key, const char *value, struct arena *a,
 		 struct err *e);
 

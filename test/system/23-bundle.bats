@@ -149,6 +149,9 @@ of() {
 	base "{\"Labels\": $labels}" < /dev/null
 	run -0 "$CORACLE" bundle app:v1 "$L.b" true
 	[ "$(of "$L.b" '.annotations | keys - ["org.opencontainers.image.architecture", "org.opencontainers.image.os"]')" = '["a.good.one"]' ]
+	run -0 "$CORACLE" bundle --label a.good.one=1 --annotation a.good.one=mine app:v1 "$L.mine" true
+	[ "$(grep -c '"a.good.one"' "$L.mine/config.json")" = 1 ]
+	[ "$(of "$L.mine" '.annotations["a.good.one"]')" = '"mine"' ]
 	run -0 c run -d --name "$ID" app:v1 true
 	c wait "$ID"
 	[ "$(field "$ID" 'annotations | keys | join(" ")')" = coracle.store ]

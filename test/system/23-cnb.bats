@@ -165,6 +165,13 @@ nothing_left() {
 	[ "$output" = "web in /workspace, A=b, the tool of buildpack, 1001:1002" ]
 	run -0 --separate-stderr c run --rm --cnb "$D/app" --builder localhost/builder:1 --process worker
 	[ "$output" = "a worker in /tmp, A=, the tool of buildpack, 1001:1002" ]
+	c run -d --name net --rootfs "$ROOTFS" sleep 1000
+	run -0 --separate-stderr c run --rm --cnb "$D/app" --builder localhost/builder:1 --network container:net
+	[ "$output" = "web in /workspace, A=, the tool of buildpack, 1001:1002" ]
+	c stop -t 0 net
+	run -125 c run --rm --cnb "$D/app" --builder localhost/builder:1 --network container:net
+	[[ "${#lines[@]} $output" == *"1 coracle: container net does not run"* ]]
+	c rm net
 	run -125 c run --rm --cnb "$D/nowhere" --builder localhost/builder:1
 	[ -z "$(ls -A "$STATE")" ]
 	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]

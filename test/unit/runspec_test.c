@@ -141,6 +141,11 @@ static void a_volume_has_source_target_and_options(void)
 	is_int(runspec_volume("/a:/b:ro,noexec,rslave", a, &m, &e), 0);
 	ok(strs_has(&m.options, "ro") && strs_has(&m.options, "rro") &&
 	   strs_has(&m.options, "noexec") && strs_has(&m.options, "rslave"));
+	is_int(runspec_volume("/a:/b:rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,"
+			      "rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,rw,ro",
+			      a, &m, &e),
+	       0);
+	ok(strs_has(&m.options, "ro") && strs_has(&m.options, "rro"));
 	static const char *const bad[] = { "/a", "a:/b", "/a:b", "/a:/b:what", "/a:/b:ro:x", "" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		is_int(runspec_volume(bad[i], a, &m, &e), -EINVAL);
