@@ -167,6 +167,7 @@ live() {
 	(cd "$BUNDLES/$ID-a" && "$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$ID-a" \
 		-address /nowhere -bundle "$PWD" delete > /dev/null)
 	SHIM=
+	rm "$SOCKET"
 	assert_undone "$ID-a"
 	"$CORACLE" cleanup --root "/run/coracle/containerd-$NS" "$ID" > /dev/null
 }

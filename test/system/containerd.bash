@@ -98,10 +98,13 @@ containerd_test_setup() {
 	TASKS=$BATS_FILE_TMPDIR/cd/state/io.containerd.runtime.v2.task/$NS
 }
 
-# Every container that a test left.
+# Every container that a test left, and the FIFOs of its clients.
 containerd_test_teardown() {
 	events_stop
-	local ids
+	local ids fifo
+	for fifo in /run/containerd/fifo/*/"$ID"*; do # a ctr that does not wait for the end leaves them
+		[ ! -p "$fifo" ] || rm -rf "${fifo%/*}"
+	done
 	mapfile -t ids < <(ctr_ containers ls -q)
 	[ ${#ids[@]} -gt 0 ] || return 0
 	ctr_ task rm -f "${ids[@]}" > /dev/null 2>&1
