@@ -102,14 +102,23 @@ static void keep_value(struct buf *b, const char *line, size_t n, const char *na
 	buf_char(b, '\n');
 }
 
+/* What an earlier head said is void, also what there was no room for. */
+static void forget_head(struct http *h)
+{
+	struct buf *all[] = { &h->challenge, &h->type, &h->retry };
+	for (size_t i = 0; i < 3; i++) {
+		all[i]->len = 0;
+		all[i]->failed = false;
+		buf_add(all[i], "", 0);
+	}
+}
+
 static size_t on_header(char *p, size_t one, size_t n, void *arg)
 {
 	struct http *h = arg;
 	long status = 0;
-	if (n > 5 && !strncmp(p, "HTTP/", 5)) { /* another head: what an earlier one said is void */
-		h->challenge.len = h->type.len = h->retry.len = 0;
-		buf_add(&h->challenge, "", 0);
-	}
+	if (n > 5 && !strncmp(p, "HTTP/", 5)) /* another head */
+		forget_head(h);
 	keep_value(&h->challenge, p, n, "www-authenticate:");
 	keep_value(&h->type, p, n, "content-type:");
 	keep_value(&h->retry, p, n, "retry-after:");
@@ -291,7 +300,8 @@ static int transfer_begin(struct http *h, struct err *e)
 		snprintf(range, sizeof(range), "%lld-", (long long)h->taken);
 		curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
 	}
-	h->in.len = h->challenge.len = h->type.len = h->retry.len = 0;
+	forget_head(h);
+	h->in.len = 0;
 	h->skip = 0;
 	h->head = h->done = h->paused = false;
 	h->why[0] = 0;

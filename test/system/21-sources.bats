@@ -409,6 +409,11 @@ login() {
 	[ "$(cat "$(tree_of "$STRANGE/token/once-break:v1")/random")" = "$(cat "$L.random")" ]
 	# The rest was asked for with a token that had done its service, and then with a new one.
 	[ "$(grep -c "blobs/.* Bearer for-token/once-break-.* 1000$" "$STRANGE_LOG")" = 2 ]
+	# What the place that it was redirected to says of logins is not taken for the registry's word.
+	run -0 "$CORACLE" rmi "$STRANGE/token/once-break:v1"
+	run -0 pull -q "$STRANGE/token/once-break-elsewhere-deceit:v1"
+	grep -q "^GET localhost.* 1000$" "$STRANGE_LOG"
+	run ! grep -q "token?.*service=deceit" "$STRANGE_LOG"
 }
 
 @test "a_login_is_not_for_the_host_that_a_redirect_leads_to" {
