@@ -116,9 +116,10 @@ static int find_name(const struct index *ix, const char *text, struct arena *a,
 	return best;
 }
 
-static bool starts(const char *digest, const char *hex)
+/* The text begins with the algorithm, or after it. */
+static bool starts(const char *digest, const char *text)
 {
-	return !strncmp(digest + 7, hex, strlen(hex));
+	return !strncmp(strchr(text, ':') ? digest : digest + 7, text, strlen(text));
 }
 
 /* By the beginning of its digest or id, in hex. */
@@ -137,8 +138,8 @@ static int find_hex(const struct store *s, const struct index *ix, const char *t
 		struct err damaged;
 		if (!descriptor_name(d))
 			continue;
-		if (!starts(d->digest, hex) && (image_read(s, d, a, &im, &damaged) < 0 ||
-						!starts(im.manifest.config.digest, hex)))
+		if (!starts(d->digest, text) && (image_read(s, d, a, &im, &damaged) < 0 ||
+						 !starts(im.manifest.config.digest, text)))
 			continue;
 		if (found && strcmp(found->digest, d->digest))
 			return ambiguous(text, found, d, e);

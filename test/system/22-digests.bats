@@ -53,6 +53,10 @@ blobs() {
 	[ "$(jq -r '.[0].digest' <<< "$output")" = "$DIGEST" ]
 	id=$(jq -r '.[0].id' <<< "$output")
 	[[ "$id" == sha512:* ]]
+	run -0 "$CORACLE" inspect "${DIGEST:0:19}"
+	run -0 "$CORACLE" inspect "${id:7:12}"
+	run -1 "$CORACLE" inspect "sha256:${DIGEST:7:12}"
+	[[ "$output" == *"sha256:${DIGEST:7:12} is not in the store"* ]]
 	run -0 "$CORACLE" images
 	[[ "${lines[1]}" == *"${id:7:12}"* ]]
 	# Nothing is taken away from an image that has a name.
