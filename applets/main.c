@@ -81,9 +81,9 @@ int main(int argc, char **argv)
 {
 	if (argc && !strcmp(argv[0], HOLD_NAME))
 		hold();
-	if (argc && !strcmp(argv[0], INIT_NAME))
-		init(argv);
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+	if (argc && !strcmp(slash ? slash + 1 : argv[0], INIT_NAME))
+		init(argv);
 	const struct command *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;
 	if (makes_containers(named))

@@ -2,8 +2,8 @@
 #ifndef BOX_INIT_H
 #define BOX_INIT_H
 
-/* Where it is in the container, and argv[0] by which main() knows it. */
-#define INIT_NAME "/dev/coracle-init"
+/* The last part of where it is in the container, which is argv[0], by which main() knows it. */
+#define INIT_NAME "coracle-init"
 
 /* Starts the command argv[1...] as a child in a process group of its own, with the terminal if
  * there is one; passes on to it every signal that can be; reaps whatever ends. Exits when the child

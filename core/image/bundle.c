@@ -93,7 +93,9 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 	if (!args.n || !*args.v[0])
 		return refuse(e, EINVAL,
 			      "image %.200s does not say what to run: name a command after it",
-			      im->name ? im->name : im->descriptor.digest);
+			      im->name		      ? im->name
+			      : im->descriptor.digest ? im->descriptor.digest
+						      : "(none)");
 	*out = args;
 	return 0;
 }

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -134,7 +133,7 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 					     .rootfs = rootfs,
 					     .command = b->r->command,
 					     .id = id,
-					     .hostname = strlen(id) <= HOST_NAME_MAX ? id : NULL };
+					     .hostname = id };
 	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
 	if (rc == 0 && b->image)
 		rc = add_notes(b, e);

@@ -12,6 +12,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #define VOLUMES_MAX 256 /* of an image */
 #define OWN_NOTES   "coracle."
@@ -157,8 +158,15 @@ static int apply_stop(struct spec *s, const struct run_options *o, struct arena 
 		    : option_room("stop-timeout", e);
 }
 
+static bool is_dev(const struct spec_mount *m)
+{
+	const char *at = m->destination + strspn(m->destination, "/");
+	return !strncmp(at, "dev", 3) && !at[3 + strspn(at + 3, "/")];
+}
+
 /* A process of ours as the first one, which starts the command, passes signals on to it and reaps
- * what others leave. It is on the container's /dev: the image keeps no trace of it. */
+ * what others leave. It is on the container's /dev: the image keeps no trace of it. Where the user
+ * has mounted another there, which may be the host's, it is below the root. */
 static int apply_init(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const char *const options[] = { "bind", "ro", "nosuid", "nodev" };
@@ -167,15 +175,19 @@ static int apply_init(struct spec *s, const struct run_options *o, struct arena 
 	struct strs args = { list_grow(a, s->process->args.v, s->process->args.n, 1,
 				       sizeof(char *)),
 			     s->process->args.n + 1 };
+	size_t devs = 0;
+	for (size_t i = 0; i < s->mounts.n; i++)
+		devs += is_dev(&s->mounts.v[i]);
+	const char *at = devs > 1 ? "/" INIT_NAME : "/dev/" INIT_NAME;
 	struct spec_mount *m = LIST_ADD(a, &s->mounts);
 	const char *self = selfexe_path(a), **words = list_grow(a, options, 4, 0, sizeof(*options));
 	if (!args.v || !m || !words || !self)
 		return option_room("init", e);
 	memmove(args.v + 1, args.v, (args.n - 1) * sizeof(*args.v));
-	args.v[0] = INIT_NAME;
+	args.v[0] = at;
 	s->process->args = args;
 	*m = (struct spec_mount){
-		.destination = INIT_NAME, .type = "bind", .source = self, .options = { words, 4 }
+		.destination = at, .type = "bind", .source = self, .options = { words, 4 }
 	};
 	return 0;
 }
@@ -185,7 +197,7 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 {
 	static int (*const parts[])(struct spec *, const struct run_options *, struct arena *,
 				    struct err *) = {
-		limits_apply,  security_apply, spaces_apply,   apply_init, mounts_apply,
+		limits_apply,  security_apply, spaces_apply,   mounts_apply, apply_init,
 		devices_apply, apply_notes,    apply_terminal, apply_stop,
 	};
 	s->domainname = o->domainname;
@@ -304,6 +316,17 @@ static int add_volumes(struct spec *s, const struct run_subject *subject, struct
 	return rc;
 }
 
+/* Of a long id as much as the kernel takes. */
+static const char *hostname_of(const struct run_options *o, const struct run_subject *subject,
+			       struct arena *a)
+{
+	const char *id = subject->hostname;
+	if (o->hostname && *o->hostname)
+		return o->hostname;
+	return id ? arena_strn(a, id, strnlen(id, sizeof((struct utsname){ 0 }.nodename) - 1))
+		  : NULL;
+}
+
 int runspec_make(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		 struct spec **out, struct err *e)
 {
@@ -313,7 +336,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		.entrypoint = o->entrypoint,
 		.cwd = o->cwd,
 		.user = o->user,
-		.hostname = o->hostname ? o->hostname : subject->hostname,
+		.hostname = hostname_of(o, subject, a),
 		.terminal = o->terminal,
 		.readonly = o->readonly,
 	};

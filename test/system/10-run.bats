@@ -163,6 +163,13 @@ value() {
 	[ "${lines[2]}" = 1000 ]
 	[ "${lines[3]}" = "1000 2000" ]
 	[ "${lines[4]}" = place ]
+	# An id may be longer than a name of a host.
+	local long
+	printf -v long '%065d' $$
+	run -0 box --rm --name "$long" -- hostname
+	[ "$output" = "${long:0:64}" ]
+	run -0 box --rm --name "$(cid n)" --hostname '' -- hostname
+	[ "$output" = "$(cid n)" ]
 }
 
 @test "limits_are_the_kernels" {

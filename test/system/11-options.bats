@@ -174,6 +174,9 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "${lines[0]}" == "/dev/coracle-init sh -c "* ]]
 	[ "${lines[1]}" = 2 ]
 	[ -z "$(find "$ROOTFS" -name '*init' -newer "$BATS_TEST_TMPDIR" -type f)" ]
+	run -0 box --rm --init -v /dev:/dev/ -- head -c 13 /proc/1/cmdline
+	[ "$output" = /coracle-init ]
+	[ ! -e /dev/coracle-init ]
 	run -137 box --rm --init -- sh -c 'kill -9 $$'
 	run -127 box --rm --init -- nosuchcommand
 	[[ "$output" == *nosuchcommand* ]]

@@ -69,6 +69,8 @@ static void an_image_that_says_nothing_needs_a_command(void)
 	struct image none = image("", "", "");
 	is_int(make(&none, &(struct run_overrides){ 0 }), -EINVAL);
 	is_str(e.msg, "image h.x/a:1 does not say what to run: name a command after it");
+	is_int(make(&(struct image){ 0 }, &(struct run_overrides){ 0 }), -EINVAL);
+	is_str(e.msg, "image (none) does not say what to run: name a command after it");
 	is_str(args(NULL, &(struct run_overrides){ .args = list("true") }), "true");
 }
 
