@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define LAYOUT		"{\"imageLayoutVersion\":\"1.0.0\"}"
 #define LAYERS_TEXT_MAX (1 << 20)
@@ -155,6 +156,14 @@ int store_blob_write(const struct store *s, const void *p, size_t n, char *diges
 	return file_replace(dir, digest + 7, p, n, 0644, e);
 }
 
+/* What an image has is its own: an ACL that the store's place passes on to all in it ends here. */
+static int own(int dir)
+{
+	if (dir >= 0)
+		fremovexattr(dir, "system.posix_acl_default");
+	return dir;
+}
+
 int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct err *e)
 {
 	auto_close int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -173,7 +182,7 @@ int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct e
 		/* A sweep may have been here between mkdir and lock: then it is gone, and another
 		 * is made. */
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstatat(tmp, name, &st, 0) == 0)
-			return take_fd(&fd);
+			return own(take_fd(&fd));
 	}
 }
 
@@ -253,7 +262,7 @@ int store_container_make(const struct store *s, const char *id, struct err *e)
 		return all;
 	if (mkdirat(all, id, 0700) < 0)
 		return fail(e, errno, "make the directory of container %s in the store", id);
-	int fd = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = own(openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 	return fd < 0 ? fail(e, errno, "open the directory of container %s in the store", id) : fd;
 }
 

@@ -381,3 +381,34 @@ listing() {
 	[ ! -e "$L.new" ]
 	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
 }
+
+@test "what_the_place_of_the_store_passes_on_is_not_for_images_and_containers" {
+	local place
+	tar_of "$L.tar" <<-'END'
+		x SCHILY.xattr.system.posix_acl_default=%02%00%00%00%01%00%07%00%FF%FF%FF%FF%02%00%07%00%E8%03%00%00%04%00%05%00%FF%FF%FF%FF%10%00%07%00%FF%FF%FF%FF%20%00%00%00%FF%FF%FF%FF
+		d place 755
+	END
+	layer "$L" "$L.tar"
+	image_end "$L" place > /dev/null
+	run -0 "$CORACLE" pull -q "oci:$L:place"
+	place=$(tree_of layout:place)/place
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.tar" .
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<-'END'
+		f open 644
+		d dir 755
+		f dir/open 666
+	END
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	export CORACLE_STORE=$place
+	run -0 "$CORACLE" pull -q "oci:$L:v1"
+	# shellcheck disable=SC2016 # for the inner shell
+	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 sh -c \
+		'umask 022; echo > /new; mkdir /made; echo > /dir/new; stat -c "%n %a" open dir dir/open new made dir/new'
+	[ "$output" = "$(printf '%s\n' 'open 644' 'dir 755' 'dir/open 666' 'new 644' 'made 755' 'dir/new 644')" ] ||
+		{ echo "$output"; return 1; }
+	tar --xattrs --xattrs-include='*' -C "$(tree_of layout:v1)" -cf "$L.tar" .
+	run ! grep -qa posix_acl "$L.tar"
+}
