@@ -219,7 +219,8 @@ int restore_done(struct work *w, int rc, struct err *e)
 	}
 	container_close(t->container);
 	t->container = NULL;
-	if (w->lost || w->pid)
-		return work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e);
+	if ((w->lost || w->pid) &&
+	    work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e) == RPC_LATER)
+		return RPC_LATER;
 	return launch_failed(&t->init, rc);
 }

@@ -284,8 +284,9 @@ static int start_done(struct work *w, int rc, struct err *e)
 	Google__Protobuf__Timestamp when = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	if (rc == 0)
 		rc = adopt(b, w, e);
-	if (rc < 0 && (w->lost || w->pid))
-		return work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e);
+	if (rc < 0 && (w->lost || w->pid) &&
+	    work_undo(w, (struct work){ .run = undo_run, .done = undo_done }, e) == RPC_LATER)
+		return RPC_LATER;
 	if (rc < 0)
 		return start_failed(b, rc);
 	free(b->options);
