@@ -21,10 +21,12 @@ static int choose_signal(const struct stop_request *r, const struct container *c
 	return sig < 0 ? SIGTERM : sig;
 }
 
+/* A lifetime at most: in nanoseconds more may be less. */
 static int64_t choose_seconds(const struct stop_request *r, const struct container *c)
 {
 	const char *text = pairs_get(&c->state.annotations, NOTE_STOP_TIMEOUT);
-	return r->seconds.set ? r->seconds.v : text ? atoi(text) : 10;
+	int64_t n = r->seconds.set ? r->seconds.v : text ? strtoll(text, NULL, 10) : 10;
+	return n > INT32_MAX ? INT32_MAX : n;
 }
 
 /* A container that was never started has nobody to hear a polite signal; one that is frozen must be

@@ -371,7 +371,13 @@ value() {
 	run -0 c stop -t 0 "$(cid q)"
 	[ "$(c wait "$(cid q)")" = 137 ]
 	run -0 c stop "$(cid q)"
-	c rm "$(cid p)" "$(cid q)"
+	# So many seconds are 0.3 of them, were nanoseconds to have 64 bits alone.
+	box -d --name "$(cid r)" -v "$SYNC:/sync" -- sh -c \
+		'trap "sleep 1; exit 3" TERM; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	run -0 c stop -t 18446744074 "$(cid r)"
+	[ "$(c wait "$(cid r)")" = 3 ]
+	c rm "$(cid p)" "$(cid q)" "$(cid r)"
 }
 
 @test "stop_sends_the_signal_that_run_was_told" {
