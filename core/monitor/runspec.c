@@ -129,13 +129,18 @@ static int apply_notes(struct spec *s, const struct run_options *o, struct arena
 		const char *whole = strchr(text, '=') ? text : arena_printf(a, "%s=", text);
 		if (!whole || !strncmp(text, OWN_NOTES, strlen(OWN_NOTES)) ||
 		    !pair_add(&s->annotations, whole, a))
-			return option_refuse("label", text, "NAME[=VALUE] such as owner=me", e);
+			return option_refuse("label", text,
+					     "NAME[=VALUE] such as owner=me, with a NAME "
+					     "that begins not with " OWN_NOTES,
+					     e);
 	}
 	for (size_t i = 0; i < o->annotations.n; i++)
 		if (!strncmp(o->annotations.v[i], OWN_NOTES, strlen(OWN_NOTES)) ||
 		    !pair_add(&s->annotations, o->annotations.v[i], a))
 			return option_refuse("annotation", o->annotations.v[i],
-					     "NAME=VALUE such as org.example.owner=me", e);
+					     "NAME=VALUE such as org.example.owner=me, with "
+					     "a NAME that begins not with " OWN_NOTES,
+					     e);
 	return 0;
 }
 

@@ -313,8 +313,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		network|bridge|none, host
 		pid|nosuch|private, host
 		label|=x|owner=me
-		label|coracle.store=/etc|owner=me
-		annotation|coracle.stop-signal=KILL|org.example.owner=me
+		label|coracle.store=/etc|begins not with coracle.
+		annotation|coracle.stop-signal=KILL|begins not with coracle.
 		annotation|x|org.example.owner=me
 		stop-signal|NOSUCH|SIGINT
 		stop-timeout|-2|30
