@@ -419,11 +419,14 @@ static int remove_run(struct work *w, struct err *e)
 static void remove_failed(struct sandbox *b, const struct err *e)
 {
 	b->removing = false;
+	requests_end(&b->removals, NULL, e);
 	for (struct task *t = b->shim->tasks; t; t = t->next) {
 		t->deleting = false;
 		task_go_on(t);
 	}
-	requests_end(&b->removals, NULL, e);
+	if (b->stops.n) /* whose patience ended with the removal's beginning */
+		signal_tasks(b, SIGKILL);
+	sandbox_look(b);
 }
 
 static int remove_done(struct work *w, int rc, struct err *e)

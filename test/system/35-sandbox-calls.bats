@@ -515,6 +515,36 @@ killed() {
 	not_mounted
 }
 
+@test "a_shutdown_that_fails_does_not_take_the_answer_of_a_stop_with_it" {
+	local lock stopper leaver code=0 fork fds
+	sandbox_create "$CONTAINER_PID"
+	exec {lock}< "$ROOT/$ID"
+	flock $lock # who removes it waits for it
+	sandbox ShutdownSandbox > "$BATS_TEST_TMPDIR/answer" 3>&- {lock}<&- &
+	leaver=$!
+	until fork=$(pgrep -o -P "$PID" -f "^containerd-shim-coracle-v2 "); do
+		:
+	done
+	fds=$(find "/proc/$PID/fd" | wc -l)
+	sandbox StopSandbox 3>&- {lock}<&- &
+	stopper=$!
+	until [ "$(find "/proc/$PID/fd" | wc -l)" -gt "$fds" ]; do
+		:
+	done
+	sandbox PingSandbox
+	kill -9 "$fork"
+	wait $leaver || code=$?
+	[ $code = 1 ]
+	[[ "$(cat "$BATS_TEST_TMPDIR/answer")" == "error "* ]]
+	wait $stopper
+	[ ! -e "/proc/$HOLDER" ]
+	exec {lock}<&-
+	sandbox ShutdownSandbox
+	await_end "$PID"
+	[ -z "$(ls -A "$ROOT")" ]
+	not_mounted
+}
+
 @test "an_end_of_the_holder_whose_record_somebody_has_is_told_at_once_and_recorded_later" {
 	local lock
 	sandbox_create "$CONTAINER_PID"
