@@ -43,7 +43,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_MAYBE_SIZE, run_options, memory.limit, 'm', "memory", "SIZE",
 	    "at most so much, such as 64m"),
 	OPT(OPT_MAYBE_SIZE, run_options, memory.swap, 0, "memory-swap", "SIZE",
-	    "memory and swap together; -1: no limit"),
+	    "memory and swap together (run: twice --memory); -1: no limit"),
 	OPT(OPT_MAYBE_SIZE, run_options, memory.reservation, 0, "memory-reservation", "SIZE",
 	    "what it keeps when memory is short"),
 	OPT(OPT_MAYBE_U64, run_options, memory.swappiness, 0, "memory-swappiness", "PERCENT",

@@ -214,8 +214,10 @@ int bundle_make(const struct bundle_request *request, struct arena *a, struct er
 	struct bundle_request own = *request, *r = &own; /* with what an app's image decides */
 	struct run_options *o = &r->options;
 	struct bundling b = { .r = r, .a = a, .dir = -1 };
-	int rc = subid_enter(e);
-	if (rc < 0 || (o->rootfs && !o->app))
+	int rc = cnb_check(o, e);
+	if (rc == 0)
+		rc = subid_enter(e);
+	if (rc < 0 || o->rootfs)
 		return rc < 0 ? rc : make(&b, e);
 	rc = store_open(o->store, &b.store, e);
 	if (rc < 0)

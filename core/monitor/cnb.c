@@ -482,14 +482,19 @@ static int choose_process(const struct image *im, struct run_options *o, bool ha
 	return 0;
 }
 
-int cnb_obtain(struct store *s, const char *text, struct run_options *o, bool has_command,
-	       struct arena *a, struct image **out, struct err *e)
+int cnb_check(const struct run_options *o, struct err *e)
 {
 	if (!o->app != !o->builder ||
 	    (!o->app && (o->run_image || o->process || o->buildpacks.n)) || (o->app && o->rootfs))
 		return refuse(e, EINVAL,
 			      "--cnb and --builder go together, --run-image, --buildpack and "
 			      "--process only with them, and --rootfs only without");
+	return 0;
+}
+
+int cnb_obtain(struct store *s, const char *text, struct run_options *o, bool has_command,
+	       struct arena *a, struct image **out, struct err *e)
+{
 	if (!o->app)
 		return obtain(s, text, o, a, out, e);
 	int rc = build(s, o, a, out, e);

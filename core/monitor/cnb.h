@@ -7,6 +7,9 @@
 #include "image/image.h"
 #include "monitor/runspec.h"
 
+/* Refuses options that go together with others that are not there. */
+int cnb_check(const struct run_options *o, struct err *e);
+
 /* The image that options and text name: that text, see obtain.h; or for --cnb one that is made of
  * the app. The builder's lifecycle does that in a container, its output on our stderr, and what it
  * exports comes into the store, as localhost/cnb:NAME-OF-THE-APP. The container has the builder's

@@ -241,7 +241,9 @@ static int open_cidfile(struct making *m, struct err *e)
 
 static int make(struct making *m, struct err *e)
 {
-	int rc = choose_id(m, e);
+	int rc = cnb_check(&m->options, e);
+	if (rc == 0)
+		rc = choose_id(m, e);
 	if (rc == 0) /* for what builds its image, too */
 		rc = join_all(m, e);
 	if (rc == 0)
@@ -250,9 +252,9 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0 && embedded)
 		rc = add_started(m, e);
 	if (rc == 0)
-		rc = embedded				    ? use_embedded(m, e)
-		     : m->options.rootfs && !m->options.app ? use_directory(m, e)
-							    : use_image(m, e);
+		rc = embedded		 ? use_embedded(m, e)
+		     : m->options.rootfs ? use_directory(m, e)
+					 : use_image(m, e);
 	if (rc == 0)
 		rc = need_data(m, e);
 	return rc < 0 ? rc : make_spec(m, e);

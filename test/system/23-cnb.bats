@@ -470,6 +470,10 @@ nothing_left() {
 	[[ "$output" == *"--cnb and --builder go together"* ]]
 	run -1 "$CORACLE" bundle --process web image "$D/b"
 	[[ "$output" == *"--cnb and --builder go together"* ]]
+	run -125 c run --rm --builder localhost/builder:1
+	[[ "${#lines[@]} $output" == "1 "*"--cnb and --builder go together"* ]]
+	run -1 "$CORACLE" bundle --rootfs --process web "$ROOTFS" "$D/b" true
+	[[ "$output" == *"--cnb and --builder go together"* ]]
 	run -1 build --rootfs "$D/b"
 	[[ "$output" == *"--cnb and --builder go together"*"--rootfs only without" ]]
 	run -1 "$CORACLE" bundle image
