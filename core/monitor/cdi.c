@@ -205,11 +205,13 @@ static int add_node(struct spec *s, const struct cdi_node *n, struct arena *a, s
 	struct device_grant g = { n->device, n->host ? n->host : n->device.path,
 				  n->permissions ? n->permissions : "rwm" };
 	struct spec_device here = { 0 }, *d = &g.device;
+	if (d->type && *d->type == 'u')
+		d->type = "c"; /* another word for it, which rules do not know */
 	if (!d->type || (!d->major && *d->type != 'p')) {
 		int rc = device_look(g.host, &here);
 		if (rc < 0)
 			return fail(e, rc, "device node %s", g.host);
-		if (d->type && *d->type != *here.type && *d->type != 'u')
+		if (d->type && *d->type != *here.type)
 			return refuse(e, EINVAL, "device node %s is not of type %s", g.host,
 				      d->type);
 		d->type = here.type;

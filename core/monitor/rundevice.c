@@ -48,9 +48,13 @@ int device_grant(struct spec *s, const struct device_grant *g, struct arena *a)
 	if (subid_inside())
 		return bind_add(s, g->host, d->path, a);
 	bool number = *d->type != 'p';
-	if (s->linux_->devices.n >= DEVICES_MAX)
+	size_t at = 0; /* of one path the last is there */
+	while (at < s->linux_->devices.n && strcmp(s->linux_->devices.v[at].path, d->path) != 0)
+		at++;
+	if (at >= DEVICES_MAX)
 		return -E2BIG;
-	s->linux_->devices.v[s->linux_->devices.n++] = *d;
+	s->linux_->devices.n += at == s->linux_->devices.n;
+	s->linux_->devices.v[at] = *d;
 	return number && g->access ? rule_add(s, &(struct spec_device_rule){ true,
 									     d->type,
 									     { true, d->major },

@@ -342,6 +342,11 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		'echo $ONE $TWO; stat -c "%t:%T %u:%g %a" /dev/one /dev/two'
 	[ "$output" = $'1 1\n1:3 1000:1000 666\n1:5 7:1000 600' ]
 	rm "$ROOTFS/tmp/vendor"
+	# Of one path the last node is there; and "u" is a "c".
+	KIND=vendor.com/twice cdi "$CDI/b.json" '{}' "$(thing x '{"deviceNodes": [{"path": "/dev/x", "hostPath": "/dev/null"},
+		{"path": "/dev/x", "type": "u", "major": 1, "minor": 5}]}')"
+	run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/twice=x -- sh -c 'stat -c "%F %t:%T" /dev/x; head -c 1 /dev/x | wc -c'
+	[ "$output" = $'character special file 1:5\n1' ]
 }
 
 @test "a_cdi_file_moves_a_network_device_in" {
