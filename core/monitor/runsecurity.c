@@ -112,13 +112,14 @@ static int label_part(struct spec_process *p, const char *word, const char *part
 	}
 	if (p->selinux_label && words_split(p->selinux_label, ":", a, &old) < 0)
 		return option_room("security-opt", e);
-	size_t which = 4;
+	size_t which = 4, before = 0;
 	for (size_t i = 0; i < 4; i++) {
 		size_t n = strlen(names[i]);
 		if (!strncmp(part, names[i], n) && part[n])
 			which = i;
 		if (i < old.n) /* a level may have a colon of its own */
-			parts[i] = i < 3 ? old.v[i] : strstr(p->selinux_label, old.v[3]);
+			parts[i] = i < 3 ? old.v[i] : p->selinux_label + before;
+		before += strlen(parts[i]) + 1;
 	}
 	if (which == 4)
 		return option_refuse("security-opt", word,

@@ -243,6 +243,8 @@ static void a_label_is_made_of_its_parts(void)
 	is_str(applied(&off)->process->selinux_label, NULL);
 	struct run_options again = { .security = STRS("label=level:s0:c1", "label=role:r") };
 	is_str(applied(&again)->process->selinux_label, "system_u:r:container_t:s0:c1");
+	struct run_options alike = { .security = STRS("label=type:s0_t", "label=role:r") };
+	is_str(applied(&alike)->process->selinux_label, "system_u:r:s0_t:s0");
 }
 
 static void namespaces_are_ones_own_the_hosts_or_of_a_path(void)
