@@ -31,9 +31,9 @@ const struct command applet_run = {
 		"it, 127 when the command is not there, 126 when it cannot be executed, 125 when "
 		"Coracle failed.\n\n"
 		"What docker and podman have an option for has the same here. A device "
-		"vendor.com/class=name is one of CDI, whose files are JSON. An image's volumes are "
-		"directories of the container's own layer and go with it; where the root is "
-		"read-only, a tmpfs takes a copy of them.",
+		"vendor.com/class=name is one of CDI, whose files are JSON (*.json) or YAML "
+		"(*.yaml). An image's volumes are directories of the container's own layer and go "
+		"with it; where the root is read-only, a tmpfs takes a copy of them.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

@@ -25,7 +25,7 @@ common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
 small := -Oz $(common)
 fast := -O2 $(common)
 
-names := isal zstd cjson protobuf-c seccomp mbedtls archive curl
+names := isal zstd cjson yaml protobuf-c seccomp mbedtls archive curl
 all: $(names:%=$(LIB)/lib%.a) protos
 
 # $(call library,name,sources,flags,what must exist before)
@@ -70,6 +70,7 @@ headers: $(ready)
 	mkdir -p $(INC)/isa-l && cp $(SRC)/libisal/include/igzip_lib.h $(SRC)/libisal/include/crc.h $(INC)/isa-l
 	cp $(SRC)/libzstd/lib/zstd.h $(SRC)/libzstd/lib/zstd_errors.h $(INC)
 	cp $(SRC)/cjson/cJSON.h $(INC)/cjson
+	cp $(SRC)/libyaml/include/yaml.h $(INC)
 	cp $(SRC)/protobuf-c/protobuf-c/protobuf-c.h $(INC)/protobuf-c
 	sed 's/@VERSION_MAJOR@/2/;s/@VERSION_MINOR@/6/;s/@VERSION_MICRO@/0/' \
 		$(SRC)/libseccomp/include/seccomp.h.in > $(INC)/seccomp.h
@@ -106,6 +107,10 @@ $(eval $(call library,zstd,$(wildcard $(zstd)/common/*.c $(zstd)/decompress/*.c)
 $(addprefix $(OBJ)/libzstd/lib/,$(zstd_small)): private flags := $(small) $(zstd_flags)
 
 $(eval $(call library,cjson,$(SRC)/cjson/cJSON.c,$(small) -DCJSON_HIDE_SYMBOLS))
+
+# libyaml: what reads, and nothing that writes.
+$(eval $(call library,yaml,$(addprefix $(SRC)/libyaml/src/,api.c reader.c scanner.c parser.c),$(small) \
+	-I$(SRC)/libyaml/include $(patsubst %,-DYAML_VERSION_%,STRING='"0.2.5"' MAJOR=0 MINOR=2 PATCH=5)))
 
 $(eval $(call library,protobuf-c,$(SRC)/protobuf-c/protobuf-c/protobuf-c.c,$(small) -I$(SRC)/protobuf-c))
 

@@ -1,5 +1,6 @@
 /* cdi.c - a file of the Container Device Interface: read, checked, put into a spec. */
 #include "monitor/cdi.h"
+#include "base/yaml.h"
 #include "image/bundle.h"
 #include "monitor/runspec.h"
 
@@ -196,6 +197,13 @@ int cdi_parse(const char *text, size_t len, struct arena *a, struct cdi *out, st
 		return refuse(e, EINVAL, "%s", wrong);
 	*out = c;
 	return 0;
+}
+
+int cdi_parse_yaml(const char *text, size_t len, struct arena *a, struct cdi *out, struct err *e)
+{
+	auto_buf json = { 0 };
+	int rc = yaml_to_json(text, len, cdi_fields, &json, e);
+	return rc < 0 ? rc : cdi_parse(json.p, json.len, a, out, e);
 }
 
 /* A file may say of a device what it is, or leave that to the host's. */

@@ -64,16 +64,18 @@ struct cdi {
 /* Whether text may be a device's full name, "vendor.com/class=name". */
 bool cdi_is_name(const char *text);
 
-/* Reads and checks a file's JSON: versions 0.1.0 to 1.1.0. */
+/* Reads and checks a file's JSON, or its YAML: versions 0.1.0 to 1.1.0. */
 int cdi_parse(const char *text, size_t len, struct arena *a, struct cdi *out, struct err *e);
+int cdi_parse_yaml(const char *text, size_t len, struct arena *a, struct cdi *out, struct err *e);
 
 /* Changes the spec, which has devices_room, as the file says for its devices: the edits of all of
  * them, or those of one. */
 int cdi_edit(struct spec *s, const struct cdi_edits *d, struct arena *a, struct err *e);
 
-/* Finds each device of names in the *.json of dirs (none: /etc/cdi and /var/run/cdi) and edits the
- * spec for it, once. Of directories the later one counts; what two files of one directory both
- * define is refused. "vendor.com/class=all", unless a device is called so, is all of the kind. */
+/* Finds each device of names in the *.json and *.yaml of dirs (none: /etc/cdi and /var/run/cdi) and
+ * edits the spec for it, once. Of directories the later one counts; what two files of one directory
+ * both define is refused. "vendor.com/class=all", unless a device is called so, is all of the kind.
+ */
 int cdi_apply(struct spec *s, const struct strs *dirs, const struct strs *names, struct arena *a,
 	      struct err *e);
 

@@ -20,7 +20,6 @@ struct source {
 struct registry {
 	struct source v[FILES_MAX];
 	size_t n;
-	const char *yaml; /* a file that is not read */
 	struct err wrong; /* with the first file that cannot be understood */
 	struct arena *a;
 };
@@ -40,8 +39,10 @@ static int load_file(struct registry *r, int dir, const char *name, struct sourc
 		return fail(e, errno, "%s", out->path);
 	int rc = S_ISREG(st.st_mode) ? file_read(dir, name, &text, e)
 				     : refuse(e, EINVAL, "not a regular file");
+	int (*parse)(const char *, size_t, struct arena *, struct cdi *,
+		     struct err *) = ends(name, ".yaml") ? cdi_parse_yaml : cdi_parse;
 	if (rc == 0)
-		rc = cdi_parse(text.p ? text.p : "", text.len, r->a, &out->cdi, e);
+		rc = parse(text.p ? text.p : "", text.len, r->a, &out->cdi, e);
 	return rc < 0 ? within(e, "%s", out->path) : 0;
 }
 
@@ -49,8 +50,7 @@ static int load_file(struct registry *r, int dir, const char *name, struct sourc
 static int load_entry(struct registry *r, int dir, const char *path, const char *name, size_t rank)
 {
 	struct err e = { 0 };
-	bool json = ends(name, ".json"), yaml = ends(name, ".yaml") || ends(name, ".yml");
-	if (name[0] == '.' || (!json && !yaml))
+	if (name[0] == '.' || (!ends(name, ".json") && !ends(name, ".yaml")))
 		return 0;
 	struct source *s = r->n < FILES_MAX ? &r->v[r->n] : NULL;
 	if (!s)
@@ -58,9 +58,7 @@ static int load_entry(struct registry *r, int dir, const char *path, const char 
 	*s = (struct source){ .path = arena_printf(r->a, "%s/%s", path, name), .rank = rank };
 	if (!s->path)
 		return -E2BIG;
-	if (yaml)
-		r->yaml = s->path;
-	else if (load_file(r, dir, name, s, &e) == 0)
+	if (load_file(r, dir, name, s, &e) == 0)
 		r->n++;
 	else if (!r->wrong.code)
 		r->wrong = e;
@@ -116,12 +114,7 @@ static int missing(const struct registry *r, const char *name, const struct strs
 	if (r->wrong.code)
 		return refuse(e, ENODEV, "device %s: nothing defines it, but %.600s", name,
 			      r->wrong.msg);
-	if (r->yaml)
-		return refuse(e, ENODEV,
-			      "device %s: no *.json defines it, and YAML is not read: write %s as "
-			      "JSON",
-			      name, r->yaml);
-	return refuse(e, ENODEV, "device %s: no *.json of %s%s%s defines it", name, first,
+	return refuse(e, ENODEV, "device %s: no *.json or *.yaml of %s%s%s defines it", name, first,
 		      dirs->n > 1 ? " or " : "", dirs->n > 1 ? last : "");
 }
 

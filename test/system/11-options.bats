@@ -349,6 +349,119 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = $'character special file 1:5\n1' ]
 }
 
+# A file as the generators of the vendors write it.
+vendor_yaml() {
+	cat <<- END
+		---
+		cdiVersion: 0.5.0
+		kind: ${1:-vendor.com/gpu}
+		devices:
+		    - name: "0"
+		      containerEdits:
+		        deviceNodes:
+		            - path: /dev/gpu0
+		              hostPath: /dev/zero
+		              fileMode: 438
+		              permissions: rw
+		    - name: 1
+		      containerEdits:
+		        deviceNodes:
+		            - path: /dev/gpu1
+		              type: c
+		              major: 1
+		              minor: 3
+		              fileMode: 0640
+		              uid: 7
+		    - name: all
+		      containerEdits:
+		        deviceNodes:
+		            - path: /dev/gpu0
+		              hostPath: /dev/zero
+		            - path: /dev/gpu1
+		              hostPath: /dev/null
+		containerEdits:
+		    env:
+		        - LIBCUDA_DIR=/lib/x86_64-linux-gnu
+		        - "VISIBLE_DEVICES=void # all"
+		    deviceNodes:
+		        - path: /dev/gpuctl
+		          hostPath: /dev/full
+		    hooks:
+		        - hookName: createContainer
+		          path: /bin/sh
+		          args:
+		            - sh
+		            - -c
+		            - cat > '$BATS_TEST_TMPDIR/hook'; echo "\$0 \$1 \$DEBUG" > '$BATS_TEST_TMPDIR/args'
+		            - --link
+		            - libcuda.so.1::/lib/x86_64-linux-gnu/libcuda.so
+		          env:
+		            - DEBUG=false
+		    mounts:
+		        - hostPath: /etc/hostname
+		          containerPath: /tmp/vendor
+		          options:
+		            - ro
+		            - nosuid
+		            - nodev
+		            - rbind
+		            - rprivate
+	END
+}
+
+@test "a_cdi_file_of_yaml_is_all_that_it_says" {
+	vendor_yaml > "$CDI/vendor.yaml"
+	run -0 box --rm --name "$(cid y)" --cdi-spec-dir "$CDI" --device vendor.com/gpu=0 --device vendor.com/gpu=1 -- sh -c \
+		'echo $LIBCUDA_DIR $VISIBLE_DEVICES; stat -c "%n %t:%T %u %a" /dev/gpu*; cat /tmp/vendor; grep " /tmp/vendor " /proc/self/mountinfo'
+	[ "${lines[0]}" = "/lib/x86_64-linux-gnu void # all" ]
+	[ "$(printf '%s\n' "${lines[@]:1:3}")" = $'/dev/gpu0 1:5 0 666\n/dev/gpu1 1:3 7 640\n/dev/gpuctl 1:7 0 666' ]
+	[ "${lines[4]}" = "$(cat /etc/hostname)" ]
+	[[ "${lines[5]}" == *" /tmp/vendor ro,nosuid,nodev"* ]]
+	[ "$(jq -r .id "$BATS_TEST_TMPDIR/hook")" = "$(cid y)" ]
+	[ "$(cat "$BATS_TEST_TMPDIR/args")" = "--link libcuda.so.1::/lib/x86_64-linux-gnu/libcuda.so false" ]
+	rm "$ROOTFS/tmp/vendor"
+	run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/gpu=all -- sh -c 'stat -c "%n %t:%T" /dev/gpu*'
+	[ "$output" = $'/dev/gpu0 1:5\n/dev/gpu1 1:3\n/dev/gpuctl 1:7' ]
+	rm "$ROOTFS/tmp/vendor"
+	# Of one directory it is a file like the others, and .yml is none.
+	mv "$CDI/vendor.yaml" "$CDI/vendor.yml"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/gpu=0 -- true
+	[[ "$output" == *"no *.json or *.yaml of $CDI defines it"* ]]
+	mv "$CDI/vendor.yml" "$CDI/vendor.yaml"
+	KIND=vendor.com/gpu cdi "$CDI/a.json" '{}' "$(thing 0 '{"env": ["X=json"]}')"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/gpu=0 -- true
+	[[ "$output" == *"vendor.com/gpu=0: both $CDI/"*" and $CDI/"* ]]
+	mv "$CDI/a.json" "$CDI.more"
+	run -0 box --rm --cdi-spec-dir "$CDI" --cdi-spec-dir "$CDI.more" --device vendor.com/gpu=0 -- sh -c 'echo $X'
+	[ "$output" = json ]
+}
+
+@test "a_cdi_file_that_is_no_yaml_is_named_with_its_line" {
+	local said bad
+	vendor_yaml > "$CDI/good.yaml"
+	while IFS='|' read -r said bad; do
+		{ vendor_yaml vendor.com/bad; printf "%b\n" "$bad"; } > "$CDI/bad.yaml"
+		run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=0 -- true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"vendor.com/bad=0: "*"$CDI/bad.yaml: $said"* ]] || { echo "$bad: $output"; return 1; }
+	done <<- 'END'
+		line 55: a second document|---\na: b
+		line 55: an alias|x: *y
+		line 56: a tag|x:\n  y: !!binary aGk=
+		line 55: the key 'kind' is there twice|kind: vendor.com/other
+		line 56: not valid YAML: |x: 1\n  y: 2
+		line 55: not valid YAML: |x: \x01
+	END
+	vendor_yaml vendor.com/bad | sed 's/major: 1/major: "1"/' > "$CDI/bad.yaml"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=0 -- true
+	[[ "$output" == *"$CDI/bad.yaml: devices[1].containerEdits.deviceNodes[0].major: expected a number"* ]]
+	truncate -s 2M "$CDI/bad.yaml"
+	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=0 -- true
+	[[ "$output" == *"$CDI/bad.yaml: "* ]]
+	run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/gpu=0 -- true
+	rm "$ROOTFS/tmp/vendor"
+}
+
 @test "a_cdi_file_moves_a_network_device_in" {
 	local name=cdi$$
 	cdi "$CDI/a.json" '{}' "$(thing net '{"netDevices": [{"hostInterfaceName": "'"$name"'", "name": "inside0"}]}')"
@@ -404,11 +517,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/bad=one -- true
 	[[ "$output" == *"there twice"* ]]
 	rm "$CDI/bad.json"
-	echo 'cdiVersion: 0.6.0' > "$CDI/other.yaml"
-	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/other=one -- true
-	[[ "$output" == *"YAML is not read: write $CDI/other.yaml as JSON"* ]]
 	run -125 box --rm --cdi-spec-dir "$CDI.none" --device vendor.com/other=one -- true
-	[[ "$output" == *"no *.json of $CDI.none defines it"* ]]
+	[[ "$output" == *"no *.json or *.yaml of $CDI.none defines it"* ]]
 	mkfifo "$CDI/fifo.json"
 	truncate -s 1G "$CDI/large.json"
 	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/other=one -- true
