@@ -381,7 +381,7 @@ int apply_remount(struct self *s, const struct op *o)
 				    m->set_recursive || m->propagation[0] & MS_REC);
 }
 
-/* No other may be made once / is the container's own and there is no mount API. */
+/* No other may be made once / is the container's own and there is no mount API, or none for it. */
 static int the_container_s_proc(void)
 {
 	struct statfs fs;
@@ -401,7 +401,7 @@ int own_proc(struct self *s)
 	bool inside = s->root < 0;
 	int fd = mountfd_new(inside ? NULL : &s->stage, &m, &words);
 	int rc = fd < 0 || inside ? 0 : mountfd_hold(&s->stage, fd);
-	if (inside && fd == -ENOSYS)
+	if (inside && (fd == -ENOSYS || fd == -EPERM)) /* the second: of the container's filter */
 		fd = the_container_s_proc();
 	return s->proc = rc < 0 ? rc : fd;
 }
