@@ -281,6 +281,8 @@ static int add_groups(struct spec_user *u, const struct run_options *o, int root
 static bool volume_harmless(const char *path)
 {
 	static const char *const not[] = { "/proc", "/sys", "/dev" };
+	while (!strncmp(path, "//", 2) || !strncmp(path, "/./", 3))
+		path += path[1] == '/' ? 1 : 2;
 	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
 		size_t n = strlen(not[i]);
 		if (!strncmp(path, not[i], n) && (!path[n] || path[n] == '/'))

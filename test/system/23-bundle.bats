@@ -130,7 +130,7 @@ of() {
 }
 
 @test "volumes_of_an_image_are_its_own_layers_and_copies_where_that_is_read_only" {
-	base '{"Volumes": {"/data": {}, "/made/here": {}, "relative": {}, "/proc": {}, "/sys/fs": {}, "/": {}, "/../..": {}, "/dev/x": {}, "/a:suid,dev": {}}, "User": "worker"}' <<- 'END'
+	base '{"Volumes": {"/data": {}, "/made/here": {}, "relative": {}, "/proc": {}, "/sys/fs": {}, "/": {}, "/../..": {}, "/dev/x": {}, "/a:suid,dev": {}, "//sys": {}, "/.//./proc/x": {}, "/./dev": {}}, "User": "worker"}' <<- 'END'
 		d data 777 1000:1000
 		f data/kept 640 1000:1000 - old
 	END
