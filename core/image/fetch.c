@@ -77,18 +77,50 @@ static void on_progress(void *arg, int64_t bytes)
 	send_note(r->fd, &(struct note){ .layer = r->layer, .bytes = bytes });
 }
 
+/* Where the worker writes, opened before it sees foreign bytes: from then on it reaches no other
+ * layer's. */
+struct desk {
+	int blob, tree, list; /* blob: -1 where the store has it */
+};
+
+static void desk_close(struct desk *d)
+{
+	put_fd(&d->blob, -1);
+	put_fd(&d->tree, -1);
+	put_fd(&d->list, -1);
+}
+#define auto_desk __attribute__((cleanup(desk_close))) struct desk
+
+static int desk_file(const struct fetch *f, char kind, size_t i, mode_t mode, struct err *e)
+{
+	char name[FETCH_NAME];
+	fetch_name(name, kind, i);
+	int fd = openat(f->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	return fd < 0 ? fail(e, errno, "create a file in the store") : fd;
+}
+
+static int desk_open(const struct fetch *f, size_t i, struct desk *d, struct err *e)
+{
+	char tree[FETCH_NAME];
+	fetch_name(tree, 't', i);
+	d->blob = f->blob[i] ? desk_file(f, 'b', i, 0644, e) : -1;
+	if (f->blob[i] && d->blob < 0)
+		return d->blob;
+	d->list = desk_file(f, 'i', i, 0600, e);
+	if (d->list < 0)
+		return d->list;
+	if (mkdirat(f->work, tree, 0755) < 0)
+		return fail(e, errno, "make a directory in the store");
+	d->tree = openat(f->work, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return d->tree < 0 ? fail(e, errno, "open a directory in the store") : 0;
+}
+
 static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
-		      struct source **bytes, int *copy, struct err *e)
+		      struct source **bytes, struct err *e)
 {
 	const struct descriptor *d = &f->manifest->layers.v[i];
-	char name[FETCH_NAME];
-	if (f->blob[i]) {
-		fetch_name(name, 'b', i);
-		*copy = openat(f->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		if (*copy < 0)
-			return fail(e, errno, "create a blob in the store");
+	if (f->blob[i])
 		return f->origin->blob(f->origin, d, bytes, e);
-	}
 	int fd = store_blob_open(f->store, d->digest, d->size, e);
 	if (fd < 0)
 		return fd;
@@ -97,45 +129,35 @@ static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
 	return 0;
 }
 
-static int work_on(const struct crew *c, size_t i, struct reporter *r, struct err *e)
+static int work_on(const struct crew *c, size_t i, const struct desk *d, struct reporter *r,
+		   struct err *e)
 {
 	const struct fetch *f = c->f;
-	char tree[FETCH_NAME], list[FETCH_NAME];
-	auto_close int copy = -1;
 	auto_buf implied = { 0 };
 	struct source *bytes;
 	struct file_source *file = malloc(sizeof(*file));
-	fetch_name(tree, 't', i);
-	fetch_name(list, 'i', i);
 	if (!file)
 		return fail(e, ENOMEM, "fetch a layer");
-	int rc = open_bytes(f, i, file, &bytes, &copy, e);
-	if (rc == 0 && mkdirat(f->work, tree, 0755) < 0)
-		rc = fail(e, errno, "make a directory in the store");
-	auto_close int dir = openat(f->work, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (rc == 0 && dir < 0)
-		rc = fail(e, errno, "open a directory in the store");
 	struct layer_job j = { .blob = &f->manifest->layers.v[i],
 			       .diff_id = f->diff_ids->v[i],
-			       .copy = copy,
-			       .tree = dir,
+			       .copy = d->blob,
+			       .tree = d->tree,
 			       .limits = f->limits,
 			       .usage = c->usage,
 			       .progress = on_progress,
 			       .arg = r };
+	int rc = open_bytes(f, i, file, &bytes, e);
 	if (rc == 0)
 		rc = layer_unpack(bytes, &j, &implied, e);
-	auto_close int out = rc < 0 ? -1
-				    : openat(f->work, list, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (rc == 0 && (out < 0 || write_all(out, implied.p, implied.len) < 0))
+	if (rc == 0 && write_all(d->list, implied.p, implied.len) < 0)
 		rc = fail(e, errno, "write to the store");
 	free(file);
 	return rc;
 }
 
-static int confine_worker(const struct fetch *f, size_t i, struct err *e)
+static int confine_worker(const struct fetch *f, size_t i, const struct desk *d, struct err *e)
 {
-	struct confinement c = { .write = f->work, .read = f->store->dir };
+	struct confinement c = { .write = d->tree, .read = f->store->dir };
 	if (f->blob[i]) {
 		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
 		c.network = f->origin->network;
@@ -153,10 +175,13 @@ static void worker_main(const struct crew *c, size_t i, pid_t parent)
 		_exit(1);
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
 	int rc = c->f->origin->forked(c->f->origin, &e);
+	auto_desk d = { -1, -1, -1 };
 	if (rc == 0)
-		rc = confine_worker(c->f, i, &e);
+		rc = desk_open(c->f, i, &d, &e);
 	if (rc == 0)
-		rc = work_on(c, i, &r, &e);
+		rc = confine_worker(c->f, i, &d, &e);
+	if (rc == 0)
+		rc = work_on(c, i, &d, &r, &e);
 	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
 	n.bytes = r.size;
 	snprintf(n.message, sizeof(n.message), "%s", e.msg);

@@ -107,6 +107,18 @@ make_tree() {
 	grep -qF '\37\213' "$T/trace"
 }
 
+@test "the_process_that_reads_a_layer_writes_below_its_own_tree_alone" {
+	local i
+	for i in 0 1; do
+		tar_of "$T/tar" <<< "f file 644 0:0 - text-$i"
+		layer "$L" "$T/tar"
+	done
+	image_end "$L" v1 > /dev/null
+	run -0 strace -qq -f -y -o "$T/trace" -e trace=landlock_add_rule "$CORACLE" pull -q "oci:$L:v1"
+	grep MAKE_REG "$T/trace" | sed 's|.*parent_fd=[0-9]*<[^>]*/\([^/>]*\)>.*|\1|' | sort > "$T/rules"
+	[ "$(xargs < "$T/rules")" = 't0 t1' ]
+}
+
 @test "every_limit_is_an_option_with_one_clear_error" {
 	local option
 	tar_of "$T/tar" <<- 'END'
