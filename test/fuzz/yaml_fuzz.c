@@ -51,6 +51,13 @@ static void readable(const struct buf *json, const struct json_field *table)
 		abort();
 }
 
+/* A character that ends a line in libyaml's YAML and not in JSON: U+0085, U+2028, U+2029. */
+static bool has_break(const struct buf *json)
+{
+	return strstr(json->p, "\xc2\x85") || strstr(json->p, "\xe2\x80\xa8") ||
+	       strstr(json->p, "\xe2\x80\xa9");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -67,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	readable(&plain, none);
 	readable(&typed, fields);
-	if (yaml_to_json(plain.p, plain.len, NULL, &again, &e) == 0 &&
+	if (!has_break(&plain) && yaml_to_json(plain.p, plain.len, NULL, &again, &e) == 0 &&
 	    (again.len != plain.len || memcmp(again.p, plain.p, plain.len) != 0))
 		abort();
 	return 0;
