@@ -21,7 +21,7 @@ endif
 common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -D_GNU_SOURCE \
 	-Werror=implicit-function-declaration -Werror=int-conversion -Werror=incompatible-pointer-types \
-	-I$(INC)
+	-I$(INC) -ffile-prefix-map=$(SRC)/=
 small := -Oz $(common)
 fast := -O2 $(common)
 
