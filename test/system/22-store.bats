@@ -263,7 +263,7 @@ named() {
 
 # crun refuses machines with both kinds of cgroups as they usually are.
 crun_here() {
-	"$BATS_TEST_DIRNAME/../bench/hybrid" crun "$@"
+	"$BATS_TEST_DIRNAME/../bench/hybrid" --v1 crun "$@"
 }
 
 # whole_image CONFIG - an image with a busybox root file system of two layers and all kinds of files, app:v1.

@@ -36,7 +36,7 @@ with() {
 	shift
 	case $runtime in
 	coracle) "$CORACLE" runtime --root "$RUN" "$@" ;;
-	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" crun --root "$RUN" "$@" ;;
+	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" --v1 crun --root "$RUN" "$@" ;;
 	runc) runc --root "$RUN" "$@" ;;
 	esac
 }
@@ -47,7 +47,7 @@ user_with() {
 	shift
 	case $runtime in
 	coracle) as "$CORACLE" runtime --root "$XDG/state" "$@" ;;
-	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" bash -c "$(declare -f as; declare -p XDG HOMEDIR USER_ID BATS_TEST_TMPDIR)
+	crun) "$BATS_TEST_DIRNAME/../bench/hybrid" --v1 bash -c "$(declare -f as; declare -p XDG HOMEDIR USER_ID BATS_TEST_TMPDIR)
 		"'as crun --root "$XDG/crun" "$@"' crun "$@" ;;
 	runc) as runc --root "$XDG/runc" "$@" ;;
 	esac
