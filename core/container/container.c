@@ -165,12 +165,11 @@ int container_open(const char *root, const char *id, struct container **out, str
 	return 0;
 }
 
-/* Whether init still waits for its start: only then somebody accepts. */
-static bool waits(const struct container *c)
+bool container_waits(int dir)
 {
 	/* Frozen, it accepts nobody: as many as may wait is full then, and we do not wait as well.
 	 */
-	int fd = unix_connect(c->dir, START_SOCKET, SOCK_STREAM | SOCK_NONBLOCK, NULL);
+	int fd = unix_connect(dir, START_SOCKET, SOCK_STREAM | SOCK_NONBLOCK, NULL);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0 || fd == -EAGAIN;
@@ -184,7 +183,7 @@ enum status container_status(struct container *c)
 	if (c->pidfd < 0 || proc_ended(c->pidfd))
 		return STATUS_STOPPED;
 	if (recorded == STATUS_CREATED)
-		return waits(c) ? STATUS_CREATED : STATUS_RUNNING;
+		return container_waits(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
 	return (enum status)recorded;
 }
 

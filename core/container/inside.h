@@ -60,6 +60,10 @@ struct child;
 int listener_send(struct container *c, const struct spec_seccomp *s, const struct child *child,
 		  int listener, struct err *e);
 
+/* Whether init of the container with that directory still waits for its start: only then somebody
+ * accepts. */
+bool container_waits(int dir);
+
 /* Writes the pid to the file at path, by rename. */
 int pid_file_write(const char *path, pid_t pid, struct err *e);
 

@@ -11,7 +11,6 @@
 
 /* While reading; most have the same owner. */
 struct reading {
-	const char *root;
 	int dir;
 	struct arena *a;
 	struct buf room;
@@ -35,14 +34,10 @@ static const char *user_of(struct reading *r, uint32_t uid)
 }
 
 /* Whether a created one still waits for its start has to be asked. */
-static enum status asked(const char *root, const char *id)
+static enum status asked(int root, const char *id)
 {
-	struct container *c;
-	if (container_open(root, id, &c, NULL) < 0)
-		return STATUS_STOPPED;
-	enum status s = container_status(c);
-	container_close(c);
-	return s;
+	auto_close int dir = openat(root, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir < 0 ? STATUS_STOPPED : container_waits(dir) ? STATUS_CREATED : STATUS_RUNNING;
 }
 
 static enum status status_now(const struct reading *r, const struct state *s)
@@ -52,7 +47,7 @@ static enum status status_now(const struct reading *r, const struct state *s)
 		return recorded;
 	if (!proc_alive(s->pid, s->start_time))
 		return STATUS_STOPPED;
-	return recorded == STATUS_CREATED ? asked(r->root, s->id) : recorded;
+	return recorded == STATUS_CREATED ? asked(r->dir, s->id) : recorded;
 }
 
 static int list_one(struct reading *r, const char *id, struct state *out)
@@ -100,7 +95,7 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 	DIR *d = opendir(root);
 	if (!d)
 		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
-	struct reading r = { .root = root, .dir = dirfd(d), .a = a };
+	struct reading r = { .dir = dirfd(d), .a = a };
 	int rc = container_root_check(r.dir, root, e);
 	if (rc == 0 && (rc = read_all(d, &r, out)) < 0)
 		fail(e, rc, "read %s", root);
