@@ -22,6 +22,7 @@ struct load_options {
 static const struct opt options[] = {
 	OPT(OPT_STR, load_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, load_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, load_options, input, 'i', "input", "FILE",
 	    "the archive or layout (default, and -: standard input)"),
 	OPT(OPT_STR, load_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",

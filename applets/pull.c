@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 struct pull_options {
-	const char *store, *platform, *format, *creds, *certs, *verify_key;
+	const char *store, *platform, *format, *creds, *certs, *authfile, *verify_key;
 	int timeout;
 	bool quiet, json, tls_verify;
 	uint64_t jobs;
@@ -18,6 +18,7 @@ struct pull_options {
 static const struct opt options[] = {
 	OPT(OPT_STR, pull_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, pull_options, store, 0, "root", "DIR", "the same"),
 	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "instead of this machine's"),
 	OPT(OPT_FLAG, pull_options, quiet, 'q', "quiet", NULL, "show no progress"),
@@ -27,6 +28,8 @@ static const struct opt options[] = {
 	    "how to print what was pulled: its digest, or JSON"),
 	OPT(OPT_STR, pull_options, creds, 0, "creds", "USER:PASSWORD",
 	    "instead of those that docker or podman login, or a credential helper, has kept"),
+	OPT(OPT_PATH, pull_options, authfile, 0, "authfile", "FILE",
+	    "look for them there (default: $REGISTRY_AUTH_FILE, then podman's files and docker's)"),
 	OPT(OPT_STR, pull_options, certs, 0, "certs-dir", "DIR",
 	    "instead of /etc/containerd/certs.d: DIR/HOST[:PORT]/hosts.toml with mirrors and "
 	    "certificates, or *.crt, *.cert and *.key"),
@@ -69,6 +72,7 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	struct pull_request r = { .text = name,
 				  .platform = o->platform ? &platform : NULL,
 				  .origin = { .credentials = o->creds,
+					      .authfile = o->authfile,
 					      .certs = o->certs,
 					      .stall = (unsigned)o->timeout,
 					      .insecure = !o->tls_verify },

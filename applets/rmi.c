@@ -12,6 +12,7 @@ struct rmi_options {
 static const struct opt options[] = {
 	OPT(OPT_STR, rmi_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
+	OPT(OPT_STR, rmi_options, store, 0, "root", "DIR", NULL),
 	{ 0 },
 };
 

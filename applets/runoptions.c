@@ -108,6 +108,7 @@ const struct opt run_options_all[] = {
 	    "get an image that is not there (default)"),
 	OPT(OPT_STR, run_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "the image for another machine"),
+	OPT(OPT_PATH, run_options, authfile, 0, "authfile", "FILE", "logins for that, see pull"),
 	OPT(OPT_PATH, run_options, verify_key, 0, "verify-key", "FILE",
 	    "pull it always, and only if this key signed it, see pull"),
 	OPT(OPT_FLAG, run_options, quiet, 'q', "quiet", NULL, "do not show how a pull goes on"),

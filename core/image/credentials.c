@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AUTH_FILE_MAX ((size_t)1 << 20)
 
@@ -136,8 +137,8 @@ static int look_in(const char *path, const char *host, const char *name, struct 
 	return rc < 0 ? within(e, "%.300s", path) : 0;
 }
 
-int credentials_here(const char *host, const char *name, struct arena *a, struct credentials *out,
-		     struct err *e)
+int credentials_here(const char *file, const char *host, const char *name, struct arena *a,
+		     struct credentials *out, struct err *e)
 {
 	static const struct {
 		const char *variable, *below;
@@ -149,6 +150,10 @@ int credentials_here(const char *host, const char *name, struct arena *a, struct
 		{ "HOME", "/.docker/config.json" },
 	};
 	*out = (struct credentials){ 0 };
+	if (file && access(file, F_OK) < 0)
+		return fail(e, errno, "open the logins %.300s", file);
+	if (file)
+		return look_in(file, host, name, a, out, e);
 	for (size_t i = 0; !credentials_any(out) && i < sizeof(places) / sizeof(places[0]); i++) {
 		const char *value = getenv(places[i].variable);
 		if (!value || *value != '/')

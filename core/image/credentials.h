@@ -22,11 +22,12 @@ struct credentials {
 int credentials_find(const char *text, size_t len, const char *host, const char *name,
 		     struct arena *a, struct credentials *out, struct err *e);
 
-/* Looks through the files of this user, in the order in which other tools do: REGISTRY_AUTH_FILE,
- * XDG_RUNTIME_DIR/containers/auth.json, HOME/.config/containers/auth.json,
- * DOCKER_CONFIG/config.json or HOME/.docker/config.json. Absent files are skipped. */
-int credentials_here(const char *host, const char *name, struct arena *a, struct credentials *out,
-		     struct err *e);
+/* Looks in that file, which must be there; for NULL through those of this user, in the order in
+ * which other tools do: REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR/containers/auth.json,
+ * HOME/.config/containers/auth.json, DOCKER_CONFIG/config.json or HOME/.docker/config.json. Of
+ * these absent ones are skipped. */
+int credentials_here(const char *file, const char *host, const char *name, struct arena *a,
+		     struct credentials *out, struct err *e);
 
 bool credentials_any(const struct credentials *c);
 

@@ -42,7 +42,8 @@ int origin_read(struct origin *o, const struct descriptor *d, const char *what, 
 		struct err *e);
 
 struct origin_options {
-	const char *credentials; /* USER:PASS; NULL: from the user's login files */
+	const char *credentials; /* USER:PASS; NULL: from login files */
+	const char *authfile;	 /* such a file; NULL: the user's */
 	const char *certs;	 /* see hosts_here */
 	unsigned stall;		 /* see http_options */
 	bool insecure;		 /* see http_options */

@@ -172,7 +172,8 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 	 */
 	if (last && o->credentials)
 		return credentials_encode(o->credentials, r->arena, &p->login.basic, e);
-	return credentials_here(last || !other ? own : host, p->repository, r->arena, &p->login, e);
+	return credentials_here(o->authfile, last || !other ? own : host, p->repository, r->arena,
+				&p->login, e);
 }
 
 /* Certificates and keys that connections may want. */

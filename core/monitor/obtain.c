@@ -17,6 +17,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 	const struct pull_request q = { .text = text,
 					.platform = o->platform ? &platform : NULL,
 					.verify_key = o->verify_key,
+					.origin.authfile = o->authfile,
 					.progress = progress_layer,
 					.arg = &progress };
 	int rc = a ? 0 : fail(e, ENOMEM, "pull %s", text);

@@ -13,7 +13,7 @@
 
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
-	const char *root, *store, *name, *pull, *platform, *verify_key, *cidfile;
+	const char *root, *store, *name, *pull, *platform, *verify_key, *authfile, *cidfile;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	struct strs env, env_files, labels, annotations;
 	const char *app, *builder, *run_image, *process; /* see cnb.h */

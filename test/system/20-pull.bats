@@ -388,6 +388,26 @@ hostile() {
 	run -0 pull -q "$STRANGE/basic/other:v1"
 	run -1 pull -q --creds user:wrong "$STRANGE/basic/app:v1"
 	[[ "$output" == *"does not let you pull"* ]]
+	# One that is named is all that is read.
+	mv "$HOME/.docker/config.json" "$L.logins"
+	run -0 pull -q --authfile "$L.logins" "$STRANGE/basic/third:v1"
+	run -0 "$CORACLE" bundle -q --authfile "$L.logins" "$STRANGE/basic/fourth:v1" "$L.bundle" true
+	echo '{"auths":{}}' > "$HOME/.docker/config.json"
+	run -1 pull -q --authfile "$HOME/.docker/config.json" "$STRANGE/basic/fifth:v1"
+	[[ "$output" == *"wants a login"* ]]
+	run -1 pull -q --authfile "$L.nowhere" "$STRANGE/basic/fifth:v1"
+	[ "$output" = "coracle: open the logins $L.nowhere: No such file or directory" ]
+}
+
+@test "the_store_is_a_root_too" {
+	simple "$L" v1
+	unset CORACLE_STORE
+	run -0 pull -q --root "$L.store" "oci:$L:v1"
+	run -0 "$CORACLE" images -q --root "$L.store"
+	[ -n "$output" ]
+	run -0 "$CORACLE" bundle --root "$L.store" --pull never layout:v1 "$L.bundle" true
+	[ -e "$L.bundle/config.json" ]
+	[ "$(find "$L.store" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -cE '^(index.json|oci-layout|blobs|layers)$')" = 4 ]
 }
 
 @test "a_body_that_breaks_off_is_taken_up_where_it_broke" {
