@@ -56,7 +56,7 @@ int shim_info(const char *program, const struct buf *in, struct buf *out, struct
 	info.version = &version;
 	info.features = &features;
 	info.options = *options->type_url ? options : NULL;
-	options->base.n_unknown_fields = 0; /* of no use to anybody, and not all can be said again */
+	options->base.n_unknown_fields = 0; /* not all of them could be said again */
 	size_t n;
 	const void *p = info.name ? pb_encode(&info, a, &n) : NULL;
 	if (!p)
