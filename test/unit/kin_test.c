@@ -114,7 +114,9 @@ static void on_hit(int sig)
 	*hit = 1;
 }
 
-/* Has children that end at once, and tells whose number is free; waits for leave to go on. */
+/* Has children that end at once, and tells whose number is free; waits for leave to go on. That
+ * they and who takes the number last a moment, of different length, makes the meeting likelier:
+ * nothing is awaited so. */
 static void lose_children(int numbers, int leave)
 {
 	char byte;
