@@ -12,6 +12,7 @@
 static struct {
 	int count, failed;
 	bool bad;
+	const char *skipped;
 } tap;
 
 #define TAP_FAIL(...)                                    \
@@ -54,14 +55,17 @@ static struct {
 			TAP_FAIL("%s: \"%s\" has no \"%s\"", #got_, g_ ? g_ : "(null)", w_); \
 	} while (0)
 
-/* Runs one test: test(a_fact). */
-#define test(fact_)                                                                   \
-	do {                                                                          \
-		tap.bad = false;                                                      \
-		fact_();                                                              \
-		tap.failed += tap.bad;                                                \
-		printf("%sok %d - %s\n", tap.bad ? "not " : "", ++tap.count, #fact_); \
-		fflush(stdout);                                                       \
+/* Runs one test: test(a_fact). One that cannot be shown here sets tap.skipped to the reason, and
+ * returns. */
+#define test(fact_)                                                                      \
+	do {                                                                             \
+		tap.bad = false;                                                         \
+		tap.skipped = NULL;                                                      \
+		fact_();                                                                 \
+		tap.failed += tap.bad;                                                   \
+		printf("%sok %d - %s%s%s\n", tap.bad ? "not " : "", ++tap.count, #fact_, \
+		       tap.skipped ? " # SKIP " : "", tap.skipped ? tap.skipped : "");   \
+		fflush(stdout);                                                          \
 	} while (0)
 
 /* The plan, at the end; main returns it. */

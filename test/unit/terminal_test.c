@@ -181,12 +181,15 @@ static void what_is_written_after_the_end_of_input_is_no_input(void)
 	total -= (size_t)room;
 	terminal_close_input(t.terminal);
 	is_int(write(t.in[1], "zzz", 3), 3);
-	for (int quiet = 0; quiet < 4; quiet++) {
-		for (ssize_t n; (n = read(t.slave, p, sizeof(p))) > 0; quiet = 0) {
+	/* All of it, however late a worker of the kernel brings it; then a moment for what is too
+	 * much. */
+	for (int quiet = 0, moments = 0; quiet < 4 && moments < 600; moments++) {
+		for (ssize_t n; (n = read(t.slave, p, sizeof(p))) > 0;) {
 			taken += (size_t)n;
 			for (ssize_t i = 0; i < n; i++)
 				late += p[i] == 'z';
 		}
+		quiet += taken >= total;
 		run_for_a_moment();
 	}
 	is_int(taken, total);
