@@ -18,6 +18,7 @@ extern const struct command applet_rmi;
 extern const struct command applet_tag;
 extern const struct command applet_inspect;
 extern const struct command applet_prune;
+extern const struct command applet_volume;
 extern const struct command applet_save;
 extern const struct command applet_bundle;
 extern const struct command applet_load;

@@ -10,11 +10,11 @@
 #include <string.h>
 
 static const struct command *const applets[] = {
-	&applet_run,	 &applet_ps,	&applet_logs,	 &applet_exec,	  &applet_stop,
-	&applet_kill,	 &applet_wait,	&applet_rm,	 &applet_pull,	  &applet_images,
-	&applet_inspect, &applet_tag,	&applet_bundle,	 &applet_save,	  &applet_load,
-	&applet_rmi,	 &applet_prune, &applet_cleanup, &applet_runtime, &applet_shim,
-	&applet_hello,
+	&applet_run,	 &applet_ps,	 &applet_logs,	 &applet_exec,	  &applet_stop,
+	&applet_kill,	 &applet_wait,	 &applet_rm,	 &applet_pull,	  &applet_images,
+	&applet_inspect, &applet_tag,	 &applet_bundle, &applet_save,	  &applet_load,
+	&applet_rmi,	 &applet_volume, &applet_prune,	 &applet_cleanup, &applet_runtime,
+	&applet_shim,	 &applet_hello,
 };
 
 #define APPLETS (sizeof(applets) / sizeof(applets[0]))

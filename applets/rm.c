@@ -6,13 +6,15 @@
 #include <stdio.h>
 
 struct rm_options {
-	bool force;
+	bool force, volumes;
 	const char *root;
 };
 
 static const struct opt options[] = {
 	OPT(OPT_FLAG, rm_options, force, 'f', "force", NULL,
 	    "kill it first; one that is not there is no error"),
+	OPT(OPT_FLAG, rm_options, volumes, 'v', "volumes", NULL,
+	    "with its volumes that have no name"),
 	OPT(OPT_PATH, rm_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
@@ -27,7 +29,8 @@ static int rm(const struct call *c, struct err *e)
 {
 	const struct rm_options *o = c->opts;
 	const char *root = container_root(o->root, c->arena, e);
-	return !root ? -e->code : discard_all(root, &c->args, o->force, print_id, e);
+	unsigned how = (o->force ? DISCARD_FORCE : 0) | (o->volumes ? DISCARD_VOLUMES : 0);
+	return !root ? -e->code : discard_all(root, &c->args, how, print_id, e);
 }
 
 const struct command applet_rm = {

@@ -33,7 +33,8 @@ const struct command applet_run = {
 		"What docker and podman have an option for has the same here. A device "
 		"vendor.com/class=name is one of CDI, whose files are JSON (*.json) or YAML "
 		"(*.yaml). An image's volumes are directories of the container's own layer and go "
-		"with it; where the root is read-only, a tmpfs takes a copy of them.",
+		"with it; where the root is read-only, a tmpfs takes a copy of them. Volumes of a "
+		"name stay in the store, see `coracle volume --help`.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

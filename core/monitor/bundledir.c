@@ -6,6 +6,7 @@
 #include "image/mountset.h"
 #include "image/treecopy.h"
 #include "monitor/cnb.h"
+#include "monitor/runvolume.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -127,6 +128,20 @@ static int add_user(struct spec *s, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* Nobody can tell who uses a bundle: to keep its volumes is up to who does. */
+static int add_volumes(struct bundling *b, int rootfs, struct err *e)
+{
+	const struct volume_use u = { .store = &b->store, .rootfs = rootfs };
+	if (!volumes_wanted(b->spec))
+		return 0;
+	int rc = b->image ? 0 : store_open(b->r->options.store, &b->store, e);
+	if (rc == 0)
+		rc = volumes_apply(b->spec, &u, b->a, e);
+	if (!b->image)
+		store_close(&b->store);
+	return rc;
+}
+
 static int write_config(struct bundling *b, int rootfs, const char *root, struct err *e)
 {
 	const struct run_options *o = &b->r->options;
@@ -141,6 +156,8 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 		rc = add_notes(b, e);
 	if (rc == 0 && subid_inside())
 		rc = add_user(b->spec, b->a, e);
+	if (rc == 0)
+		rc = add_volumes(b, rootfs, e);
 	if (rc < 0)
 		return rc;
 	b->spec->root->path = root;
@@ -215,7 +232,7 @@ int bundle_make(const struct bundle_request *request, struct arena *a, struct er
 {
 	struct bundle_request own = *request, *r = &own; /* with what an app's image decides */
 	struct run_options *o = &r->options;
-	struct bundling b = { .r = r, .a = a, .dir = -1 };
+	struct bundling b = { .r = r, .a = a, .dir = -1, .store = { -1, -1 } };
 	int rc = cnb_check(o, e);
 	if (rc == 0)
 		rc = subid_enter(e);

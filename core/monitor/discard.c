@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "box/subid.h"
 #include "image/store.h"
+#include "image/volume.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -16,29 +17,27 @@ int data_mark(int dir, const char *root, const char *id, struct err *e)
 			: file_replace(dir, DATA_STATE, b.p, b.len, 0600, e);
 }
 
-struct removal {
-	const char *store, *id;
-};
-
 static int remove_data(void *arg, struct err *e)
 {
-	const struct removal *r = arg;
+	const struct data *d = arg;
 	struct store s;
-	int rc = store_open(r->store, &s, e);
+	int rc = store_open(d->store, &s, e);
 	if (rc < 0)
 		return rc;
-	rc = store_container_remove(&s, r->id, e);
+	rc = volumes_release(&s, d->id, d->volumes, e); /* while it is known which they are */
+	if (rc == 0)
+		rc = store_container_remove(&s, d->id, e);
 	store_close(&s);
 	return rc;
 }
 
-int data_remove(const char *path, const char *id, struct err *e)
+int data_remove(const struct data *d, struct err *e)
 {
-	struct removal r = { path, id };
+	struct data own = *d;
 	struct stat st;
-	if (stat(path, &st) < 0 && errno == ENOENT)
+	if (stat(d->store, &st) < 0 && errno == ENOENT)
 		return 0;
-	return subid_call(remove_data, &r, e);
+	return subid_call(remove_data, &own, e);
 }
 
 /* Ends it, if it has not ended and can be. */
@@ -52,7 +51,7 @@ static void end(struct container *c)
 
 /* What it wrote goes first: as long as the state is there the id is taken, and nobody's data but
  * its own is meant. */
-int discard(struct container *c, bool force, struct err *e)
+int discard(struct container *c, unsigned how, struct err *e)
 {
 	const char *note = pairs_get(&c->state.annotations, NOTE_STORE);
 	auto_buf store = { 0 }; /* a copy: the record is read again meanwhile */
@@ -62,19 +61,21 @@ int discard(struct container *c, bool force, struct err *e)
 		buf_str(&store, note);
 	if (store.failed)
 		return fail(e, ENOMEM, "remove container %s", c->id);
+	const struct data data = { store.p, c->id, how & DISCARD_VOLUMES };
+	bool force = how & DISCARD_FORCE;
 	if (force)
 		end(c);
 	bool ended = container_status(c) == STATUS_STOPPED;
 	if (fstat(c->dir, &st) == 0 && st.st_nlink == 0)
 		return 0; /* somebody was faster */
 	if (note && ended)
-		rc = data_remove(store.p, c->id, e);
+		rc = data_remove(&data, e);
 	if (rc == 0)
 		rc = container_delete(c, force, e);
-	return rc == 0 && note && !ended ? data_remove(store.p, c->id, e) : rc;
+	return rc == 0 && note && !ended ? data_remove(&data, e) : rc;
 }
 
-int discard_all(const char *root, const struct strs *ids, bool force,
+int discard_all(const char *root, const struct strs *ids, unsigned how,
 		void (*removed)(void *arg, const char *id), struct err *e)
 {
 	int first = 0;
@@ -82,9 +83,9 @@ int discard_all(const char *root, const struct strs *ids, bool force,
 		struct container *c = NULL;
 		struct err one = { 0 };
 		int rc = container_open(root, ids->v[i], &c, &one);
-		bool absent = rc == -ENOENT && force;
+		bool absent = rc == -ENOENT && (how & DISCARD_FORCE);
 		if (rc == 0)
-			rc = discard(c, force, &one);
+			rc = discard(c, how, &one);
 		if (rc == 0)
 			removed(NULL, ids->v[i]);
 		if (rc < 0 && !absent && first == 0) {

@@ -10,12 +10,19 @@
 #define NOTE_STOP_SIGNAL  "coracle.stop-signal"
 #define NOTE_STOP_TIMEOUT "coracle.stop-timeout" /* seconds */
 
-/* container_delete(), then its directory in the image store: written layer and log. Idempotent. */
-int discard(struct container *c, bool force, struct err *e);
+/* What discard() may do more than it must. */
+enum {
+	DISCARD_FORCE = 1,   /* end it first, if it runs */
+	DISCARD_VOLUMES = 2, /* the volumes that have no name and are nobody else's, too */
+};
+
+/* container_delete(), then its directory in the image store: written layer and log, and volumes
+ * that were to go with it. Idempotent. */
+int discard(struct container *c, unsigned how, struct err *e);
 
 /* The same for each id; removed() is told of each. Goes on after an error; the first one is
  * reported. With force, one that does not exist is none. */
-int discard_all(const char *root, const struct strs *ids, bool force,
+int discard_all(const char *root, const struct strs *ids, unsigned how,
 		void (*removed)(void *arg, const char *id), struct err *e);
 
 /* In a container's directory of the store: the state directory that it belongs to, as a path. */
@@ -24,7 +31,13 @@ int discard_all(const char *root, const struct strs *ids, bool force,
 /* Says in the store's directory dir which container (root, id) it belongs to. */
 int data_mark(int dir, const char *root, const char *id, struct err *e);
 
-/* Removes the store's directory of container id. */
-int data_remove(const char *store, const char *id, struct err *e);
+/* What a store has of a container. */
+struct data {
+	const char *store, *id;
+	bool volumes; /* with those that have no name and are nobody else's */
+};
+
+/* Removes it. */
+int data_remove(const struct data *d, struct err *e);
 
 #endif

@@ -133,7 +133,7 @@ static int watch_over(struct charge *g, struct err *e)
 		logfile_close(&g->log, !g->r->remove);
 	if (g->r->remove) {
 		struct err later = { 0 };
-		int gone = discard(g->c, true, rc == 0 ? e : &later);
+		int gone = discard(g->c, DISCARD_FORCE, rc == 0 ? e : &later);
 		rc = rc == 0 ? gone : rc;
 	}
 	return rc < 0 ? rc : st.code;

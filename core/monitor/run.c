@@ -10,6 +10,7 @@
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/runvolume.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -151,10 +152,10 @@ static int use_image(struct making *m, struct err *e)
 	return rc < 0 ? taken(m, rc, e) : mark_data(m, e);
 }
 
-/* A detached container has a log, and the log a place. */
+/* A place for the log of a detached container, or for whose the volumes are. */
 static int need_data(struct making *m, struct err *e)
 {
-	if (m->data || !m->options.detach)
+	if (m->data)
 		return 0;
 	int rc = open_store(m, e);
 	if (rc < 0)
@@ -194,12 +195,23 @@ static int join_all(struct making *m, struct err *e)
 	return rc < 0 ? rc : join(m, 3, "uts", &o->uts, e);
 }
 
+static int add_volumes(struct making *m, struct err *e)
+{
+	const struct volume_use u = { &m->store, m->rootfs, m->id, m->options.remove };
+	if (!volumes_wanted(m->spec))
+		return 0;
+	int rc = need_data(m, e);
+	return rc < 0 ? rc : volumes_apply(m->spec, &u, m->a, e);
+}
+
 static int make_spec(struct making *m, struct err *e)
 {
 	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
 	int rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
+	if (rc == 0)
+		rc = add_volumes(m, e);
 	if (rc == 0 && m->store_path)
 		rc = runspec_note(m->spec, NOTE_STORE, m->store_path, m->a, e);
 	return rc;
@@ -255,7 +267,7 @@ static int make(struct making *m, struct err *e)
 		rc = embedded		 ? use_embedded(m, e)
 		     : m->options.rootfs ? use_directory(m, e)
 					 : use_image(m, e);
-	if (rc == 0)
+	if (rc == 0 && m->options.detach)
 		rc = need_data(m, e);
 	return rc < 0 ? rc : make_spec(m, e);
 }
@@ -319,7 +331,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		rc = hand_over(&m, e);
 	release(&m);
 	if (rc < 0 && m.data)
-		data_remove(m.store_path, m.id, NULL);
+		data_remove(&(struct data){ m.store_path, m.id, true }, NULL);
 	if (rc < 0 && m.cidfile)
 		unlink(m.cidfile);
 	if (rc >= 0)

@@ -1,13 +1,15 @@
 /* runmount.c - the mounts that a user asks for: -v, --mount, --tmpfs. */
 #include "base/cli.h"
 #include "base/file.h"
+#include "image/volume.h"
 #include "monitor/runparts.h"
+#include "monitor/runvolume.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXAMPLE_VOLUME "SOURCE:TARGET[:OPTIONS] such as /srv/data:/data:ro"
+#define EXAMPLE_VOLUME "SOURCE:TARGET[:OPTIONS] such as /srv/data:/data:ro or mydata:/data"
 
 /* Those it begins with, and for each word at most two. */
 #define OPTIONS_MAX (3 * WORDS_MAX)
@@ -21,7 +23,7 @@ static void option_add(struct spec_mount *m, const char *text)
 /* What a mount of that type has unless its options say otherwise. */
 static int mount_begin(struct spec_mount *m, const char *type, struct arena *a)
 {
-	bool bind = !strcmp(type, "bind");
+	bool bind = strcmp(type, "tmpfs") != 0;
 	m->options = (struct strs){ arena_array(a, OPTIONS_MAX + 1, sizeof(*m->options.v)), 0 };
 	m->type = type;
 	if (!m->options.v)
@@ -39,7 +41,7 @@ static int mount_begin(struct spec_mount *m, const char *type, struct arena *a)
 static void option_readonly(struct spec_mount *m)
 {
 	option_add(m, "ro");
-	if (!strcmp(m->type, "bind"))
+	if (strcmp(m->type, "tmpfs") != 0)
 		option_add(m, "rro");
 }
 
@@ -73,13 +75,14 @@ static int volume_option(struct spec_mount *m, const char *word, const char *tex
 					     "suid", "dev",   "exec",	"noatime", "bind",
 					     "rro",  "idmap", NULL };
 	/* Labels of SELinux, which nobody changes here, and words for other systems. */
-	static const char *const nothing[] = {
-		"z", "Z", "cached", "delegated", "consistent", NULL
-	};
+	static const char *const nothing[] = { "z",	     "Z",    "cached", "delegated",
+					       "consistent", "copy", NULL };
 	if (!strcmp(word, "ro"))
 		option_readonly(m);
 	else if (!strcmp(word, "bind"))
 		m->options.v[0] = word; /* in the place of rbind */
+	else if (!strcmp(word, VOLUME_NOCOPY) && !strcmp(m->type, VOLUME_TYPE))
+		option_add(m, word);
 	else if (is_one_of(word, known) || is_one_of(word, propagations))
 		option_add(m, word);
 	else if (!is_one_of(word, nothing))
@@ -94,19 +97,25 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 {
 	struct strs part, words;
 	struct spec_mount m = { 0 };
-	if (words_split(text, ":", a, &part) < 0 || mount_begin(&m, "bind", a) < 0)
+	if (words_split(text, ":", a, &part) < 0)
 		return option_room("volume", e);
-	if (part.n < 2 || part.n > 3 || !*part.v[0])
+	bool alone = part.n == 1 && part.v[0][0] == '/'; /* one without a name */
+	if ((part.n < 2 && !alone) || part.n > 3 || !*part.v[0])
 		return option_refuse("volume", text, EXAMPLE_VOLUME, e);
-	m.source = part.v[0][0] == '.' ? path_absolute(a, part.v[0]) : part.v[0];
-	m.destination = part.v[1];
+	const char *source = alone ? "" : part.v[0];
+	bool path = *source == '/' || *source == '.';
+	if (mount_begin(&m, path ? "bind" : VOLUME_TYPE, a) < 0)
+		return option_room("volume", e);
+	m.source = *source == '.' ? path_absolute(a, source) : source;
+	m.destination = part.v[alone ? 0 : 1];
 	if (!m.source || words_split(part.n == 3 ? part.v[2] : "", ",", a, &words) < 0)
 		return option_room("volume", e);
-	if (m.source[0] != '/')
-		return refuse(e, EINVAL,
-			      "option --volume: %s: '%s' is no path, and volumes of a name there "
-			      "are none: a directory is ./%s",
-			      text, m.source, m.source);
+	if (*source && !path && volume_name_check(source, e) < 0)
+		return refuse(
+			e, EINVAL,
+			"option --volume: %s: '%s' is neither a path nor a name of a volume: a "
+			"directory is ./%s",
+			text, source, source);
 	if (!target_good(m.destination))
 		return target_refuse("volume", text, m.destination, e);
 	for (size_t i = 0; i < words.n; i++) {
@@ -118,27 +127,48 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 	return 0;
 }
 
-enum key { TYPE, SOURCE, TARGET, READONLY, PROPAGATION, RECURSIVE, SIZE, MODE, NOTHING };
+enum key { TYPE, SOURCE, TARGET, READONLY, PROPAGATION, RECURSIVE, SIZE, MODE, NOCOPY, NOTHING };
+
+/* What a key is known for. */
+enum { BIND = 1, VOLUME = 2, TMPFS = 4 };
+
+static const struct {
+	const char *name;
+	unsigned type;
+	const char *known;
+} types[] = {
+	{ "bind", BIND,
+	  "known for a bind: known are source=, target=, readonly, bind-propagation=rshared, "
+	  "bind-recursive=disabled" },
+	{ VOLUME_TYPE, VOLUME,
+	  "known for a volume: known are source=, target=, readonly, volume-nocopy" },
+	{ "tmpfs", TMPFS,
+	  "known for a tmpfs: known are target=, readonly, tmpfs-size=64m, tmpfs-mode=1777" },
+};
+#define TYPES (sizeof(types) / sizeof(types[0]))
 
 static const struct {
 	const char *name;
 	enum key key;
+	unsigned types;
 } keys[] = {
-	{ "type", TYPE },
-	{ "source", SOURCE },
-	{ "src", SOURCE },
-	{ "target", TARGET },
-	{ "destination", TARGET },
-	{ "dst", TARGET },
-	{ "readonly", READONLY },
-	{ "ro", READONLY },
-	{ "bind-propagation", PROPAGATION },
-	{ "bind-recursive", RECURSIVE },
-	{ "tmpfs-size", SIZE },
-	{ "tmpfs-mode", MODE },
-	{ "consistency", NOTHING },
-	{ "relabel", NOTHING },
+	{ "type", TYPE, BIND | VOLUME | TMPFS },
+	{ "source", SOURCE, BIND | VOLUME },
+	{ "src", SOURCE, BIND | VOLUME },
+	{ "target", TARGET, BIND | VOLUME | TMPFS },
+	{ "destination", TARGET, BIND | VOLUME | TMPFS },
+	{ "dst", TARGET, BIND | VOLUME | TMPFS },
+	{ "readonly", READONLY, BIND | VOLUME | TMPFS },
+	{ "ro", READONLY, BIND | VOLUME | TMPFS },
+	{ "bind-propagation", PROPAGATION, BIND },
+	{ "bind-recursive", RECURSIVE, BIND },
+	{ "tmpfs-size", SIZE, TMPFS },
+	{ "tmpfs-mode", MODE, TMPFS },
+	{ "volume-nocopy", NOCOPY, VOLUME },
+	{ "consistency", NOTHING, BIND | VOLUME | TMPFS },
+	{ "relabel", NOTHING, BIND | VOLUME | TMPFS },
 };
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 static int mount_refuse(const char *text, const char *word, const char *what, struct err *e)
 {
@@ -163,68 +193,107 @@ static int tmpfs_number(struct spec_mount *m, enum key key, const char *value, s
 	return n < 0 ? -EINVAL : option ? 0 : -E2BIG;
 }
 
+/* "", "true", "1", "false", "0". */
+static bool flag_parse(const char *value, bool *out)
+{
+	*out = !*value || !strcmp(value, "true") || !strcmp(value, "1");
+	return *out || !strcmp(value, "false") || !strcmp(value, "0");
+}
+
+/* False: not a value of that key's. */
+static bool key_set(struct spec_mount *m, enum key key, const char *value, struct arena *a)
+{
+	bool yes, recursive = !strcmp(value, "enabled") || !strcmp(value, "readonly");
+	switch (key) {
+	case SOURCE:
+		m->source = *value == '.' ? path_absolute(a, value) : value;
+		return m->source;
+	case TARGET:
+		m->destination = value;
+		return true;
+	case READONLY:
+	case NOCOPY:
+		if (!flag_parse(value, &yes))
+			return false;
+		if (yes && key == READONLY)
+			option_readonly(m);
+		else if (yes)
+			option_add(m, VOLUME_NOCOPY);
+		return true;
+	case PROPAGATION:
+		option_add(m, value);
+		return is_one_of(value, propagations);
+	case RECURSIVE:
+		if (!recursive)
+			m->options.v[0] = "bind";
+		return recursive || !strcmp(value, "disabled");
+	case SIZE:
+	case MODE:
+		return tmpfs_number(m, key, value, a) == 0;
+	case TYPE:
+	case NOTHING:
+		break;
+	}
+	return true;
+}
+
 /* One KEY[=VALUE] of --mount, when the type is known. */
-static int mount_word(struct spec_mount *m, const char *word, const char *text, struct arena *a,
-		      struct err *e)
+static int mount_word(struct spec_mount *m, size_t type, const char *word, const char *text,
+		      struct arena *a, struct err *e)
 {
 	size_t n = strcspn(word, "="), i = 0;
-	const char *value = word[n] ? word + n + 1 : "";
-	bool bind = !strcmp(m->type, "bind"), no = !strcmp(value, "false") || !strcmp(value, "0");
-	while (i < sizeof(keys) / sizeof(keys[0]) &&
-	       (strlen(keys[i].name) != n || strncmp(keys[i].name, word, n) != 0))
+	while (i < KEYS && (strlen(keys[i].name) != n || strncmp(keys[i].name, word, n) != 0))
 		i++;
-	enum key key = i < sizeof(keys) / sizeof(keys[0]) ? keys[i].key : TYPE;
-	if (key == SOURCE && bind)
-		m->source = *value == '.' ? path_absolute(a, value) : value;
-	else if (key == TARGET)
-		m->destination = value;
-	else if (key == READONLY &&
-		 (no || !*value || !strcmp(value, "true") || !strcmp(value, "1")))
-		no ? (void)0 : option_readonly(m);
-	else if (key == PROPAGATION && bind && is_one_of(value, propagations))
-		option_add(m, value);
-	else if (key == RECURSIVE && bind &&
-		 (!strcmp(value, "enabled") || !strcmp(value, "readonly")))
+	bool known = i < KEYS && (keys[i].types & types[type].type);
+	if (known && key_set(m, keys[i].key, word[n] ? word + n + 1 : "", a))
 		return 0;
-	else if (key == RECURSIVE && bind && !strcmp(value, "disabled"))
-		m->options.v[0] = "bind";
-	else if ((key == SIZE || key == MODE) && !bind && tmpfs_number(m, key, value, a) == 0)
-		return 0;
-	else if (key != NOTHING && (key != TYPE || i != 0))
-		return mount_refuse(
-			text, word,
-			bind ? "known for a bind: known are source=, target=, readonly, "
-			       "bind-propagation=rshared, bind-recursive=disabled"
-			     : "known for a tmpfs: known are target=, readonly, "
-			       "tmpfs-size=64m, tmpfs-mode=1777",
-			e);
-	return 0;
+	return mount_refuse(text, word, types[type].known, e);
+}
+
+/* As docker has it a volume, unless it says so or its source is a path. */
+static int find_type(const struct strs *words, const char *text, size_t *out, struct err *e)
+{
+	const char *type = NULL, *source = "";
+	for (size_t i = 0; i < words->n; i++) {
+		const char *word = words->v[i];
+		if (!strncmp(word, "type=", 5))
+			type = word + 5;
+		else if (!strncmp(word, "src=", 4) || !strncmp(word, "source=", 7))
+			source = strchr(word, '=') + 1;
+	}
+	if (!type)
+		type = *source == '/' || *source == '.' ? "bind" : VOLUME_TYPE;
+	for (*out = 0; *out < TYPES; (*out)++)
+		if (!strcmp(types[*out].name, type))
+			return 0;
+	return mount_refuse(text, type, "a type: there are bind, volume and tmpfs", e);
 }
 
 int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, struct err *e)
 {
 	struct strs words;
-	struct spec_mount m = { .type = "bind" };
+	struct spec_mount m = { 0 };
+	size_t type;
 	if (words_split(text, ",", a, &words) < 0)
 		return option_room("mount", e);
-	for (size_t i = 0; i < words.n; i++)
-		if (!strncmp(words.v[i], "type=", 5))
-			m.type = words.v[i] + 5;
-	bool bind = !strcmp(m.type, "bind");
-	if (!bind && strcmp(m.type, "tmpfs") != 0)
-		return mount_refuse(text, m.type, "a type: there are bind and tmpfs", e);
-	if (mount_begin(&m, m.type, a) < 0)
+	int rc = find_type(&words, text, &type, e);
+	if (rc < 0)
+		return rc;
+	if (mount_begin(&m, types[type].name, a) < 0)
 		return option_room("mount", e);
-	for (size_t i = 0; i < words.n; i++) {
-		int rc = mount_word(&m, words.v[i], text, a, e);
-		if (rc < 0)
-			return rc;
-	}
+	if (types[type].type == VOLUME)
+		m.source = "";
+	for (size_t i = 0; rc == 0 && i < words.n; i++)
+		rc = mount_word(&m, type, words.v[i], text, a, e);
+	if (rc < 0)
+		return rc;
 	if (!target_good(m.destination))
 		return target_refuse("mount", text, m.destination, e);
-	if (!m.source || (bind && m.source[0] != '/'))
+	if (types[type].type == BIND && (!m.source || m.source[0] != '/'))
 		return mount_refuse(text, m.source ? m.source : "",
 				    "an absolute source such as source=/srv/data", e);
+	if (types[type].type == VOLUME && *m.source && volume_name_check(m.source, e) < 0)
+		return within(e, "option --mount: %s", text);
 	*out = m;
 	return 0;
 }

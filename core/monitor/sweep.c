@@ -6,6 +6,7 @@
 #include "box/userns.h"
 #include "container/container.h"
 #include "image/store.h"
+#include "image/volume.h"
 #include "monitor/discard.h"
 
 #include <dirent.h>
@@ -118,7 +119,7 @@ static int clean_data(struct sweeping *s, const char *store, const char *id, str
 	if (lstat(path, &st) < 0)
 		return 0;
 	say(s, "data", path, id);
-	return s->r->dry_run ? 0 : data_remove(store, id, e);
+	return s->r->dry_run ? 0 : data_remove(&(struct data){ store, id, false }, e);
 }
 
 /* The store's directory of a container, as its record says. */
@@ -287,7 +288,8 @@ struct removal {
 static int remove_in(void *arg, struct err *e)
 {
 	const struct removal *r = arg;
-	return store_container_remove(r->store, r->id, e);
+	int rc = volumes_release(r->store, r->id, false, e);
+	return rc < 0 ? rc : store_container_remove(r->store, r->id, e);
 }
 
 static int remove_data(const struct store *store, const char *id, struct err *e)

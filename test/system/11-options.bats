@@ -283,13 +283,13 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		umask|0999|0022
 		oom-score-adj|1001|-1000
 		shm-size|0|64m
-		volume|/etc|/srv/data:/data:ro
+		volume|named|/srv/data:/data:ro
 		volume|/etc:relative|/data
 		volume|/etc:/|/data
-		volume|named:/x|./named
+		volume|na/med:/x|./na/med
 		volume|/etc:/x:nosuch|rshared
 		volume|/no/such/place:/x|/no/such/place
-		mount|type=volume,dst=/x|bind and tmpfs
+		mount|type=nosuch,dst=/x|bind, volume and tmpfs
 		mount|type=bind,src=/etc,dst=x|/data
 		mount|type=bind,dst=/x|source=/srv/data
 		mount|type=bind,src=/etc,dst=/x,bind-propagation=nosuch|rshared

@@ -15,21 +15,6 @@ teardown() {
 	rootless_teardown
 }
 
-# base CONFIG [ENTRIES...] - an image app:v1 of busybox and, in a second layer, of what tarball is told on stdin.
-base() {
-	[ -e "$BATS_FILE_TMPDIR/base.tar" ] || {
-		make_rootfs "$BATS_FILE_TMPDIR/base"
-		tar -C "$BATS_FILE_TMPDIR/base" -cf "$BATS_FILE_TMPDIR/base.tar" .
-	}
-	layer "$L" "$BATS_FILE_TMPDIR/base.tar" none
-	tar_of "$L.tar"
-	layer "$L" "$L.tar" none
-	image_end "$L" v1 "$1" > "$L.out"
-	chown -R "$USER_ID" "$HOMEDIR"
-	"$CORACLE" pull -q "oci:$L:v1" > "$L.out"
-	"$CORACLE" tag layout:v1 app:v1 > "$L.out"
-}
-
 # with RUNTIME ARGS... - one of the three, as root.
 with() {
 	local runtime=$1

@@ -106,3 +106,19 @@ ustate() {
 unothing_left() {
 	STATE=$XDG/coracle/default nothing_left
 }
+
+# base CONFIG - an image app:v1 of busybox and, in a second layer, of what tarball is told on stdin; $L is its layout, in his
+# home.
+base() {
+	[ -e "$BATS_FILE_TMPDIR/base.tar" ] || {
+		make_rootfs "$BATS_FILE_TMPDIR/base"
+		tar -C "$BATS_FILE_TMPDIR/base" -cf "$BATS_FILE_TMPDIR/base.tar" .
+	}
+	layer "$L" "$BATS_FILE_TMPDIR/base.tar" none
+	tar_of "$L.tar"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 "$1" > "$L.out"
+	chown -R "$USER_ID" "$HOMEDIR"
+	"$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	"$CORACLE" tag layout:v1 app:v1 > "$L.out"
+}

@@ -146,9 +146,33 @@ static void a_volume_has_source_target_and_options(void)
 			      a, &m, &e),
 	       0);
 	ok(strs_has(&m.options, "ro") && strs_has(&m.options, "rro"));
-	static const char *const bad[] = { "/a", "a:/b", "/a:b", "/a:/b:what", "/a:/b:ro:x", "" };
+	static const char *const bad[] = { "a", "a/b:/b", "/a:b", "/a:/b:what", "/a:/b:ro:x", "" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		is_int(runspec_volume(bad[i], a, &m, &e), -EINVAL);
+}
+
+static void a_volume_may_have_a_name_or_none(void)
+{
+	struct spec_mount m;
+	a = a ? a : arena_new(1 << 20);
+	is_int(runspec_volume("mine:/b:ro,nocopy", a, &m, &e), 0);
+	is_str(m.type, "volume");
+	is_str(m.source, "mine");
+	is_str(m.destination, "/b");
+	ok(strs_has(&m.options, "rbind") && strs_has(&m.options, "rro") &&
+	   strs_has(&m.options, "nocopy"));
+	is_int(runspec_volume("/b", a, &m, &e), 0);
+	is_str(m.type, "volume");
+	is_str(m.source, "");
+	is_str(m.destination, "/b");
+	is_int(runspec_mount("src=mine,dst=/b,volume-nocopy=true", a, &m, &e), 0);
+	is_str(m.type, "volume");
+	ok(strs_has(&m.options, "nocopy"));
+	is_int(runspec_mount("src=/a,dst=/b", a, &m, &e), 0);
+	is_str(m.type, "bind");
+	is_int(runspec_volume("/a:/b:nocopy", a, &m, &e), -EINVAL);
+	is_int(runspec_mount("type=bind,src=/a,dst=/b,volume-nocopy", a, &m, &e), -EINVAL);
+	is_int(runspec_mount("type=volume,dst=/b,tmpfs-size=1", a, &m, &e), -EINVAL);
 }
 
 static void a_mount_is_bind_or_tmpfs(void)
@@ -162,9 +186,9 @@ static void a_mount_is_bind_or_tmpfs(void)
 	is_str(m.type, "tmpfs");
 	ok(strs_has(&m.options, "size=1048576") && strs_has(&m.options, "mode=700") &&
 	   !strs_has(&m.options, "rbind"));
-	static const char *const bad[] = { "type=bind,src=/a",	   "type=bind,dst=/b",
-					   "type=volume,dst=/b",   "type=bind,src=a,dst=/b",
-					   "dst=/b,src=/a,what=1", "" };
+	static const char *const bad[] = { "type=bind,src=/a",		 "type=bind,dst=/b",
+					   "type=volume,src=a/b,dst=/b", "type=bind,src=a,dst=/b",
+					   "dst=/b,src=/a,what=1",	 "" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		is_int(runspec_mount(bad[i], a, &m, &e), -EINVAL);
 }
@@ -328,6 +352,7 @@ int main(void)
 	test(a_capability_takes_its_calls_off_the_filter);
 	test(security_options_are_known_or_refused);
 	test(a_volume_has_source_target_and_options);
+	test(a_volume_may_have_a_name_or_none);
 	test(a_mount_is_bind_or_tmpfs);
 	test(a_tmpfs_takes_options);
 	test(a_limit_given_again_replaces_the_first);
