@@ -34,7 +34,13 @@ const struct command applet_run = {
 		"vendor.com/class=name is one of CDI, whose files are JSON (*.json) or YAML "
 		"(*.yaml). An image's volumes are directories of the container's own layer and go "
 		"with it; where the root is read-only, a tmpfs takes a copy of them. Volumes of a "
-		"name stay in the store, see `coracle volume --help`.",
+		"name stay in the store, see `coracle volume --help`.\n\n"
+		"With --userns auto, or --uidmap and such, a container of root's is in a user "
+		"namespace: on the disk its files, and those of its volumes, have the ids that "
+		"they have inside, and are shown to it so. Directories of the host keep their "
+		"own, unless -v has the option idmap. The ids of --userns auto are those of the "
+		"user \"containers\" in /etc/subuid and /etc/subgid; they are the container's "
+		"until it is removed.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

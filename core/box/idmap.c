@@ -8,7 +8,27 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The number before `end`. */
+static bool number(const char **p, char end, uint32_t *out)
+{
+	char *rest;
+	errno = 0;
+	unsigned long long v = **p >= '0' && **p <= '9' ? strtoull(*p, &rest, 10) : UINT64_MAX;
+	if (v > UINT32_MAX || errno || *rest != end)
+		return false;
+	*out = (uint32_t)v;
+	*p = rest + (end != 0);
+	return true;
+}
+
+bool idmap_parse(const char *text, struct spec_id_mapping *out)
+{
+	return number(&text, ':', &out->container_id) && number(&text, ':', &out->host_id) &&
+	       number(&text, 0, &out->size) && out->size;
+}
 
 /* The only purpose of this process is the namespace that it is born in. */
 static _Noreturn void live_until_closed(const int pair[2])

@@ -5,6 +5,9 @@
 #include "base/err.h"
 #include "box/plan.h"
 
+/* "CONTAINER:HOST:SIZE". */
+bool idmap_parse(const char *text, struct spec_id_mapping *out);
+
 /* A new user namespace that maps these, in which nobody lives: its fd, or -errno with e said. */
 int idmap_namespace(const struct spec_id_mappings *uids, const struct spec_id_mappings *gids,
 		    struct err *e);

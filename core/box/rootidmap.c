@@ -12,25 +12,6 @@
 
 #define LAYERS_MAX 500 /* as many as the kernel takes */
 
-/* The number before `end`. */
-static bool number(const char **p, char end, uint32_t *out)
-{
-	char *rest;
-	errno = 0;
-	unsigned long long v = **p >= '0' && **p <= '9' ? strtoull(*p, &rest, 10) : UINT64_MAX;
-	if (v > UINT32_MAX || errno || *rest != end)
-		return false;
-	*out = (uint32_t)v;
-	*p = rest + (end != 0);
-	return true;
-}
-
-static bool parse_one(const char *text, struct spec_id_mapping *out)
-{
-	return number(&text, ':', &out->container_id) && number(&text, ':', &out->host_id) &&
-	       number(&text, 0, &out->size) && out->size;
-}
-
 static int parse(const char *option, struct arena *a, struct spec_id_mappings *out, struct err *e)
 {
 	char *list = arena_str(a, strchr(option, '=') + 1);
@@ -42,7 +23,7 @@ static int parse(const char *option, struct arena *a, struct spec_id_mappings *o
 		next = strchr(one, ',');
 		if (next)
 			*next++ = 0;
-		if (!parse_one(one, &out->v[out->n++]))
+		if (!idmap_parse(one, &out->v[out->n++]))
 			return refuse(e, EINVAL, "mount the root: %s: not CONTAINER:HOST:SIZE",
 				      option);
 	}

@@ -134,7 +134,7 @@ static int mark_all(struct marks *m, struct err *e)
 	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++)
 		rc = mark(m, &ix.manifests.v[i], 0, e);
 	if (rc == 0)
-		rc = store_containers_each(m->s, mark_container, m, e);
+		rc = store_notes_each(m->s, "layers", mark_container, m, e);
 	if (rc == 0 && (m->blobs.all.failed || m->layers.all.failed))
 		rc = fail(e, ENOMEM, "look through the store");
 	return rc;

@@ -4,12 +4,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "box/idmap.h"
 #include "box/subid.h"
 #include "image/treecopy.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 /* The directories of one overlay. */
@@ -17,6 +20,7 @@ struct overlay {
 	int lower[LAYERS_MAX]; /* the topmost first */
 	size_t n;
 	int upper, work;
+	const struct root_ids *ids; /* NULL: as they are */
 };
 
 static void overlay_close(struct overlay *o)
@@ -144,6 +148,44 @@ static int overlay_by_names(int fs, const struct overlay *o, int dir, struct err
 	return rc;
 }
 
+/* What the overlay makes for itself is made by who mounts it, who has to have ids that its upper
+ * directory knows; his rights are what they were. */
+static int create_as(int fs, const struct root_ids *ids, struct err *e)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3];
+	if (syscall(SYS_capget, &h, all) < 0)
+		return fail(e, errno, "capget");
+	setfsuid(ids->uid);
+	setfsgid(ids->gid);
+	int rc = syscall(SYS_capset, &h, all) < 0 ? fail(e, errno, "capset") : 0;
+	if (rc == 0 && sys_fsconfig(fs, FSC_CREATE, NULL, NULL, 0) < 0)
+		rc = mount_failed(fs, errno, e);
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	syscall(SYS_capset, &h, all);
+	return rc;
+}
+
+/* Only a kernel that takes layers by fd takes those that are mounted nowhere. */
+static int overlay_mapped(const struct overlay *o, struct err *e)
+{
+	auto_close int fs = overlay_open(e);
+	if (fs < 0)
+		return fs;
+	int rc = set_each(fs, o, true);
+	if (rc == 0)
+		rc = create_as(fs, o->ids, e);
+	if (rc == -EINVAL)
+		return refuse(e, ENOTSUP,
+			      "this kernel does not map the ids of an image's layers: that needs "
+			      "Linux 6.15");
+	if (rc < 0)
+		return e->code ? rc : mount_failed(fs, -rc, e);
+	int mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return mount < 0 ? mount_failed(fs, errno, e) : mount;
+}
+
 /* dir is for what older kernels need. */
 static int overlay_mount(const struct overlay *o, int dir, struct err *e)
 {
@@ -215,6 +257,34 @@ static int copy_layers(const struct overlay *o, int dir, struct err *e)
 	return rc < 0 ? rc : take_fd(&root);
 }
 
+int mount_mapped(int dir, int ns, struct err *e)
+{
+	auto_close int fd = sys_open_tree(dir, "",
+					  AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
+					     .userns_fd = (uint64_t)ns };
+	if (fd >= 0 && sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr) == 0)
+		return take_fd(&fd);
+	if (errno == EINVAL || errno == ENOSYS)
+		return refuse(e, ENOTSUP,
+			      "this kernel does not map ids on the file system of the container's "
+			      "root");
+	return fail(e, errno, "map the ids of the container's root");
+}
+
+/* Its directories as a mount that maps ids shows them; *dir is the container's. */
+static int map_layers(struct overlay *o, int *dir, struct err *e)
+{
+	for (size_t i = 0; i <= o->n; i++) {
+		int *fd = i < o->n ? &o->lower[i] : dir;
+		int mapped = mount_mapped(*fd, o->ids->ns, e);
+		if (mapped < 0)
+			return mapped;
+		put_fd(fd, mapped);
+	}
+	return 0;
+}
+
 static int mount_in(const struct store *s, const struct image *im, int dir, struct err *e)
 {
 	auto_overlay o = { .upper = -1, .work = -1 };
@@ -257,6 +327,21 @@ int image_mount(const struct store *s, const struct image *im, const char *id, s
 	if (rc < 0)
 		store_container_remove(s, id, &ignored);
 	return rc;
+}
+
+int image_mount_mapped(const struct store *s, const struct image *im, const char *id,
+		       const struct root_ids *ids, struct err *e)
+{
+	auto_overlay o = { .upper = -1, .work = -1, .ids = ids };
+	auto_close int dir = store_container_open(s, id, e);
+	int rc = dir < 0 ? dir : open_layers(s, im, dir, &o, e);
+	if (rc == 0)
+		rc = map_layers(&o, &dir, e);
+	if (rc == 0)
+		rc = o.upper = make_and_open(dir, "upper", 0755, e);
+	if (rc >= 0)
+		rc = o.work = make_and_open(dir, "work", 0700, e);
+	return rc < 0 ? rc : overlay_mapped(&o, e);
 }
 
 int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e)

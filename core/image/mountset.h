@@ -7,12 +7,29 @@
 #include "image/image.h"
 #include "image/store.h"
 
+#include <stdint.h>
+
 /* Makes STORE/containers/ID for what the container will write and returns a detached mount
  * (fsmount) of the layers under it: for create_request.rootfs_fd, or to open files in. It is
  * visible in no namespace and goes with its last fd. Where overlays are not to be had, for this
  * user or on this file system, the layers are copied there together. -EEXIST when the id has a
  * directory already. On failure nothing is left. */
 int image_mount(const struct store *s, const struct image *im, const char *id, struct err *e);
+
+/* The ids of a container whose root shows them mapped. */
+struct root_ids {
+	int ns;	      /* a user namespace that maps them so */
+	uint32_t uid; /* any that is one of the container's, as the host has it: its root's */
+	uint32_t gid;
+};
+
+/* The same once more, when the mount that image_mount() gave has been closed: the files have the
+ * ids that they have for the container, and are shown with those that the host has for it. */
+int image_mount_mapped(const struct store *s, const struct image *im, const char *id,
+		       const struct root_ids *ids, struct err *e);
+
+/* A detached mount of the open directory dir, its ids mapped. */
+int mount_mapped(int dir, int ns, struct err *e);
 
 /* A mount of the image to be read, as its layers together show it; what the overlay wants to write
  * is below work, a directory of store_work_begin, and goes with that. */

@@ -52,7 +52,7 @@ static int drop_images(struct store *s, bool all, struct arena *a, struct strs *
 	struct used u = { .a = a };
 	int rc = store_names(s, a, &ix, e);
 	if (rc == 0 && all)
-		rc = store_containers_each(s, used_add, &u, e);
+		rc = store_notes_each(s, "layers", used_add, &u, e);
 	if (rc < 0)
 		return rc;
 	size_t kept = 0;

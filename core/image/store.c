@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#define LAYOUT		"{\"imageLayoutVersion\":\"1.0.0\"}"
-#define LAYERS_TEXT_MAX (1 << 20)
-#define EMPTY_INDEX	"{\"schemaVersion\":2,\"manifests\":[]}"
+#define LAYOUT	    "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define NOTE_MAX    (1 << 20)
+#define EMPTY_INDEX "{\"schemaVersion\":2,\"manifests\":[]}"
 
 /* Where a digest's blob or layer is. The digest was checked when it came in. */
 static void place(char out[PLACE_MAX], const char *folder, const char *digest)
@@ -283,20 +283,20 @@ int store_container_remove(const struct store *s, const char *id, struct err *e)
 	return all < 0 ? all : tree_remove(all, id, e);
 }
 
-static int read_layers(int all, const char *id, struct buf *b, struct err *e)
+static int read_note(int all, const char *id, const char *file, struct buf *b, struct err *e)
 {
 	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || faccessat(dir, "layers", F_OK, 0) < 0)
+	if (dir < 0 || faccessat(dir, file, F_OK, 0) < 0)
 		return 0;
-	int rc = file_read(dir, "layers", b, e);
+	int rc = file_read(dir, file, b, e);
 	if (rc == 0 && b->len && b->p[b->len - 1] == '\n')
 		b->p[--b->len] = 0;
 	return rc;
 }
 
-int store_containers_each(const struct store *s,
-			  int (*each)(void *arg, const char *id, char *layers, struct err *e),
-			  void *arg, struct err *e)
+int store_notes_each(const struct store *s, const char *file,
+		     int (*each)(void *arg, const char *id, char *text, struct err *e), void *arg,
+		     struct err *e)
 {
 	int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = all < 0 ? NULL : fdopendir(all);
@@ -304,9 +304,9 @@ int store_containers_each(const struct store *s,
 	if (!d)
 		return fail(e, errno, "read the store's containers");
 	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
-		auto_buf b = { .max = LAYERS_TEXT_MAX };
+		auto_buf b = { .max = NOTE_MAX };
 		if (entry->d_name[0] != '.')
-			rc = read_layers(all, entry->d_name, &b, e);
+			rc = read_note(all, entry->d_name, file, &b, e);
 		if (rc == 0 && b.len)
 			rc = each(arg, entry->d_name, b.p, e);
 	}

@@ -110,10 +110,11 @@ int store_container_make(const struct store *s, const char *id, struct err *e);
 int store_container_open(const struct store *s, const char *id, struct err *e);
 int store_container_remove(const struct store *s, const char *id, struct err *e);
 
-/* Tells of each container the layers that it stands on: a chain id a line, the topmost last. One
- * that was killed before it stood on any is passed over. Ends with the first that is not 0. */
-int store_containers_each(const struct store *s,
-			  int (*each)(void *arg, const char *id, char *layers, struct err *e),
-			  void *arg, struct err *e);
+/* Gives of each container what its file of that name says, without the last newline: of "layers"
+ * those that it stands on, a chain id a line, the topmost last. One that has none, or was killed
+ * before it had, is passed over. Ends with the first that is not 0. */
+int store_notes_each(const struct store *s, const char *file,
+		     int (*each)(void *arg, const char *id, char *text, struct err *e), void *arg,
+		     struct err *e);
 
 #endif

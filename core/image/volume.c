@@ -194,42 +194,25 @@ int volume_use(const struct store *s, const struct volume *v, int content, struc
 	return rc;
 }
 
-/* Calls for each volume that a container uses; ends with the first that is not 0. */
-static int uses_each(const struct store *s,
-		     int (*each)(void *arg, const char *id, const char *name), void *arg,
-		     struct err *e)
-{
-	int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = all < 0 ? NULL : fdopendir(all);
-	int rc = d ? 0 : fail(e, errno, "read the store's containers");
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
-		auto_buf b = { .max = NOTE_MAX };
-		char *save = NULL;
-		auto_close int dir = store_container_open(s, entry->d_name, NULL);
-		if (entry->d_name[0] == '.' || dir < 0 || faccessat(dir, NOTE, F_OK, 0) < 0)
-			continue;
-		rc = file_read(dir, NOTE, &b, e);
-		char *line = rc == 0 && b.p ? strtok_r(b.p, "\n", &save) : NULL;
-		for (; rc == 0 && line; line = strtok_r(NULL, "\n", &save))
-			rc = each(arg, entry->d_name, line + (*line == '-'));
-	}
-	if (d)
-		closedir(d);
-	return rc;
-}
-
 struct search {
 	const char *name, *but;
 	char user[NAME_MAX + 1];
 };
 
-static int is_user(void *arg, const char *id, const char *name)
+/* Of a container's note. */
+static int is_user(void *arg, const char *id, char *text, struct err *e)
 {
 	struct search *s = arg;
-	if (strcmp(name, s->name) != 0 || (s->but && !strcmp(id, s->but)))
+	char *save = NULL;
+	(void)e;
+	if (s->but && !strcmp(id, s->but))
 		return 0;
-	snprintf(s->user, sizeof(s->user), "%s", id);
-	return 1;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (!strcmp(line + (*line == '-'), s->name)) {
+			snprintf(s->user, sizeof(s->user), "%s", id);
+			return 1;
+		}
+	return 0;
 }
 
 int volume_remove(const struct store *s, const char *name, const char *but, struct err *e)
@@ -240,7 +223,7 @@ int volume_remove(const struct store *s, const char *name, const char *but, stru
 	auto_close int dir = rc < 0 ? rc : lock_open(s, name, e);
 	if (dir == -ENOENT)
 		return refuse(e, ENOENT, "there is no volume %s", name);
-	rc = dir < 0 ? dir : uses_each(s, is_user, &search, e);
+	rc = dir < 0 ? dir : store_notes_each(s, NOTE, is_user, &search, e);
 	if (rc > 0)
 		return refuse(e, EBUSY,
 			      "volume %s is used by container %s; remove that first, with: "
@@ -291,25 +274,25 @@ struct marking {
 	struct arena *a;
 };
 
-static int mark_use(void *arg, const char *id, const char *name)
+static int mark_use(void *arg, const char *id, char *text, struct err *e)
 {
 	const struct marking *m = arg;
-	for (size_t i = 0; i < m->l->n; i++) {
-		struct volume *v = &m->l->v[i];
-		if (strcmp(v->name, name) != 0 || strs_has(&v->users, id))
-			continue;
-		const char **to = LIST_ADD(m->a, &v->users);
-		if (!to || !(*to = arena_str(m->a, id)))
-			return -E2BIG;
-	}
+	char *save = NULL;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		for (size_t i = 0; i < m->l->n; i++) {
+			struct volume *v = &m->l->v[i];
+			if (strcmp(v->name, line + (*line == '-')) || strs_has(&v->users, id))
+				continue;
+			const char **to = LIST_ADD(m->a, &v->users);
+			if (!to || !(*to = arena_str(m->a, id)))
+				return fail(e, E2BIG, "list volumes");
+		}
 	return 0;
 }
 
 static int mark_users(const struct store *s, struct arena *a, struct volume_list *l, struct err *e)
 {
-	struct marking m = { l, a };
-	int rc = uses_each(s, mark_use, &m, e);
-	return rc == -E2BIG && !e->code ? fail(e, E2BIG, "list volumes") : rc;
+	return store_notes_each(s, NOTE, mark_use, &(struct marking){ l, a }, e);
 }
 
 int volume_read(const struct store *s, const char *name, struct arena *a, struct volume *out,

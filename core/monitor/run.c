@@ -2,6 +2,7 @@
 #include "monitor/run.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "box/idmap.h"
 #include "box/subid.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -10,6 +11,7 @@
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
 
 #include <fcntl.h>
@@ -195,9 +197,55 @@ static int join_all(struct making *m, struct err *e)
 	return rc < 0 ? rc : join(m, 3, "uts", &o->uts, e);
 }
 
+/* The host's id of the container's root, or of any that it has. */
+static uint32_t host_root(const struct spec_id_mappings *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].container_id == 0)
+			return l->v[i].host_id;
+	return l->v[0].host_id;
+}
+
+/* From here on the root is seen with the ids of the container's user namespace. */
+static int map_root(struct making *m, struct err *e)
+{
+	const struct spec_linux *l = m->spec->linux_;
+	struct root_ids ids = { .uid = host_root(&l->uid_mappings),
+				.gid = host_root(&l->gid_mappings) };
+	auto_close int ns = idmap_namespace(&l->uid_mappings, &l->gid_mappings, e);
+	if (ns < 0)
+		return ns;
+	ids.ns = ns;
+	int old = m->rootfs, rc;
+	if (m->image == &m->none) {
+		rc = mount_mapped(old, ns, e);
+		put_fd(&m->rootfs, -1);
+	} else {
+		put_fd(&m->rootfs, -1); /* two of one upper directory there may not be */
+		rc = image_mount_mapped(&m->store, m->image, m->id, &ids, e);
+	}
+	m->bundle = NULL;
+	m->rootfs = rc;
+	return rc < 0 ? within(e, "option --userns") : 0;
+}
+
+static int add_userns(struct making *m, struct err *e)
+{
+	if (!userns_wanted(&m->options))
+		return 0;
+	int rc = need_data(m, e);
+	if (rc == 0)
+		rc = userns_apply(m->spec, &m->options, &m->store, m->id, m->a, e);
+	return rc < 0 ? rc : map_root(m, e);
+}
+
 static int add_volumes(struct making *m, struct err *e)
 {
-	const struct volume_use u = { &m->store, m->rootfs, m->id, m->options.remove };
+	const struct volume_use u = { .store = &m->store,
+				      .rootfs = m->rootfs,
+				      .id = m->id,
+				      .remove = m->options.remove,
+				      .mapped = userns_wanted(&m->options) };
 	if (!volumes_wanted(m->spec))
 		return 0;
 	int rc = need_data(m, e);
@@ -212,6 +260,8 @@ static int make_spec(struct making *m, struct err *e)
 		m->spec->root->path = m->bundle;
 	if (rc == 0)
 		rc = add_volumes(m, e);
+	if (rc == 0)
+		rc = add_userns(m, e);
 	if (rc == 0 && m->store_path)
 		rc = runspec_note(m->spec, NOTE_STORE, m->store_path, m->a, e);
 	return rc;
@@ -254,6 +304,8 @@ static int open_cidfile(struct making *m, struct err *e)
 static int make(struct making *m, struct err *e)
 {
 	int rc = cnb_check(&m->options, e);
+	if (rc == 0)
+		rc = userns_check(&m->options, e);
 	if (rc == 0)
 		rc = choose_id(m, e);
 	if (rc == 0) /* for what builds its image, too */

@@ -2,6 +2,7 @@
  */
 #include "box/subid.h"
 #include "monitor/runparts.h"
+#include "monitor/runuserns.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -82,8 +83,9 @@ static int bind_host(struct spec_mount *m, struct arena *a, struct err *e)
 /* What is of a namespace comes with it: whoever has the host's IPC sees the host's shared memory.
  * What the mounts of a usual container need, a user's may not have: a group 5, and for sysfs, proc
  * and mqueue a namespace of its own. */
-static int adapt_mounts(struct spec *s, struct arena *a, struct err *e)
+static int adapt_mounts(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
+	bool user = subid_inside() || userns_wanted(o);
 	static const struct {
 		const char *destination;
 		enum space space;
@@ -100,7 +102,7 @@ static int adapt_mounts(struct spec *s, struct arena *a, struct err *e)
 		if (subid_alone() && m->type && !strcmp(m->type, "devpts"))
 			words_remove(&m->options, "gid=5");
 		for (size_t k = 0; rc == 0 && k < sizeof(shared) / sizeof(shared[0]); k++)
-			if ((shared[k].always || subid_inside()) &&
+			if ((shared[k].always || user) &&
 			    !strcmp(m->destination, shared[k].destination) &&
 			    !spec_namespace(s, spaces[shared[k].space].type)) {
 				rc = bind_host(m, a, e);
@@ -127,7 +129,7 @@ int spaces_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 				      "--domainname: they would become those of the other");
 		s->hostname = s->domainname = NULL;
 	}
-	int rc = adapt_mounts(s, a, e);
+	int rc = adapt_mounts(s, o, a, e);
 	bool host = !spec_namespace(s, "network");
 	return rc == 0 && host && !s->root->readonly ? host_files(s, o, a, e) : rc;
 }

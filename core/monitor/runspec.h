@@ -31,6 +31,8 @@ struct run_options {
 	struct strs devices, device_rules, cdi_dirs, hosts;
 	bool readonly, privileged, init;
 	struct strs cap_add, cap_drop, security;
+	const char *userns, *subuid, *subgid; /* see runuserns.h */
+	struct strs uidmaps, gidmaps;
 	const char *network, *pid, *ipc, *uts, *cgroupns, *cgroup_parent;
 };
 

@@ -68,6 +68,12 @@ static int apply_one(struct spec_mount *m, const struct volume *v, const struct 
 		return -e->code;
 	m->type = "bind";
 	words_remove(&m->options, VOLUME_NOCOPY);
+	if (!u->mapped || strs_has(&m->options, "idmap"))
+		return 0;
+	const char **to = LIST_ADD(a, &m->options);
+	if (!to)
+		return option_room("volume", e);
+	*to = "idmap";
 	return 0;
 }
 

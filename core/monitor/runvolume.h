@@ -22,6 +22,7 @@ struct volume_use {
 	int rootfs;	/* what is at the target there a new volume begins with */
 	const char *id; /* the container that has a directory in the store; NULL: a bundle */
 	bool remove;	/* at its end, and with it what has no name */
+	bool mapped;	/* their ids are those of the container's user namespace */
 };
 
 /* Makes of each a bind of the volume's files; what is not there yet is made. */

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# 24-userns.bats - containers of root's in user namespaces of their own, and their roots, whose ids are mapped.
+# shellcheck disable=SC2016,SC2034 # what containers' shells expand; L is base's
+
+load rootless
+
+setup() {
+	rootless_setup
+	L=$HOMEDIR/layout
+	SUB=$BATS_TEST_TMPDIR/sub
+	echo containers:2000000000:140000 > "$SUB"
+}
+
+teardown() {
+	rootless_teardown
+}
+
+# r ARGS... - coracle run as root, with $SUB as what /etc/subuid and /etc/subgid say.
+r() {
+	SUB=$SUB unshare -m --propagation private sh -c 'mount --bind "$SUB" /etc/subuid && mount --bind "$SUB" /etc/subgid && exec "$@"' \
+		r "$CORACLE" run --root "$STATE" "$@"
+}
+
+# words - of the output, one space between them.
+words() {
+	tr -s ' \n' ' ' <<< "$output" | sed 's/^ //; s/ $//'
+}
+
+@test "an_image_seen_with_ids_of_its_own_is_as_it_is_without" {
+	base '{"Volumes": {"/vol": {}}, "User": "worker"}' <<- 'END'
+		f owned 640 7:8 - x
+		d vol 755 1000:1000
+		f vol/file 644 1000:1000 - v
+		d tmp 1777
+	END
+	run -0 r --rm --userns auto --add-host db:10.0.0.7 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; id -u; stat -c %u:%g /owned /etc /etc/hosts /vol/file; grep -c db /etc/hosts; echo > /vol/new; stat -c %u /vol/new'
+	[ "$(words)" = "0 2000000000 65536 0 2000000000 65536 1000 7:8 0:0 0:0 1000:1000 1 1000" ]
+	# On the disk it has the container's ids: the same for the next one, whatever its range is.
+	run -0 r --name "$ID" --userns auto -u 0 app:v1 sh -c 'echo > /new; chown 7:9 /new; chmod 600 /owned; mkdir /made; rm /vol/file'
+	[ "$(stat -c %u:%g "$CORACLE_STORE/containers/$ID/upper/new")" = 7:9 ]
+	[ "$(stat -c %u:%g:%a "$CORACLE_STORE/containers/$ID/upper/owned")" = 7:8:600 ]
+	c rm "$ID"
+	run -0 r --rm --userns auto -u 0 --read-only app:v1 sh -c 'echo > /vol/new && stat -c %u:%g /vol /vol/new; { echo > /x; } 2> /dev/null || echo no'
+	[ "$(words)" = "1000:1000 0:0 no" ]
+	run -0 r --rm --userns auto -u 0 --privileged --init --network host --pid host --ipc host app:v1 sh -c 'test -d /proc/1 && test -b /dev/loop0 -o -c /dev/kmsg && cat /proc/self/uid_map'
+	[ "$(words)" = "0 2000000000 65536" ]
+	run -0 r --rm --userns auto
+	[[ "$output" == *"user           0:0"* ]]
+}
+
+@test "no_two_containers_have_the_same_ids_until_one_is_removed" {
+	base '{}' < /dev/null
+	local i
+	for i in 1 2; do
+		run -0 r -d --name "$ID-$i" --userns auto app:v1 sleep 1000
+	done
+	run -0 c exec "$ID-2" cat /proc/self/uid_map
+	[ "$(words)" = "0 2000065536 65536" ]
+	run -125 r --rm --name "$(cid full)" --userns auto app:v1 true
+	[[ "$output" == "coracle: option --userns: no 65536 ids"*"auto:size=NUMBER" ]]
+	assert_gone "$(cid full)"
+	run -0 r --rm --userns auto:size=2000 app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 2000131072 2000" ]
+	c rm -f "$ID-1"
+	run -0 r --rm --userns auto app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 2000000000 65536" ]
+	c rm -f "$ID-2"
+	# Many at once.
+	local pids=() pid
+	for ((i = 0; i < 6; i++)); do
+		r --name "$ID-m$i" --userns auto:size=100 app:v1 cat /proc/self/uid_map > "$BATS_TEST_TMPDIR/$i" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid"
+	done
+	[ "$(cat "$BATS_TEST_TMPDIR"/[0-5] | sort -u | wc -l)" = 6 ]
+	c rm "$ID"-m{0..5}
+}
+
+@test "maps_are_those_that_were_asked_for" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	run -0 r --rm --userns auto:size=10,uidmapping=3:77:2,gidmapping=0:5:1 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; stat -c %u:%g /owned'
+	[ "$(words)" = "0 2000000000 3 5 2000000005 5 3 77 2 1 2000000001 9 0 5 1 7:8" ]
+	run -0 c run --rm --uidmap 0:12345:100 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; stat -c %u:%g /owned'
+	[ "$(words)" = "0 12345 100 0 12345 100 7:8" ]
+	run -0 c run --rm --userns private --uidmap 0:12345:1 --uidmap 1:500:9 --gidmap 0:7:20 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; stat -c %u:%g /owned'
+	[ "$(words)" = "0 12345 1 1 500 9 0 7 20 7:8" ]
+	run -0 r --rm --subuidname containers app:v1 cat /proc/self/gid_map
+	[ "$(words)" = "0 2000000000 140000" ]
+	run -0 c run --rm --userns host app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 0 4294967295" ]
+	local options
+	while read -r options; do
+		# shellcheck disable=SC2086
+		run -125 r --rm --name "$ID" $options app:v1 true
+		[ "${#lines[@]}" = 1 ] || { echo "$options: $output"; return 1; }
+		assert_gone "$ID"
+	done <<- 'END'
+		--userns nosuch
+		--userns private
+		--userns host --uidmap 0:1:2
+		--userns auto --uidmap 0:1:2
+		--userns auto:size=0
+		--userns auto:size=many
+		--userns auto:what=1
+		--userns auto:uidmapping=1
+		--uidmap 0:1
+		--uidmap 0:1:0
+		--uidmap a:b:c
+		--uidmap 0:4294967290:100
+		--uidmap 0:1:5 --uidmap 3:100:9
+		--uidmap 5:100:10
+		--subuidname nosuch
+		--subuidname containers --uidmap 0:1:2
+	END
+	: > "$SUB"
+	run -125 r --rm --name "$ID" --userns auto app:v1 true
+	[[ "$output" == *"/etc/subuid has no ids of the user containers: add a line"* ]]
+}
+
+@test "volumes_keep_the_containers_ids_and_directories_of_the_host_their_own" {
+	base '{}' <<- 'END'
+		d data 755 5:6
+		f data/file 640 7:8 - old
+	END
+	mkdir "$BATS_TEST_TMPDIR/host"
+	chown 9:9 "$BATS_TEST_TMPDIR/host"
+	run -0 r --rm --userns auto -v mine:/data -v "$BATS_TEST_TMPDIR/host:/host" -v "$BATS_TEST_TMPDIR/host:/mapped:idmap" app:v1 \
+		sh -c 'stat -c %u:%g /data /data/file /host /mapped; echo > /data/new; chown 11:12 /data/new'
+	[ "$(words)" = "5:6 7:8 65534:65534 9:9" ]
+	[ "$(stat -c %u:%g "$CORACLE_STORE/volumes/mine/_data/new")" = 11:12 ]
+	run -0 c run --rm -v mine:/x app:v1 stat -c %u:%g /x/new
+	[ "$output" = 11:12 ]
+}
+
+@test "a_root_directory_of_the_host_is_seen_with_mapped_ids_and_a_user_cannot_choose_any" {
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	chown 7 "$BATS_TEST_TMPDIR/root/etc/group"
+	run -0 c run --rm --uidmap 0:12345:1000 --rootfs "$BATS_TEST_TMPDIR/root" sh -c 'touch /made; stat -c %u /made /bin/busybox /etc/group'
+	[ "$(words)" = "0 0 7" ]
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/root/made")" = 0 ]
+	run -125 as "$CORACLE" run --rm --userns auto --rootfs "$ROOTFS" true
+	[[ "$output" == *"only root's containers"* ]]
+}
