@@ -1,38 +1,10 @@
 /* yaml_fuzz.c - foreign bytes as YAML: what is accepted is JSON that can be read, by a table too,
  * and as YAML says the same again; what is not has a line. */
-#include "base/arena.h"
 #include "base/yaml.h"
+#include "thing.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct thing {
-	const char *key, *text, *raw;
-	int64_t number;
-	struct opt_bool yes;
-	struct strs strs;
-	struct u32s ids;
-	struct pairs pairs;
-	struct thing *ptr;
-	struct {
-		struct thing *v;
-		size_t n;
-	} list, dict;
-};
-
-static const struct json_field fields[] = {
-	JSON(J_STR, thing, text, "s"),
-	JSON(J_RAW, thing, raw, "r"),
-	JSON(J_I64, thing, number, "n"),
-	JSON(J_OPT_BOOL, thing, yes, "b"),
-	JSON(J_STRS, thing, strs, "l"),
-	JSON(J_U32S, thing, ids, "x"),
-	JSON(J_PAIRS, thing, pairs, "m"),
-	JSON_SUB(J_PTR, thing, ptr, "p", fields, thing),
-	JSON_SUB(J_LIST, thing, list, "a", fields, thing),
-	JSON_SUB(J_DICT, thing, dict, "o", fields, thing),
-	{ 0 },
-};
 
 static bool begins(const char *s, const char *with)
 {
@@ -68,12 +40,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int rc = yaml_to_json((const char *)p, n, NULL, &plain, &e);
 	if (rc < 0 && !begins(e.msg, "line "))
 		abort();
-	if (yaml_to_json((const char *)p, n, fields, &typed, &e) != rc)
+	if (yaml_to_json((const char *)p, n, thing_fields, &typed, &e) != rc)
 		abort();
 	if (rc < 0)
 		return 0;
 	readable(&plain, none);
-	readable(&typed, fields);
+	readable(&typed, thing_fields);
 	if (!has_break(&plain) && yaml_to_json(plain.p, plain.len, NULL, &again, &e) == 0 &&
 	    (again.len != plain.len || memcmp(again.p, plain.p, plain.len) != 0))
 		abort();
