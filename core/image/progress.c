@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BAR	 30
@@ -56,14 +57,64 @@ static void draw_layer(struct buf *b, const struct progress *g, size_t i,
 	}
 }
 
+/* How many lines can be drawn again: on a terminal, all but that of the cursor. */
+static size_t lines(int fd)
+{
+	struct winsize w = { 0 };
+	if (ioctl(fd, TIOCGWINSZ, &w) < 0 || !w.ws_row)
+		return LAYERS_MAX;
+	return w.ws_row > 1 ? w.ws_row - 1u : 1;
+}
+
+/* The layers that there is room for: those that run, else that wait, else that have ended. */
+static void choose(const struct progress *g, size_t layers, size_t room, bool shown[])
+{
+	static const enum layer_state order[] = { LAYER_RUNNING, LAYER_WAITING, LAYER_DONE,
+						  LAYER_PRESENT };
+	for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
+		for (size_t i = 0; i < layers && room; i++)
+			if (g->layers[i].state == order[k]) {
+				shown[i] = true;
+				room--;
+			}
+}
+
+/* Of all layers, where not all are shown. */
+static void draw_summary(struct buf *b, const struct progress *g, const struct fetch_progress *p)
+{
+	const struct descriptor *d = p->blob - p->layer;
+	size_t ended = 0;
+	uint64_t had = 0, all = 0;
+	char text[2][32];
+	for (size_t i = 0; i < p->layers; i++) {
+		bool is = g->layers[i].state == LAYER_DONE || g->layers[i].state == LAYER_PRESENT;
+		ended += is;
+		had += (uint64_t)(is ? d[i].size : g->layers[i].bytes);
+		all += (uint64_t)d[i].size;
+	}
+	size_format(had, text[0], sizeof(text[0]));
+	size_format(all, text[1], sizeof(text[1]));
+	buf_printf(b, "\r\033[K%zu of %zu layers, %s of %s\n", ended, p->layers, text[0], text[1]);
+}
+
+/* Nothing is broken into two lines meanwhile, and of an earlier, longer drawing nothing stays. */
 static void draw(struct progress *g, const struct fetch_progress *p)
 {
 	auto_buf b = { 0 };
+	bool shown[LAYERS_MAX] = { false };
+	size_t room = lines(g->fd);
+	bool all = p->layers <= room;
+	buf_str(&b, "\033[?7l");
 	if (g->drawn)
-		buf_printf(&b, "\033[%zuA", g->drawn);
+		buf_printf(&b, "\033[%zuA", g->drawn < room ? g->drawn : room);
+	choose(g, p->layers, all ? p->layers : room - 1, shown);
 	for (size_t i = 0; i < p->layers; i++)
-		draw_layer(&b, g, i, p);
-	g->drawn = p->layers;
+		if (shown[i])
+			draw_layer(&b, g, i, p);
+	if (!all)
+		draw_summary(&b, g, p);
+	buf_str(&b, "\033[J\033[?7h");
+	g->drawn = all ? p->layers : room;
 	write_all(g->fd, b.p, b.len);
 }
 

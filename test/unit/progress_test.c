@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A terminal; its other end is *other. */
@@ -53,8 +54,81 @@ static void a_size_beyond_all_time_is_left_out_of_the_time_left(void)
 	close(fd);
 }
 
+static struct progress many;
+static struct descriptor blobs[6];
+
+/* One of six layers, the i-th, is so far. */
+static void step(size_t i, enum layer_state state, int64_t bytes)
+{
+	const struct fetch_progress p = {
+		.layer = i, .layers = 6, .blob = &blobs[i], .state = state, .bytes = bytes
+	};
+	many.last = 0;
+	progress_layer(&many, &p);
+}
+
+/* Of six layers, five of 1000 bytes, on a terminal of so many lines. */
+static int six_layers(unsigned short lines)
+{
+	static const char *const digests[] = { "sha256:0aaaaaaaaaaaaa", "sha256:1aaaaaaaaaaaaa",
+					       "sha256:2aaaaaaaaaaaaa", "sha256:3aaaaaaaaaaaaa",
+					       "sha256:4aaaaaaaaaaaaa", "sha256:5aaaaaaaaaaaaa" };
+	int other = -1, fd = terminal(&other);
+	struct winsize w = { .ws_row = lines, .ws_col = 80 };
+	ok(fd >= 0 && other >= 0 && ioctl(other, TIOCSWINSZ, &w) == 0);
+	for (size_t i = 0; i < 6; i++)
+		blobs[i] = (struct descriptor){ .digest = digests[i], .size = i ? 1000 : 5000 };
+	memset(&many, 0, sizeof(many));
+	many.fd = other;
+	return fd;
+}
+
+static void a_terminal_of_few_lines_shows_what_runs_and_a_sum(void)
+{
+	char text[256];
+	int fd = six_layers(4);
+	step(4, LAYER_RUNNING, 100);
+	ok(!strstr(line(fd, text), "\033[3A"));
+	has_str(text, "0aaaaaaaaaaa waiting");
+	has_str(line(fd, text), "4aaaaaaaaaaa [");
+	has_str(line(fd, text), "0 of 6 layers, 100 B of 10.0 kB\r\n");
+	step(1, LAYER_DONE, 1000);
+	has_str(line(fd, text), "\033[3A");
+	has_str(text, "0aaaaaaaaaaa waiting");
+	has_str(line(fd, text), "4aaaaaaaaaaa [");
+	has_str(line(fd, text), "1 of 6 layers, 1.1 kB of 10.0 kB\r\n");
+	step(5, LAYER_RUNNING, 500);
+	has_str(line(fd, text), "4aaaaaaaaaaa [");
+	has_str(line(fd, text), "5aaaaaaaaaaa [");
+	has_str(line(fd, text), "1 of 6 layers, ");
+	close(many.fd);
+	close(fd);
+}
+
+static void a_terminal_of_enough_lines_shows_every_layer(void)
+{
+	char text[256];
+	int fd = six_layers(7);
+	step(4, LAYER_RUNNING, 100);
+	for (int i = 0; i < 6; i++)
+		ok(strstr(line(fd, text), "aaaaaaaaaaa ") != NULL);
+	step(4, LAYER_DONE, 1000);
+	has_str(line(fd, text), "\033[6A");
+	/* And as soon as it has fewer, those that fit. */
+	for (int i = 1; i < 6; i++)
+		line(fd, text);
+	ok(ioctl(many.fd, TIOCSWINSZ, &(struct winsize){ .ws_row = 2 }) == 0);
+	step(5, LAYER_DONE, 1000);
+	has_str(line(fd, text), "\033[1A");
+	has_str(text, "2 of 6 layers, ");
+	close(many.fd);
+	close(fd);
+}
+
 int main(void)
 {
 	test(a_size_beyond_all_time_is_left_out_of_the_time_left);
+	test(a_terminal_of_few_lines_shows_what_runs_and_a_sum);
+	test(a_terminal_of_enough_lines_shows_every_layer);
 	return done_testing();
 }
