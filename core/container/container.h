@@ -52,6 +52,7 @@ struct create_request {
 	const int *nice; /* of its init and of hooks, as we made way for others; NULL: as ours is */
 	const char *engine;	 /* NULL: native */
 	const char *image, *log; /* for the record; may be NULL */
+	const char *store;	 /* so, too: what goes with it is of this image store */
 	bool auto_remove;
 	bool start; /* at once: container_start() is not needed, and its cost is saved */
 	bool limits_if_possible; /* without a cgroup, none */

@@ -198,6 +198,7 @@ static int record(struct making *m, struct err *e)
 		.rootfs = rootfs_path(m),
 		.image = copied(m, m->r->image),
 		.log = copied(m, m->r->log),
+		.store = copied(m, m->r->store),
 		.created = clock_now(),
 		.auto_remove = m->r->auto_remove,
 		.no_new_keyring = m->r->no_new_keyring,

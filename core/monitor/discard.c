@@ -53,7 +53,7 @@ static void end(struct container *c)
  * its own is meant. */
 int discard(struct container *c, unsigned how, struct err *e)
 {
-	const char *note = pairs_get(&c->state.annotations, NOTE_STORE);
+	const char *note = c->state.store;
 	auto_buf store = { 0 }; /* a copy: the record is read again meanwhile */
 	struct stat st;
 	int rc = 0;

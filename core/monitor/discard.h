@@ -6,7 +6,6 @@
 #include "container/container.h"
 
 /* Annotations that `run` gives to its containers. */
-#define NOTE_STORE	  "coracle.store" /* the image store that has its directory */
 #define NOTE_STOP_SIGNAL  "coracle.stop-signal"
 #define NOTE_STOP_TIMEOUT "coracle.stop-timeout" /* seconds */
 

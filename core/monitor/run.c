@@ -262,8 +262,6 @@ static int make_spec(struct making *m, struct err *e)
 		rc = add_volumes(m, e);
 	if (rc == 0)
 		rc = add_userns(m, e);
-	if (rc == 0 && m->store_path)
-		rc = runspec_note(m->spec, NOTE_STORE, m->store_path, m->a, e);
 	return rc;
 }
 
@@ -351,6 +349,7 @@ static int hand_over(struct making *m, struct err *e)
 			.limits_if_possible = m->own_limits,
 			.image = m->image_name,
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
+			.store = m->store_path,
 		},
 		.interactive = m->options.interactive,
 		.terminal = m->options.terminal,

@@ -128,8 +128,7 @@ static const char *store_of(struct sweeping *s, const char *root, const char *id
 	struct container *c = NULL;
 	if (container_open(root, id, &c, NULL) < 0)
 		return NULL;
-	const char *store = pairs_get(&c->state.annotations, NOTE_STORE);
-	store = store ? arena_str(s->a, store) : NULL;
+	const char *store = c->state.store ? arena_str(s->a, c->state.store) : NULL;
 	container_close(c);
 	return store;
 }

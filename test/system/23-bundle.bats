@@ -145,8 +145,27 @@ of() {
 	[ "$(of "$L.mine" '.annotations["a.good.one"]')" = '"mine"' ]
 	run -0 c run -d --name "$ID" app:v1 true
 	c wait "$ID"
-	[ "$(field "$ID" 'annotations | keys | join(" ")')" = coracle.store ]
+	[ "$(field "$ID" annotations)" = null ]
 	c rm "$ID"
+}
+
+@test "only_what_run_recorded_itself_is_removed_with_a_container" {
+	local mine=$BATS_TEST_TMPDIR/victim/containers/$ID
+	base '{}' < /dev/null
+	mkdir -p "$mine"
+	touch "$mine/precious"
+	run -0 "$CORACLE" bundle app:v1 "$L.b" true
+	jq --arg s "$BATS_TEST_TMPDIR/victim" '.annotations["coracle.store"] = $s | .store = $s' "$L.b/config.json" > "$L.json"
+	cp "$L.json" "$L.b/config.json"
+	local end
+	for end in "rm $ID" "runtime --root $STATE delete $ID" "cleanup --root $STATE $ID"; do
+		run -0 "$CORACLE" runtime --root "$STATE" run -b "$L.b" -d "$ID"
+		await_end "$(field "$ID" pid)"
+		# shellcheck disable=SC2086 # words
+		if [ "$end" = "rm $ID" ]; then run -0 c $end; else run -0 "$CORACLE" $end; fi
+		[ ! -e "$STATE/$ID" ]
+		[ -e "$mine/precious" ]
+	done
 }
 
 @test "a_stop_signal_that_is_none_is_ignored_and_one_that_is_goes_first" {
