@@ -161,11 +161,13 @@ static int option(struct plan *p, struct op_mount *m, const char *text, const ch
 	return 0;
 }
 
-/* Whether host mounts stay connected with the container's: only if the spec shares its root. */
-static bool shares(const struct spec *s)
+/* Whether host mounts stay connected with the container's: only if the spec shares its root. Never
+ * with who is root in a user namespace alone: what he mounts is not for the host. */
+static bool shares(const struct plan *p, const struct spec *s)
 {
 	const char *propagation = s->linux_ ? s->linux_->rootfs_propagation : NULL;
-	return propagation && (!strcmp(propagation, "shared") || !strcmp(propagation, "rshared"));
+	return propagation && !(p->clone_flags & CLONE_NEWUSER) && !p->user_ns_path &&
+	       (!strcmp(propagation, "shared") || !strcmp(propagation, "rshared"));
 }
 
 static bool is_bind(const struct spec_mount *m)
@@ -248,7 +250,8 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	}
 	if (bind && (!m->source || !*m->source))
 		return refuse(e, EINVAL, "%s: a bind mount needs a source", o->what);
-	if (bind && !shares(c->spec))
+	o->mount.peer = bind && shares(p, c->spec);
+	if (bind && !o->mount.peer)
 		cut_off(&o->mount);
 	/* /dev is written to once it is mounted: its read-only comes at the end. */
 	if (!bind && !strcmp(m->destination, "/dev"))

@@ -100,7 +100,8 @@ struct op_mount {
 	uint64_t propagation[MOUNT_PROPAGATIONS]; /* MS_*, in order; 0: no more */
 	unsigned long super;			  /* MS_* that are the file system's */
 	bool recursive;				  /* rbind */
-	bool directory;				  /* bind: known to be one */
+	bool peer;	     /* bind: what is mounted below shows on the host as well */
+	bool directory;	     /* bind: known to be one */
 	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
 	bool remount;	     /* changes what is mounted there */
 	bool copy_up;	     /* a tmpfs: gets what it covers */

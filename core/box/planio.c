@@ -33,9 +33,10 @@ static bool clones_in_order(const struct plan *p)
 	return p->bundle && p->user_ns < 0 && !(p->clone_flags & CLONE_NEWUSER);
 }
 
+/* Not what shall be a peer of the host's mount: the child's own mounts are the host's slaves. */
 static bool is_for_later(const struct plan *p, const struct op *o)
 {
-	return p->in_order && !p->old && o->kind == OP_MOUNT && !o->mount.idmap;
+	return p->in_order && !p->old && o->kind == OP_MOUNT && !o->mount.idmap && !o->mount.peer;
 }
 
 int plan_clone_source(const struct op *o, int dir)

@@ -245,6 +245,31 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	nothing_left
 }
 
+# shared_volume FILTER: what a container mounts in a shared volume of a shared root, as the host sees it.
+shared_volume() {
+	mkdir -p "$D/vol/below"
+	chown -R 100000:200000 "$ROOTFS" "$D/vol"
+	spec --arg s "$D/vol" '.linux.rootfsPropagation = "rshared" | .mounts += [{destination: "/vol", source: $s, options: ["rbind", "rshared"]}]
+		| .process.args = ["mount", "-t", "tmpfs", "inner", "/vol/below"]
+		| .process.capabilities |= with_entries(.value = ["CAP_SYS_ADMIN"]) | '"$1"
+	export D STATE B ID CORACLE
+	run -0 unshare -m --propagation private sh -ec 'mount --bind --make-shared "$D/vol" "$D/vol"
+		"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		grep -c "/vol/below .* - tmpfs inner " /proc/self/mountinfo || :'
+	echo "$output"
+	nothing_left
+}
+
+@test "what_a_container_mounts_in_a_shared_volume_is_there_on_the_host" {
+	shared_volume .
+	[ "$output" = 1 ]
+}
+
+@test "root_of_a_user_namespace_mounts_nothing_on_the_host" {
+	shared_volume "$MAPPED"
+	[ "$output" = 0 ]
+}
+
 @test "the_root_has_the_propagation_of_the_spec" {
 	export STATE B ID CORACLE
 	while IFS=: read -r word want; do
