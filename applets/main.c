@@ -21,23 +21,42 @@ static const struct command *const applets[] = {
 
 static const struct command *find(const char *name)
 {
+	if (!strcmp(name, "coracle"))
+		return NULL;
 	if (!strncmp(name, "coracle-", 8))
 		name += 8;
+	/* First, and before the pages of all the other names: it is started most often. */
+	if (!strcmp(name, "runtime") || !strcmp(name, "runc") || !strcmp(name, "crun"))
+		return &applet_runtime;
 	for (size_t i = 0; i < APPLETS; i++)
 		if (!strcmp(applets[i]->name, name))
 			return applets[i];
 	if (!strncmp(name, "containerd-shim-", 16))
 		return find("shim");
-	if (!strcmp(name, "runc") || !strcmp(name, "crun"))
-		return find("runtime");
 	return NULL;
 }
 
-/* These keep their own file out of the containers' reach. (runtime does so itself, for those of its
- * verbs that make some, and the shim for the server that it starts.) */
-static bool makes_containers(const struct command *c)
+/* Of runtime's verbs only these become a process of a container. What else is called like one costs
+ * no more than an exec. */
+static bool makes_processes(char **argv)
 {
-	return c == &applet_run || c == &applet_exec;
+	static const char verbs[][8] = { "create", "run", "exec", "restore" };
+	for (; *argv; argv++)
+		for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+			if (!strcmp(*argv, verbs[i]))
+				return true;
+	return false;
+}
+
+/* Who makes containers keeps his own file out of their reach. First of all, as whatever is done
+ * before is done twice. (The shim does so for the server that it starts.) */
+static void protect(const struct command *c, char **argv)
+{
+	if (c == &applet_run || c == &applet_exec)
+		selfexe_remember();
+	else if (c != &applet_runtime || !makes_processes(argv))
+		return;
+	selfexe_protect(argv);
 }
 
 struct about {
@@ -86,8 +105,7 @@ int main(int argc, char **argv)
 		init(argv);
 	const struct command *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;
-	if (makes_containers(named))
-		selfexe_protect(argv);
+	protect(named, argv);
 	proc_begin();
 	return own ? cli_main(own, argc, argv) : coracle(argc, argv);
 }

@@ -2,7 +2,6 @@
 #include "runtime.h"
 #include "applets.h"
 #include "base/log.h"
-#include "box/selfexe.h"
 
 #include <string.h>
 #include <strings.h>
@@ -214,21 +213,9 @@ int runtime_rootless(const char *text)
 	return text && *text ? -EINVAL : 0;
 }
 
-/* Only these become a process of a container. */
-static bool makes_processes(const char *verb)
-{
-	static const char *const verbs[] = { "create", "run", "exec", "restore" };
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (!strcmp(verb, verbs[i]))
-			return true;
-	return false;
-}
-
 static int before(const struct call *c, struct err *e)
 {
 	const struct runtime_options *o = c->opts;
-	if (makes_processes(c->args.v[0]))
-		selfexe_protect(c->argv);
 	if (runtime_rootless(o->rootless) == -EINVAL)
 		return refuse(e, EINVAL, "option --rootless: '%s' is neither true, false nor auto",
 			      o->rootless);

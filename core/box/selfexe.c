@@ -84,13 +84,17 @@ const char *selfexe_path(struct arena *a)
 	return program_path(path, sizeof(path)) ? arena_str(a, path) : NULL;
 }
 
-void selfexe_protect(char **argv)
+void selfexe_remember(void)
 {
 	char path[PATH_MAX];
+	if (!second_time() && program_path(path, sizeof(path)))
+		setenv(MARK, path, 1);
+}
+
+void selfexe_protect(char **argv)
+{
 	if (second_time())
 		return;
-	if (program_path(path, sizeof(path)))
-		setenv(MARK, path, 1);
 	auto_close int fd = selfexe_open();
 	if (fd >= 0)
 		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);

@@ -8,10 +8,14 @@
  * thing in main. */
 void selfexe_protect(char **argv);
 
+/* Called before that by who will ask for selfexe_path(). */
+void selfexe_remember(void);
+
 /* That clone, or that memory file, to be executed by somebody else; -errno. */
 int selfexe_open(void);
 
-/* Where that file is on the host, also for the second time. NULL when that cannot be told. */
+/* Where that file is on the host, also for the second time, if it was remembered. NULL
+ * when that cannot be told. */
 struct arena;
 const char *selfexe_path(struct arena *a);
 
