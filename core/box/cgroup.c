@@ -48,22 +48,30 @@ int cgroup_get(int dir, const char *file, char *out, size_t size)
 	return (int)n;
 }
 
+static int fill_cpuset(int fd, bool fresh);
+
+static int fill_above(int fd)
+{
+	auto_close int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return up < 0 ? -errno : fill_cpuset(up, false);
+}
+
 /* cpuset of v1 begins empty and takes nobody in until it has cpus and mems: its parent's, which may
  * have to get them in the same way. The root always has some. */
 static int fill_cpuset(int fd, bool fresh)
 {
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	static const char *const files[] = { "../cpuset.cpus", "../cpuset.mems" };
 	char value[4096];
-	auto_close int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int n = up < 0 ? -errno : 0;
+	int n = 0;
 	for (size_t i = 0; n >= 0 && i < 2; i++) {
-		if (!fresh && cgroup_get(fd, files[i], value, sizeof(value)) != 0)
+		const char *above = files[i], *name = above + strlen("../");
+		if (!fresh && cgroup_get(fd, name, value, sizeof(value)) != 0)
 			continue;
-		n = cgroup_get(up, files[i], value, sizeof(value));
-		if (n == 0 && (n = fill_cpuset(up, false)) == 0)
-			n = cgroup_get(up, files[i], value, sizeof(value));
+		n = cgroup_get(fd, above, value, sizeof(value));
+		if (n == 0 && (n = fill_above(fd)) == 0)
+			n = cgroup_get(fd, above, value, sizeof(value));
 		if (n > 0)
-			n = file_put(fd, files[i], value);
+			n = file_put(fd, name, value);
 	}
 	return n < 0 ? n : 0;
 }
@@ -153,6 +161,14 @@ int cgroup_vacant(const struct cgroup *cg, struct err *e)
 	return rc;
 }
 
+int cgroup_dir_open(struct cgroup_dir *d)
+{
+	if (d->fd < 0)
+		d->fd = openat(-1, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return d->fd < 0 ? -errno : 0;
+}
+
+/* Those of v1 that nothing is written to are not opened. */
 static int make_dir(struct cgroup_dir *d, struct err *e)
 {
 	char path[PATH_MAX];
@@ -164,10 +180,10 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 	bool fresh = rc == 0;
 	if (rc < 0 && rc != -EEXIST)
 		return fail(e, rc, "make cgroup %s", path);
-	d->fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd < 0)
-		return fail(e, errno, "open cgroup %s", path);
-	if (option_has(d->controllers, "cpuset") && (rc = fill_cpuset(d->fd, fresh)) < 0)
+	bool cpuset = option_has(d->controllers, "cpuset");
+	if ((cpuset || !*d->controllers) && (rc = cgroup_dir_open(d)) < 0)
+		return fail(e, rc, "open cgroup %s", path);
+	if (cpuset && (rc = fill_cpuset(d->fd, fresh)) < 0)
 		return fail(e, rc, "give cgroup %s its parent's cpus", path);
 	return 0;
 }
@@ -190,15 +206,24 @@ int cgroup_make_unified(struct cgroup *cg, struct err *e)
 	return u ? make_dir(u, e) : 0;
 }
 
+static int open_door(const struct cgroup_dir *d)
+{
+	char path[PATH_MAX];
+	if (d->fd >= 0)
+		return openat(d->fd, "tasks", O_WRONLY | O_CLOEXEC);
+	int n = snprintf(path, sizeof(path), "%s/tasks", d->path);
+	return n < (int)sizeof(path) ? openat(-1, path, O_WRONLY | O_CLOEXEC) : -1;
+}
+
 int cgroup_doors(struct cgroup *cg, struct err *e)
 {
 	for (size_t i = 0; i < cg->n; i++) {
 		struct cgroup_dir *d = &cg->v[i];
 		if (!*d->controllers)
 			continue;
-		d->door = d->fd < 0 ? -1 : openat(d->fd, "tasks", O_WRONLY | O_CLOEXEC);
+		d->door = open_door(d);
 		if (d->door < 0)
-			return fail(e, d->fd < 0 ? ENOENT : errno, "open cgroup %s", d->path);
+			return fail(e, errno, "open cgroup %s", d->path);
 	}
 	return 0;
 }

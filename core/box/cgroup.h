@@ -19,7 +19,7 @@ struct cgroup_dir {
 	const char *controllers; /* v1: "memory", "cpu,cpuacct", "name=systemd"; v2: "" */
 	const char *path;	 /* absolute: /sys/fs/cgroup/memory/coracle-c1 */
 	size_t mount;		 /* how much of path is the mount point */
-	int fd;			 /* of the directory once made or opened, else -1 */
+	int fd;			 /* of the directory, once it is opened; else -1 */
 	int door; /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
 };
 

@@ -106,7 +106,8 @@ static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool r
 		       struct err *e)
 {
 	struct dev_rules rules;
-	const struct cgroup_dir *v1 = cgroup_v1_dir(cg, "devices"), *v2 = cgroup_unified(cg);
+	struct cgroup_dir *v1 = cgroup_v1_dir(cg, "devices");
+	const struct cgroup_dir *v2 = cgroup_unified(cg);
 	auto_arena *a = arena_new((size_t)256 << 10);
 	int rc = a ? devfilter_rules(r, a, &rules, e) : fail(e, ENOMEM, "linux.resources.devices");
 	if (rc < 0)
@@ -119,7 +120,7 @@ static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool r
 		if ((rc = systemd_update(cg->unit, &l, e)) < 0)
 			return rc;
 	}
-	if (v1 && v1->fd >= 0) {
+	if (v1 && cgroup_dir_open(v1) == 0) {
 		if ((rc = devfilter_flatten(&rules, e)) < 0)
 			return rc;
 		return running ? change_v1(v1, &rules, e) : devices_v1(v1, &rules, e);

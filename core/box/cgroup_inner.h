@@ -30,6 +30,9 @@ struct cgroup_dir *cgroup_unified(const struct cgroup *cg);
 /* The directory that systemd itself has for a unit; NULL: this machine has no such hierarchy. */
 struct cgroup_dir *cgroup_unit_dir(const struct cgroup *cg);
 
+/* Opens one that is not open: of those of v1 that are being made, most need not be. 0 or -errno. */
+int cgroup_dir_open(struct cgroup_dir *d);
+
 /* On the unified hierarchy: has every parent give its controllers to its children, as far as it
  * can. */
 void cgroup_enable(const struct cgroup_dir *d);

@@ -186,9 +186,9 @@ static const struct spec_resources *complete(const struct cgroup *cg,
 static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spec_resources *r,
 		 struct limit_plan *p, struct err *e)
 {
-	const struct cgroup_dir *d = cg->v2 ? NULL : cgroup_v1_dir(cg, n->controller);
+	struct cgroup_dir *d = cg->v2 ? NULL : cgroup_v1_dir(cg, n->controller);
 	const char *controller = d || !n->v2_controller ? n->controller : n->v2_controller;
-	*p = (struct limit_plan){ .a = p->a, .undo = p->undo };
+	p->n = 0;
 	(d ? n->v1 : n->v2)(r, p);
 	if (p->full)
 		return refuse(e, E2BIG, "linux.resources: too many limits for %s", controller);
@@ -198,7 +198,7 @@ static int apply(struct cgroup *cg, const struct limit_noun *n, const struct spe
 		return 0;
 	if (!d && n->v2_controller && (d = cgroup_unified(cg)) && !cg->v2)
 		cgroup_enable(d);
-	if (!d || d->fd < 0)
+	if (!d || cgroup_dir_open(d) < 0)
 		return without_controller(cg, p, controller, e);
 	int rc = strcmp(controller, "memory") ? 0 : check_usage(d, r->memory, e);
 	return rc < 0 ? rc : write_all_of(d, p, controller, e);
@@ -270,9 +270,16 @@ static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct l
 
 #define LIMIT_MEMORY ((size_t)256 << 10)
 
+/* Most often devices alone are named, which are not limits. */
+static bool limits(const struct spec_resources *r)
+{
+	return r->memory || r->cpu || r->pids_limit.set || r->block_io || r->network ||
+	       r->hugepages.n || r->rdma.n || r->unified.n;
+}
+
 int cgroup_limit(struct cgroup *cg, const struct spec_resources *r, struct err *e)
 {
-	if (!r)
+	if (!r || (!limits(r) && !cg->unit))
 		return 0;
 	auto_arena *a = arena_new(LIMIT_MEMORY);
 	struct limit_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
