@@ -151,23 +151,39 @@ static int parent_of(struct self *s, const struct op *o, const char **name)
 	return s->parent;
 }
 
-/* A directory that was missing; -EEXIST when it is not. */
+/* A directory that was missing, and what it is in; -EEXIST when it is not. */
+static int make_target(struct self *s, const struct op *o, const char **name)
+{
+	int dir = parent_of(s, o, name);
+	return dir < 0 ? dir : mkdirat(dir, *name, 0755) < 0 ? -EEXIST : dir;
+}
+
 static int missing_target(struct self *s, const struct op *o)
 {
 	const char *name;
-	int dir = parent_of(s, o, &name);
-	if (dir < 0 || mkdirat(dir, name, 0755) < 0)
-		return dir < 0 ? dir : -EEXIST;
+	int dir = make_target(s, o, &name);
+	if (dir < 0)
+		return dir;
 	int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
+/* Where one was missing, so is the next; and all is, where the one before mounted a tmpfs. */
+static bool likely_missing(const struct self *s, const struct op *o)
+{
+	const char *slash = strrchr(o->path, '/');
+	const struct op *last = o > s->setup->plan->v ? o - 1 : NULL;
+	size_t n = slash && slash[1] != '.' ? (size_t)(slash - o->path) : 0;
+	if (beside_last(s, o, slash))
+		return true;
+	return n && slash[1] && last && last->kind == OP_MOUNT && last->mount.type &&
+	       !strcmp(last->mount.type, "tmpfs") && !last->mount.copy_up &&
+	       strlen(last->path) == n && !strncmp(last->path, o->path, n);
+}
+
 static int mount_target(struct self *s, const struct op *o, bool directory)
 {
-	int fd = -EEXIST;
-	/* Where one was missing, so is the next. */
-	if (directory && beside_last(s, o, strrchr(o->path, '/')))
-		fd = missing_target(s, o);
+	int fd = directory && likely_missing(s, o) ? missing_target(s, o) : -EEXIST;
 	if (fd != -EEXIST)
 		return fd;
 	fd = o->mount.real_directory ? rootfs_open_real(s->root, o->path, O_PATH | O_DIRECTORY)
@@ -202,6 +218,34 @@ static bool is_plain(const struct op_mount *m)
 	       !m->clear_recursive && !mount_readonly_later(m) && m->idmap == IDMAP_NOT;
 }
 
+/* A clone, which is set as it is to be before it is seen. */
+static int attach_bind(struct self *s, const struct op *o, int fd, bool directory)
+{
+	const char *name;
+	int rc = set_all(s, fd, &o->mount);
+	int dir = rc == 0 && directory && likely_missing(s, o) ? make_target(s, o, &name) : -EEXIST;
+	if (rc < 0 || dir >= 0)
+		return rc < 0 ? rc : mountfd_attach_in(&s->stage, fd, dir, name);
+	close_later int target = mount_target(s, o, directory);
+	if (target < 0)
+		return target;
+	rc = mountfd_attach(&s->stage, fd, target);
+	return rc == -EINVAL && is_directory(target) != directory ? -ENOTDIR : rc;
+}
+
+static int attach_new(struct self *s, const struct op *o, int fd)
+{
+	close_later int target = mount_target(s, o, true);
+	if (target < 0)
+		return target;
+	int rc = strcmp(o->mount.type, "tmpfs") ? 0 : fill(fd, target, &o->mount);
+	if (rc == 0)
+		rc = set_all(s, fd, &o->mount);
+	if (rc == 0)
+		rc = mountfd_attach(&s->stage, fd, target);
+	return rc == -EINVAL && is_directory(target) != true ? -ENOTDIR : rc;
+}
+
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
@@ -222,18 +266,10 @@ int apply_mount(struct self *s, const struct op *o)
 	if (!there && made < 0)
 		return made;
 	int fd = made >= 0 ? made : o->fd;
-	int directory = m->type || m->directory ? 1 : is_directory(fd);
-	if (directory < 0)
-		return directory;
-	close_later int target = mount_target(s, o, directory);
-	if (target < 0)
-		return target;
-	int rc = m->type && !strcmp(m->type, "tmpfs") ? fill(fd, target, m) : 0;
-	if (rc == 0)
-		rc = set_all(s, fd, m);
-	if (rc == 0)
-		rc = mountfd_attach(&s->stage, fd, target);
-	return rc == -EINVAL && is_directory(target) != directory ? -ENOTDIR : rc;
+	if (m->type)
+		return attach_new(s, o, fd);
+	int directory = m->directory ? 1 : is_directory(fd);
+	return directory < 0 ? directory : attach_bind(s, o, fd, directory);
 }
 
 int apply_reconfigure(struct self *s, const struct op *o)

@@ -149,6 +149,15 @@ int mountfd_attach(struct stage *s, int mount, int target)
 	return sys_move_mount(mount, "", target, "", flags) < 0 ? -errno : 0;
 }
 
+int mountfd_attach_in(struct stage *s, int mount, int dir, const char *name)
+{
+	if (!s->old)
+		return sys_move_mount(mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno
+											 : 0;
+	auto_close int target = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return target < 0 ? -errno : stage_attach(mount, target);
+}
+
 int mountfd_hold(struct stage *s, int mount)
 {
 	return s->top < 0 ? 0 : stage_hold(mount);

@@ -47,6 +47,9 @@ int mountfd_set(struct stage *s, int mount, const struct sys_mount_attr *attr, b
 /* Puts it onto target: both open, neither a name. */
 int mountfd_attach(struct stage *s, int mount, int target);
 
+/* The same onto a directory by its name in dir, where a link is not followed. */
+int mountfd_attach_in(struct stage *s, int mount, int dir, const char *name);
+
 /* What is on the stage is no more, except for who holds mount. */
 int mountfd_hold(struct stage *s, int mount);
 

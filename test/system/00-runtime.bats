@@ -960,3 +960,15 @@ add_hooks() {
 	refused 1 "hook /bin/sleep" "imed out"
 	nothing_left
 }
+
+# Of all its processes. A hierarchy of v1 takes nine: looked for, looked at, made, opened, joined, cloned, given a
+# directory, mounted, removed.
+@test "a_run_takes_few_system_calls" {
+	local log=$BATS_TEST_TMPDIR/calls calls hierarchies
+	hierarchies=$(grep -vc ^0: /proc/self/cgroup) || true
+	spec '.process.args = ["true"]'
+	strace -f -qqq -e signal=none -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	calls=$(grep -vc ' resumed' "$log")
+	echo "$calls system calls, $hierarchies hierarchies of v1"
+	[ "$calls" -le $((375 + 9 * hierarchies)) ]
+}
