@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define JSON_DEPTH 64
+#define TREE_ROOM  (48 << 10) /* bytes: what cJSON makes of most documents */
 
 /* Where in the document the reader is, for messages. */
 struct where {
@@ -430,10 +431,46 @@ static int look_over(const char *text, size_t len, struct buf *out, struct err *
 	return out->failed ? fail(e, ENOMEM, "read JSON") : 0;
 }
 
+/* cJSON asks for memory without saying for which document, in hundreds of small pieces. As long as
+ * there is room they come from here, without a call of the allocator's or the kernel's. */
+static struct {
+	char *start, *at, *end;
+} room;
+
+static void *piece(size_t n)
+{
+	n = (n + 15) & ~(size_t)15;
+	if (n > (size_t)(room.end - room.at))
+		return malloc(n);
+	room.at += n;
+	return room.at - n;
+}
+
+static void piece_free(void *p)
+{
+	if ((uintptr_t)p < (uintptr_t)room.start || (uintptr_t)p >= (uintptr_t)room.end)
+		free(p);
+}
+
+static int read_tree(const char *text, size_t len, const struct json_field *table, void *obj,
+		     struct reader *r)
+{
+	const char *end = NULL;
+	cJSON *j = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	if (!j)
+		return malformed(text, len, end, r->e);
+	while (end < text + len && strchr(" \t\r\n", *end) && *end)
+		end++;
+	int rc = end < text + len && *end ? malformed(text, len, end, r->e)
+					  : read_object(r, j, table, obj, NULL);
+	cJSON_Delete(j);
+	return rc;
+}
+
 int json_read(const char *text, size_t len, const struct json_field *table, void *obj,
 	      struct arena *a, struct err *e)
 {
-	const char *end = NULL;
+	_Alignas(16) char own[TREE_ROOM];
 	auto_buf changed = { 0 };
 	int rc = look_over(text, len, &changed, e);
 	if (rc < 0)
@@ -442,16 +479,10 @@ int json_read(const char *text, size_t len, const struct json_field *table, void
 		text = changed.p;
 		len = changed.len;
 	}
-	cJSON *j = cJSON_ParseWithLengthOpts(text, len, &end, 0);
-	if (!j)
-		return malformed(text, len, end, e);
-	while (end < text + len && strchr(" \t\r\n", *end) && *end)
-		end++;
-	if (end < text + len && *end)
-		rc = malformed(text, len, end, e);
-	struct reader r = { a, e };
-	if (rc == 0)
-		rc = read_object(&r, j, table, obj, NULL);
-	cJSON_Delete(j);
+	room.start = room.at = own;
+	room.end = own + sizeof(own);
+	cJSON_InitHooks(&(cJSON_Hooks){ piece, piece_free });
+	rc = read_tree(text, len, table, obj, &(struct reader){ a, e });
+	room.start = room.at = room.end = NULL;
 	return rc;
 }

@@ -970,5 +970,5 @@ add_hooks() {
 	strace -f -qqq -e signal=none -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
 	calls=$(grep -vc ' resumed' "$log")
 	echo "$calls system calls, $hierarchies hierarchies of v1"
-	[ "$calls" -le $((375 + 9 * hierarchies)) ]
+	[ "$calls" -le $((363 + 9 * hierarchies)) ]
 }
