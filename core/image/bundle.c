@@ -1,6 +1,7 @@
 /* bundle.c - what to run in an image: its configuration and the caller's wishes become a runtime
  * spec. */
 #include "image/bundle.h"
+#include "base/json.h"
 #include "box/user.h"
 
 #include <stdlib.h>
@@ -71,14 +72,37 @@ static int make_env(const struct image *im, const struct run_overrides *o, const
 	return 0;
 }
 
+struct words {
+	struct strs v;
+};
+static const struct json_field words_fields[] = {
+	JSON(J_STRS, words, v, "v"),
+	{ 0 },
+};
+
+/* A program, or a list as JSON has it; "" is none. */
+static int parse_entrypoint(const char *text, struct arena *a, struct strs *out, struct err *e)
+{
+	struct words w = { 0 };
+	const char **one = arena_array(a, 2, sizeof(*one));
+	char *whole = *text == '[' ? arena_printf(a, "{\"v\":%s}", text) : NULL;
+	if (!one || (*text == '[' && !whole))
+		return no_room(e);
+	*one = text;
+	*out = (struct strs){ one, *text ? 1 : 0 };
+	if (whole && json_read(whole, strlen(whole), words_fields, &w, a, NULL) == 0)
+		*out = w.v;
+	return 0;
+}
+
 /* Entrypoint and what follows it. Another entrypoint makes the image's Cmd meaningless. */
 static int make_args(const struct image *im, const struct run_overrides *o, struct arena *a,
 		     struct strs *out, struct err *e)
 {
 	const struct strs *entry = &im->config.config.entrypoint, *cmd = &im->config.config.cmd;
-	struct strs none = { 0 };
-	struct strs other = { (const char **)&o->entrypoint,
-			      o->entrypoint && *o->entrypoint ? 1 : 0 };
+	struct strs none = { 0 }, other = { 0 };
+	if (o->entrypoint && parse_entrypoint(o->entrypoint, a, &other, e) < 0)
+		return -e->code;
 	const struct strs *first = o->entrypoint ? &other : entry;
 	const struct strs *rest = o->args.n ? &o->args : cmd;
 	if (o->entrypoint && !o->args.n)

@@ -14,7 +14,7 @@
 /* All may be zero or NULL: then the image decides. */
 struct run_overrides {
 	struct strs args;	/* instead of Cmd; Entrypoint stays in front */
-	const char *entrypoint; /* instead of Entrypoint and Cmd; "" for none */
+	const char *entrypoint; /* instead of Entrypoint and Cmd; "" for none, ["A","B"] more */
 	struct strs env;	/* NAME=VALUE, or NAME for the caller's own value; later ones win */
 	const char *cwd;
 	const char *user;     /* NAME|UID[:GROUP|GID] */

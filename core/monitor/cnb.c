@@ -29,10 +29,10 @@
 #define PROCESS_LABEL "io.buildpacks.build.metadata"
 /* As the lifecycle knows the two, to which a name with a dot is a registry's, and where their
  * layouts are then. */
-#define RUN_IMAGE "app.invalid/run:latest"
-#define APP_IMAGE "app.invalid/app:latest"
-#define RUN_PLACE "in/layout/app.invalid/run/latest"
-#define APP_PLACE "in/layout/app.invalid/app/latest"
+#define RUN_IMAGE  "app.invalid/run:latest"
+#define APP_IMAGE  "app.invalid/app:latest"
+#define RUN_PLACE  "in/layout/app.invalid/run/latest"
+#define APP_LAYOUT "app.invalid/app/latest"
 
 /* One on its way. */
 struct build {
@@ -275,6 +275,32 @@ static int fill_work(const struct build *b, struct err *e)
 	return rc;
 }
 
+/* What the container sees of ours, whatever characters their paths have. */
+static int add_mounts(const struct build *b, struct spec *s, struct err *e)
+{
+	static const char *const own[] = { "rbind", "ro" };
+	static const char *const targets[][2] = { { "/workspace", "app" },
+						  { "/layers", "layers" },
+						  { "/layout", "layout" },
+						  { "/platform", "platform" },
+						  { "/cache", NULL } };
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		const char *part = targets[i][1];
+		struct spec_mount *m = LIST_ADD(b->a, &s->mounts);
+		const char **options = list_grow(b->a, own, 2, 0, sizeof(*own));
+		const char *source = part ? arena_printf(b->a, "%s/in/%s", b->path, part)
+					  : b->cache;
+		if (!m || !options || !source)
+			return no_room(e);
+		bool readonly = part && !strcmp(part, "platform");
+		*m = (struct spec_mount){ .destination = targets[i][0],
+					  .type = "bind",
+					  .source = source,
+					  .options = { options, readonly ? 2 : 1 } };
+	}
+	return 0;
+}
+
 static int make_spec(const struct build *b, const char *id, struct spec **out, struct err *e)
 {
 	static const char *args[] = {
@@ -288,11 +314,6 @@ static int make_spec(const struct build *b, const char *id, struct spec **out, s
 	size_t own = b->o->buildpacks.n ? 0 : 2; /* the builder's order is its own */
 	const char *env[] = { arena_printf(b->a, "CNB_PLATFORM_API=0.%u", b->api),
 			      "CNB_EXPERIMENTAL_MODE=quiet" };
-	const char *volumes[] = { arena_printf(b->a, "%s/in/app:/workspace", b->path),
-				  arena_printf(b->a, "%s/in/layers:/layers", b->path),
-				  arena_printf(b->a, "%s/in/layout:/layout", b->path),
-				  arena_printf(b->a, "%s/in/platform:/platform:ro", b->path),
-				  arena_printf(b->a, "%s:/cache", b->cache) };
 	const struct run_options o = {
 		.memory = b->o->memory,
 		.cpu = b->o->cpu,
@@ -305,7 +326,6 @@ static int make_spec(const struct build *b, const char *id, struct spec **out, s
 		.cwd = "/",
 		.entrypoint = CREATOR,
 		.env = { env, 2 },
-		.volumes = { volumes, 5 },
 		.cap_drop = { all, 1 },
 		.security = { nothing_new, 1 },
 	};
@@ -315,10 +335,8 @@ static int make_spec(const struct build *b, const char *id, struct spec **out, s
 							  sizeof(args) / sizeof(*args) - own },
 					     .id = id,
 					     .hostname = "cnb" };
-	bool room = o.user && env[0];
-	for (size_t i = 0; i < 5; i++)
-		room = room && volumes[i];
-	return room ? runspec_make(&o, &subject, b->a, out, e) : no_room(e);
+	int rc = o.user && env[0] ? runspec_make(&o, &subject, b->a, out, e) : no_room(e);
+	return rc < 0 ? rc : add_mounts(b, *out, e);
 }
 
 /* Its exit status has the phase in its tens. */
@@ -378,11 +396,12 @@ static int import(const struct build *b, struct image **out, struct err *e)
 {
 	struct image im;
 	auto_arena *a = arena_new(ARENA_IMAGE);
+	auto_close int layout = openat(b->work, "in/layout", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* A path in which ":" would end it is named by what is open. */
 	const struct pull_request q = {
-		.text = arena_printf(b->a, "oci:%s/" APP_PLACE, b->path),
+		.text = arena_printf(b->a, "oci:/proc/self/fd/%d/" APP_LAYOUT, layout),
 		.as = image_name(b),
 	};
-	auto_close int layout = openat(b->work, "in/layout", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!a || !q.text || !q.as)
 		return no_room(e);
 	int rc = layout < 0 ? fail(e, errno, "open the layout") : tree_check(layout, e);

@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,8 @@ struct making {
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
 	bool store_open, data;
+	bool held; /* signals wait */
+	sigset_t before;
 	const char *store_path;
 	struct image none, *image;
 	int rootfs;	    /* detached mount, or a directory to look into */
@@ -100,6 +103,26 @@ static int taken(struct making *m, int rc, struct err *e)
 		      m->id, m->id);
 }
 
+/* From now on signals that would end us wait until all that was made is removed again, or the
+ * container is there to get them. */
+static void hold_signals(struct making *m)
+{
+	sigset_t end;
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGHUP);
+	sigprocmask(SIG_BLOCK, &end, &m->before);
+	m->held = true;
+}
+
+static void let_signals(struct making *m)
+{
+	if (m->held)
+		sigprocmask(SIG_SETMASK, &m->before, NULL);
+	m->held = false;
+}
+
 static int use_embedded(struct making *m, struct err *e)
 {
 	static const char *hello[] = { EMBEDDED_PROGRAM, "hello", NULL };
@@ -150,6 +173,7 @@ static int use_image(struct making *m, struct err *e)
 	const char *stop = m->image->config.config.stop_signal;
 	if (!m->options.stop_signal && stop && signal_parse(stop) > 0)
 		m->options.stop_signal = stop;
+	hold_signals(m); /* a pull may be interrupted: it leaves nothing */
 	rc = m->rootfs = image_mount(&m->store, m->image, m->id, e);
 	return rc < 0 ? taken(m, rc, e) : mark_data(m, e);
 }
@@ -280,7 +304,23 @@ static int add_started(struct making *m, struct err *e)
 	return 0;
 }
 
-/* Made first, so that no two containers have one: what fails takes it away again. */
+static int cidfile_taken(const char *path, struct err *e)
+{
+	return refuse(e, EEXIST,
+		      "option --cidfile: %s is there already, perhaps of a container that runs: "
+		      "remove it first",
+		      path);
+}
+
+/* Before anything takes time. */
+static int check_cidfile(const struct making *m, struct err *e)
+{
+	struct stat st;
+	const char *path = m->options.cidfile;
+	return path && lstat(path, &st) == 0 ? cidfile_taken(path, e) : 0;
+}
+
+/* No two containers have one; what fails takes it away again. */
 static int open_cidfile(struct making *m, struct err *e)
 {
 	if (!m->options.cidfile)
@@ -288,10 +328,7 @@ static int open_cidfile(struct making *m, struct err *e)
 	const char *path = path_absolute(m->a, m->options.cidfile);
 	int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
 	if (fd < 0 && path && errno == EEXIST)
-		return refuse(e, EEXIST,
-			      "option --cidfile: %s is there already, perhaps of a container that "
-			      "runs: remove it first",
-			      path);
+		return cidfile_taken(path, e);
 	m->cidfile = fd < 0 ? NULL : path;
 	int rc = fd < 0 ? -errno : write_all(fd, m->id, strlen(m->id));
 	if (fd >= 0)
@@ -309,7 +346,7 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0) /* for what builds its image, too */
 		rc = join_all(m, e);
 	if (rc == 0)
-		rc = open_cidfile(m, e);
+		rc = check_cidfile(m, e);
 	bool embedded = !m->r->args.n && !m->options.app;
 	if (rc == 0 && embedded)
 		rc = add_started(m, e);
@@ -317,6 +354,10 @@ static int make(struct making *m, struct err *e)
 		rc = embedded		 ? use_embedded(m, e)
 		     : m->options.rootfs ? use_directory(m, e)
 					 : use_image(m, e);
+	if (rc == 0 && !m->held)
+		hold_signals(m);
+	if (rc == 0)
+		rc = open_cidfile(m, e);
 	if (rc == 0 && m->options.detach)
 		rc = need_data(m, e);
 	return rc < 0 ? rc : make_spec(m, e);
@@ -360,7 +401,10 @@ static int hand_over(struct making *m, struct err *e)
 	};
 	if (m->data && !data)
 		return fail(e, ENOMEM, "data");
-	return detach ? monitor_detach(&q, e) : monitor_run(&q, e);
+	if (!detach)
+		return monitor_run(&q, e);
+	let_signals(m); /* they are for the monitor no more */
+	return monitor_detach(&q, e);
 }
 
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
@@ -385,6 +429,8 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		data_remove(&(struct data){ m.store_path, m.id, true }, NULL);
 	if (rc < 0 && m.cidfile)
 		unlink(m.cidfile);
+	if (rc < 0)
+		let_signals(&m);
 	if (rc >= 0)
 		*id = m.id;
 	return rc;

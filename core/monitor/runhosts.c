@@ -11,8 +11,10 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 
-/* "name:1.2.3.4", "name=::1" and "name:[::1]" as a line. */
-static int line_add(struct buf *b, const char *text, struct arena *a, struct err *e)
+#define GATEWAY "host-gateway" /* the host, as the container reaches it */
+
+/* "name:1.2.3.4", "name=::1" and "name:[::1]" as a line. host: it has the host's network. */
+static int line_add(struct buf *b, const char *text, bool host, struct arena *a, struct err *e)
 {
 	unsigned char address[sizeof(struct in6_addr)];
 	size_t name = strcspn(text, ":=");
@@ -22,6 +24,13 @@ static int line_add(struct buf *b, const char *text, struct arena *a, struct err
 	const char *ip = arena_strn(a, at + bracket, n - 2 * bracket);
 	if (!ip)
 		return option_room("add-host", e);
+	if (!strcmp(ip, GATEWAY) && !host)
+		return refuse(e, EINVAL,
+			      "option --add-host: %s: a container reaches the host only with "
+			      "--network host",
+			      text);
+	if (!strcmp(ip, GATEWAY))
+		ip = "127.0.0.1";
 	if (!name || strcspn(text, " \t\n#") < name ||
 	    (inet_pton(AF_INET, ip, address) != 1 && inet_pton(AF_INET6, ip, address) != 1))
 		return option_refuse("add-host", text, "NAME:ADDRESS such as db:10.0.0.7", e);
@@ -70,7 +79,7 @@ int hosts_apply(const struct run_options *o, const struct run_subject *subject, 
 	bool host = o->network && !strcmp(o->network, "host");
 	int rc = read_old(subject->rootfs, host, &b, e);
 	for (size_t i = 0; rc == 0 && i < o->hosts.n; i++)
-		rc = line_add(&b, o->hosts.v[i], a, e);
+		rc = line_add(&b, o->hosts.v[i], host, a, e);
 	if (rc < 0)
 		return rc;
 	auto_close int found = rootfs_make(subject->rootfs, "/etc/hosts", false);

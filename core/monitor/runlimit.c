@@ -22,6 +22,13 @@ static int apply_memory(struct spec_resources *r, const struct run_options *o, s
 	struct spec_memory m = o->memory;
 	m.limit.set &= m.limit.v != 0; /* as docker has it: none */
 	m.swap.set &= m.swap.v != 0;
+	m.reservation.set &= m.reservation.v != 0;
+	if (o->swappiness.set && (o->swappiness.v < -1 || o->swappiness.v > 100))
+		return refuse(e, EINVAL,
+			      "option --memory-swappiness: it is between 0 and 100, or -1 for the "
+			      "kernel's own");
+	m.swappiness = (struct opt_u64){ o->swappiness.set && o->swappiness.v >= 0,
+					 (uint64_t)o->swappiness.v };
 	if (m.swap.set && !m.limit.set)
 		return refuse(e, EINVAL,
 			      "option --memory-swap: it is memory and swap together, so it needs "
@@ -53,11 +60,16 @@ static int apply_cpu(struct spec_resources *r, const struct run_options *o, stru
 		rc = cpu_list_check("cpuset-mems", c.mems, e);
 	if (rc < 0)
 		return rc;
-	if (o->cpus && (c.quota.set || c.period.set))
+	c.quota.set &= c.quota.v != 0; /* none, as with memory */
+	c.period.set &= c.period.v != 0;
+	c.shares.set &= c.shares.v != 0;
+	char *end = NULL;
+	bool cpus = o->cpus && (strtod(o->cpus, &end) != 0 || end == o->cpus || *end);
+	if (cpus && (c.quota.set || c.period.set))
 		return refuse(e, EINVAL,
 			      "option --cpus: it is --cpu-quota and --cpu-period in one: give "
 			      "either");
-	if (o->cpus) {
+	if (cpus) {
 		c.quota = (struct opt_i64){ true, runspec_quota(o->cpus) };
 		c.period = (struct opt_u64){ true, PERIOD };
 		if (c.quota.v < 0)

@@ -10,12 +10,14 @@
 #include "monitor/runparts.h"
 #include "monitor/stdio.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
 #define VOLUMES_MAX 256 /* of an image */
 #define OWN_NOTES   "coracle."
+#define DEPTH	    2048 /* of directories */
 
 int option_refuse(const char *name, const char *text, const char *what, struct err *e)
 {
@@ -83,14 +85,14 @@ static int apply_cgroup(struct spec *s, const char *parent, const char *id, stru
 	size_t n = parent ? strlen(parent) : 0;
 	if (!n)
 		return 0;
-	if (parent[0] != '/' && n > 6 && !strcmp(parent + n - 6, ".slice"))
+	if (n > 6 && !strpbrk(parent, "/:") && !strcmp(parent + n - 6, ".slice"))
 		s->linux_->cgroups_path = arena_printf(a, "%s:coracle:%s", parent, id);
 	else if (parent[0] == '/')
 		s->linux_->cgroups_path = arena_printf(a, "%s/%s", parent, id);
 	else
 		return refuse(e, EINVAL,
 			      "option --cgroup-parent: '%s' is neither an absolute path "
-			      "nor a slice",
+			      "nor a slice such as machine.slice",
 			      parent);
 	return s->linux_->cgroups_path ? 0 : fail(e, E2BIG, "cgroup");
 }
@@ -222,6 +224,13 @@ static const char *env_line(const char *line, size_t n, struct arena *a)
 	return n && *line != '#' ? arena_strn(a, line, n) : NULL;
 }
 
+/* What some editors begin a file with is not of its first line. */
+static const char *text_begin(const struct buf *b)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	return b->p && !strncmp(b->p, mark, strlen(mark)) ? b->p + strlen(mark) : b->p;
+}
+
 int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e)
 {
 	struct buf text[8] = { 0 };
@@ -239,7 +248,8 @@ int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, 
 	const char **v = rc == 0 ? arena_array(a, lines + 1, sizeof(*v)) : NULL;
 	size_t n = 0;
 	for (size_t i = 0; v && i < files; i++)
-		for (const char *p = text[i].p; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+		for (const char *p = text_begin(&text[i]); p && *p;
+		     p += strcspn(p, "\n"), p += *p == '\n')
 			if ((v[n] = env_line(p, strcspn(p, "\n"), a)))
 				n++;
 	for (size_t i = 0; v && i < o->env.n; i++)
@@ -291,6 +301,29 @@ static bool volume_harmless(const char *path)
 	return path[0] == '/' && path[strspn(path, "/.")];
 }
 
+/* The same of what the path has led to, links and all: whether it is not below those of the
+ * root itself. */
+static bool place_harmless(int rootfs, int fd)
+{
+	static const char *const not[] = { "/proc", "/sys", "/dev" };
+	struct stat root, one, at = { 0 };
+	auto_close int dir = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (int depth = 0; depth < DEPTH && dir >= 0; depth++) {
+		if (fstat(dir, &at) < 0 || fstat(rootfs, &root) < 0)
+			return false;
+		if (at.st_ino == root.st_ino && at.st_dev == root.st_dev)
+			return depth > 0;
+		for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
+			auto_close int own = rootfs_open(rootfs, not[i], O_PATH);
+			if (own >= 0 && fstat(own, &one) == 0 && one.st_ino == at.st_ino &&
+			    one.st_dev == at.st_dev)
+				return false;
+		}
+		put_fd(&dir, openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	}
+	return false;
+}
+
 /* The image's volumes are directories of the container's own layer, with what the image has there.
  * Where that cannot be written, memory takes a copy. */
 static int add_volumes(struct spec *s, const struct run_subject *subject, struct arena *a,
@@ -308,7 +341,7 @@ static int add_volumes(struct spec *s, const struct run_subject *subject, struct
 		auto_close int fd = rootfs_make(subject->rootfs, path, true);
 		if (fd < 0)
 			return fail(e, fd, "make the image's volume %.200s", path);
-		if (!s->root->readonly)
+		if (!s->root->readonly || !place_harmless(subject->rootfs, fd))
 			continue;
 		struct stat st = { 0 };
 		fstat(fd, &st);

@@ -25,7 +25,7 @@ struct run_options {
 	struct spec_cpu cpu;
 	const char *cpus;
 	int64_t pids_limit;
-	struct opt_i64 oom_score_adj, shm_size;
+	struct opt_i64 oom_score_adj, shm_size, swappiness;
 	struct strs ulimits, sysctls;
 	struct strs volumes, mounts, tmpfs;
 	struct strs devices, device_rules, cdi_dirs, hosts;

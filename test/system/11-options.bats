@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016 # what containers' shells expand
 
 load helper
+load images
 
 setup() {
 	private_setup
@@ -219,6 +220,46 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ -z "$(ls -A "$STATE")" ]
 }
 
+@test "an_interrupted_pull_leaves_no_file_with_an_id_and_a_signal_later_neither" {
+	L=$BATS_TEST_TMPDIR/layout
+	simple "$L" v1
+	strange
+	env --default-signal "$CORACLE" run --root "$STATE" --rm --cidfile "$BATS_TEST_TMPDIR/cid" "docker://$STRANGE/stall:v1" true 3>&- &
+	local pid=$!
+	until grep -q stall "$STRANGE_LOG"; do
+		sleep 0.01
+	done
+	kill -INT "$pid"
+	wait "$pid" || [ $? = 130 ]
+	[ ! -e "$BATS_TEST_TMPDIR/cid" ]
+	kill "$STRANGE_PID"
+	# Later a signal waits until all is removed: here a volume is being filled.
+	make_rootfs "$BATS_TEST_TMPDIR/root"
+	run -130 strace -f -qqq -o /dev/null -e signal=none -e trace=copy_file_range -e inject=copy_file_range:signal=INT:when=1 \
+		env --default-signal "$CORACLE" run --root "$STATE" --cidfile "$BATS_TEST_TMPDIR/cid" --name "$(cid i)" -v v:/bin --rootfs "$BATS_TEST_TMPDIR/root" true
+	[ ! -e "$BATS_TEST_TMPDIR/cid" ]
+	assert_gone "$(cid i)"
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+}
+
+@test "what_docker_calls_the_default_is_none" {
+	run -0 "$CORACLE" bundle --rootfs --cpus 0 -c 0 --cpu-quota 0 --cpu-period 0 --memory 0 --memory-reservation 0 --memory-swappiness -1 --pids-limit 0 \
+		"$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+	[ "$(jq -c '.linux.resources | [.cpu, .memory, .pids]' "$BATS_TEST_TMPDIR/b/config.json")" = '[null,null,null]' ]
+	run -0 "$CORACLE" bundle --rootfs --memory-swappiness 0 "$ROOTFS" "$BATS_TEST_TMPDIR/b2" true
+	[ "$(jq -c .linux.resources.memory "$BATS_TEST_TMPDIR/b2/config.json")" = '{"swappiness":0}' ]
+}
+
+@test "an_entrypoint_may_be_a_list_and_a_file_of_variables_have_a_mark" {
+	run -0 box --rm --entrypoint '["printf", "%s-%s-%s", "a b"]' -- c d
+	[ "$output" = "a b-c-d" ]
+	run -127 box --rm --name "$(cid n)" --entrypoint '[ "no json' -- x
+	[[ "$output" == *'[ "no json'* ]]
+	printf '\xef\xbb\xbfFIRST=1\nSECOND=2\n' > "$BATS_TEST_TMPDIR/env"
+	run -0 box --rm --env-file "$BATS_TEST_TMPDIR/env" -- sh -c 'echo $FIRST $SECOND; env | grep -c FIRST'
+	[ "$output" = $'1 2\n1' ]
+}
+
 @test "labels_and_annotations_are_in_the_record" {
 	box -d --name "$(cid l)" -l owner=me --label bare --annotation org.example.x=y=z -- true
 	c wait "$(cid l)"
@@ -319,6 +360,10 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		stop-signal|NOSUCH|SIGINT
 		stop-timeout|-2|30
 		cgroup-parent|relative|slice
+		cgroup-parent|x:y.slice|machine.slice
+		cgroup-parent|a/b.slice|machine.slice
+		memory-swappiness|101|between 0 and 100
+		memory-swappiness|-2|between 0 and 100
 	END
 }
 

@@ -115,8 +115,12 @@ of() {
 }
 
 @test "volumes_of_an_image_are_its_own_layers_and_copies_where_that_is_read_only" {
-	base '{"Volumes": {"/data": {}, "/made/here": {}, "relative": {}, "/proc": {}, "/sys/fs": {}, "/": {}, "/../..": {}, "/dev/x": {}, "/a:suid,dev": {}, "//sys": {}, "/.//./proc/x": {}, "/./dev": {}}, "User": "worker"}' <<- 'END'
+	base '{"Volumes": {"/data": {}, "/made/here": {}, "relative": {}, "/proc": {}, "/sys/fs": {}, "/": {}, "/../..": {}, "/dev/x": {}, "/a:suid,dev": {}, "//sys": {}, "/.//./proc/x": {}, "/./dev": {}, "/toproc": {}, "/to/below": {}, "/toroot": {}, "/twice": {}}, "User": "worker"}' <<- 'END'
 		d data 777 1000:1000
+		l toproc - - /proc
+		l to - - ../../sys
+		l toroot - - .
+		l twice - - data/../toproc
 		f data/kept 640 1000:1000 - old
 	END
 	run -0 c run --rm app:v1 sh -c 'cat /data/kept; echo new > /data/kept; cat /data/kept; ls -d /made/here; ls /proc/self/status'
@@ -262,6 +266,10 @@ of() {
 	run -0 "$CORACLE" bundle --network host --add-host db:10.0.0.7 app:v1 "$L.b" cat /etc/hosts
 	run -0 runc --root "$RUN" run -b "$L.b" "bundle$$"
 	[ "$output" = "$(cat /etc/hosts)"$'\n10.0.0.7\tdb' ]
+	run -0 c run --rm --network host --add-host gate:host-gateway app:v1 cat /etc/hosts
+	[ "$output" = "$(cat /etc/hosts)"$'\n127.0.0.1\tgate' ]
+	run -125 c run --rm --name "$ID" --add-host gate:host-gateway app:v1 true
+	[[ "$output" == *"gate:host-gateway: a container reaches the host only with --network host" ]]
 	local bad
 	for bad in db db: db:10.0.0 :10.0.0.1 'a b:10.0.0.1' db:10.0.0.1x $'a\n1.1.1.1 b:10.0.0.1'; do
 		run -125 c run --rm --name "$ID" --add-host "$bad" app:v1 true

@@ -177,6 +177,16 @@ nothing_left() {
 	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
 }
 
+@test "a_store_may_have_any_character_in_its_path" {
+	mv "$CORACLE_STORE" "$D/a:b,c d"
+	CORACLE_STORE="$D/a:b,c d"
+	mkdir "$D/x:y,z"
+	mv "$D/app" "$D/x:y,z/app"
+	run -0 --separate-stderr c run --rm --cnb "$D/x:y,z/app" --builder localhost/builder:1 -v v:/v -e A=b
+	[ "$output" = "web in /workspace, A=b, the tool of buildpack, 1001:1002" ]
+	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
+}
+
 @test "the_next_build_finds_what_the_last_one_kept_until_prune" {
 	run -0 build "$D/b"
 	[[ "$output" != *"tool is there"* ]]
