@@ -157,9 +157,23 @@ static int delete_done(struct work *w, int rc, struct err *e)
 	return 0;
 }
 
+static int kill_container(struct container *c, const V2(KillRequest) * in, struct err *e)
+{
+	int rc = container_kill(c, (int)in->signal, in->all, e);
+	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished") : rc;
+}
+
+static int kill_run(struct work *w, struct err *e)
+{
+	return kill_container(w->member->task->container, w->arg, e);
+}
+
+/* Who hears of the deletion may hang up: a kill that brought it is answered before. */
 static int delete_task(struct task *t, const struct rpc *r, struct err *e)
 {
-	struct work w = { .member = &t->init, .run = delete_run, .done = delete_done };
+	struct work w = {
+		.member = &t->init, .run = delete_run, .done = delete_done, .after = kill_run
+	};
 	if (!t->container) {
 		publish_delete(t);
 		task_free(t);
@@ -300,17 +314,6 @@ static int on_resume(void *arg, const struct rpc *r, struct err *e)
 {
 	const V2(ResumeRequest) *in = r->in;
 	return freeze(task_find(arg, in->id, e), VERB_RESUME, r, e);
-}
-
-static int kill_container(struct container *c, const V2(KillRequest) * in, struct err *e)
-{
-	int rc = container_kill(c, (int)in->signal, in->all, e);
-	return rc == -ESRCH ? rpc_fail(e, RPC_NOT_FOUND, "process already finished") : rc;
-}
-
-static int kill_run(struct work *w, struct err *e)
-{
-	return kill_container(w->member->task->container, w->arg, e);
 }
 
 /* Who gave up on it wants nothing of it left: what it started would hold its output open. */

@@ -181,14 +181,19 @@ static void conclude(struct work *w, int rc, struct err *e)
 	work_free(w);
 }
 
+static bool waits_for(const struct work *w, const struct work *other)
+{
+	return other->member == w->member &&
+	       ((w->in_turn && other->in_turn) || (w->after && w->after == other->run));
+}
+
 /* The first that may begin, in its place; *it is NULL: none. */
 static struct work **find_next(struct works *v)
 {
 	struct work **w = &v->queued, *other;
 	for (; *w; w = &(*w)->next) {
-		for (other = (*w)->in_turn ? v->running : NULL; other; other = other->next)
-			if (other->in_turn && other->member == (*w)->member)
-				break;
+		for (other = v->running; other && !waits_for(*w, other); other = other->next)
+			;
 		if (!other)
 			break;
 	}

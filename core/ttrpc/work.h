@@ -38,6 +38,7 @@ struct work {
 	int keep[WORK_KEEP];
 	bool patient; /* lets others begin first, and makes way for them */
 	bool in_turn; /* begins when no other such one of its member runs */
+	int (*after)(struct work *w, struct err *e); /* ... when none of its member runs this */
 	pid_t pid;
 	int fds[WORK_FDS]; /* -1: none */
 	bool lost;	   /* the fork did not live to say what came of it */

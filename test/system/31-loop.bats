@@ -220,6 +220,24 @@ live() {
 	done
 }
 
+# Who hears of a deletion may hang up.
+@test "a_kill_is_answered_before_the_delete_that_its_end_brought" {
+	local tracer killing
+	# The fork that kills waits for the last to go, and is late to say so.
+	strace -f -p "$SHIM" -o /dev/null -P "$(find /sys/fs/cgroup -path "*$ID*/cgroup.events")" \
+		-e trace=poll -e inject=poll:delay_exit=1000000 2> /dev/null 3>&- &
+	tracer=$!
+	until grep -q "^TracerPid:.$tracer\$" "/proc/$SHIM/status"; do
+		:
+	done
+	call Kill "1=$ID" 3:9 4:1 &
+	killing=$!
+	[ "$(wait_for "$ID")" = 137 ]
+	call Delete "1=$ID" > /dev/null
+	run -1 kill -0 $killing
+	kill $tracer
+}
+
 @test "options_in_a_fifo_keep_nobody_waiting" {
 	bundle "$ID-a" . sleep 1000
 	run -1 create "$ID-a" 10.1=runtimeoptions.v1.Options "10.2.2=$BATS_TEST_TMPDIR/go"
