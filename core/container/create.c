@@ -395,9 +395,11 @@ static int launch(struct making *m, struct err *e)
 		return rc;
 	m->c->pidfd = m->child.pidfd;
 	m->c->state.pid = m->child.pid;
-	m->c->state.start_time = proc_start_time(m->child.pid, NULL);
+	if (m->cgroup.n)
+		return 0;
 	/* Without a cgroup nothing else tells whose it is, should we die when it is ready. */
-	return m->cgroup.n ? 0 : container_save(m->c, e);
+	m->c->state.start_time = proc_start_time(m->child.pid, NULL);
+	return container_save(m->c, e);
 }
 
 static int release(struct making *m, struct err *e)
@@ -499,7 +501,10 @@ static int make_init(struct making *m, struct err *e)
 		filter_keep(m->c, &m->plan); /* while init is busy */
 	if (rc == 0)
 		rc = release(m, e);
-	return rc == 0 ? attend(m, e) : rc;
+	if (rc < 0)
+		return rc;
+	m->c->state.start_time = proc_start_time(m->child.pid, NULL); /* it has enough to do */
+	return attend(m, e);
 }
 
 static int make(struct making *m, struct err *e)
