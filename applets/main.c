@@ -77,14 +77,19 @@ static int about(const struct call *c, struct err *e)
 }
 
 /* `coracle APPLET ...`: the applets as subcommands, so that help and errors name the whole
- * command. */
-static int coracle(int argc, char **argv)
+ * command. Of one that is named already the others need not be looked at. */
+static int coracle(const struct command *named, int argc, char **argv)
 {
 	struct command sub[APPLETS + 3] = { 0 };
-	for (size_t i = 0; i < APPLETS; i++)
+	bool exactly = named && !strcmp(named->name, argv[1]);
+	if (exactly)
+		sub[0] = *named;
+	for (size_t i = 0; i < APPLETS && !exactly; i++)
 		sub[i] = *applets[i];
-	sub[APPLETS] = applet_man;
-	sub[APPLETS + 1] = applet_completion;
+	if (!exactly) {
+		sub[APPLETS] = applet_man;
+		sub[APPLETS + 1] = applet_completion;
+	}
 	const struct command top = {
 		.name = "coracle",
 		.help = "containers in one small static binary",
@@ -107,5 +112,5 @@ int main(int argc, char **argv)
 	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;
 	protect(named, argv);
 	proc_begin();
-	return own ? cli_main(own, argc, argv) : coracle(argc, argv);
+	return own ? cli_main(own, argc, argv) : coracle(named, argc, argv);
 }
