@@ -220,6 +220,12 @@ static int authenticate(struct endpoint *p, const char *challenge, struct err *e
 	return p->authorization ? 0 : no_room(e);
 }
 
+/* Whether that may be a registry's answer to what it serves: that, or a refusal. */
+static bool served(int status)
+{
+	return status == 200 || status == 401 || status == 403;
+}
+
 /* Says hello to BASE/v2/. 0 when something like a registry answers. */
 static int ping(struct endpoint *p, const char *base, struct err *e)
 {
@@ -234,15 +240,20 @@ static int ping(struct endpoint *p, const char *base, struct err *e)
 	if (rc < 0)
 		return rc;
 	answer_read(body, &b, ANSWER_MAX, &ignored);
-	if (answer.status != 200 && answer.status != 401 && answer.status != 403)
+	if (!served(answer.status))
 		return refuse(e, EPROTO, "%s is no registry: it answers with status %d", base,
 			      answer.status);
 	p->base = arena_printf(p->arena, "%s/v2", base);
 	return p->base ? 0 : no_room(e);
 }
 
-/* https; http too where that is allowed: on this machine's own addresses before https, else when
- * https fails. */
+/* https; http too where that is allowed. */
+static bool may_be_plain(const struct endpoint *p)
+{
+	return p->http_options.insecure || host_is_loopback(p->host);
+}
+
+/* Http on this machine's own addresses before https, else when https fails. */
 static int reach(struct endpoint *p, struct err *e)
 {
 	const char *host = p->host;
@@ -252,7 +263,7 @@ static int reach(struct endpoint *p, struct err *e)
 	if (!plain || !safe)
 		return no_room(e);
 	int rc = ping(p, local ? plain : safe, e);
-	if (rc < 0 && rc != -ECONNREFUSED && (local || p->http_options.insecure)) {
+	if (rc < 0 && rc != -ECONNREFUSED && may_be_plain(p)) {
 		struct err second = { 0 };
 		rc = ping(p, local ? safe : plain, &second);
 		if (rc < 0 && local) /* it answers, so it is https that has something to say */
@@ -294,6 +305,7 @@ static int ask(struct endpoint *p, const char *path, const char *accept, struct 
 					  .renew = renew,
 					  .arg = p };
 		int rc = http_get(p->http, &q, answer, body, e);
+		p->met |= rc == 0 && served(answer->status);
 		/* Where a redirect leads may ask for a login, but not for ours. */
 		if (rc < 0 || answer->status != 401 || answer->elsewhere || attempt)
 			return rc;
@@ -312,7 +324,24 @@ int endpoint_get(struct endpoint *p, const char *path, const char *accept,
 		 struct http_answer *answer, struct source **body, struct err *e)
 {
 	int rc = p->http ? 0 : http_new(&p->http_options, &p->http, e);
-	if (rc == 0 && !p->base)
-		rc = reach(p, e);
-	return rc < 0 ? rc : ask(p, path, accept, answer, body, e);
+	if (rc < 0 || p->base)
+		return rc < 0 ? rc : ask(p, path, accept, answer, body, e);
+	/* Asked at once where it most likely is: a hello takes as long as an answer. */
+	const char *first = arena_printf(p->arena, "http%s://%s/v2",
+					 host_is_loopback(p->host) ? "" : "s", p->host);
+	p->base = first;
+	rc = first ? ask(p, path, accept, answer, body, e) : no_room(e);
+	if (p->met)
+		return rc;
+	p->base = NULL;
+	if (rc < 0 && (rc == -ECONNREFUSED || !may_be_plain(p)))
+		return within(e, "reach the registry %s", p->name);
+	struct err trouble = *e;
+	int met = reach(p, e);
+	if (met < 0)
+		return met;
+	if (rc == 0 || strcmp(p->base, first) != 0)
+		return ask(p, path, accept, answer, body, e);
+	*e = trouble; /* it is there, and does not answer this */
+	return rc;
 }

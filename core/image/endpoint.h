@@ -25,6 +25,7 @@ struct endpoint {
 
 	/* Made when it is first spoken to. */
 	struct http *http;
+	bool met;		   /* something like a registry has answered */
 	const char *authorization; /* header for this repository; NULL: none (yet) */
 	const char *challenge;	   /* what it was made for */
 	uint64_t expires;	   /* by clock_monotonic_ns; 0: never */

@@ -430,6 +430,17 @@ hostile() {
 	[ "$(grep -c manifests/v1 "$STRANGE_LOG")" = 2 ]
 }
 
+@test "a_registry_is_asked_for_the_image_at_once_and_for_itself_when_it_has_none" {
+	simple "$L" v1
+	strange
+	run -0 pull -q "$STRANGE/app:v1"
+	[ "$(head -n 1 "$STRANGE_LOG")" = "GET $STRANGE /v2/app/manifests/v1 - -" ]
+	run ! grep -q " /v2/ " "$STRANGE_LOG"
+	run -1 pull -q "$STRANGE/app@sha256:$(printf '%064d' 0)"
+	grep -q " /v2/ " "$STRANGE_LOG"
+	[[ "$output" == *"never heard of it"* ]]
+}
+
 @test "redirects_in_circles_and_to_plain_http_are_refused" {
 	simple "$L" v1
 	strange

@@ -609,7 +609,7 @@ tunnel() {
 		[[ "$output" != *secret* ]]
 		# Who is not there may take its time.
 		output=${output/after * ms/after 0 ms}
-		[[ "$output" == "coracle: reach the registry "*": https://"*"/v2/: the proxy $2" ]] || { echo "$output"; return 1; }
+		[[ "$output" == "coracle: reach the registry "*": https://"*"/v2/"*": the proxy $2" ]] || { echo "$output"; return 1; }
 		assert_empty_store
 	}
 	: > "$TUNNEL_LOG"
