@@ -23,7 +23,8 @@
 #define PAUSE_MAX 30 /* seconds that a server may ask us to wait */
 #define STALL	  60
 #define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
-#define BODY_HIGH ((size_t)256 << 10) /* then the sender waits until somebody has read */
+#define BODY_HIGH ((size_t)512 << 10) /* then the sender waits until somebody has read */
+#define PIECE	  32768		      /* of which curl takes eleven at once: that is not so much */
 #define BODY_MAX  ((size_t)8 << 20)
 
 struct http {
@@ -241,7 +242,7 @@ static void set_options(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "coracle/" CORACLE_VERSION);
 	curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, 131072L);
+	curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, (long)PIECE);
 	curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT, 20L);
 	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_LIMIT, 100L);
 	curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_TIME,
