@@ -138,12 +138,17 @@ static void blocks_fast(uint32_t h[8], const uint8_t *p, size_t n)
 #endif
 
 /* The question ends a virtual machine's turn, four times: that is longer than a few blocks take. */
+static void ask(struct sha256 *s, size_t n)
+{
+	if (!s->ask || n < WORTH_IT)
+		return;
+	s->fast = processor_can();
+	s->ask = false;
+}
+
 static void blocks(struct sha256 *s, const uint8_t *p, size_t n)
 {
-	if (s->ask && n >= WORTH_IT) {
-		s->fast = processor_can();
-		s->ask = false;
-	}
+	ask(s, n);
 	if (s->fast)
 		blocks_fast(s->h, p, n);
 	else
@@ -162,6 +167,12 @@ void sha256_init(struct sha256 *s)
 {
 	sha256_init_plain(s);
 	s->ask = true;
+}
+
+void sha256_expect(struct sha256 *s, size_t n)
+{
+	ask(s, n / 64);
+	s->ask = false;
 }
 
 void sha256_add(struct sha256 *s, const void *p, size_t n)

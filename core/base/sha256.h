@@ -22,6 +22,10 @@ void sha256_init(struct sha256 *s);
 /* Never uses special instructions; for machines without and to compare. */
 void sha256_init_plain(struct sha256 *s);
 
+/* So much will be added to it and its copies together: whether that is worth the question is
+ * decided now, once. */
+void sha256_expect(struct sha256 *s, size_t n);
+
 void sha256_add(struct sha256 *s, const void *p, size_t n);
 void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES]);
 

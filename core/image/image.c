@@ -1,24 +1,39 @@
 /* image.c - one image of the store, ready to be run or shown. */
 #include "image/image.h"
 #include "base/digest.h"
+#include "base/sha256.h"
 
-#include <stdio.h>
 #include <string.h>
+
+/* Of "BELOW DIFF", or of what is alone. */
+static void chain(const struct sha256 *begun, const char *below, const char *diff,
+		  char out[SHA256_TEXT])
+{
+	struct sha256 s = *begun;
+	if (below) {
+		sha256_add(&s, below, strlen(below));
+		sha256_add(&s, " ", 1);
+	}
+	sha256_add(&s, diff, strlen(diff));
+	sha256_end_text(&s, out);
+}
 
 int image_chains(const struct strs *diff_ids, struct arena *a, struct strs *out, struct err *e)
 {
 	const char **v = arena_array(a, diff_ids->n + 1, sizeof(*v));
+	struct sha256 begun;
 	if (!v)
 		return fail(e, E2BIG, "name an image's layers");
+	sha256_init(&begun);
+	sha256_expect(&begun, diff_ids->n * 2 * SHA256_TEXT);
 	for (size_t i = 0; i < diff_ids->n; i++) {
-		char both[SHA256_TEXT + DIGEST_TEXT], text[SHA256_TEXT];
+		char text[SHA256_TEXT];
 		const char *diff = diff_ids->v[i];
-		int n = snprintf(both, sizeof(both), "%s%s%s", i ? v[i - 1] : "", i ? " " : "",
-				 diff);
-		snprintf(text, sizeof(text), "%s", diff);
 		/* The others are SHA-256 always; so is this one in the store. */
 		if (i || strlen(diff) >= sizeof(text))
-			sha256_text(both, (size_t)n, text);
+			chain(&begun, i ? v[i - 1] : NULL, diff, text);
+		else
+			memcpy(text, diff, strlen(diff) + 1);
 		v[i] = arena_str(a, text);
 		if (!v[i])
 			return fail(e, E2BIG, "name an image's layers");

@@ -3,6 +3,7 @@
 #include "image/mountset.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/sys.h"
 #include "box/idmap.h"
 #include "box/subid.h"
@@ -308,8 +309,11 @@ static int mount_in(const struct store *s, const struct image *im, int dir, stru
 static int note_layers(int dir, const struct image *im, struct err *e)
 {
 	auto_buf b = { 0 };
-	for (size_t i = 0; i < im->chains.n; i++)
-		buf_printf(&b, "%s\n", im->chains.v[i]);
+	buf_room(&b, im->chains.n * SHA256_TEXT);
+	for (size_t i = 0; i < im->chains.n; i++) {
+		buf_str(&b, im->chains.v[i]);
+		buf_char(&b, '\n');
+	}
 	if (b.failed)
 		return fail(e, ENOMEM, "note the layers of the container");
 	return file_swap(dir, "layers", b.p ? b.p : "", b.len, 0600, e);

@@ -49,10 +49,31 @@ static void the_plain_way_gives_the_same_at_every_length(void)
 	}
 }
 
+static void copies_of_what_was_begun_go_on_each_by_itself(void)
+{
+	char want[SHA256_TEXT], text[SHA256_TEXT];
+	static const size_t expected[] = { 0, 100, 100000 };
+	for (size_t i = 0; i < 3; i++) {
+		struct sha256 begun;
+		sha256_init(&begun);
+		sha256_expect(&begun, expected[i]);
+		for (size_t n = 0; n < 200; n++) {
+			struct sha256 s = begun;
+			uint8_t bytes[200];
+			memset(bytes, (int)n, n);
+			sha256_add(&s, bytes, n);
+			sha256_end_text(&s, text);
+			sha256_text(bytes, n, want);
+			is_str(text, want);
+		}
+	}
+}
+
 int main(void)
 {
 	test(known_texts_have_their_known_digests);
 	test(a_million_letters_in_odd_pieces_have_their_known_digest);
 	test(the_plain_way_gives_the_same_at_every_length);
+	test(copies_of_what_was_begun_go_on_each_by_itself);
 	return done_testing();
 }
