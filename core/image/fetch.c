@@ -38,15 +38,22 @@ struct worker {
 	bool ended; /* its last note was read */
 };
 
+/* What the workers have in common. */
+struct common {
+	struct usage usage;
+	char diff_ids[LAYERS_MAX][DIGEST_TEXT]; /* once the gate is open */
+};
+
 struct crew {
 	const struct fetch *f;
 	struct worker workers[JOBS_MAX];
 	size_t jobs;
-	struct usage *usage; /* shared with the workers */
+	struct common *common;
 	bool begun[LAYERS_MAX];
 	pid_t flusher;	  /* 0: none */
 	size_t unflushed; /* notes since the last one began */
 	int notes, write_end, signals;
+	int gate, bar; /* nobody goes through the one while somebody holds the other; -1: open */
 	sigset_t mask; /* as it was */
 };
 
@@ -129,6 +136,17 @@ static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
 	return 0;
 }
 
+/* Until the parent knows that the layers are wanted. */
+static int pass_gate(const struct crew *c, struct err *e)
+{
+	char none;
+	ssize_t n;
+	do {
+		n = read(c->gate, &none, 1);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? fail(e, errno, "wait for the configuration") : 0;
+}
+
 static int work_on(const struct crew *c, size_t i, const struct desk *d, struct reporter *r,
 		   struct err *e)
 {
@@ -139,14 +157,16 @@ static int work_on(const struct crew *c, size_t i, const struct desk *d, struct 
 	if (!file)
 		return fail(e, ENOMEM, "fetch a layer");
 	struct layer_job j = { .blob = &f->manifest->layers.v[i],
-			       .diff_id = f->diff_ids->v[i],
+			       .diff_id = c->common->diff_ids[i],
 			       .copy = d->blob,
 			       .tree = d->tree,
 			       .limits = f->limits,
-			       .usage = c->usage,
+			       .usage = &c->common->usage,
 			       .progress = on_progress,
 			       .arg = r };
 	int rc = open_bytes(f, i, file, &bytes, e);
+	if (rc == 0)
+		rc = pass_gate(c, e);
 	if (rc == 0)
 		rc = layer_unpack(bytes, &j, &implied, e);
 	if (rc == 0 && write_all(d->list, implied.p, implied.len) < 0)
@@ -174,6 +194,8 @@ static void worker_main(const struct crew *c, size_t i, pid_t parent)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(1);
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
+	if (c->bar >= 0)
+		close(c->bar);
 	int rc = c->f->origin->forked(c->f->origin, &e);
 	auto_desk d = { -1, -1, -1 };
 	if (rc == 0)
@@ -225,7 +247,8 @@ static int hire(struct crew *c, struct worker *w, struct err *e)
 		worker_main(c, (size_t)i, parent);
 	c->begun[i] = true;
 	*w = (struct worker){ .pid = pid, .layer = (size_t)i };
-	tell(c->f, (size_t)i, LAYER_RUNNING, 0);
+	if (c->bar < 0)
+		tell(c->f, (size_t)i, LAYER_RUNNING, 0);
 	return 0;
 }
 
@@ -333,9 +356,34 @@ static bool busy(const struct crew *c)
 	return false;
 }
 
+/* From where nothing is known but which blobs must come, to where all is, and said. */
+static int open_gate(struct crew *c, struct err *e)
+{
+	const struct fetch *f = c->f;
+	int rc = 0;
+	for (size_t i = 0; i < f->manifest->layers.n; i++)
+		c->begun[i] = !f->blob[i];
+	if (f->ready && f->early)
+		rc = hire_all(c, e);
+	if (rc == 0 && f->ready)
+		rc = f->ready(f->arg, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < f->manifest->layers.n; i++) {
+		bool runs = f->blob[i] && c->begun[i];
+		c->begun[i] = runs || (!f->blob[i] && !f->tree[i]);
+		snprintf(c->common->diff_ids[i], DIGEST_TEXT, "%s", f->diff_ids->v[i]);
+		tell(f, i, runs ? LAYER_RUNNING : c->begun[i] ? LAYER_PRESENT : LAYER_WAITING, 0);
+	}
+	put_fd(&c->bar, -1);
+	return 0;
+}
+
 static int oversee(struct crew *c, struct err *e)
 {
-	int rc = hire_all(c, e);
+	int rc = look_for_dead(c, e); /* of those before there was a signal for it */
+	if (rc == 0)
+		rc = hire_all(c, e);
 	while (rc == 0 && busy(c)) {
 		struct pollfd fds[2] = { { .fd = c->notes, .events = POLLIN },
 					 { .fd = c->signals, .events = POLLIN } };
@@ -375,43 +423,51 @@ static size_t jobs_here(void)
 	return n < JOBS_MIN ? JOBS_MIN : n;
 }
 
-static int fetch_with(const struct fetch *f, struct usage *usage, struct err *e)
+static int fetch_with(struct crew *c, struct err *e)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0 };
-	struct crew c = { .f = f, .usage = usage, .jobs = f->jobs ? f->jobs : jobs_here() };
-	int fds[2];
-	if (c.jobs > JOBS_MAX)
-		c.jobs = JOBS_MAX;
-	for (size_t i = 0; i < f->manifest->layers.n; i++) {
-		c.begun[i] = !f->blob[i] && !f->tree[i];
-		tell(f, i, c.begun[i] ? LAYER_PRESENT : LAYER_WAITING, 0);
-	}
-	if (next_layer(&c) < 0)
-		return 0;
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return fail(e, errno, "make a pipe");
-	auto_close int in = fds[0];
-	auto_close int out = fds[1];
-	sigprocmask(SIG_SETMASK, NULL, &c.mask);
+	int rc = open_gate(c, e);
+	if (rc < 0 || (!busy(c) && next_layer(c) < 0))
+		return rc;
 	auto_close int signals = signals_fd(ends);
-	int rc = signals < 0 ? fail(e, signals, "wait for signals") : 0;
-	c.notes = in;
-	c.write_end = out;
-	c.signals = signals;
-	if (rc == 0)
-		rc = oversee(&c, e);
-	dismiss(&c);
-	sigprocmask(SIG_SETMASK, &c.mask, NULL);
+	if (signals < 0)
+		return fail(e, signals, "wait for signals");
+	c->signals = signals;
+	return oversee(c, e);
+}
+
+static int fetch_by(struct crew *c, struct err *e)
+{
+	int notes[2], gate[2];
+	if (pipe2(notes, O_CLOEXEC) < 0)
+		return fail(e, errno, "make a pipe");
+	auto_close int in = notes[0];
+	auto_close int out = notes[1];
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		return fail(e, errno, "make a pipe");
+	auto_close int through = gate[0];
+	c->bar = gate[1];
+	c->gate = through;
+	c->notes = in;
+	c->write_end = out;
+	sigprocmask(SIG_SETMASK, NULL, &c->mask);
+	int rc = fetch_with(c, e);
+	dismiss(c);
+	put_fd(&c->bar, -1);
+	sigprocmask(SIG_SETMASK, &c->mask, NULL);
 	return rc;
 }
 
 int fetch_layers(const struct fetch *f, struct err *e)
 {
-	struct usage *u = mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			       -1, 0);
-	if (u == MAP_FAILED)
+	struct crew c = { .f = f, .jobs = f->jobs ? f->jobs : jobs_here() };
+	if (c.jobs > JOBS_MAX)
+		c.jobs = JOBS_MAX;
+	c.common = mmap(NULL, sizeof(*c.common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (c.common == MAP_FAILED)
 		return fail(e, errno, "fetch the layers");
-	int rc = fetch_with(f, u, e);
-	munmap(u, sizeof(*u));
+	int rc = fetch_by(&c, e);
+	munmap(c.common, sizeof(*c.common));
 	return rc;
 }

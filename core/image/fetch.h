@@ -36,8 +36,13 @@ struct fetch {
 	bool tree[LAYERS_MAX]; /* which layers must be unpacked; a blob that comes always is */
 	size_t jobs;	       /* layers at a time, up to JOBS_MAX; 0: by the processors */
 	const struct limits *limits;
+	/* Called once, before anything is unpacked: it makes tree and diff_ids known. When early,
+	 * layers whose blobs must come were asked for before it, so that their origin and what
+	 * ready asks for answer at the same time. NULL: all is known. */
+	int (*ready)(void *arg, struct err *e);
+	bool early;
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */
-	void *arg;
+	void *arg;						     /* of both */
 };
 #define JOBS_MAX 64
 

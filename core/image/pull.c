@@ -24,7 +24,9 @@ struct pulling {
 	struct buf manifest_text, config_text;
 	const char *known; /* the manifest's digest by what led to it; NULL: nothing said it */
 	struct image image;
+	struct fetch fetch;
 	struct space space;
+	bool room; /* for it, as far as is known */
 };
 
 static int open_origin(struct pulling *p, struct err *e)
@@ -131,17 +133,39 @@ static bool lacks(const struct pulling *p, const struct descriptor *d)
 	return blob < 0;
 }
 
-/* Sees what the store lacks; whether that is anything. */
-static bool compare(const struct pulling *p, struct fetch *f)
+/* Which blobs the store lacks; whether any. */
+static bool lacks_blobs(struct pulling *p)
 {
-	bool any = lacks(p, &p->image.manifest.config) || lacks(p, &p->image.descriptor);
-	for (size_t i = 0; i < p->image.manifest.layers.n; i++) {
+	bool any = false;
+	for (size_t i = 0; i < p->image.manifest.layers.n; i++)
+		any |= p->fetch.blob[i] = lacks(p, &p->image.manifest.layers.v[i]);
+	return any;
+}
+
+/* What the configuration is needed for: whether the image is for this machine, and which layers are
+ * unpacked already. */
+static int get_layout(struct pulling *p, struct err *e)
+{
+	int rc = get_config(p, e);
+	if (rc == 0)
+		rc = check_platform(p, e);
+	if (rc == 0)
+		rc = image_chains(&p->image.config.rootfs.diff_ids, p->arena, &p->image.chains, e);
+	for (size_t i = 0; rc == 0 && i < p->image.chains.n; i++) {
 		struct err absent;
 		auto_close int tree = store_layer_open(p->store, p->image.chains.v[i], &absent);
-		f->blob[i] = lacks(p, &p->image.manifest.layers.v[i]);
-		f->tree[i] = tree < 0;
-		any |= f->blob[i] || f->tree[i];
+		p->fetch.tree[i] = tree < 0;
 	}
+	return rc;
+}
+
+/* Whether the store lacks anything. */
+static bool lacks_any(const struct pulling *p)
+{
+	const struct fetch *f = &p->fetch;
+	bool any = lacks(p, &p->image.manifest.config) || lacks(p, &p->image.descriptor);
+	for (size_t i = 0; i < p->image.manifest.layers.n; i++)
+		any |= f->blob[i] || f->tree[i];
 	return any;
 }
 
@@ -230,38 +254,54 @@ static void on_progress(void *arg, const struct fetch_progress *progress)
 		p->request->progress(p->request->arg, progress);
 }
 
+static int on_ready(void *arg, struct err *e)
+{
+	struct pulling *p = arg;
+	int rc = p->fetch.early ? get_layout(p, e) : 0;
+	if (rc == 0)
+		rc = space_check(&p->space, &p->fetch, e);
+	p->room = rc == 0;
+	return rc;
+}
+
 static int get_layers(struct pulling *p, struct err *e)
 {
 	char name[STORE_WORK_NAME];
-	struct fetch f = { .origin = p->origin,
-			   .store = p->store,
-			   .manifest = &p->image.manifest,
-			   .diff_ids = &p->image.config.rootfs.diff_ids,
-			   .jobs = p->request->jobs,
-			   .limits = &p->limits,
-			   .progress = on_progress,
-			   .arg = p };
-	bool any = compare(p, &f);
-	if (!any) { /* which is said, and that is all */
-		int rc = fetch_layers(&f, e);
-		return rc < 0 ? rc
-			      : store_name_put(p->store, p->image.name, &p->image.descriptor, e);
-	}
-	f.work = store_work_begin(p->store, name, e);
-	if (f.work < 0)
-		return f.work;
-	int rc = space_check(&p->space, &f, e);
-	bool room = rc == 0;
+	struct fetch *f = &p->fetch;
+	f->work = store_work_begin(p->store, name, e);
+	if (f->work < 0)
+		return f->work;
+	f->ready = on_ready;
+	int rc = fetch_layers(f, e);
 	if (rc == 0)
-		rc = fetch_layers(&f, e);
+		rc = shape_trees(p, f, e);
 	if (rc == 0)
-		rc = shape_trees(p, &f, e);
-	if (rc == 0)
-		rc = commit(p, &f, e);
-	if (rc < 0 && room)
+		rc = commit(p, f, e);
+	if (rc < 0 && p->room)
 		space_blame(&p->space, e);
-	store_work_end(p->store, f.work, name);
+	store_work_end(p->store, f->work, name);
 	return rc;
+}
+
+/* A registry is asked for the first layers together with the configuration. */
+static int get_content(struct pulling *p, struct err *e)
+{
+	p->fetch = (struct fetch){ .origin = p->origin,
+				   .store = p->store,
+				   .manifest = &p->image.manifest,
+				   .diff_ids = &p->image.config.rootfs.diff_ids,
+				   .jobs = p->request->jobs,
+				   .limits = &p->limits,
+				   .progress = on_progress,
+				   .arg = p };
+	p->fetch.early = lacks_blobs(p) && p->origin->network;
+	int rc = p->fetch.early ? 0 : get_layout(p, e);
+	if (rc < 0)
+		return rc;
+	if (p->fetch.early || lacks_any(p))
+		return get_layers(p, e);
+	rc = fetch_layers(&p->fetch, e); /* which says that all is there */
+	return rc < 0 ? rc : store_name_put(p->store, p->image.name, &p->image.descriptor, e);
 }
 
 static int steps(struct pulling *p, char *digest, struct err *e)
@@ -274,14 +314,7 @@ static int steps(struct pulling *p, char *digest, struct err *e)
 	if (rc < 0)
 		return rc;
 	describe_manifest(p, digest);
-	rc = get_config(p, e);
-	if (rc == 0)
-		rc = check_platform(p, e);
-	if (rc == 0)
-		rc = image_chains(&p->image.config.rootfs.diff_ids, p->arena, &p->image.chains, e);
-	if (rc == 0)
-		rc = get_layers(p, e);
-	return rc;
+	return get_content(p, e);
 }
 
 int pull(const struct store *s, const struct pull_request *r, struct arena *a, struct image *out,

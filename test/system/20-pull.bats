@@ -441,6 +441,12 @@ hostile() {
 	[[ "$output" == *"never heard of it"* ]]
 }
 
+@test "the_configuration_and_the_layers_are_asked_for_at_the_same_time" {
+	simple "$L" v1
+	strange
+	run -0 pull -q --timeout 2 "$STRANGE/together/app:v1"
+}
+
 @test "redirects_in_circles_and_to_plain_http_are_refused" {
 	simple "$L" v1
 	strange
