@@ -169,15 +169,50 @@ static bool lacks_any(const struct pulling *p)
 	return any;
 }
 
+#define LEVELS 32 /* what is deeper is looked for in more layers than need be */
+
+/* Of one directory after the other, those that it is in, and which layers have each: most layers
+ * have no more than the first few of them. */
+struct lineage {
+	const char *path;
+	size_t deep;
+	struct {
+		size_t len, n;
+		int trees[LAYERS_MAX];
+	} levels[LEVELS];
+};
+
+/* The layers that may have the path are then those of the last level. */
+static void lineage_follow(struct lineage *l, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t parent = slash ? (size_t)(slash - path) : 0, len = l->levels[l->deep].len;
+	while (len && (len > parent || path[len] != '/' || memcmp(path, l->path, len) != 0))
+		len = l->levels[--l->deep].len;
+	while (len < parent && l->deep < LEVELS - 1) {
+		size_t at = l->deep++;
+		len += (len > 0) + strcspn(path + len + (len > 0), "/");
+		l->levels[at + 1].len = len;
+		l->levels[at + 1].n = tree_having(l->levels[at].trees, l->levels[at].n, path, len,
+						  l->levels[at + 1].trees);
+	}
+	l->path = path;
+}
+
 /* Shapes the directories of layer i that no entry described, as the layers below have them. */
 static int adopt(int work, size_t i, const int *trees, struct err *e)
 {
 	char name[FETCH_NAME];
 	auto_buf list = { 0 };
+	struct lineage l = { .levels[0].n = i };
+	memcpy(l.levels[0].trees, trees, i * sizeof(*trees));
 	fetch_name(name, 'i', i);
 	int rc = file_read(work, name, &list, e);
-	for (size_t at = 0; rc == 0 && at < list.len; at += strlen(list.p + at) + 1)
-		rc = tree_adopt(trees[i], list.p + at, trees, i, e);
+	for (size_t at = 0; rc == 0 && at < list.len; at += strlen(list.p + at) + 1) {
+		lineage_follow(&l, list.p + at);
+		rc = tree_adopt(trees[i], list.p + at, l.levels[l.deep].trees, l.levels[l.deep].n,
+				e);
+	}
 	return rc;
 }
 

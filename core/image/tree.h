@@ -70,6 +70,10 @@ int tree_file_end(struct tree *t, const struct tree_entry *n, int file, int64_t 
 /* Sets what directories had to wait for. */
 int tree_end(struct tree *t, struct err *e);
 
+/* Of n trees those in which the first len bytes of a path are a directory, in the same order; their
+ * number. */
+size_t tree_having(const int *trees, size_t n, const char *path, size_t len, int *out);
+
 /* What an implied directory looks like is up to the layers below: gives it the owner, mode, time
  * and attributes that it has in the topmost of n lower trees that has it. */
 int tree_adopt(int root, const char *path, const int *lower, size_t n, struct err *e);

@@ -5,6 +5,8 @@
 #include "image/tree_inner.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -158,6 +160,19 @@ static int copy_xattrs(int from, int to, const char *path, struct err *e)
 			return fail(e, errno, "set %.80s of %.200s", names + at, path);
 	}
 	return 0;
+}
+
+size_t tree_having(const int *trees, size_t n, const char *path, size_t len, int *out)
+{
+	char upto[PATH_MAX];
+	size_t found = 0;
+	snprintf(upto, sizeof(upto), "%.*s", (int)len, path);
+	for (size_t i = 0; i < n; i++) {
+		auto_close int fd = len ? tree_open(trees[i], upto, O_PATH) : -1;
+		if (fd >= 0 || !len)
+			out[found++] = trees[i];
+	}
+	return found;
 }
 
 int tree_adopt(int root, const char *path, const int *lower, size_t n, struct err *e)

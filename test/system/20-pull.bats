@@ -130,6 +130,30 @@ pull() {
 	[ "$(stat -c '%a %u:%g' tmp/x)" = "755 0:0" ]
 }
 
+@test "directories_passed_through_look_as_in_the_topmost_of_many_layers_that_has_them" {
+	local top
+	tar_of "$L.tar" <<< $'d a 750 1:2 - -\nd a/b 711 3:4 - -\nd a/b/c 700 5:6 - -\nd d 701 7:8 - -\nd d/e 702 9:10 - -'
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<< $'d a/x 703 11:12 - -\nd d/e 704 13:14 - -\nf f 644 0:0 - x'
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<< $'d a 755 0:0 - -\nf g 644 0:0 - x'
+	layer "$L" "$L.tar"
+	tar_of "$L.tar" <<< $'f a/b/c/1 644 0:0 - x\nf a/x/2 644 0:0 - x\nf d/e/3 644 0:0 - x\nf a/b/n/4 644 0:0 - x\nf d/5 644 0:0 - x'
+	layer "$L" "$L.tar"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	top=$(tree_of layout:v1)
+	diff <(cd "$top" && stat -c '%n %a %u:%g' a a/b a/b/c a/b/n a/x d d/e) - << 'END'
+a 755 0:0
+a/b 711 3:4
+a/b/c 700 5:6
+a/b/n 755 0:0
+a/x 703 11:12
+d 701 7:8
+d/e 704 13:14
+END
+}
+
 @test "an_index_gives_the_image_for_this_machine_and_another_on_demand" {
 	local own other
 	tar_of "$L.tar" <<< "f own 644 0:0 - x"
