@@ -94,14 +94,16 @@ void limit_cpuset(const struct spec_resources *r, struct limit_plan *p)
 		limit_add(p, "cpu.mems", 0, "cpuset.mems", "%s", r->cpu->mems);
 }
 
+/* 0 is a limit: 1, as with systemd, which has no less. */
 void limit_v1_pids(const struct spec_resources *r, struct limit_plan *p)
 {
-	if (!given(r->pids_limit))
+	struct opt_i64 limit = r->pids_limit;
+	if (!limit.set)
 		return;
-	if (r->pids_limit.v < 0)
+	if (limit.v < 0)
 		limit_add(p, "pids.limit", LIMIT_DEFAULT, "pids.max", "max");
 	else
-		limit_add(p, "pids.limit", 0, "pids.max", "%" PRId64, r->pids_limit.v);
+		limit_add(p, "pids.limit", 0, "pids.max", "%" PRId64, limit.v ? limit.v : 1);
 }
 
 static void throttle(const struct spec_throttles *t, const char *field, const char *file,

@@ -253,6 +253,8 @@ int systemd_put_limits(struct buf *b, const struct systemd_limits *l, bool newer
 		return rc;
 	put_memory(b, r->memory, l->v2);
 	put_cpu(b, r->cpu, l->v2, newer);
+	if (r->pids_limit.set && !r->pids_limit.v) /* the least that it takes */
+		prop_u64(b, "TasksMax", 1);
 	limit(b, "TasksMax", r->pids_limit);
 	if (r->block_io && r->block_io->weight.set && r->block_io->weight.v) {
 		uint64_t w = r->block_io->weight.v;

@@ -205,7 +205,7 @@ static void pids_and_io_are_told_to_both_kinds(void)
 	r.pids_limit.v = -1;
 	is_str(plan("pids", false, &r, a), "pids.max=max (default)");
 	r.pids_limit.v = 0;
-	is_str(plan("pids", false, &r, a), "");
+	is_str(plan("pids", false, &r, a), "pids.max=1");
 }
 
 static void the_rest_is_told_too(void)

@@ -107,7 +107,7 @@ static void no_limit_is_infinity(void)
 	       "MemoryMax=18446744073709551615 MemorySwapMax=18446744073709551615 CPUWeight=0 "
 	       "CPUQuotaPerSecUSec=18446744073709551615 TasksMax=18446744073709551615 ");
 	r = (struct spec_resources){ .pids_limit = { true, 0 } };
-	is_str(limits(&r, true, true, a), "");
+	is_str(limits(&r, true, true, a), "TasksMax=1 ");
 	is_str(limits(NULL, true, true, a), "");
 }
 
