@@ -15,7 +15,7 @@ static int enter(struct cgroup_dir *d, const char *place, struct err *e)
 	if (fd == -EXDEV)
 		return refuse(e, EINVAL, "--cgroup: bad sub cgroup path: %.200s", place);
 	if (fd < 0)
-		return fail(e, fd, "--cgroup: open %s/%.200s", d->path, path);
+		return fail(e, fd, "--cgroup: adding pid to cgroup %s/%.200s", d->path, path);
 	put_fd(&d->fd, fd);
 	return 0;
 }

@@ -40,6 +40,12 @@ static const char *mount_hint(const char *what)
 	return "";
 }
 
+/* As above, for what shows the kernel: a link would show it elsewhere. */
+static bool needs_directory(const char *what)
+{
+	return strstr(what, "(proc)") || strstr(what, "(sysfs)");
+}
+
 static int op_failure(const struct child_message *m, struct err *e)
 {
 	if (m->op == OP_LIMIT && m->error == EPERM)
@@ -55,6 +61,10 @@ static int op_failure(const struct child_message *m, struct err *e)
 		return hook_failed(e, m->what, m->words);
 	if (m->op == OP_CHDIR && m->error == EXDEV)
 		return refuse(e, EPERM, "%s: it is outside the container's root", m->what);
+	if (m->op == OP_MOUNT && m->error == ELOOP && needs_directory(m->what))
+		return refuse(e, ELOOP,
+			      "%s: it must be mounted on ordinary directory, which a link is not",
+			      m->what);
 	const char *hint = m->op == OP_MOUNT && m->error == EPERM ? mount_hint(m->what) : "";
 	if (*hint)
 		return refuse(e, EPERM, "%s: Operation not permitted%s", m->what, hint);

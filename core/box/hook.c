@@ -33,8 +33,9 @@ static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
  * characters. */
 static void tell_end(const struct exit_status *st, int fd, char said[HOOK_SAID])
 {
-	int begin = snprintf(said, HOOK_SAID, st->signal ? "signal %d: " : "exit status %d: ",
-			     st->signal ? st->signal : st->code);
+	const char *name = strsignal(st->signal); /* "Killed" */
+	int begin = st->signal ? snprintf(said, HOOK_SAID, "signal: %c%s: ", *name | ' ', name + 1)
+			       : snprintf(said, HOOK_SAID, "exit status %d: ", st->code);
 	off_t room = HOOK_SAID - 1 - begin, size = lseek(fd, 0, SEEK_END);
 	off_t from = size > room ? size - room : 0;
 	ssize_t n = size > 0 ? pread(fd, said + begin, (size_t)room, from) : 0;

@@ -211,8 +211,10 @@ static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
 	}
 	for (size_t i = 0; rc == 0 && i < s->linux_->readonly_paths.n; i++)
 		rc = add(p, OP_READONLY, "make read-only", s->linux_->readonly_paths.v[i], e);
-	for (size_t i = 0; rc == 0 && i < s->linux_->masked_paths.n; i++)
-		rc = add(p, OP_MASK, "mask", s->linux_->masked_paths.v[i], e);
+	const struct strs *masked = &s->linux_->masked_paths;
+	for (size_t i = 0; rc == 0 && i < masked->n; i++)
+		if (!strs_has(&(struct strs){ masked->v, i }, masked->v[i]))
+			rc = add(p, OP_MASK, "mask", masked->v[i], e);
 	return rc;
 }
 

@@ -201,7 +201,8 @@ static int check_devices(const struct spec_linux *l, struct err *e)
 			return refuse(e, EINVAL,
 				      "linux.resources.devices[%zu].type: '%.40s' is none of a b c",
 				      i, d->type);
-		if (d->access && d->access[strspn(d->access, "rwm")])
+		/* "a" says nothing; runc takes it, and so there are specs that have it. */
+		if (d->access && d->access[strspn(d->access, "rwma")])
 			return refuse(
 				e, EINVAL,
 				"linux.resources.devices[%zu].access: '%.40s' is not of r w m", i,

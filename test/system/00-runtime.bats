@@ -638,9 +638,26 @@ teardown() { runtime_teardown; }
 	[[ ${lines[1]} == *"/keep/x: Read-only file system" ]]
 	[[ ${lines[2]} == *"Read-only file system" ]]
 	[ "${#lines[@]}" = 3 ]
+	spec '.linux.maskedPaths += ["/secret", "/key"]'
+	run -0 inside 'grep -cE " /(secret|key) " /proc/mounts'
+	[ "$output" = 2 ]
 	run -0 inside 'for f in /proc/kcore /proc/keys /proc/timer_list /proc/latency_stats /proc/sched_debug; do [ ! -s $f ] && [ ! -f $f ] || echo $f shows; done
 		for d in /proc/acpi /proc/scsi /sys/firmware; do [ -z "$(ls -A $d 2>/dev/null)" ] || echo $d shows; done'
 	[ "$output" = "" ]
+}
+
+@test "a_link_in_the_place_of_proc_or_sys_is_refused_as_such" {
+	own_rootfs
+	local name
+	for name in proc sys; do
+		rmdir "$ROOTFS/$name"
+		ln -s /tmp "$ROOTFS/$name"
+		run --separate-stderr rt run -b "$B" "$ID"
+		refused 1 "on /$name: it must be mounted on ordinary directory"
+		rm "$ROOTFS/$name"
+		mkdir "$ROOTFS/$name"
+	done
+	nothing_left
 }
 
 @test "a_rootfs_without_any_mount_point_gets_them" {
@@ -915,6 +932,9 @@ add_hooks() {
 	spec '.hooks = {prestart: [{path: "/not/there"}]}'
 	run --separate-stderr rt run -b "$B" "$ID"
 	refused 1 "hook /not/there failed: exit status 127: No such file or directory"
+	spec '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "kill -SYS $$"]}]}'
+	run --separate-stderr rt run -b "$B" "$ID"
+	refused 1 "error running createRuntime hook #0: hook /bin/sh failed: signal: bad system call"
 	nothing_left
 }
 

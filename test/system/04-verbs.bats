@@ -307,7 +307,7 @@ paths_of() {
 	rt exec --cgroup cpu,cpuacct:/sub "$ID" cat /proc/self/cgroup | grep -qE ":cpu(,cpuacct)?:/$ID/sub$"
 	rt exec --cgroup / "$ID" cat /proc/self/cgroup | grep -q ":memory:/$ID$"
 	attempt rt exec --cgroup none "$ID" true
-	refused 255 --cgroup none "No such file"
+	refused 255 --cgroup " adding pid to " none "No such file"
 	attempt rt exec --cgroup whaaat:/ "$ID" true
 	refused 255 "unknown controller whaaat"
 	attempt rt exec --cgroup memory:../.. "$ID" true

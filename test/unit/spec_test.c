@@ -134,6 +134,9 @@ static void device_rules_are_checked(void)
 	is_str(refusal("{" PROCESS "," ROOT
 		       ",'linux':{'resources':{'devices':[{'allow':true,'access':'rwx'}]}}}"),
 	       "linux.resources.devices[0].access: 'rwx' is not of r w m");
+	is_str(refusal("{" PROCESS "," ROOT
+		       ",'linux':{'resources':{'devices':[{'allow':true,'access':'rwa'}]}}}"),
+	       "(accepted)");
 }
 
 static void versions_up_to_ours_may_run(void)
