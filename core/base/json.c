@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define JSON_DEPTH 64
 #define TREE_ROOM  (48 << 10) /* bytes: what cJSON makes of most documents */
@@ -321,12 +322,17 @@ static int read_field(struct reader *r, const cJSON *j, const struct json_field 
 	return wrong(r, w, "has no type");
 }
 
+/* As Go reads it: where the name is not there, one that differs in nothing but case is. */
 static const struct json_field *field_find(const struct json_field *table, const char *name)
 {
-	for (const struct json_field *f = table; f->name; f++)
+	const struct json_field *near = NULL;
+	for (const struct json_field *f = table; f->name; f++) {
 		if (!strcmp(f->name, name))
 			return f;
-	return NULL;
+		if (!near && !strcasecmp(f->name, name))
+			near = f;
+	}
+	return near;
 }
 
 static int read_object(struct reader *r, const cJSON *j, const struct json_field *table, void *obj,

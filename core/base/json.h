@@ -61,10 +61,10 @@ struct json_field {
 	  .size = sizeof(struct elem_) }
 
 /* Parses text[0..len) and fills the zeroed obj by the table; 64-bit numbers are exact. Strings and
- * lists go to the arena. Unknown names are ignored; of a name given twice the last counts. A wrong
- * type, a number out of range, text after the value or more than 64 levels are refused with where
- * they are ("process.args[1]: expected a string"). -EINVAL for those, -E2BIG over the arena's
- * cap. */
+ * lists go to the arena. Unknown names are ignored, and so is the case of known ones; of a name
+ * given twice the last counts. A wrong type, a number out of range, text after the value or more
+ * than 64 levels are refused with where they are ("process.args[1]: expected a string"). -EINVAL
+ * for those, -E2BIG over the arena's cap. */
 int json_read(const char *text, size_t len, const struct json_field *table, void *obj,
 	      struct arena *a, struct err *e);
 

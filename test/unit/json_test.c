@@ -168,6 +168,21 @@ static void of_a_name_given_twice_the_last_counts(void)
 	is_int(t.inner->small, 4);
 }
 
+/* The programs that write what we read are Go's, which takes any case. */
+static void the_case_of_a_name_does_not_count(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct thing t;
+	is_int(read_thing("{'NAME':'n','Inner':{'ID':3},'map':{'K':'1','k':'2'},'id':1,'Id':2}", a,
+			  &t),
+	       0);
+	is_str(t.name, "n");
+	is_int(t.inner->id, 3);
+	is_int(t.id, 2);
+	is_str(pairs_get(&t.map, "K"), "1");
+	is_str(pairs_get(&t.map, "k"), "2");
+}
+
 static void strings_are_decoded(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -295,6 +310,7 @@ int main(void)
 	test(the_ends_of_the_numbers_hold);
 	test(null_is_absent_and_unknown_names_are_ignored);
 	test(of_a_name_given_twice_the_last_counts);
+	test(the_case_of_a_name_does_not_count);
 	test(strings_are_decoded);
 	test(what_is_nearly_json_is_refused);
 	test(refusals_say_where);
