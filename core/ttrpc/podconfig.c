@@ -9,6 +9,26 @@
 #define NODE RUNTIME__V1__NAMESPACE_MODE__NODE
 #define POD  RUNTIME__V1__NAMESPACE_MODE__POD
 
+static const Runtime__V1__NamespaceOption *modes(const pod_config *c)
+{
+	static const Runtime__V1__NamespaceOption none = RUNTIME__V1__NAMESPACE_OPTION__INIT;
+	const Runtime__V1__LinuxSandboxSecurityContext *s = c->linux ? c->linux->security_context
+								     : NULL;
+	return s && s->namespace_options ? s->namespace_options : &none;
+}
+
+/* Who asks for users that a pod cannot have is not to get the node's. */
+static int check_users(const pod_config *c, struct err *e)
+{
+	const Runtime__V1__UserNamespace *u = modes(c)->userns_options;
+	return !u || u->mode == POD || u->mode == NODE
+		       ? 0
+		       : refuse(e, EINVAL,
+				"sandbox options: userns_options: mode %d: only POD and NODE are "
+				"possible",
+				(int)u->mode);
+}
+
 int podconfig_read(const Google__Protobuf__Any *any, struct arena *a, const pod_config **out,
 		   struct err *e)
 {
@@ -20,15 +40,7 @@ int podconfig_read(const Google__Protobuf__Any *any, struct arena *a, const pod_
 	if (!c)
 		return refuse(e, EINVAL, "sandbox options: no valid runtime.v1.PodSandboxConfig");
 	*out = c;
-	return 0;
-}
-
-static const Runtime__V1__NamespaceOption *modes(const pod_config *c)
-{
-	static const Runtime__V1__NamespaceOption none = RUNTIME__V1__NAMESPACE_OPTION__INIT;
-	const Runtime__V1__LinuxSandboxSecurityContext *s = c->linux ? c->linux->security_context
-								     : NULL;
-	return s && s->namespace_options ? s->namespace_options : &none;
+	return check_users(c, e);
 }
 
 bool podconfig_has_users(const pod_config *c)

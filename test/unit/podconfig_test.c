@@ -99,6 +99,27 @@ static void users_of_its_own_are_mapped_as_told(void)
 	is_int(uid, 0);
 }
 
+/* The configuration on the wire: linux.security_context.namespace_options.userns_options.mode. */
+static void users_that_a_pod_cannot_have_are_refused(void)
+{
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t wire[] = { 0x42, 8, 0x12, 6, 0x0a, 4, 0x2a, 2, 0x08, 0 };
+	const pod_config *c = NULL;
+	struct err e = { 0 };
+	any.type_url = (char *)(uintptr_t)"runtime.v1.PodSandboxConfig";
+	any.value.data = wire;
+	any.value.len = sizeof(wire);
+	for (unsigned mode = 0; mode < 4; mode++) {
+		bool possible = mode == RUNTIME__V1__NAMESPACE_MODE__POD ||
+				mode == RUNTIME__V1__NAMESPACE_MODE__NODE;
+		wire[sizeof(wire) - 1] = (uint8_t)mode;
+		is_int(podconfig_read(&any, a, &c, &e), possible ? 0 : -EINVAL);
+		if (possible)
+			is_int(podconfig_has_users(c), mode == RUNTIME__V1__NAMESPACE_MODE__POD);
+	}
+	has_str(e.msg, "userns_options: mode 3: only POD and NODE");
+}
+
 static void its_own_sysctls_come_before_the_usual_ones(void)
 {
 	Runtime__V1__LinuxPodSandboxConfig l;
@@ -173,6 +194,7 @@ int main(void)
 	test(a_pod_has_namespaces_of_its_own_but_where_it_wants_the_nodes);
 	test(a_pod_whose_containers_have_a_pid_namespace_each_has_one_too);
 	test(users_of_its_own_are_mapped_as_told);
+	test(users_that_a_pod_cannot_have_are_refused);
 	test(its_own_sysctls_come_before_the_usual_ones);
 	test(only_a_pods_configuration_is_one);
 	test(a_container_gets_the_pods_files_unless_it_has_its_own);
