@@ -230,6 +230,7 @@ static int before(const struct call *c, struct err *e)
 			      o->cgroup_manager);
 	const struct log_options log = { .path = o->log,
 					 .json = json,
+					 .alike = o->debug, /* as runc's, which tests look into */
 					 .level = o->debug ? LOG_DEBUG : LOG_WARN };
 	return log_open(&log, e);
 }

@@ -27,7 +27,7 @@ int log_open(const struct log_options *o, struct err *e)
 	return 0;
 }
 
-static void log_file(const char *level, const char *msg)
+static void log_to(int fd, const char *level, const char *msg)
 {
 	char when[CLOCK_TEXT];
 	auto_buf line = { 0 };
@@ -42,7 +42,7 @@ static void log_file(const char *level, const char *msg)
 		buf_char(&line, '\n');
 	}
 	if (!line.failed)
-		write_all(file, line.p, line.len);
+		write_all(fd, line.p, line.len);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -60,10 +60,14 @@ void log_line(enum log_level level, const char *fmt, ...)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	if (file >= 0)
-		log_file(names[level], msg);
+		log_to(file, names[level], msg);
 	/* As with runc: stderr may be the container's, which warnings are no part of. */
 	if (options.quiet || (file >= 0 && level < LOG_ERROR))
 		return;
+	if (options.alike && file < 0) {
+		log_to(STDERR_FILENO, names[level], msg);
+		return;
+	}
 	const char *name = level == LOG_ERROR ? "" : names[level];
 	int n = snprintf(line, sizeof(line), "coracle: %s%s%s\n", name, *name ? ": " : "", msg);
 	write_all(STDERR_FILENO, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);

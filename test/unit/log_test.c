@@ -43,6 +43,21 @@ static void what_is_less_is_dropped(void)
 	has_str(line(false, LOG_DEBUG, LOG_DEBUG), "level=debug");
 }
 
+/* Without a file; the other lines of stderr are ours. */
+static void stderr_can_have_lines_as_a_file_has(void)
+{
+	char text[512] = "";
+	auto_close int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC);
+	auto_close int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	is_int(log_open(&(struct log_options){ .level = LOG_DEBUG, .alike = true }, NULL), 0);
+	dup2(fd, STDERR_FILENO);
+	log_debug("flags: %d", 2);
+	dup2(own, STDERR_FILENO);
+	is_int(log_open(&(struct log_options){ .quiet = true }, NULL), 0);
+	ok(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	has_str(text, "level=debug msg=\"flags: 2\"\n");
+}
+
 static void a_log_that_cannot_be_opened_is_named(void)
 {
 	struct err e = { 0 };
@@ -58,6 +73,7 @@ int main(void)
 	test(text_tells_time_level_and_message);
 	test(json_is_as_runc_writes_it);
 	test(what_is_less_is_dropped);
+	test(stderr_can_have_lines_as_a_file_has);
 	test(a_log_that_cannot_be_opened_is_named);
 	unlink(path);
 	return done_testing();
