@@ -7,6 +7,6 @@
 
 /* Of `run`; those of `bundle` are the same after the first RUN_OPTIONS_ONLY. */
 extern const struct opt run_options_all[];
-#define RUN_OPTIONS_ONLY 9
+#define RUN_OPTIONS_ONLY 11
 
 #endif

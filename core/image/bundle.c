@@ -31,6 +31,15 @@ void env_set(struct strs *env, const char *assignment)
 	env->v[env->n++] = assignment;
 }
 
+static void env_unset(struct strs *env, const char *name)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < env->n; i++)
+		if (!same_variable(env->v[i], name))
+			env->v[kept++] = env->v[i];
+	env->n = kept;
+}
+
 static int env_override(struct strs *env, const char *wish, struct arena *a, struct err *e)
 {
 	const char *value = strchr(wish, '=') ? NULL : getenv(wish);
@@ -60,7 +69,7 @@ static int make_env(const struct image *im, const struct run_overrides *o, const
 	env_set(&env, home_set);
 	if (o->terminal)
 		env_set(&env, "TERM=xterm");
-	for (size_t i = 0; i < own->n; i++)
+	for (size_t i = 0; i < own->n && !o->unset_all; i++)
 		if (strchr(own->v[i], '=') && own->v[i][0] != '=')
 			env_set(&env, own->v[i]);
 	for (size_t i = 0; i < o->env.n; i++) {
@@ -68,6 +77,8 @@ static int make_env(const struct image *im, const struct run_overrides *o, const
 		if (rc < 0)
 			return rc;
 	}
+	for (size_t i = 0; i < o->unset.n; i++)
+		env_unset(&env, o->unset.v[i]);
 	*out = env;
 	return 0;
 }

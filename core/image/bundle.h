@@ -16,6 +16,8 @@ struct run_overrides {
 	struct strs args;	/* instead of Cmd; Entrypoint stays in front */
 	const char *entrypoint; /* instead of Entrypoint and Cmd; "" for none, ["A","B"] more */
 	struct strs env;	/* NAME=VALUE, or NAME for the caller's own value; later ones win */
+	struct strs unset;	/* of all variables, these are not there */
+	bool unset_all;		/* nor any of the image's */
 	const char *cwd;
 	const char *user;     /* NAME|UID[:GROUP|GID] */
 	const char *hostname; /* NULL: stays that of the default spec */

@@ -70,7 +70,10 @@ static int choose_id(struct making *m, struct err *e)
 	struct container *c = NULL;
 	if (container_open(m->root, m->id, &c, NULL) < 0)
 		return 0;
+	rc = m->options.replace ? discard(c, DISCARD_FORCE, e) : 1;
 	container_close(c);
+	if (rc <= 0)
+		return rc;
 	return refuse(e, EEXIST, "container %s exists already; remove it with: coracle rm %s",
 		      m->id, m->id);
 }
@@ -388,6 +391,7 @@ static int hand_over(struct making *m, struct err *e)
 			.spec = m->spec,
 			.rootfs_fd = m->bundle ? -1 : m->rootfs,
 			.limits_if_possible = m->own_limits,
+			.pid_file = m->options.pidfile,
 			.image = m->image_name,
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
 			.store = m->store_path,

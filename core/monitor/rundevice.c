@@ -177,9 +177,26 @@ static int add_rule(struct spec *s, const char *text, struct arena *a, struct er
 	return rule_add(s, &r) < 0 ? option_room("device-cgroup-rule", e) : 0;
 }
 
+/* "all" or "device=0,1", of the vendor that has these in docker, too: devices of CDI. */
+static int add_gpus(const char *text, struct strs *names, struct arena *a, struct err *e)
+{
+	struct strs words = { 0 };
+	const char *list = !strcmp(text, "all")		  ? text
+			   : !strncmp(text, "device=", 7) ? text + 7
+							  : "";
+	if (words_split(list, ",", a, &words) < 0)
+		return option_room("gpus", e);
+	if (!words.n)
+		return option_refuse("gpus", text, "all or device=ID[,ID...]", e);
+	for (size_t i = 0; i < words.n; i++)
+		if (!(names->v[names->n++] = arena_printf(a, "nvidia.com/gpu=%s", words.v[i])))
+			return option_room("gpus", e);
+	return 0;
+}
+
 int devices_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
-	struct strs names = { arena_array(a, o->devices.n + 1, sizeof(char *)), 0 };
+	struct strs names = { arena_array(a, o->devices.n + WORDS_MAX + 1, sizeof(char *)), 0 };
 	int rc = names.v ? devices_room(s, a, e) : option_room("device", e);
 	if (rc == 0 && o->privileged && !subid_inside()) {
 		rc = add_path(&(struct wish){ .s = s, .a = a }, "/dev", "/dev", 0);
@@ -191,6 +208,8 @@ int devices_apply(struct spec *s, const struct run_options *o, struct arena *a, 
 			names.v[names.n++] = o->devices.v[i];
 		else
 			rc = add_device(s, o->devices.v[i], a, e);
+	if (rc == 0 && o->gpus)
+		rc = add_gpus(o->gpus, &names, a, e);
 	for (size_t i = 0; rc == 0 && i < o->device_rules.n; i++)
 		rc = add_rule(s, o->device_rules.v[i], a, e);
 	return rc == 0 && names.n ? cdi_apply(s, &o->cdi_dirs, &names, a, e) : rc;

@@ -1,4 +1,5 @@
-/* runhosts.c - the names that a user adds to a container's /etc/hosts. */
+/* runhosts.c - the names and name servers that a user gives a container: its /etc/hosts and
+ * /etc/resolv.conf. */
 #include "base/file.h"
 #include "box/rootfs.h"
 #include "monitor/runparts.h"
@@ -66,12 +67,22 @@ static int read_old(int rootfs, bool host, struct buf *b, struct err *e)
 	return rc;
 }
 
+static int write_own(int rootfs, const char *path, const struct buf *b, struct err *e)
+{
+	auto_close int found = rootfs_make(rootfs, path, false);
+	auto_close int fd = reopen(found, O_WRONLY | O_TRUNC);
+	int rc = b->failed ? -E2BIG : fd < 0 ? fd : write_all(fd, b->p ? b->p : "", b->len);
+	return rc < 0 ? fail(e, rc, "write %s of the container", path) : 0;
+}
+
 int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		struct err *e)
 {
 	auto_buf b = { .max = FILE_MAX };
 	if (!o->hosts.n)
 		return 0;
+	if (o->no_hosts)
+		return refuse(e, EINVAL, "option --no-hosts: it goes not with --add-host");
 	if (!subject->image || !subject->image->name)
 		return refuse(e, EINVAL,
 			      "option --add-host: it is for images, whose containers have files of "
@@ -82,8 +93,73 @@ int hosts_apply(const struct run_options *o, const struct run_subject *subject, 
 		rc = line_add(&b, o->hosts.v[i], host, a, e);
 	if (rc < 0)
 		return rc;
-	auto_close int found = rootfs_make(subject->rootfs, "/etc/hosts", false);
-	auto_close int fd = reopen(found, O_WRONLY | O_TRUNC);
-	rc = b.failed ? -E2BIG : fd < 0 ? fd : write_all(fd, b.p, b.len);
-	return rc < 0 ? fail(e, rc, "option --add-host: write /etc/hosts of the container") : 0;
+	return write_own(subject->rootfs, "/etc/hosts", &b, e);
+}
+
+bool resolver_own(const struct run_options *o)
+{
+	return o->dns.n || o->dns_search.n || o->dns_options.n;
+}
+
+/* The host's lines, but for what is said anew. */
+static void keep_lines(struct buf *b, const char *text, const struct run_options *o)
+{
+	const struct {
+		const char *word;
+		bool anew;
+	} kinds[] = { { "nameserver", o->dns.n },
+		      { "search", o->dns_search.n },
+		      { "domain", o->dns_search.n },
+		      { "options", o->dns_options.n } };
+	for (size_t n; *text; text += n + (text[n] != 0)) {
+		bool anew = false;
+		n = strcspn(text, "\n");
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			anew |= kinds[i].anew &&
+				!strncmp(text, kinds[i].word, strlen(kinds[i].word));
+		if (!anew && n)
+			buf_printf(b, "%.*s\n", (int)n, text);
+	}
+}
+
+/* One line of all the words, each of which is one. */
+static int add_words(struct buf *b, const char *option, const char *key, const struct strs *l,
+		     struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!*l->v[i] || strpbrk(l->v[i], " \t\r\n"))
+			return option_refuse(option, l->v[i], "one word", e);
+		if (strcmp(l->v[i], ".") != 0) /* as docker has it: none */
+			buf_printf(b, "%s %s", b->len && b->p[b->len - 1] != '\n' ? "" : key,
+				   l->v[i]);
+	}
+	if (b->len && b->p[b->len - 1] != '\n')
+		buf_char(b, '\n');
+	return 0;
+}
+
+int resolver_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
+		   struct err *e)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	auto_buf b = { .max = FILE_MAX }, host = { .max = FILE_MAX };
+	if (!resolver_own(o))
+		return 0;
+	if (!subject->image || !subject->image->name)
+		return refuse(e, EINVAL,
+			      "option --dns: it is for images, whose containers have files of "
+			      "their own");
+	if (o->network && !strcmp(o->network, "host") &&
+	    file_read(-1, "/etc/resolv.conf", &host, NULL) == 0 && host.p)
+		keep_lines(&b, host.p, o);
+	for (size_t i = 0; i < o->dns.n; i++) {
+		if (inet_pton(AF_INET, o->dns.v[i], address) != 1 &&
+		    inet_pton(AF_INET6, o->dns.v[i], address) != 1)
+			return option_refuse("dns", o->dns.v[i], "an address such as 10.0.0.1", e);
+		buf_printf(&b, "nameserver %s\n", o->dns.v[i]);
+	}
+	int rc = add_words(&b, "dns-search", "search", &o->dns_search, e);
+	if (rc == 0)
+		rc = add_words(&b, "dns-option", "options", &o->dns_options, e);
+	return rc < 0 ? rc : write_own(subject->rootfs, "/etc/resolv.conf", &b, e);
 }

@@ -39,6 +39,12 @@ static int apply_memory(struct spec_resources *r, const struct run_options *o, s
 			      "be less than --memory; -1 is no limit");
 	if (!m.swap.set && m.limit.v > 0 && m.limit.v <= INT64_MAX / 2)
 		m.swap_if_counted = (struct opt_i64){ true, 2 * m.limit.v };
+	if (o->oom_kill_disable && !m.limit.set)
+		return refuse(e, EINVAL,
+			      "option --oom-kill-disable: without --memory the machine itself "
+			      "would stand still: give a limit such as --memory 64m");
+	if (o->oom_kill_disable)
+		m.disable_oom_killer = (struct opt_bool){ true, true };
 	if (!m.limit.set && !m.reservation.set && !m.swappiness.set)
 		return 0;
 	r->memory = list_grow(a, &m, 1, 0, sizeof(m));
@@ -75,7 +81,8 @@ static int apply_cpu(struct spec_resources *r, const struct run_options *o, stru
 		if (c.quota.v < 0)
 			return option_refuse("cpus", o->cpus, "a number of cpus such as 0.5", e);
 	}
-	if (!c.quota.set && !c.period.set && !c.shares.set && !c.cpus && !c.mems)
+	if (!c.quota.set && !c.period.set && !c.shares.set && !c.cpus && !c.mems &&
+	    !c.realtime_period.set && !c.realtime_runtime.set)
 		return 0;
 	r->cpu = list_grow(a, &c, 1, 0, sizeof(c));
 	return r->cpu ? 0 : option_room("cpus", e);
@@ -167,6 +174,10 @@ int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 	int rc = apply_memory(r, o, a, e);
 	if (rc == 0)
 		rc = apply_cpu(r, o, a, e);
+	for (size_t i = 0; rc == 0 && i < o->cgroup_conf.n; i++)
+		if (!pair_add(&r->unified, o->cgroup_conf.v[i], a))
+			rc = option_refuse("cgroup-conf", o->cgroup_conf.v[i],
+					   "FILE=VALUE such as memory.high=64M", e);
 	if (rc == 0)
 		rc = apply_process(s->process, o, e);
 	if (rc == 0)

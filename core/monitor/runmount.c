@@ -326,6 +326,19 @@ int source_check(const char *option, struct spec_mount *m, struct err *e)
 	return 0;
 }
 
+/* Where programs write although the root cannot be written. */
+static int add_scratch(struct spec *s, struct arena *a, struct err *e)
+{
+	static const char *const places[] = { "/run:mode=755,exec", "/tmp:mode=1777,exec",
+					      "/var/tmp:mode=1777,exec" };
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < sizeof(places) / sizeof(places[0]); i++) {
+		struct spec_mount *m = LIST_ADD(a, &s->mounts);
+		rc = m ? runspec_tmpfs(places[i], a, m, e) : option_room("read-only-tmpfs", e);
+	}
+	return rc;
+}
+
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const struct {
@@ -335,7 +348,7 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 		      { "volume", runspec_volume },
 		      { "mount", runspec_mount } };
 	const struct strs *const texts[] = { &o->tmpfs, &o->volumes, &o->mounts };
-	int rc = 0;
+	int rc = o->readonly && o->readonly_tmpfs ? add_scratch(s, a, e) : 0;
 	for (size_t k = 0; k < 3; k++)
 		for (size_t i = 0; rc == 0 && i < texts[k]->n; i++) {
 			struct spec_mount *m = LIST_ADD(a, &s->mounts);

@@ -35,8 +35,16 @@ int seccomp_read(const char *name, const struct strs *caps, struct arena *a,
 int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		struct err *e);
 
+/* Whether it has an /etc/resolv.conf of its own. */
+bool resolver_own(const struct run_options *o);
+
+/* Writes the container's own /etc/resolv.conf, as --dns and such say. */
+int resolver_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
+		   struct err *e);
+
 /* Each takes its options. */
 int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
+int blocks_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int security_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int devices_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);

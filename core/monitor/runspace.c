@@ -52,8 +52,11 @@ static int host_files(struct spec *s, const struct run_options *o, struct arena 
 {
 	static const char *const files[] = { "/etc/resolv.conf:/etc/resolv.conf:ro",
 					     "/etc/hosts:/etc/hosts:ro" };
-	for (size_t i = 0; i < (o->hosts.n ? 1 : 2); i++) { /* with more names a file of its own */
+	const bool own[] = { resolver_own(o), o->hosts.n || o->no_hosts };
+	for (size_t i = 0; i < 2; i++) {
 		struct spec_mount m;
+		if (own[i]) /* with more to say, a file of its own */
+			continue;
 		int rc = runspec_volume(files[i], a, &m, e);
 		if (rc < 0)
 			return rc;

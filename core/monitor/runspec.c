@@ -14,10 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
-#define VOLUMES_MAX 256 /* of an image */
-#define OWN_NOTES   "coracle."
-#define DEPTH	    2048 /* of directories */
+#define OWN_VARIABLES "_CORACLE_"
+#define VOLUMES_MAX   256 /* of an image */
+#define OWN_NOTES     "coracle."
+#define DEPTH	      2048 /* of directories */
 
 int option_refuse(const char *name, const char *text, const char *what, struct err *e)
 {
@@ -122,28 +124,77 @@ int runspec_note(struct spec *s, const char *key, const char *value, struct aren
 	return 0;
 }
 
+/* One line of such a file; NULL for none. */
+static const char *file_line(const char *line, size_t n, struct arena *a)
+{
+	while (n && (*line == ' ' || *line == '\t'))
+		line++, n--;
+	while (n && line[n - 1] == '\r')
+		n--;
+	return n && *line != '#' ? arena_strn(a, line, n) : NULL;
+}
+
+/* What some editors begin a file with is not of its first line. */
+static const char *text_begin(const struct buf *b)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	return b->p && !strncmp(b->p, mark, strlen(mark)) ? b->p + strlen(mark) : b->p;
+}
+
+/* The lines of files that an option names, but for empty ones and comments. */
+static int lines_read(const char *option, const struct strs *files, struct arena *a,
+		      struct strs *out, struct err *e)
+{
+	*out = (struct strs){ 0 };
+	for (size_t i = 0; i < files->n; i++) {
+		auto_buf text = { 0 };
+		int rc = named_read(files->v[i], a, &text, e);
+		if (rc < 0)
+			return within(e, "option --%s", option);
+		for (const char *p = text_begin(&text); p && *p;
+		     p += strcspn(p, "\n"), p += *p == '\n') {
+			const char *line = file_line(p, strcspn(p, "\n"), a);
+			const char **to = line ? LIST_ADD(a, out) : NULL;
+			if (line && !to)
+				return option_room(option, e);
+			if (to)
+				*to = line;
+		}
+	}
+	return 0;
+}
+
+static int add_label(struct spec *s, const char *option, const char *text, struct arena *a,
+		     struct err *e)
+{
+	const char *whole = strchr(text, '=') ? text : arena_printf(a, "%s=", text);
+	if (whole && strncmp(text, OWN_NOTES, strlen(OWN_NOTES)) != 0 &&
+	    pair_add(&s->annotations, whole, a))
+		return 0;
+	return option_refuse(option, text,
+			     "NAME[=VALUE] such as owner=me, with a NAME that begins not "
+			     "with " OWN_NOTES,
+			     e);
+}
+
 /* Labels are annotations: there is nothing else of a runtime to keep them in. Ours are not theirs
  * to set: rm believes them. */
 static int apply_notes(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
-	for (size_t i = 0; i < o->labels.n; i++) {
-		const char *text = o->labels.v[i];
-		const char *whole = strchr(text, '=') ? text : arena_printf(a, "%s=", text);
-		if (!whole || !strncmp(text, OWN_NOTES, strlen(OWN_NOTES)) ||
-		    !pair_add(&s->annotations, whole, a))
-			return option_refuse("label", text,
-					     "NAME[=VALUE] such as owner=me, with a NAME "
-					     "that begins not with " OWN_NOTES,
-					     e);
-	}
-	for (size_t i = 0; i < o->annotations.n; i++)
+	struct strs lines;
+	int rc = lines_read("label-file", &o->label_files, a, &lines, e);
+	for (size_t i = 0; rc == 0 && i < lines.n; i++)
+		rc = add_label(s, "label-file", lines.v[i], a, e);
+	for (size_t i = 0; rc == 0 && i < o->labels.n; i++)
+		rc = add_label(s, "label", o->labels.v[i], a, e);
+	for (size_t i = 0; rc == 0 && i < o->annotations.n; i++)
 		if (!strncmp(o->annotations.v[i], OWN_NOTES, strlen(OWN_NOTES)) ||
 		    !pair_add(&s->annotations, o->annotations.v[i], a))
-			return option_refuse("annotation", o->annotations.v[i],
-					     "NAME=VALUE such as org.example.owner=me, with "
-					     "a NAME that begins not with " OWN_NOTES,
-					     e);
-	return 0;
+			rc = option_refuse("annotation", o->annotations.v[i],
+					   "NAME=VALUE such as org.example.owner=me, with "
+					   "a NAME that begins not with " OWN_NOTES,
+					   e);
+	return rc;
 }
 
 /* What `coracle stop` will read. */
@@ -204,8 +255,8 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 {
 	static int (*const parts[])(struct spec *, const struct run_options *, struct arena *,
 				    struct err *) = {
-		limits_apply,  security_apply, spaces_apply,   mounts_apply, apply_init,
-		devices_apply, apply_notes,    apply_terminal, apply_stop,
+		limits_apply, blocks_apply,  security_apply, spaces_apply,   mounts_apply,
+		apply_init,   devices_apply, apply_notes,    apply_terminal, apply_stop,
 	};
 	s->domainname = o->domainname;
 	int rc = apply_cgroup(s, o->cgroup_parent, id, a, e);
@@ -214,51 +265,25 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 	return rc;
 }
 
-/* One line of an --env-file; NULL for none. */
-static const char *env_line(const char *line, size_t n, struct arena *a)
-{
-	while (n && (*line == ' ' || *line == '\t'))
-		line++, n--;
-	while (n && line[n - 1] == '\r')
-		n--;
-	return n && *line != '#' ? arena_strn(a, line, n) : NULL;
-}
-
-/* What some editors begin a file with is not of its first line. */
-static const char *text_begin(const struct buf *b)
-{
-	static const char mark[] = "\xef\xbb\xbf";
-	return b->p && !strncmp(b->p, mark, strlen(mark)) ? b->p + strlen(mark) : b->p;
-}
-
 int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e)
 {
-	struct buf text[8] = { 0 };
-	size_t lines = o->env.n, files = o->env_files.n;
-	int rc = 0;
-	if (files > 8)
-		return refuse(e, E2BIG, "option --env-file: at most 8 of them");
-	for (size_t i = 0; rc == 0 && i < files; i++) {
-		rc = named_read(o->env_files.v[i], a, &text[i], e);
-		if (rc < 0)
-			within(e, "option --env-file");
-		for (const char *p = text[i].p; p && *p; p++)
-			lines += *p == '\n' || !p[1];
-	}
-	const char **v = rc == 0 ? arena_array(a, lines + 1, sizeof(*v)) : NULL;
+	struct strs lines;
 	size_t n = 0;
-	for (size_t i = 0; v && i < files; i++)
-		for (const char *p = text_begin(&text[i]); p && *p;
-		     p += strcspn(p, "\n"), p += *p == '\n')
-			if ((v[n] = env_line(p, strcspn(p, "\n"), a)))
-				n++;
-	for (size_t i = 0; v && i < o->env.n; i++)
-		v[n++] = o->env.v[i];
-	for (size_t i = 0; i < files; i++)
-		buf_free(&text[i]);
+	int rc = lines_read("env-file", &o->env_files, a, &lines, e);
+	for (char **p = environ; o->env_host && *p; p++)
+		n++;
+	const char **v = rc < 0 ? NULL : arena_array(a, n + lines.n + o->env.n + 1, sizeof(*v));
 	if (!v)
 		return rc < 0 ? rc : fail(e, E2BIG, "environment");
-	*out = (struct strs){ v, n };
+	*out = (struct strs){ v, 0 };
+	for (size_t i = 0; i < n; i++)
+		if (strchr(environ[i], '=') > environ[i] &&
+		    strncmp(environ[i], OWN_VARIABLES, strlen(OWN_VARIABLES)) != 0)
+			v[out->n++] = environ[i];
+	for (size_t i = 0; i < lines.n; i++)
+		v[out->n++] = lines.v[i];
+	for (size_t i = 0; i < o->env.n; i++)
+		v[out->n++] = o->env.v[i];
 	return 0;
 }
 
@@ -377,6 +402,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		.cwd = o->cwd,
 		.user = o->user,
 		.hostname = hostname_of(o, subject, a),
+		.unset = o->unset,
+		.unset_all = o->unset_all,
 		.terminal = o->terminal,
 		.readonly = o->readonly,
 	};
@@ -395,6 +422,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		rc = spec_check(s, a, e);
 	if (rc == 0)
 		rc = hosts_apply(o, subject, a, e);
+	if (rc == 0)
+		rc = resolver_apply(o, subject, a, e);
 	if (rc == 0)
 		*out = s;
 	return rc;

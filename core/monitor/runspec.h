@@ -15,7 +15,12 @@
 struct run_options {
 	const char *root, *store, *name, *pull, *platform, *verify_key, *authfile, *cidfile;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
-	struct strs env, env_files, labels, annotations;
+	bool replace, oom_kill_disable, env_host, unset_all, no_hosts, readonly_tmpfs;
+	const char *pidfile, *gpus;
+	struct strs env, env_files, unset, labels, label_files, annotations;
+	struct opt_u64 blkio_weight;
+	struct strs blkio_weights, read_bps, write_bps, read_iops, write_iops, cgroup_conf;
+	struct strs dns, dns_search, dns_options;
 	const char *app, *builder, *run_image, *process; /* see cnb.h */
 	struct strs buildpacks;				 /* too */
 	const char *cwd, *user, *hostname, *domainname, *entrypoint, *stop_signal, *umask;

@@ -260,6 +260,68 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = $'1 2\n1' ]
 }
 
+@test "devices_weights_and_files_of_cgroups_are_in_the_configuration" {
+	mknod "$BATS_TEST_TMPDIR/disk" b 7 0
+	mknod "$BATS_TEST_TMPDIR/tty" c 5 0
+	local disk=$BATS_TEST_TMPDIR/disk
+	run -0 "$CORACLE" bundle --rootfs --blkio-weight 300 --blkio-weight-device "$disk:200" --device-read-bps "$disk:1m" --device-write-bps "$disk:2k" \
+		--device-read-iops "$disk:3" --device-write-iops "$disk:4" --cgroup-conf memory.high=64M --cpu-rt-period 1000000 --cpu-rt-runtime 950000 \
+		-m 64m --oom-kill-disable "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+	[ "$(jq -cS '.linux.resources | [.blockIO.weight, (.blockIO | del(.weight) | map_values([.[] | [.major, .minor, .rate // .weight]])),
+		.unified, .cpu, .memory.disableOOMKiller]' "$BATS_TEST_TMPDIR/b/config.json")" = \
+		'[300,{"throttleReadBpsDevice":[[7,0,1048576]],"throttleReadIOPSDevice":[[7,0,3]],"throttleWriteBpsDevice":[[7,0,2048]],"throttleWriteIOPSDevice":[[7,0,4]],"weightDevice":[[7,0,200]]},{"memory.high":"64M"},{"realtimePeriod":1000000,"realtimeRuntime":950000},true]' ]
+	run -125 box --rm --oom-kill-disable -- true
+	[[ "$output" == *"--memory 64m" ]]
+	local option value part
+	while IFS='|' read -r option value part; do
+		run -125 box --rm --name "$(cid b)" "--$option" "$value" -- true
+		[[ "$output" == *"--$option"*"$part"* && "${#lines[@]}" = 1 ]] || { echo "$option $value: $output"; return 1; }
+		assert_gone "$(cid b)"
+	done <<- END
+		blkio-weight|9|between 10 and 1000
+		blkio-weight-device|$disk:1001|between 10 and 1000
+		blkio-weight-device|$disk|/dev/sda:500
+		device-read-bps|$disk:lots|/dev/sda:1m
+		device-read-bps|disk:1|/dev/sda:1m
+		device-write-iops|$disk:1m|/dev/sda:100
+		device-read-iops|$BATS_TEST_TMPDIR/tty:1|no block device
+		device-read-iops|/no/such/file:1|/no/such/file
+		cgroup-conf|x|memory.high=64M
+		gpus|2|all or device=
+	END
+}
+
+@test "variables_are_all_of_ours_or_without_some" {
+	ONE=1 TWO=2 run -0 box --rm --env-host --unsetenv ONE --unsetenv FOUR -e THREE=3 -e FOUR=4 -- env
+	[[ $'\n'"$output"$'\n' == *$'\nTWO=2\n'* && $'\n'"$output" == *$'\nTHREE=3'* && $'\n'"$output" != *$'\nONE='* && "$output" != *FOUR=* && "$output" != *CORACLE_PROGRAM* ]]
+	printf '# words\nowner=me\nbare\n' > "$BATS_TEST_TMPDIR/labels"
+	run -0 box --name "$(cid l)" --label-file "$BATS_TEST_TMPDIR/labels" --label owner=you -- true
+	[ "$(field "$(cid l)" 'annotations | [.owner, .bare] | join(" ")')" = "you " ]
+	c rm "$(cid l)"
+	echo coracle.store=/etc > "$BATS_TEST_TMPDIR/labels"
+	run -125 box --rm --label-file "$BATS_TEST_TMPDIR/labels" -- true
+	[[ "$output" == *"--label-file"*"begins not with coracle." ]]
+}
+
+@test "a_container_replaces_the_one_of_its_name_and_tells_its_pid" {
+	run -0 box -d --name "$(cid r)" --pidfile "$BATS_TEST_TMPDIR/pid" -- sleep 1000
+	local pid
+	pid=$(cat "$BATS_TEST_TMPDIR/pid")
+	[ "$pid" = "$(field "$(cid r)" pid)" ]
+	run -125 box -d --name "$(cid r)" -- true
+	run -0 box --replace --rm --name "$(cid r)" -- echo new
+	[ "$output" = new ]
+	[ ! -e "/proc/$pid" ]
+	assert_gone "$(cid r)"
+	run -0 box --replace --rm --name "$(cid r)" -- true
+}
+
+@test "on_a_read_only_root_programs_may_have_places_to_write" {
+	run -0 box --rm --read-only --read-only-tmpfs -- sh -c 'for d in run tmp var/tmp; do echo > /$d/x && stat -c %a /$d; done; { echo > /x; } 2> /dev/null || echo no'
+	[ "$output" = $'755\n1777\n1777\nno' ]
+	rm -r "${ROOTFS:?}/run" "${ROOTFS:?}/var"
+}
+
 @test "labels_and_annotations_are_in_the_record" {
 	box -d --name "$(cid l)" -l owner=me --label bare --annotation org.example.x=y=z -- true
 	c wait "$(cid l)"
@@ -365,6 +427,15 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		memory-swappiness|101|between 0 and 100
 		memory-swappiness|-2|between 0 and 100
 	END
+}
+
+@test "gpus_are_devices_of_cdi" {
+	echo '{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [{"name": "all", "containerEdits": {"env": ["GPU=all"]}},
+		{"name": "0", "containerEdits": {"env": ["ZERO=0"]}}, {"name": "1", "containerEdits": {"env": ["ONE=1"]}}]}' > "$CDI/n.json"
+	run -0 box --rm --cdi-spec-dir "$CDI" --gpus all -- sh -c 'echo $GPU $ZERO $ONE'
+	[ "$output" = all ]
+	run -0 box --rm --cdi-spec-dir "$CDI" --gpus device=1,0 -- sh -c 'echo $GPU $ZERO $ONE'
+	[ "$output" = "0 1" ]
 }
 
 @test "a_cdi_device_is_all_that_its_file_says" {

@@ -277,6 +277,17 @@ of() {
 		[[ "$output" == *"--add-host"*db:10.0.0.7 ]]
 		assert_gone "$ID"
 	done
+	run -0 c run --rm --dns 10.0.0.1 --dns ::1 --dns-search a.b --dns-search c --dns-option ndots:2 --dns-option rotate app:v1 cat /etc/resolv.conf
+	[ "$output" = $'nameserver 10.0.0.1\nnameserver ::1\nsearch a.b c\noptions ndots:2 rotate' ]
+	run -0 c run --rm --network host --dns-search . --dns-option x app:v1 cat /etc/resolv.conf
+	[ "$output" = "$(grep -vE '^(search|domain|options)|^$' /etc/resolv.conf)"$'\noptions x' ]
+	run -0 c run --rm --network host --no-hosts app:v1 sh -c 'test -e /etc/hosts || echo none; grep -c " /etc/resolv.conf " /proc/mounts'
+	[ "$output" = $'none\n1' ]
+	for bad in 'dns|here' 'dns|10.0.0' 'dns-search|a b' 'dns-option|'; do
+		run -125 c run --rm --name "$ID" "--${bad%%|*}" "${bad#*|}" app:v1 true
+		[[ "$output" == *"--${bad%%|*}"* && "${#lines[@]}" = 1 ]]
+		assert_gone "$ID"
+	done
 	run -125 box --rm --add-host db:10.0.0.7 -- true
 	[[ "$output" == *"for images"* ]]
 }
