@@ -268,8 +268,7 @@ int cgroup_enter(const char *path, struct err *e)
 	return rc == 0 && !entered ? fail(e, ENOENT, "enter cgroup %s", path) : rc;
 }
 
-/* For each subdirectory of fd, by name; stops at the first negative result. */
-static int each_child(int fd, int (*visit)(int dir, const char *name, void *arg), void *arg)
+int cgroup_each_child(int fd, int (*visit)(int dir, const char *name, void *arg), void *arg)
 {
 	struct stat st;
 	/* The kernel keeps the count of links: most cgroups have no children to look for. */
@@ -302,7 +301,7 @@ int cgroup_read_pids(int fd, struct buf *pids)
 	/* In a threaded cgroup the processes are listed by its parent; a removed one has none. */
 	if (rc == -EOPNOTSUPP || rc == -ENODEV || rc == -ENOENT)
 		rc = 0;
-	return rc < 0 ? rc : each_child(fd, read_child_pids, pids);
+	return rc < 0 ? rc : cgroup_each_child(fd, read_child_pids, pids);
 }
 
 static int compare(const void *a, const void *b)
@@ -346,7 +345,7 @@ static int remove_child(int dir, const char *name, void *arg)
 	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int rc = fd < 0 ? -errno : each_child(fd, remove_child, NULL);
+	int rc = fd < 0 ? -errno : cgroup_each_child(fd, remove_child, NULL);
 	if (rc < 0)
 		return rc;
 	return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
@@ -385,7 +384,7 @@ static int remove_dir(const struct cgroup *cg, const struct cgroup_dir *d, struc
 		if (cgroup_read_pids(fd, &pids) == 0 && pids.len)
 			return refuse(e, EBUSY, "cgroup %s still has processes: %.40s", d->path,
 				      pids.p);
-		rc = each_child(fd, remove_child, NULL);
+		rc = cgroup_each_child(fd, remove_child, NULL);
 		rc = rc < 0 && rc != -EBUSY ? rc : remove_dying(cg, d);
 	}
 	return rc < 0 ? fail(e, rc, "remove cgroup %s", d->path) : 0;

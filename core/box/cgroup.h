@@ -144,6 +144,11 @@ int cgroup_kill(struct cgroup *cg, struct err *e);
 int cgroup_signal(struct cgroup *cg, int sig, struct err *e);
 
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
+
+/* For a process of it that was killed and does not end: on v1 the frozen do not die. Thaws the
+ * groups below, which whoever may write in the container can freeze each by itself; and the one
+ * where that process is, wherever somebody has put it (0: none in particular). */
+void cgroup_thaw_all(const struct cgroup *cg, pid_t pid);
 bool cgroup_frozen(const struct cgroup *cg);
 
 /* The directory whose freezer does that, for somebody else to use; NULL where there is none. */

@@ -40,6 +40,9 @@ void cgroup_enable(const struct cgroup_dir *d);
 /* Appends the pids in directory fd and below it. */
 int cgroup_read_pids(int fd, struct buf *pids);
 
+/* For each subdirectory of fd, by name; stops at the first negative result. */
+int cgroup_each_child(int fd, int (*visit)(int dir, const char *name, void *arg), void *arg);
+
 /* Reads a small file of directory dir as a string. Its length, or -errno. */
 int cgroup_get(int dir, const char *file, char *out, size_t size);
 

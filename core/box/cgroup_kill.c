@@ -15,6 +15,7 @@
 
 #define FREEZE_MS 10000
 #define KILL_MS	  10000 /* one that waits for a device does not even die */
+#define SOON_MS	  100	/* one that is neither frozen nor waits has died by then */
 #define AT_A_TIME 64	/* pidfds held in one go */
 
 int64_t cgroup_key_in(const char *text, const char *key)
@@ -203,6 +204,15 @@ static int hold(const struct cgroup *cg, const char **list, struct held *h)
 	return rc;
 }
 
+static int wait_killed(const struct cgroup *cg, pid_t pid, int pidfd)
+{
+	int rc = proc_wait_end(pidfd, SOON_MS);
+	if (rc != -ETIMEDOUT)
+		return rc;
+	cgroup_thaw_all(cg, pid);
+	return proc_wait_end(pidfd, KILL_MS);
+}
+
 /* Signals all that a list names; for SIGKILL waits for their end as well. */
 static int signal_list(const struct cgroup *cg, const char *list, int sig)
 {
@@ -218,7 +228,7 @@ static int signal_list(const struct cgroup *cg, const char *list, int sig)
 			file_put(freezer->fd, "freezer.state",
 				 "THAWED"); /* v1's frozen do not die */
 		for (size_t i = 0; sig == SIGKILL && rc == 0 && i < h.n; i++)
-			rc = proc_wait_end(h.fd[i], KILL_MS);
+			rc = wait_killed(cg, h.pid[i], h.fd[i]);
 		release(&h);
 		if (rc < 0)
 			return rc;
@@ -278,7 +288,12 @@ static int kill_unified(const struct cgroup *cg)
 	int rc = file_put(u->fd, "cgroup.kill", "1");
 	if (rc == 0 && f && f->fd >= 0)
 		file_put(f->fd, "freezer.state", "THAWED");
-	return rc < 0 ? rc : cgroup_wait_event(u->fd, "populated", 0, KILL_MS);
+	if (rc == 0)
+		rc = cgroup_wait_event(u->fd, "populated", 0, SOON_MS);
+	if (rc != -ETIMEDOUT)
+		return rc;
+	cgroup_thaw_all(cg, 0);
+	return cgroup_wait_event(u->fd, "populated", 0, KILL_MS);
 }
 
 int cgroup_kill(struct cgroup *cg, struct err *e)

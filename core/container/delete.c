@@ -39,7 +39,11 @@ static int kill_init(struct container *c, struct cgroup *cg, struct err *e)
 {
 	proc_signal(c->pidfd, SIGKILL);
 	cgroup_freeze(cg, false, NULL);
-	int rc = proc_wait_end(c->pidfd, END_MS);
+	int rc = proc_wait_end(c->pidfd, QUIET_MS);
+	if (rc == -ETIMEDOUT) {
+		cgroup_thaw_all(cg, c->state.pid);
+		rc = proc_wait_end(c->pidfd, END_MS);
+	}
 	if (rc == -ETIMEDOUT)
 		return refuse(
 			e, ETIMEDOUT,

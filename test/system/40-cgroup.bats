@@ -146,6 +146,22 @@ hierarchies() {
 	[ -z "$(left)" ]
 }
 
+@test "delete --force ends what is frozen elsewhere than in the container's own cgroup" {
+	[ -d /sys/fs/cgroup/freezer ] || skip "needs the freezer of cgroup v1"
+	local where
+	# Below it, as a container can do to itself that may write there; and where somebody has put it.
+	for where in "/sys/fs/cgroup/freezer/coracle-$id/below" "/sys/fs/cgroup/freezer/$id-beside"; do
+		start '.process.args = ["sh", "-c", "sleep 1000 & wait"]'
+		mkdir "$where"
+		pid > "$where/cgroup.procs"
+		pgrep -P "$(pid)" > "$where/cgroup.procs"
+		echo FROZEN > "$where/freezer.state"
+		runtime delete --force "$id"
+		[ ! -d "$where" ] || rmdir "$where"
+		[ -z "$(left)" ]
+	done
+}
+
 @test "delete --force ends a swarm that keeps forking" {
 	config '.process.args = ["sh", "-c",
 			"swarm() { while :; do (true) & wait; done; }; for i in 1 2 3 4 5; do swarm & done; wait"]
