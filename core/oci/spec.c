@@ -137,6 +137,10 @@ static int check_sysctls(const struct spec *s, struct err *e)
 				e, EINVAL,
 				"linux.sysctl: %s needs a %s namespace of the container's own", key,
 				ns);
+		const char *value = s->linux_->sysctl.v[i].value;
+		if (!strcmp(ns, "uts") && given(s->domainname) && strcmp(value, s->domainname) != 0)
+			return refuse(e, EINVAL, "linux.sysctl: %s is not what domainname says",
+				      key);
 	}
 	return 0;
 }

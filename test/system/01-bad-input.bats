@@ -91,6 +91,7 @@ bad_spec() {
 	bad_spec 'devices[0].type' "'q'" -- '.linux.devices = [{path: "/dev/x", type: "q", major: 1, minor: 1}]'
 	bad_spec sysctl kernel.panic -- '.linux.sysctl = {"kernel.panic": "1"}'
 	bad_spec sysctl net.ipv4.nonsense -- '.linux.sysctl = {"net.ipv4.nonsense": "1"}'
+	bad_spec sysctl kernel.domainname domainname -- '.domainname = "a" | .linux.sysctl = {"kernel.domainname": "b"}'
 	bad_spec sysctl net network -- '.linux.namespaces |= map(select(.type != "network")) | .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .mounts |= map(select(.type != "sysfs"))'
 }
 
