@@ -323,6 +323,8 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		rc = mount_plan(p, c, MOUNTS_OF_CGROUPS, e);
 	if (rc == 0)
 		rc = plan_join(p, e);
+	if (rc == 0 && s->process && s->process->cwd && strcmp(s->process->cwd, "/") != 0)
+		rc = add(p, OP_MAKE_DIR, "make directory", s->process->cwd, e);
 	if (rc == 0 && s->root->readonly)
 		rc = add(p, OP_ROOT_READONLY, "make / read-only", NULL, e);
 	if (rc == 0)
@@ -453,8 +455,6 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = add(p, OP_DOMAINNAME, "set domainname", s->domainname, e);
 	if (rc == 0)
 		rc = plan_place(p, c, e);
-	if (rc == 0 && s->process && s->process->cwd && strcmp(s->process->cwd, "/") != 0)
-		rc = add(p, OP_MAKE_DIR, "make directory", s->process->cwd, e);
 	if (rc == 0)
 		rc = plan_become(p, s->process, s, c, e);
 	if (rc < 0)

@@ -666,6 +666,9 @@ teardown() { runtime_teardown; }
 	spec --arg r "$BATS_TEST_TMPDIR/own" '.root = {path: $r, readonly: true}'
 	run -0 inside 'echo ok'
 	[ "$output" = ok ]
+	spec '.process.cwd = "/made/for/it"'
+	run -0 inside 'pwd'
+	[ "$output" = /made/for/it ]
 }
 
 @test "the_cgroup_mount_shows_the_own_cgroup_alone" {
