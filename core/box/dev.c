@@ -56,6 +56,15 @@ static int device_type(const char *type, mode_t *out)
 	return -EINVAL;
 }
 
+/* Without the slashes at its end. */
+static const char *node_path(const struct plan *p, const char *path)
+{
+	size_t n = strlen(path);
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return path[n] ? arena_strn(p->arena, path, n) : path;
+}
+
 static int device_add(struct plan *p, const char *path, struct op_device d, struct err *e)
 {
 	struct op *o = plan_add(p, OP_MKNOD, "make device %s", path);
@@ -81,7 +90,8 @@ static int spec_devices(struct plan *p, const struct spec *s, bool bind, struct 
 			.gid = d->gid.set ? (gid_t)d->gid.v : 0,
 			.bind = bind,
 		};
-		int rc = device_add(p, d->path, op, e);
+		const char *path = node_path(p, d->path);
+		int rc = path ? device_add(p, path, op, e) : fail(e, E2BIG, "devices");
 		if (rc < 0)
 			return rc;
 		p->v[p->n - 1].nth = (unsigned)i + 1;

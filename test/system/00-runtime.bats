@@ -609,12 +609,12 @@ teardown() { runtime_teardown; }
 
 @test "devices_are_made_and_others_denied" {
 	spec '.linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 5, fileMode: 432, uid: 5, gid: 6},
-		{path: "/dev/sub/fifo", type: "p", fileMode: 384}, {path: "/dev/fuse", type: "c", major: 10, minor: 229}]
+		{path: "/dev/sub/fifo", type: "p", fileMode: 384}, {path: "/dev/slash//", type: "c", major: 1, minor: 5}, {path: "/dev/fuse", type: "c", major: 10, minor: 229}]
 		| .linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 10, minor: 229, access: "r"}]
 		| .process.capabilities[] += ["CAP_MKNOD"]'
 	own_rootfs
 	run -0 inside 'stat -c "%t:%T %a %u %g" /dev/mine; test -p /dev/sub/fifo && echo fifo
-		for d in null zero full tty random urandom; do test -c /dev/$d || echo no $d; done
+		for d in null zero full tty random urandom slash; do test -c /dev/$d || echo no $d; done
 		for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done
 		(: < /dev/fuse) && echo read; (: > /dev/fuse) 2>&1
 		mknod /tmp/b b 7 0 && (: < /tmp/b) 2>&1; head -c 1 /dev/random | wc -c; echo > /dev/null && echo ok'
