@@ -44,8 +44,9 @@ int apply_become_root(struct self *s, const struct op *o)
 	if (syscall(SYS_setresgid, r->gid, r->gid, r->gid) < 0 ||
 	    syscall(SYS_setresuid, r->uid, r->uid, r->uid) < 0)
 		return -errno;
-	syscall(SYS_setgroups, 0,
-		NULL); /* not allowed without a privileged mapping, and then there are none */
+	if (!r->keep_groups)
+		syscall(SYS_setgroups, 0, NULL); /* not allowed without a privileged mapping, and
+						  * then there are none */
 	return 0;
 }
 
@@ -176,7 +177,7 @@ int apply_user(struct self *s, const struct op *o)
 	own_stdio(s, u->uid);
 	if (u->uid && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
-	if (syscall(SYS_setgroups, u->ngroups, u->groups) < 0 &&
+	if (!u->keep_groups && syscall(SYS_setgroups, u->ngroups, u->groups) < 0 &&
 	    (errno != EPERM || (u->ngroups && !groups_denied(s))))
 		return -errno;
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)

@@ -165,6 +165,7 @@ static int plan_become_root(struct plan *p, const struct spec *s, const struct s
 	if (!o)
 		return fail(e, E2BIG, "process");
 	userns_root(s, &of->user, &o->ids.uid, &o->ids.gid);
+	o->ids.keep_groups = process_keeps_groups(s);
 	return 0;
 }
 

@@ -126,6 +126,7 @@ struct op_ids {
 	gid_t gid;
 	const gid_t *groups;
 	size_t ngroups;
+	bool keep_groups; /* the caller's stay */
 };
 
 struct op_seccomp {
@@ -268,6 +269,9 @@ struct op *plan_add(struct plan *p, enum op_kind kind, const char *what, ...)
 int plan_join(struct plan *p, struct err *e);
 
 enum mounts { MOUNTS_ALL, MOUNTS_BUT_CGROUPS, MOUNTS_OF_CGROUPS };
+
+/* Whether an annotation has it keep its caller's groups. */
+bool process_keeps_groups(const struct spec *s);
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */
 int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which,

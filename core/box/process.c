@@ -74,6 +74,14 @@ void limits_raise(pid_t pid, const struct plan *p)
 	}
 }
 
+/* What `podman run --group-add keep-groups` asks for, as crun knows it: a user's own access to
+ * files by his groups. */
+bool process_keeps_groups(const struct spec *s)
+{
+	const char *v = pairs_get(&s->annotations, "run.oci.keep_original_groups");
+	return v && (!strcmp(v, "1") || !strcmp(v, "true"));
+}
+
 static int plan_user(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		     struct err *e)
 {
@@ -87,7 +95,8 @@ static int plan_user(struct plan *p, const struct spec_process *s, const struct 
 		return fail(e, E2BIG, "process.user");
 	for (size_t i = 0; i < s->user.additional_gids.n; i++)
 		groups[i] = s->user.additional_gids.v[i];
-	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n };
+	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n,
+				  process_keeps_groups(spec) };
 	return 0;
 }
 

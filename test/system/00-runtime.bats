@@ -724,6 +724,20 @@ teardown() { runtime_teardown; }
 	[ "$(echo "$output" | tr '\n' ' ')" = "4294967294 77 /given " ]
 }
 
+@test "an_annotation_has_the_caller_s_groups_kept" {
+	spec '.process.user = {uid: 1000, gid: 1000} | .process.args = ["id", "-G"]'
+	run -0 setpriv --groups 77,2000 "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	[ "$output" = 1000 ]
+	spec '.annotations["run.oci.keep_original_groups"] = "1"'
+	run -0 setpriv --groups 77,2000 "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	[ "$output" = "1000 77 2000" ]
+	create_sleeper
+	rt start "$ID"
+	run -0 setpriv --groups 78 "$CORACLE" runtime --root "$STATE" exec "$ID" id -G
+	[ "$output" = "1000 78" ]
+	end
+}
+
 @test "the_environment_is_that_of_the_spec_alone" {
 	spec '.process.env = ["PATH=/bin", "A=1", "B="] | .process.args = ["env"]'
 	SECRET=x run -0 rt run -b "$B" "$ID"
