@@ -21,7 +21,7 @@ static const struct opt global_options[] = {
 	OPT(OPT_FLAG, runtime_options, systemd_cgroup, 0, "systemd-cgroup", NULL,
 	    "have systemd make the cgroups; cgroupsPath is slice:prefix:name"),
 	OPT(OPT_STR, runtime_options, cgroup_manager, 0, "cgroup-manager", "MANAGER",
-	    "cgroupfs or systemd, as crun has it"),
+	    "cgroupfs, systemd, or disabled: no cgroup"),
 	OPT(OPT_STR, runtime_options, rootless, 0, "rootless", "BOOL",
 	    "do without a cgroup where none may be made: true, false or auto"),
 	OPT(OPT_STR, runtime_options, criu, 0, "criu", "PATH", NULL),
@@ -224,10 +224,11 @@ static int before(const struct call *c, struct err *e)
 		return refuse(e, EINVAL, "option --log-format: '%s' is neither text nor json",
 			      o->log_format);
 	if (given(o->cgroup_manager) && strcmp(o->cgroup_manager, "cgroupfs") != 0 &&
-	    strcmp(o->cgroup_manager, "systemd") != 0)
-		return refuse(e, EINVAL,
-			      "option --cgroup-manager: '%s' is neither cgroupfs nor systemd",
-			      o->cgroup_manager);
+	    strcmp(o->cgroup_manager, "systemd") != 0 && !runtime_no_cgroup(o))
+		return refuse(
+			e, EINVAL,
+			"option --cgroup-manager: '%s' is none of cgroupfs, systemd, disabled",
+			o->cgroup_manager);
 	const struct log_options log = { .path = o->log,
 					 .json = json,
 					 .alike = o->debug, /* as runc's, which tests look into */

@@ -98,6 +98,9 @@ int runtime_attend(struct container *run, int signals, int console, int notify, 
 /* Whether cgroups are systemd's to make: --systemd-cgroup, --cgroup-manager=systemd. */
 bool runtime_systemd(const struct runtime_options *o);
 
+/* Whether there are to be none: --cgroup-manager=disabled. */
+bool runtime_no_cgroup(const struct runtime_options *o);
+
 /* runtime_checkpoint.c */
 extern const struct opt checkpoint_options[], restore_options[];
 

@@ -46,6 +46,11 @@ bool runtime_systemd(const struct runtime_options *o)
 	return o->systemd_cgroup || (o->cgroup_manager && !strcmp(o->cgroup_manager, "systemd"));
 }
 
+bool runtime_no_cgroup(const struct runtime_options *o)
+{
+	return o->cgroup_manager && !strcmp(o->cgroup_manager, "disabled");
+}
+
 static int create(const struct call *c, const char *owner, int *console, int *notify,
 		  struct container **out, struct err *e)
 {
@@ -74,6 +79,7 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 		.no_new_keyring = o->no_new_keyring,
 		.owner_kind = owner,
 		.systemd_cgroup = runtime_systemd(global),
+		.no_cgroup = runtime_no_cgroup(global),
 		.engine = global->engine,
 		.rootless = runtime_rootless(global->rootless),
 		.start = c->command->run == command_run,

@@ -536,6 +536,25 @@ paths_of() {
 	for r in auto true false; do rt --rootless "$r" --cgroup-manager cgroupfs --criu /x list -q; done
 }
 
+@test "a_disabled_cgroup_manager_makes_no_cgroup" {
+	spec '.linux.resources = {devices: [{allow: false, access: "rwm"}]} | .process.args = ["cat", "/proc/self/cgroup"]
+		| .linux.namespaces |= map(select(.type != "cgroup"))'
+	run -0 rt --cgroup-manager disabled run -b "$B" "$ID"
+	[ "$output" = "$(cat /proc/self/cgroup)" ]
+	spec '.process.args = ["sleep", "1000"]'
+	rt --cgroup-manager disabled create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	rt start "$ID"
+	run ! compgen -G "/sys/fs/cgroup/*/coracle-$ID"
+	rt exec "$ID" true
+	attempt rt pause "$ID"
+	refused 1 "cgroups not configured"
+	end
+	spec '.linux.resources.pids.limit = 5'
+	attempt rt --cgroup-manager disabled run -b "$B" "$ID"
+	refused 1 linux.resources
+	nothing_left
+}
+
 @test "the_log_has_a_line_of_json_for_each_error_and_text_is_the_default" {
 	local log=$BATS_TEST_TMPDIR/log
 	attempt rt --log "$log" --log-format json state "$ID"
