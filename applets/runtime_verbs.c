@@ -111,6 +111,8 @@ int command_start(const struct call *c, struct err *e)
 	if (rc == 0 && notify >= 0)
 		rc = notify_await(found, notify, &manager, e);
 	e->status = 0;
+	if (found->poststart_failed) /* the spec: it is not only stopped, it is gone */
+		container_delete(found, true, NULL);
 	container_close(found);
 	return rc;
 }

@@ -23,6 +23,7 @@ struct container {
 	int dir;   /* state directory */
 	int pidfd; /* of init; -1 when it has ended or does not exist yet */
 	struct state state;
+	bool poststart_failed; /* and so it was killed */
 };
 
 struct checkpoint_options; /* checkpoint.h */

@@ -47,6 +47,7 @@ int container_poststart(struct container *c, struct err *e)
 	if (rc < 0 || !spec->hooks)
 		return rc;
 	rc = container_hooks(c, &spec->hooks->poststart, "poststart", e);
+	c->poststart_failed = rc < 0;
 	if (rc < 0 && container_kill(c, SIGKILL, false, NULL) == 0) /* the spec */
 		proc_wait_end(c->pidfd, -1);
 	return rc;

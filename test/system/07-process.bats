@@ -564,16 +564,16 @@ no_veth() {
 		[ "$(jq -r .status "$d/stop")" = stopped ]
 		nothing_left
 	done
-	# A container whose poststart hook fails does not run on.
-	spec '.hooks |= {poststart: .poststart}'
+	# The specification: a container whose poststart hook fails is destroyed.
+	spec '.hooks |= {poststart, poststop: .poststop[1:]}'
+	: > "$d/stop"
 	create
 	local pid
 	pid=$(state pid)
 	attempt rt start "$ID"
 	refused 1 "error running poststart hook #1"
 	await "$pid"
-	[ "$(state status)" = stopped ]
-	rt delete "$ID"
+	[ "$(jq -r .status "$d/stop")" = stopped ]
 	nothing_left
 }
 
