@@ -58,7 +58,7 @@ LDFLAGS := -static -no-pie -s -Wl,-O2,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,n
 	-Wl,--build-id=none
 compile := $(TP)/bin/musl-gcc
 endif
-libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a archive.a isal.a zstd.a seccomp.a cjson.a \
+libraries := $(out)/libpb.a $(addprefix $(TP)/lib/lib,curl.a mbedtls.a ed25519.a archive.a isal.a zstd.a seccomp.a cjson.a \
 	yaml.a protobuf-c.a)
 
 # --- protobuf ----------------------------------------------------------------------------------

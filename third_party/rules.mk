@@ -25,7 +25,7 @@ common := -ffunction-sections -fdata-sections -fvisibility=hidden -fno-pie \
 small := -Oz $(common)
 fast := -O2 $(common)
 
-names := isal zstd cjson yaml protobuf-c seccomp mbedtls archive curl
+names := isal zstd cjson yaml protobuf-c seccomp mbedtls ed25519 archive curl
 all: $(names:%=$(LIB)/lib%.a) protos
 
 # $(call library,name,sources,flags,what must exist before)
@@ -75,6 +75,8 @@ headers: $(ready)
 	sed 's/@VERSION_MAJOR@/2/;s/@VERSION_MINOR@/6/;s/@VERSION_MICRO@/0/' \
 		$(SRC)/libseccomp/include/seccomp.h.in > $(INC)/seccomp.h
 	cp $(SRC)/libseccomp/include/seccomp-syscalls.h $(INC)
+	mkdir -p $(INC)/ed25519
+	cp $(addprefix $(SRC)/tinyssh/,ge25519.h sc25519.h fe.h cryptoint/crypto_uint32.h cryptoint/crypto_uint64.h) $(INC)/ed25519
 	cp -r $(SRC)/mbedtls/include/mbedtls $(SRC)/mbedtls/include/psa $(INC)
 	cp $(HERE)/mbedtls_config.h $(INC)/mbedtls/mbedtls_config.h
 	cp $(SRC)/libarchive/libarchive/archive.h $(SRC)/libarchive/libarchive/archive_entry.h $(INC)
@@ -129,6 +131,11 @@ $(OBJ)/seccomp/configure.h:
 $(eval $(call library,mbedtls,$(wildcard $(SRC)/mbedtls/library/*.c),$(small) -I$(SRC)/mbedtls/library))
 $(addprefix $(OBJ)/mbedtls/library/,aes.o aesni.o aesce.o gcm.o chacha20.o poly1305.o chachapoly.o): \
 	private flags := $(fast) -I$(SRC)/mbedtls/library
+
+# Ed25519's arithmetic, which mbedTLS has not: a point as 4 numbers, without tables. Its own flags are these.
+ed25519 := $(SRC)/tinyssh
+$(eval $(call library,ed25519,$(addprefix $(ed25519)/,fe.c fe25519.c ge25519.c sc25519.c crypto_verify_32.c cleanup.c), \
+	$(small) -fwrapv -I$(ed25519)/cryptoint -I$(ed25519)))
 
 # libarchive: what reads a tar, and nothing else. Our code unpacks the bytes and writes the files.
 archive := archive_acl archive_check_magic archive_entry archive_entry_sparse archive_entry_xattr \
