@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 struct pull_options {
-	const char *store, *platform, *format, *creds, *certs, *authfile, *verify_key;
+	const char *store, *platform, *format, *creds, *certs, *authfile;
+	struct signers signers;
 	int timeout;
 	bool quiet, json, tls_verify;
 	uint64_t jobs;
@@ -33,9 +34,12 @@ static const struct opt options[] = {
 	OPT(OPT_STR, pull_options, certs, 0, "certs-dir", "DIR",
 	    "instead of /etc/containerd/certs.d: DIR/HOST[:PORT]/hosts.toml with mirrors and "
 	    "certificates, or *.crt, *.cert and *.key"),
-	OPT(OPT_PATH, pull_options, verify_key, 0, "verify-key", "FILE",
-	    "refuse an image without a signature of cosign's (tag sha256-HEX.sig) by this public "
-	    "key in PEM: ECDSA or RSA"),
+	OPT(OPT_LIST, pull_options, signers.keys, 0, "verify-key", "FILE",
+	    "refuse an image without a signature as cosign makes them (tag sha256-HEX.sig, or a "
+	    "bundle that refers to it) by this public key in PEM: ECDSA, RSA or Ed25519; may be "
+	    "given again for any of several"),
+	OPT(OPT_FLAG, pull_options, signers.name, 0, "verify-name", NULL,
+	    "the signature must also be for this HOST/NAME (its docker-reference)"),
 	OPT(OPT_INT, pull_options, timeout, 0, "timeout", "SECONDS",
 	    "give up a transfer of which nothing came for so long (default: 60)"),
 	OPT(OPT_FLAG, pull_options, tls_verify, 0, "tls-verify", NULL,
@@ -76,7 +80,7 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 					      .certs = o->certs,
 					      .stall = (unsigned)o->timeout,
 					      .insecure = !o->tls_verify },
-				  .verify_key = o->verify_key,
+				  .signers = o->signers,
 				  .limits = &o->limits,
 				  .jobs = o->jobs,
 				  .progress = progress_layer,

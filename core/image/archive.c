@@ -136,6 +136,17 @@ static int archive_document(struct origin *origin, const char *which, struct buf
 	return 0;
 }
 
+/* Of a layout's manifests everything is in its index. */
+static int archive_referrers(struct origin *origin, const char *digest, struct arena *a,
+			     struct index *out, struct err *e)
+{
+	struct archive_origin *o = (struct archive_origin *)origin;
+	if (!o->index)
+		return refuse(e, ENOENT, "%.300s has one image and nothing beside", o->tar.path);
+	*out = *o->index;
+	return 0;
+}
+
 static int archive_blob(struct origin *origin, const struct descriptor *d, struct source **out,
 			struct err *e)
 {
@@ -347,8 +358,8 @@ int archive_open(struct ref *r, struct arena *a, struct origin **out, struct err
 	struct archive_origin *o = calloc(1, sizeof(*o));
 	if (!o)
 		return fail(e, ENOMEM, "open the archive %.300s", r->name);
-	o->origin = (struct origin){ archive_document, archive_blob, archive_forked,
-				     archive_close };
+	o->origin = (struct origin){ archive_document, archive_referrers, archive_blob,
+				     archive_forked, archive_close };
 	o->arena = a;
 	int rc = tarfile_open(r->name, a, &o->tar, e);
 	if (rc == 0)

@@ -292,7 +292,8 @@ static int ask(struct endpoint *p, const char *path, const char *accept, struct 
 	       struct source **body, struct err *e)
 {
 	const char *url = arena_printf(p->arena, "%s/%s/%s%s%s", p->base, p->repository, path,
-				       p->mirror ? "?ns=" : "", p->mirror ? p->mirror : "");
+				       p->mirror ? strchr(path, '?') ? "&ns=" : "?ns=" : "",
+				       p->mirror ? p->mirror : "");
 	if (!url)
 		return no_room(e);
 	if (p->expires && p->challenge && clock_monotonic_ns() >= p->expires &&

@@ -39,7 +39,7 @@ struct http {
 	struct http_request request; /* but its texts, which are these */
 	char *at;
 	struct buf in, out; /* what came, and what the reader has */
-	struct buf challenge, type, retry;
+	struct buf challenge, type, retry, link;
 	int64_t taken, skip; /* bytes that the reader got; bytes that come a second time */
 	int tries, status;
 	CURLcode result;
@@ -106,8 +106,8 @@ static void keep_value(struct buf *b, const char *line, size_t n, const char *na
 /* What an earlier head said is void, also what there was no room for. */
 static void forget_head(struct http *h)
 {
-	struct buf *all[] = { &h->challenge, &h->type, &h->retry };
-	for (size_t i = 0; i < 3; i++) {
+	struct buf *all[] = { &h->challenge, &h->type, &h->retry, &h->link };
+	for (size_t i = 0; i < 4; i++) {
 		all[i]->len = 0;
 		all[i]->failed = false;
 		buf_add(all[i], "", 0);
@@ -123,6 +123,7 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
 	keep_value(&h->challenge, p, n, "www-authenticate:");
 	keep_value(&h->type, p, n, "content-type:");
 	keep_value(&h->retry, p, n, "retry-after:");
+	keep_value(&h->link, p, n, "link:");
 	if (n <= 2 && strchr("\r\n", *p)) {
 		curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		h->head = status >= 200;
@@ -540,6 +541,7 @@ int http_get(struct http *h, const struct http_request *r, struct http_answer *o
 	*out = (struct http_answer){ .status = h->status,
 				     .content_type = h->type.len ? h->type.p : NULL,
 				     .challenge = h->challenge.p ? h->challenge.p : "",
+				     .link = h->link.p ? h->link.p : "",
 				     .elsewhere = !same_place(h->at, h->url) };
 	*body = &h->body;
 	return 0;
@@ -554,7 +556,7 @@ int http_new(const struct http_options *o, struct http **out, struct err *e)
 	}
 	h->body.read = body_read;
 	h->in.max = h->out.max = BODY_MAX;
-	h->challenge.max = h->type.max = h->retry.max = 16384;
+	h->challenge.max = h->type.max = h->retry.max = h->link.max = 16384;
 	h->options = *o;
 	h->multi = curl_multi_init();
 	h->easy = curl_easy_init();
@@ -584,6 +586,7 @@ void http_free(struct http *h)
 	buf_free(&h->challenge);
 	buf_free(&h->type);
 	buf_free(&h->retry);
+	buf_free(&h->link);
 	buf_free(&h->ca);
 	free(h->url);
 	free(h->accept);

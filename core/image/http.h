@@ -44,6 +44,7 @@ struct http_answer {
 	const char *
 		content_type; /* NULL: none said. Good until the next request, as is the next one */
 	const char *challenge; /* WWW-Authenticate, a line each; "" for none */
+	const char *link;      /* Link, the same */
 	bool elsewhere; /* redirects have led to another scheme, host or port: its words are not
 			   those of who was asked */
 };

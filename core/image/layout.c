@@ -27,6 +27,14 @@ static int layout_document(struct origin *o, const char *which, struct buf *b, c
 	return rc < 0 ? rc : store_blob_read(&l->store, &d, b, e);
 }
 
+/* Of a layout's manifests everything is in its index. */
+static int layout_referrers(struct origin *o, const char *digest, struct arena *a,
+			    struct index *out, struct err *e)
+{
+	*out = *((struct layout *)o)->index;
+	return 0;
+}
+
 static int layout_blob(struct origin *o, const struct descriptor *d, struct source **out,
 		       struct err *e)
 {
@@ -107,7 +115,8 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 		free(l);
 		return fail(e, ENOMEM, "open the layout %.200s", r->name);
 	}
-	l->origin = (struct origin){ layout_document, layout_blob, layout_forked, layout_close };
+	l->origin = (struct origin){ layout_document, layout_referrers, layout_blob, layout_forked,
+				     layout_close };
 	file_source_init(&l->file, -1);
 	const char *path = path_absolute(a, r->name);
 	l->store.lock = -1;

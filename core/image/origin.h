@@ -19,6 +19,11 @@ struct origin {
 	int (*document)(struct origin *o, const char *which, struct buf *b, const char **type,
 			struct err *e);
 
+	/* What refers to a digest, as a list of it is kept here; there may be more in the list, and
+	 * more than it. -ENOENT when there is no list. NULL: there is none. */
+	int (*referrers)(struct origin *o, const char *digest, struct arena *a, struct index *out,
+			 struct err *e);
+
 	/* The blob's bytes, unverified, good until the next call of either. */
 	int (*blob)(struct origin *o, const struct descriptor *d, struct source **out,
 		    struct err *e);

@@ -2,7 +2,6 @@
 #include "image/pull.h"
 #include "base/file.h"
 #include "base/sha256.h"
-#include "image/signature.h"
 #include "image/space.h"
 #include "image/tree.h"
 
@@ -53,7 +52,7 @@ static int get_manifest(struct pulling *p, struct err *e)
 {
 	const char *type, *digest = NULL;
 	struct buf *b = &p->manifest_text;
-	const char *key = p->request->verify_key;
+	const struct signers *who = &p->request->signers;
 	p->known = p->origin->digest;
 	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
 		struct index ix;
@@ -65,8 +64,8 @@ static int get_manifest(struct pulling *p, struct err *e)
 			return rc;
 		rc = limits_document("manifest", (int64_t)b->len, p->limits.manifest, e);
 		/* What an index has is signed with it. */
-		if (rc == 0 && key && depth == 0)
-			rc = signature_check(p->origin, b, key, p->arena, e);
+		if (rc == 0 && who->keys.n && depth == 0)
+			rc = signature_check(p->origin, &p->ref, b, who, e);
 		if (rc < 0)
 			return within(e, "%.200s", p->image.name);
 		int kind = document_kind(b->p ? b->p : "", b->len, type, e);
@@ -342,6 +341,8 @@ static int get_content(struct pulling *p, struct err *e)
 static int steps(struct pulling *p, char *digest, struct err *e)
 {
 	int rc = limits_check(&p->limits, e);
+	if (rc == 0 && p->request->signers.name && !p->request->signers.keys.n)
+		rc = refuse(e, EINVAL, "option --verify-name: only with --verify-key");
 	if (rc == 0)
 		rc = open_origin(p, e);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "image/limits.h"
 #include "image/origin.h"
+#include "image/signature.h"
 #include "image/store.h"
 
 struct pull_request {
@@ -15,7 +16,7 @@ struct pull_request {
 	const char *as;			 /* its name in the store; NULL: what text says */
 	const struct platform *platform; /* NULL: this machine's */
 	struct origin_options origin;
-	const char *verify_key;	     /* see signature.h; NULL: any */
+	struct signers signers;	     /* without keys: anybody or nobody may have signed it */
 	const struct limits *limits; /* NULL: LIMITS_DEFAULT */
 	size_t jobs;		     /* see fetch.h */
 	void (*progress)(void *arg, const struct fetch_progress *p); /* may be NULL */

@@ -10,6 +10,8 @@
 #define ACCEPT \
 	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
 
+#define PAGES_MAX 16 /* of a list */
+
 /* One repository of one registry. */
 struct registry {
 	struct origin origin;
@@ -104,6 +106,66 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 		return refuse(e, EBADMSG,
 			      "manifest %s is not what it should be: its content has the digest %s",
 			      which, got);
+	return 0;
+}
+
+/* The next page of a list, as a query to the same place: what follows the "?" of the link "next",
+ * wherever that leads. NULL: this was the last. */
+static const char *next_page(struct registry *r, const struct http_answer *answer)
+{
+	const char *next = strstr(answer->link, "rel=\"next\"");
+	const char *from = strchr(answer->link, '<'), *to = strchr(answer->link, '>');
+	const char *query = from && to && from < to ? memchr(from, '?', (size_t)(to - from)) : NULL;
+	return next && query && to < next ? arena_strn(r->arena, query, (size_t)(to - query))
+					  : NULL;
+}
+
+static int read_page(struct registry *r, struct source *body, struct arena *a, struct index *out,
+		     struct err *e)
+{
+	auto_buf b = { .max = MANIFEST_MAX + 1 };
+	struct index page = { 0 };
+	int rc = answer_read(body, &b, MANIFEST_MAX, e);
+	if (rc == 0)
+		rc = index_parse(b.p ? b.p : "", b.len, a, &page, e);
+	if (rc < 0)
+		return within(e, "the list of what refers to the image");
+	struct descriptors *all = &out->manifests;
+	struct descriptor *v = list_grow(a, all->v, all->n, page.manifests.n, sizeof(*v));
+	if (!v)
+		return no_room(e);
+	if (page.manifests.n)
+		memcpy(v + all->n, page.manifests.v, page.manifests.n * sizeof(*v));
+	*all = (struct descriptors){ .v = v, .n = all->n + page.manifests.n };
+	return 0;
+}
+
+static int registry_referrers(struct origin *o, const char *digest, struct arena *a,
+			      struct index *out, struct err *e)
+{
+	struct registry *r = (struct registry *)o;
+	struct http_answer answer;
+	struct source *body;
+	const char *more = "";
+	*out = (struct index){ 0 };
+	for (int page = 0; more && page < PAGES_MAX; page++) {
+		const char *path = arena_printf(r->arena, "referrers/%s%s", digest, more);
+		if (!path)
+			return no_room(e);
+		int rc = ask(r, true, path, MEDIA_OCI_INDEX, &answer, &body, e);
+		if (rc < 0)
+			return rc;
+		/* A registry from before such lists says so in many ways. */
+		bool unknown = answer.status >= 400 && answer.status < 500 &&
+			       answer.status != 401 && answer.status != 403;
+		if (answer.status != 200)
+			return unknown ? refuse(e, ENOENT, "no list of what refers to %s", digest)
+				       : refused(r, "what refers to it", &answer, body, e);
+		more = next_page(r, &answer);
+		rc = read_page(r, body, a, out, e);
+		if (rc < 0)
+			return rc;
+	}
 	return 0;
 }
 
@@ -206,8 +268,8 @@ int registry_open(const struct ref *ref, const struct origin_options *o, struct 
 	struct registry *r = calloc(1, sizeof(*r));
 	if (!r)
 		return fail(e, ENOMEM, "reach the registry %s", ref->host);
-	r->origin = (struct origin){ registry_document, registry_blob, registry_forked,
-				     registry_close };
+	r->origin = (struct origin){ registry_document, registry_referrers, registry_blob,
+				     registry_forked, registry_close };
 	r->origin.network = true;
 	r->origin.digest = ref->digest;
 	r->arena = a;

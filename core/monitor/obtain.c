@@ -16,7 +16,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 	struct platform platform;
 	const struct pull_request q = { .text = text,
 					.platform = o->platform ? &platform : NULL,
-					.verify_key = o->verify_key,
+					.signers = o->signers,
 					.origin.authfile = o->authfile,
 					.progress = progress_layer,
 					.arg = &progress };
@@ -51,12 +51,14 @@ int obtain(const struct store *s, const char *text, const struct run_options *o,
 	   struct image **out, struct err *e)
 {
 	/* Of what is in the store nobody knows who signed it. */
-	const char *when = o->pull ? o->pull : o->verify_key ? "always" : "missing";
+	const char *when = o->pull ? o->pull : o->signers.keys.n ? "always" : "missing";
 	bool always = !strcmp(when, "always");
 	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
 		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
 			      when);
-	if (!always && o->verify_key)
+	if (o->signers.name && !o->signers.keys.n)
+		return refuse(e, EINVAL, "option --verify-name: only with --verify-key");
+	if (!always && o->signers.keys.n)
 		return refuse(e, EINVAL, "option --verify-key: only with --pull always");
 	int rc = always ? -ENOENT : image_open(s, text, a, out, e);
 	if (rc == 0)

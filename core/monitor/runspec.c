@@ -407,7 +407,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		.terminal = o->terminal,
 		.readonly = o->readonly,
 	};
-	if (o->verify_key && (!subject->image || !subject->image->descriptor.digest))
+	if (o->signers.keys.n && (!subject->image || !subject->image->descriptor.digest))
 		return refuse(e, EINVAL, "option --verify-key: only an image has signatures");
 	int rc = runspec_env(o, a, &over.env, e);
 	if (rc == 0)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "image/image.h"
+#include "image/signature.h"
 #include "oci/spec.h"
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@
 
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
-	const char *root, *store, *name, *pull, *platform, *verify_key, *authfile, *cidfile;
+	const char *root, *store, *name, *pull, *platform, *authfile, *cidfile;
+	struct signers signers;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	bool replace, oom_kill_disable, env_host, unset_all, no_hosts, readonly_tmpfs;
 	const char *pidfile, *gpus;

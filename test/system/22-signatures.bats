@@ -30,6 +30,7 @@ setup() {
 	K=$BATS_FILE_TMPDIR
 	L=$BATS_TEST_TMPDIR/layout
 	NAME=t$BATS_TEST_NUMBER/app
+	BUNDLE=application/vnd.dev.sigstore.bundle.v0.3+json
 	REF=$REGISTRY/$NAME:v1
 }
 
@@ -44,16 +45,25 @@ image() {
 	DIGEST=$(jq -r .digest "$L.out")
 }
 
-# claim DIGEST [TYPE] - what cosign signs.
+# claim DIGEST [TYPE [NAME]] - what cosign signs.
 claim() {
-	printf '{"critical":{"identity":{"docker-reference":"x"},"image":{"docker-manifest-digest":"%s"},"type":"%s"},"optional":null}' \
-		"$1" "${2:-cosign container image signature}" > "$L.payload"
+	printf '{"critical":{"identity":{"docker-reference":"%s"},"image":{"docker-manifest-digest":"%s"},"type":"%s"},"optional":null}' \
+		"${3-x}" "$1" "${2:-cosign container image signature}" > "$L.payload"
+}
+
+# sign KEY FILE - its signature, by HASHED instead of SHA-256.
+sign() {
+	if [ "$1" = edwards ]; then
+		openssl pkeyutl -sign -rawin -inkey "$K/$1" -in "$2"
+	else
+		openssl dgst "-${HASHED:-sha256}" -sign "$K/$1" "$2"
+	fi | base64 -w 0
 }
 
 # signed KEY - one signature more, of the payload.
 signed() {
 	local text
-	text=$(openssl dgst -sha256 -sign "$K/$1" "$L.payload" | base64 -w 0)
+	text=$(sign "$1" "$L.payload")
 	blob "$L" "$L.payload" application/vnd.dev.cosign.simplesigning.v1+json |
 		jq -c --arg s "$text" '.annotations = {"dev.cosignproject.cosign/signature": $s}' >> "$L.signatures"
 }
@@ -73,6 +83,59 @@ attach() {
 	rm "$L.signatures"
 }
 
+# statement DIGEST [TYPE [NAME]] - what cosign signs since its version 3.
+statement() {
+	jq -njc --arg d "${1:7}" --arg t "${2:-https://sigstore.dev/cosign/sign/v1}" --arg n "${3:-}" \
+		'{_type: "https://in-toto.io/Statement/v1", predicateType: $t, predicate: {}, subject: [{name: "x",
+		  digest: {sha512: "0"}}, {digest: {sha256: $d}} + if $n == "" then {} else {name: $n} end]}' > "$L.payload"
+}
+
+# bundle KEY [CHANGE] - the payload in an envelope, signed, as Sigstore's bundle; changed by jq.
+bundle() {
+	printf 'DSSEv1 28 application/vnd.in-toto+json %s ' "$(stat -c %s "$L.payload")" > "$L.signed"
+	cat "$L.payload" >> "$L.signed"
+	jq -nc --arg t "$BUNDLE" --arg p "$(base64 -w 0 "$L.payload")" --arg s "$(sign "$1" "$L.signed")" \
+		'{mediaType: $t, verificationMaterial: {publicKey: {hint: "h"}, tlogEntries: []}, dsseEnvelope:
+		  {payload: $p, payloadType: "application/vnd.in-toto+json", signatures: [{sig: $s}]}}' |
+		jq -c "${2:-.}" > "$L.bundle"
+}
+
+# direct KEY - a signature of the image's manifest itself, as a bundle.
+direct() {
+	jq -nc --arg t "$BUNDLE" --arg d "$(openssl dgst -sha256 -binary "$L/blobs/sha256/${DIGEST:7}" | base64 -w 0)" \
+		--arg s "$(sign "$1" "$L/blobs/sha256/${DIGEST:7}")" '{mediaType: $t, messageSignature:
+		  {messageDigest: {algorithm: "SHA2_256", digest: $d}, signature: $s}}' > "$L.bundle"
+}
+
+# refer [TYPE LAYER] - the bundle, or another, as what refers to the image.
+refer() {
+	local config layer
+	printf '{}' > "$L.empty"
+	config=$(blob "$L" "$L.empty" application/vnd.oci.empty.v1+json)
+	layer=${2:-$(blob "$L" "$L.bundle" "$BUNDLE")}
+	jq -nc --arg m "$OCI.manifest.v1+json" --arg t "${1:-$BUNDLE}" --arg d "$DIGEST" --argjson c "$config" \
+		--argjson l "$layer" '{schemaVersion: 2, mediaType: $m, artifactType: $t, config: $c, layers: [$l],
+		  subject: {mediaType: $m, digest: $d, size: 1}}' > "$L.artifact"
+	blob "$L" "$L.artifact" "$OCI.manifest.v1+json" | jq -c --arg t "${1:-$BUNDLE}" '.artifactType = $t' >> "$L.referrers"
+}
+
+# index - what refers to the image, as an index, which the layout has by its tag.
+index() {
+	touch "$L.referrers"
+	jq -sc --arg t "$OCI.index.v1+json" '{schemaVersion: 2, mediaType: $t, manifests: .}' "$L.referrers" > "$L.list"
+	blob "$L" "$L.list" "$OCI.index.v1+json" |
+		jq -c --arg n "sha256-${DIGEST:7}" '.annotations = {"org.opencontainers.image.ref.name": $n}' > "$L.listed"
+	jq -c --slurpfile l "$L.listed" '.manifests = [.manifests[0], $l[0]]' "$L/index.json" > "$L.index.json"
+	cp "$L.index.json" "$L/index.json"
+	rm "$L.referrers"
+}
+
+# list - the same, in the registry too.
+list() {
+	index
+	push "$L:sha256-${DIGEST:7}" "$NAME:sha256-${DIGEST:7}"
+}
+
 # refused WORDS [ARG...] - in one line with these words, and nothing is left.
 refused() {
 	run -1 verify "${@:2}"
@@ -84,7 +147,7 @@ refused() {
 @test "an_image_is_pulled_when_the_key_signed_it_as_cosign_does" {
 	local key
 	image
-	for key in key large rsa; do
+	for key in key large rsa edwards; do
 		claim "$DIGEST"
 		signed $key
 		attach
@@ -96,7 +159,7 @@ refused() {
 	done
 	# Names of keys are relative to where one is.
 	cd "$K"
-	run -0 verify rsa.pub "$REF"
+	run -0 verify edwards.pub "$REF"
 }
 
 @test "one_good_signature_among_others_suffices" {
@@ -136,7 +199,7 @@ refused() {
 
 @test "what_is_not_signed_or_by_others_or_for_others_is_refused_in_one_line" {
 	image
-	refused "$REF: no good signature of $DIGEST by $K/key.pub: it is not signed: there is no sha256-${DIGEST:7}.sig beside it" \
+	refused "$REF: no good signature of $DIGEST by $K/key.pub: it is not signed: there is no sha256-${DIGEST:7}.sig beside it, and nothing that refers to it is a signature" \
 		"$K/key.pub" "$REF"
 	claim "$DIGEST"
 	signed other
@@ -187,10 +250,10 @@ refused() {
 	hex=$(hex_of "$L.payload")
 	printf ' ' | dd of="$(registry_blob "sha256:$hex")" bs=1 seek=20 conv=notrunc status=none
 	refused "what was signed sha256:$hex is not what it should be" "$K/key.pub" "$REF"
-	head -c 70000 /dev/zero > "$L.payload"
+	head -c 300000 /dev/zero > "$L.payload"
 	signed key
 	attach
-	refused "what was signed is larger than 65536 bytes" "$K/key.pub" "$REF"
+	refused "what was signed is larger than 262144 bytes" "$K/key.pub" "$REF"
 }
 
 @test "a_layout_and_its_archive_have_signatures_beside_the_image" {
@@ -210,10 +273,188 @@ refused() {
 		"docker-archive:$BATS_TEST_TMPDIR/saved.tar"
 }
 
+@test "a_bundle_that_refers_to_the_image_is_a_signature_of_it" {
+	local key
+	image
+	for key in rsa edwards large key; do
+		statement "$DIGEST"
+		HASHED=$([ $key != large ] || echo sha384) bundle $key
+		refer
+		index
+		run -0 verify "$K/$key.pub" "oci:$L:v1"
+		[ "$output" = "$DIGEST" ]
+		run -0 "$CORACLE" rmi layout:v1
+		direct $key
+		refer
+		index
+		run -0 verify "$K/$key.pub" "oci:$L:v1"
+		run -0 "$CORACLE" rmi layout:v1
+	done
+	push "$L:sha256-${DIGEST:7}" "$NAME:sha256-${DIGEST:7}"
+	refused "it was signed with another key, or changed since" "$K/other.pub" "$REF"
+	run -0 verify "$K/key.pub" "$REF"
+	run -0 "$CORACLE" rmi "$REF"
+	tar -C "$L" -cf "$BATS_TEST_TMPDIR/app.tar" .
+	run -0 verify "$K/key.pub" "oci-archive:$BATS_TEST_TMPDIR/app.tar:v1"
+	run -0 "$CORACLE" rmi app:v1
+	# A layout may also have it in its own index.
+	statement "$DIGEST"
+	bundle key
+	refer
+	jq -c --slurpfile r "$L.referrers" '.manifests = [.manifests[0], $r[0]]' "$L/index.json" > "$L.index.json"
+	cp "$L.index.json" "$L/index.json"
+	run -0 verify "$K/key.pub" "oci:$L:v1"
+	run -0 "$CORACLE" rmi layout:v1
+	tar -C "$L" -cf "$BATS_TEST_TMPDIR/app.tar" .
+	run -0 verify "$K/key.pub" "oci-archive:$BATS_TEST_TMPDIR/app.tar:v1"
+}
+
+@test "a_signature_is_found_by_the_registrys_list_of_what_refers_to_the_image" {
+	image
+	refer application/spdx+json "$(blob "$L" "$L.out" application/spdx+json)"
+	claim "$DIGEST"
+	signed key
+	refer application/vnd.dev.cosign.artifact.sig.v1+json "$(cat "$L.signatures")"
+	statement "$DIGEST"
+	bundle large
+	refer
+	list
+	strange
+	run -0 verify "$K/key.pub" "$STRANGE/refers:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/refers:v1"
+	run -0 verify "$K/large.pub" "$STRANGE/refers-token:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/refers-token:v1"
+	# What cannot be a signature is not even asked for.
+	[ "$(grep -c 'GET .*/refers/manifests/sha256:' "$STRANGE_LOG")" = 1 ]
+	refused "it was signed with another key" "$K/other.pub" "$STRANGE/refers:v1"
+	# The rest of a long list is where the first part was, wherever its link leads, and has an end.
+	run -0 verify "$K/key.pub" "$STRANGE/refers-pages:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/refers-pages:v1"
+	grep -q "GET $STRANGE /v2/refers-pages/referrers/$DIGEST?n=1&last=x " "$STRANGE_LOG"
+	refused "nothing that refers to it is a signature" "$K/key.pub" "$STRANGE/refers-pages-forever:v1"
+	[ "$(grep -c /v2/refers-pages-forever/referrers/ "$STRANGE_LOG")" = 16 ]
+	refused "nothing that refers to it is a signature" "$K/key.pub" "$STRANGE/app:v1"
+	# Nor are more looked at than a person would sign.
+	bundle other
+	refer
+	jq -c '.manifests = [range(1000) as $i | .manifests[-1]]' "$L.list" > "$L.many"
+	jq -c --slurpfile r "$L.referrers" '.manifests = [range(1000) as $i | $r[0]]' "$L.many" > "$L.list"
+	: > "$STRANGE_LOG"
+	refused "there are too many to look at" "$K/key.pub" "$STRANGE/refers:v1"
+	[ "$(wc -l < "$STRANGE_LOG")" -lt 270 ]
+	kill "$STRANGE_PID"
+}
+
+@test "a_bundle_that_is_no_good_signature_is_refused_in_one_line" {
+	local change words
+	image
+	# no WORDS - this bundle.
+	no() {
+		refer
+		index
+		refused "$1" "$K/key.pub" "oci:$L:v1"
+	}
+	statement "$DIGEST" https://spdx.dev/Document
+	bundle key
+	no "what was signed is no signature, but https://spdx.dev/Document about it"
+	statement "sha256:$(printf '%064d' 0)"
+	bundle key
+	no "the signature is for 00000000"
+	echo '{"_type":"x","predicateType":"x"}' > "$L.payload"
+	bundle key
+	no "what was signed is no statement: x"
+	echo '[]' > "$L.payload"
+	bundle key
+	no "what was signed: "
+	statement "$DIGEST"
+	bundle other
+	no "it was signed with another key, or changed since"
+	while IFS='|' read -r change words; do
+		bundle key "$change"
+		no "$words"
+	done <<- END
+		.dsseEnvelope.payload = .dsseEnvelope.payload[4:]|it was signed with another key, or changed since
+		.dsseEnvelope.payload = "?"|what was signed is not base64
+		.dsseEnvelope.payloadType = "text/plain"|an envelope around text/plain is no signature
+		.dsseEnvelope.signatures += .dsseEnvelope.signatures|an envelope with 2 signatures, not one
+		.dsseEnvelope.signatures = []|an envelope with 0 signatures, not one
+		.dsseEnvelope.signatures[0].sig = "AAAA"|it was signed with another key, or changed since
+		.dsseEnvelope.signatures[0].sig = "-"|the signature is not base64
+		.mediaType = "application/vnd.dev.sigstore.bundle.v0.9+json"|a bundle of a version not known here
+		del(.dsseEnvelope)|a bundle with no signature
+		.messageSignature = {messageDigest: {}, signature: ""}|a bundle with two signatures
+		.x = ("x" * 270000)|what was signed is larger than 262144 bytes
+		.dsseEnvelope = 1|the bundle: dsseEnvelope
+	END
+	direct key
+	jq -c '.messageSignature.messageDigest.digest = "AAAA"' "$L.bundle" > "$L.changed"
+	cp "$L.changed" "$L.bundle"
+	no "the signature is for no digest"
+	direct key
+	jq -c '.messageSignature.messageDigest.algorithm = "SHA2_512"' "$L.bundle" > "$L.changed"
+	cp "$L.changed" "$L.bundle"
+	no "a signature of a digest by SHA2_512, not SHA2_256"
+	direct other
+	no "it was signed with another key, or changed since"
+	index
+	refused "nothing that refers to it is a signature" "$K/key.pub" "oci:$L:v1"
+}
+
+@test "any_of_several_keys_will_do" {
+	image
+	claim "$DIGEST"
+	signed edwards
+	attach
+	refused "no good signature of $DIGEST by $K/key.pub or another key: it was signed with another key" \
+		"$K/key.pub" --verify-key "$K/other.pub" "$REF"
+	refused "open the key $K/none" "$K/edwards.pub" --verify-key "$K/none" "$REF"
+	run -0 verify "$K/key.pub" --verify-key "$K/edwards.pub" --verify-key "$K/rsa.pub" "$REF"
+	run -0 "$CORACLE" rmi "$REF"
+	run -0 "$CORACLE" bundle -q --verify-key "$K/key.pub" --verify-key "$K/edwards.pub" "$REF" "$BATS_TEST_TMPDIR/bundle" echo hi
+}
+
+@test "the_name_in_a_signature_counts_where_that_is_asked_for" {
+	local name
+	image
+	for name in "$REGISTRY/$NAME" "$REGISTRY/$NAME:v2"; do
+		claim "$DIGEST" "" "$name"
+		signed key
+		attach
+		run -0 verify "$K/key.pub" --verify-name "$REF"
+		run -0 "$CORACLE" rmi "$REF"
+	done
+	for name in "$REGISTRY/$NAME/x" "127.0.0.1:1/$NAME" app "" "/"; do
+		claim "$DIGEST" "" "$name"
+		signed key
+		attach
+		refused "${name:+the signature is for an image called $name}" "$K/key.pub" --verify-name "$REF"
+		run -0 verify "$K/key.pub" "$REF"
+		run -0 "$CORACLE" rmi "$REF"
+	done
+	refused "layout:v1: only a registry's images have names that are signed" "$K/key.pub" --verify-name "oci:$L:v1"
+	statement "$DIGEST"
+	bundle key
+	refer
+	list
+	refused "the signature does not say the image's name" "$K/key.pub" --verify-name "$REF"
+	statement "$DIGEST" "" "$REGISTRY/$NAME"
+	bundle key
+	refer
+	list
+	run -0 verify "$K/key.pub" --verify-name "$REF"
+	run -0 "$CORACLE" rmi "$REF"
+	run -1 "$CORACLE" pull -q --verify-name "$REF"
+	[ "$output" = "coracle: option --verify-name: only with --verify-key" ]
+	run -125 "$CORACLE" run -q --verify-name "$REF" true
+	[ "$output" = "coracle: option --verify-name: only with --verify-key" ]
+}
+
 @test "a_key_that_cannot_be_used_is_named" {
 	image
-	refused "$K/edwards.pub: a key of this kind is not known here, only ECDSA (P-256, P-384, P-521) and RSA" \
-		"$K/edwards.pub" "$REF"
+	openssl genpkey -algorithm ed448 -out "$L.x"
+	openssl pkey -in "$L.x" -pubout -out "$L.x.pub"
+	refused "$L.x.pub: a key of this kind is not known here, only ECDSA (P-256, P-384, P-521), RSA and Ed25519" \
+		"$L.x.pub" "$REF"
 	refused "$K/key is not a public key in PEM (BEGIN PUBLIC KEY)" "$K/key" "$REF"
 	refused "open the key $K/none: No such file or directory" "$K/none" "$REF"
 	head -c 70000 /dev/zero > "$L.key"
