@@ -283,11 +283,15 @@ int store_container_remove(const struct store *s, const char *id, struct err *e)
 	return all < 0 ? all : tree_remove(all, id, e);
 }
 
+/* What is noted nowhere is removed: only what is not there has no note, not what cannot be seen. */
 static int read_note(int all, const char *id, const char *file, struct buf *b, struct err *e)
 {
 	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || faccessat(dir, file, F_OK, 0) < 0)
-		return 0;
+	bool there = dir >= 0 && faccessat(dir, file, F_OK, 0) == 0;
+	if (!there)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : fail(e, errno, "look at the store's containers/%s", id);
 	int rc = file_read(dir, file, b, e);
 	if (rc == 0 && b->len && b->p[b->len - 1] == '\n')
 		b->p[--b->len] = 0;
@@ -303,13 +307,15 @@ int store_notes_each(const struct store *s, const char *file,
 	int rc = 0;
 	if (!d)
 		return fail(e, errno, "read the store's containers");
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+	for (struct dirent *entry; rc == 0 && (errno = 0, entry = readdir(d));) {
 		auto_buf b = { .max = NOTE_MAX };
 		if (entry->d_name[0] != '.')
 			rc = read_note(all, entry->d_name, file, &b, e);
 		if (rc == 0 && b.len)
 			rc = each(arg, entry->d_name, b.p, e);
 	}
+	if (rc == 0 && errno)
+		rc = fail(e, errno, "read the store's containers");
 	closedir(d);
 	return rc;
 }

@@ -144,6 +144,22 @@ named() {
 	assert_empty_store
 }
 
+@test "what_cannot_be_seen_of_containers_is_not_taken_for_nothing" {
+	local call all=$CORACLE_STORE/containers
+	named "$L" v1 app:1
+	mkdir "$all/c1"
+	find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 -printf 'sha256:%f\n' > "$all/c1/layers"
+	for call in "getdents64:error=EIO:$all" "openat:error=EMFILE:$all" "faccessat:error=EIO:$all/c1"; do
+		run -1 strace -qq -o /dev/null -P "${call##*:}" -e "inject=${call%:*}" "$CORACLE" prune --all
+		[[ "$output" == "coracle: "*containers* ]] || { echo "$call: $output"; return 1; }
+		[ "$(find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]
+	done
+	rm -r "$all/c1"
+	touch "$all/c2"
+	run -0 "$CORACLE" prune --all
+	[ "$(find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 | wc -l)" = 0 ]
+}
+
 @test "skopeo_and_umoci_read_what_save_writes" {
 	named "$L" v1 reg.example/app:1
 	local digest
