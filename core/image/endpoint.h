@@ -21,7 +21,7 @@ struct endpoint {
 	const char *mirror;	/* the registry that it stands for; NULL: it is the registry */
 	struct credentials login;
 	struct http_options http_options;
-	bool resolve, pull; /* see struct host */
+	bool resolve, pull, referrers; /* see struct host */
 
 	/* Made when it is first spoken to. */
 	struct http *http;

@@ -66,13 +66,15 @@ static int get_capabilities(struct reader *r, const struct toml *t, struct host 
 	struct strs words = { 0 };
 	const struct toml *v = toml_get(t, "capabilities");
 	int rc = get_strings(r, v, "capabilities", &words);
-	h->resolve = h->pull = !v;
+	h->resolve = h->pull = h->referrers = !v;
 	for (size_t i = 0; rc == 0 && i < words.n; i++) {
 		if (!strcmp(words.v[i], "pull"))
 			h->pull = true;
 		else if (!strcmp(words.v[i], "resolve"))
 			h->resolve = true;
-		else if (strcmp(words.v[i], "push") != 0 && strcmp(words.v[i], "referrers") != 0)
+		else if (!strcmp(words.v[i], "referrers"))
+			h->referrers = true;
+		else if (strcmp(words.v[i], "push") != 0)
 			rc = refuse(r->e, EINVAL, "capabilities: %.40s is not known", words.v[i]);
 	}
 	return rc;
@@ -278,7 +280,7 @@ int hosts_here(const char *certs, const char *registry, struct arena *a, struct 
 	static const char *const places[] = { "/etc/containerd/certs.d", "/etc/containers/certs.d",
 					      "/etc/docker/certs.d" };
 	out->n = 1;
-	out->v[0] = (struct host){ .resolve = true, .pull = true };
+	out->v[0] = (struct host){ .resolve = true, .pull = true, .referrers = true };
 	const char *given = certs ? path_absolute(a, certs) : NULL;
 	if (certs && (!given || access(given, F_OK) < 0))
 		return fail(e, errno, "the certificates' directory %.300s", certs);

@@ -16,6 +16,7 @@ struct host {
 		*base; /* "https://HOST[/PATH]/v2"; NULL: to be found out, by the registry's name */
 	bool resolve;  /* trusted to say which digest a tag has */
 	bool pull;     /* has manifests and blobs by digest */
+	bool referrers; /* and the lists of what refers to them */
 	struct http_options http;
 };
 

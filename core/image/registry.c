@@ -38,15 +38,23 @@ static void remember(struct registry *r, const struct endpoint *p, int rc,
 	r->trouble = more ? more : r->trouble;
 }
 
+/* What a mirror must be good for. */
+enum need { NEED_RESOLVE, NEED_PULL, NEED_REFERRERS };
+
+static bool is_good(const struct endpoint *p, enum need need)
+{
+	return need == NEED_RESOLVE ? p->resolve : need == NEED_PULL ? p->pull : p->referrers;
+}
+
 /* Asks the mirrors that can say it, then the registry. */
-static int ask(struct registry *r, bool resolve, const char *path, const char *accept,
+static int ask(struct registry *r, enum need need, const char *path, const char *accept,
 	       struct http_answer *answer, struct source **body, struct err *e)
 {
 	r->trouble = "";
 	for (size_t i = 0; i < r->n - 1; i++) {
 		struct endpoint *p = &r->endpoints[i];
 		struct err why = { 0 };
-		if (!(resolve ? p->resolve : p->pull))
+		if (!is_good(p, need))
 			continue;
 		int rc = endpoint_get(p, path, accept, answer, body, &why);
 		if (rc == 0 && answer->status == 200)
@@ -87,7 +95,8 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	const char *path = arena_printf(r->arena, "manifests/%s", which);
 	if (!path)
 		return no_room(e);
-	int rc = ask(r, !strchr(which, ':'), path, ACCEPT, &answer, &body, e);
+	enum need need = strchr(which, ':') ? NEED_PULL : NEED_RESOLVE;
+	int rc = ask(r, need, path, ACCEPT, &answer, &body, e);
 	if (rc < 0)
 		return rc;
 	if (answer.status == 404 && !digest)
@@ -152,7 +161,7 @@ static int registry_referrers(struct origin *o, const char *digest, struct arena
 		const char *path = arena_printf(r->arena, "referrers/%s%s", digest, more);
 		if (!path)
 			return no_room(e);
-		int rc = ask(r, true, path, MEDIA_OCI_INDEX, &answer, &body, e);
+		int rc = ask(r, NEED_REFERRERS, path, MEDIA_OCI_INDEX, &answer, &body, e);
 		if (rc < 0)
 			return rc;
 		/* A registry from before such lists says so in many ways. */
@@ -177,7 +186,7 @@ static int registry_blob(struct origin *o, const struct descriptor *d, struct so
 	const char *path = arena_printf(r->arena, "blobs/%s", d->digest);
 	if (!path)
 		return no_room(e);
-	int rc = ask(r, false, path, NULL, &answer, out, e);
+	int rc = ask(r, NEED_PULL, path, NULL, &answer, out, e);
 	if (rc == 0 && answer.status != 200)
 		rc = refused(r, d->digest, &answer, *out, e);
 	return rc;
@@ -226,7 +235,8 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 				.mirror = other ? own : NULL,
 				.http_options = h->http,
 				.resolve = h->resolve,
-				.pull = h->pull };
+				.pull = h->pull,
+				.referrers = h->referrers };
 	p->http_options.place = place;
 	p->http_options.insecure = o->insecure;
 	p->http_options.stall = o->stall;

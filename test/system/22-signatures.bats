@@ -345,6 +345,25 @@ refused() {
 	kill "$STRANGE_PID"
 }
 
+@test "a_mirror_is_asked_what_refers_to_the_image_if_it_is_good_for_that" {
+	local certs=$BATS_TEST_TMPDIR/certs
+	NAME=refers/app
+	image
+	statement "$DIGEST"
+	bundle key
+	refer
+	index
+	strange
+	mkdir -p "$certs/$REGISTRY"
+	printf '[host."http://%s"]\ncapabilities = ["pull", "resolve"]\n' "$STRANGE" > "$certs/$REGISTRY/hosts.toml"
+	refused "it is not signed" "$K/key.pub" --certs-dir "$certs" "$REGISTRY/$NAME:v1"
+	run -1 grep /referrers/ "$STRANGE_LOG"
+	sed -i 's/"resolve"/"referrers"/' "$certs/$REGISTRY/hosts.toml"
+	run -0 verify "$K/key.pub" --certs-dir "$certs" "$REGISTRY/$NAME:v1"
+	grep -q "/v2/refers/app/referrers/$DIGEST?ns=$REGISTRY " "$STRANGE_LOG"
+	kill "$STRANGE_PID"
+}
+
 @test "a_bundle_that_is_no_good_signature_is_refused_in_one_line" {
 	local change words
 	image
