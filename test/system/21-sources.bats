@@ -430,6 +430,24 @@ login() {
 	assert_empty_store
 }
 
+@test "cve_2020_15157_where_a_manifest_says_its_layers_are_nobody_is_asked" {
+	simple "$L" v1
+	strange
+	jq -c --arg u "http://${STRANGE/127.0.0.1/localhost}/v2/foreign/app/blobs/x" '.layers[0].urls = [$u]' "$L.manifest" > "$L.document"
+	document "$L.document" "$OCI.manifest.v1+json"
+	run -0 pull -q --creds user:secret "$STRANGE/token/app:v1"
+	run -1 grep localhost "$STRANGE_LOG"
+	grep -q "^GET $STRANGE /v2/token/app/blobs/" "$STRANGE_LOG"
+	run -0 "$CORACLE" rmi "$STRANGE/token/app:v1"
+	# Those of Windows are nowhere else.
+	: > "$STRANGE_LOG"
+	jq -c '.layers[0].mediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"' "$L.document" > "$L.foreign"
+	document "$L.foreign" "$OCI.manifest.v1+json"
+	run -1 pull -q --creds user:secret "$STRANGE/token/app:v1"
+	[[ "$output" == *"layers of type application/vnd.docker.image.rootfs.foreign.diff.tar.gzip cannot be read" ]]
+	run -1 grep localhost "$STRANGE_LOG"
+}
+
 @test "a_token_server_that_lies_is_refused" {
 	simple "$L" v1
 	strange

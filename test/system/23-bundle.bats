@@ -136,6 +136,24 @@ of() {
 	[ "$(cat "$L.b/rootfs/data/kept")" = old ]
 }
 
+@test "cve_2022_23648_a_volume_of_an_image_is_not_filled_from_the_host" {
+	local options secret=$BATS_TEST_TMPDIR/secrets dots=../../../../../../../../../../..
+	mkdir -p "$secret/deeper"
+	echo of-the-host | tee "$secret/deeper/key" > "$secret/key"
+	base "{\"Volumes\": {\"/leak\": {}, \"/way/out\": {}, \"/bin/$dots$secret\": {}}}" <<- END
+		l leak 777 0:0 $secret
+		l way 777 0:0 $dots$secret
+	END
+	for options in "" --read-only; do # shellcheck disable=SC2086
+		run c run --rm $options app:v1 sh -c 'cat /leak/* /way/* /way/out/* "$0"/*; find / -name key -xdev' "$secret"
+		[[ "$output" != *of-the-host* && "$output" != *secrets/key* ]] || { echo "$output"; return 1; }
+		rm -rf "$L.b"
+		run "$CORACLE" bundle -q $options app:v1 "$L.b" true
+		[ ! -e "$L.b" ] || run -1 grep -rq of-the-host "$L.b"
+	done
+	[ "$(cat "$secret/key" "$secret/deeper/key")" = $'of-the-host\nof-the-host' ]
+}
+
 @test "labels_that_order_a_runtime_about_are_left_out" {
 	local labels key
 	labels=$(for key in org.coracle.stdio coracle.store run.oci.handler run.oci.hooks.stdout io.podman.annotations.seccomp \

@@ -33,6 +33,23 @@ dirty() {
 	[ "$output" = 10000 ]
 }
 
+@test "cve_2020_15257_another_user_is_not_heard_whatever_door_he_finds" {
+	local inode
+	# Nobody gets to the socket but root, and somebody who is nobody but for root's way through directories.
+	run setpriv --reuid 65534 "$PEERS" "$ADDRESS" flood 1 1
+	[[ "$output" == *"Permission denied"* ]]
+	run -0 "$PEERS" "$ADDRESS" flood 1 1
+	[ "$output" = 1 ]
+	run setpriv --reuid 65534 --inh-caps +dac_override --ambient-caps +dac_override "$PEERS" "$ADDRESS" flood 1 1
+	[[ "$output" != 1 && "$output" != *denied* ]] || { echo "$output"; return 1; }
+	run -0 "$PEERS" "$ADDRESS" flood 1 1
+	[ "$output" = 1 ]
+	# And no name of the shim's is in the network namespace, which others may share.
+	while read -r inode; do
+		run -1 grep -qx "socket:\[$inode\]" <(find "/proc/$(shim_pid "$ID")/fd" -mindepth 1 -printf '%l\n')
+	done < <(awk '$8 ~ /^@/ { print $7 }' /proc/net/unix)
+}
+
 @test "who_does_not_read_delays_nobody_and_costs_little" {
 	local before after
 	sync
