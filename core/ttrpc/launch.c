@@ -58,7 +58,7 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 	const struct member *m = w->member;
 	struct streams s;
 	struct container *c;
-	int rc = member_open_streams(m, &s, e);
+	int rc = member_open_streams(w, &s, e);
 	if (rc < 0)
 		return rc;
 	if (r->restore)
@@ -209,7 +209,7 @@ static int exec_run(struct work *w, struct err *e)
 	struct streams s;
 	int rc = spec_process_parse(m->spec, m->spec_len, w->rpc.arena, &process, e);
 	if (rc >= 0)
-		rc = member_open_streams(m, &s, e);
+		rc = member_open_streams(w, &s, e);
 	if (rc < 0)
 		return rc;
 	/* Its client's end is the input's: nobody can attach to it later, and a client that closes

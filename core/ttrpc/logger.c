@@ -1,6 +1,7 @@
 /* logger.c - a program that reads a container's output: binary://PROGRAM?KEY=VALUE. */
 #include "ttrpc/logger.h"
 #include "base/arena.h"
+#include "base/fdpass.h"
 #include "base/file.h"
 #include "base/list.h"
 #include "base/proc.h"
@@ -110,26 +111,40 @@ static int wait_ready(int fd, const char *program, bool must_say, struct err *e)
 	return 0;
 }
 
-static int launch(struct arena *a, const struct strs *args, const char *id, const char *namespace_,
+/* In the child: our parent lives, and has told of us. */
+static void wait_for_leave(struct pipe *leave)
+{
+	char byte;
+	put_fd(&leave->w, -1);
+	if (read(leave->r, &byte, 1) != 1)
+		_exit(127);
+}
+
+static int launch(struct arena *a, const struct strs *args, const struct logger_request *r,
 		  const int fds[3], int *held)
 {
 	const char *path = getenv("PATH");
-	const char *envp[] = { arena_printf(a, "CONTAINER_ID=%s", id),
-			       arena_printf(a, "CONTAINER_NAMESPACE=%s", namespace_),
+	const char *envp[] = { arena_printf(a, "CONTAINER_ID=%s", r->id),
+			       arena_printf(a, "CONTAINER_NAMESPACE=%s", r->namespace_),
 			       path ? arena_printf(a, "PATH=%s", path) : NULL, NULL };
 	if (!envp[0] || !envp[1])
 		return -ENOMEM;
-	auto_pipe report = { -1, -1 };
+	auto_pipe report = { -1, -1 }, leave = { -1, -1 };
 	struct clone_args clone = { .exit_signal = SIGCHLD };
 	int error = 0;
-	if (new_pipe(&report) < 0)
+	if (new_pipe(&report) < 0 || new_pipe(&leave) < 0)
 		return -errno;
 	pid_t pid = proc_clone(&clone, held);
 	if (pid < 0)
 		return pid;
-	if (pid == 0)
+	if (pid == 0) {
+		wait_for_leave(&leave);
 		become(args->v, envp, fds, report.w);
+	}
 	put_fd(&report.w, -1);
+	int rc = fd_send(r->witness, "l", 1, held, 1);
+	if (rc < 0 || write(leave.w, "g", 1) != 1)
+		return rc < 0 ? rc : -errno; /* without leave it ends */
 	return read(report.r, &error, sizeof(error)) > 0 ? -error : 0;
 }
 
@@ -138,9 +153,9 @@ bool is_logger(const char *uri)
 	return !strncmp(uri, "binary://", 9) || !strncmp(uri, "binary-v2://", 12);
 }
 
-int logger_start(const char *uri, const char *id, const char *namespace_, struct logger *out,
-		 struct err *e)
+int logger_start(const struct logger_request *r, struct logger *out, struct err *e)
 {
+	const char *uri = r->uri;
 	auto_arena *a = arena_new(LOGGER_MEMORY);
 	auto_pipe o = { -1, -1 }, s = { -1, -1 }, ready = { -1, -1 };
 	auto_close int held = -1;
@@ -155,7 +170,7 @@ int logger_start(const char *uri, const char *id, const char *namespace_, struct
 		return fail(e, errno, "logger %s", program);
 	if (new_pipe(&o) < 0 || new_pipe(&s) < 0 || new_pipe(&ready) < 0)
 		return fail(e, errno, "pipes for logger %s", program);
-	int rc = launch(a, &args, id, namespace_, (int[]){ o.r, s.r, ready.w }, &held);
+	int rc = launch(a, &args, r, (int[]){ o.r, s.r, ready.w }, &held);
 	if (rc < 0)
 		return fail(e, rc, "start logger %s", program);
 	put_fd(&ready.w, -1);

@@ -327,8 +327,9 @@ int member_name_streams(struct member *m, const char *in, const char *out, const
 	return m->in && m->out && m->err ? 0 : -ENOMEM;
 }
 
-int member_open_streams(const struct member *m, struct streams *out, struct err *e)
+int member_open_streams(const struct work *w, struct streams *out, struct err *e)
 {
+	const struct member *m = w->member;
 	const struct streams_request r = {
 		.in = m->in,
 		.out = m->out,
@@ -338,6 +339,7 @@ int member_open_streams(const struct member *m, struct streams *out, struct err 
 		.namespace_ = m->task->shim->namespace_,
 		.uid = m->task->io_uid,
 		.gid = m->task->io_gid,
+		.witness = w->result,
 	};
 	return streams_open(&r, out, e);
 }

@@ -27,9 +27,9 @@ bool task_wants(const struct task *t, const char *annotation, const char *value)
 /* As requests name them, copied. -ENOMEM. */
 int member_name_streams(struct member *m, const char *in, const char *out, const char *err);
 
-/* Opens its streams as it was asked to, for a fork. Then, in the shim: takes what the fork has
- * opened. */
-int member_open_streams(const struct member *m, struct streams *out, struct err *e);
+/* In a fork: opens the streams of its member as that was asked to. Then, in the shim: takes what
+ * the fork has opened. */
+int member_open_streams(const struct work *w, struct streams *out, struct err *e);
 int member_take_streams(struct member *m, struct work *w, struct err *e);
 
 /* Lets go of them, and of its logger: there is no process. */

@@ -181,7 +181,8 @@ static int open_output(struct streams *s, const struct streams_request *r, int w
 static int start_logger(struct streams *s, const struct streams_request *r, struct err *e)
 {
 	struct logger l = { .held = -1 };
-	int rc = logger_start(r->out, r->id, r->namespace_, &l, e);
+	const struct logger_request q = { r->out, r->id, r->namespace_, r->witness };
+	int rc = logger_start(&q, &l, e);
 	if (rc < 0)
 		return rc;
 	s->child[1] = l.out;

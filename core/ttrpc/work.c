@@ -98,6 +98,7 @@ static _Noreturn void work_main(struct work *w, int sock, pid_t shim)
 		_exit(1);
 	rank(w->shim->works.nice + (w->patient && w->shim->works.privileged ? YIELD : 0), 0);
 	close_others(keep, WORK_KEEP + 1);
+	w->result = sock;
 	r.rc = w->run(w, &r.e);
 	send_result(w, sock, &r);
 	_exit(0);
@@ -126,6 +127,15 @@ static bool take_fds(struct work *w, unsigned has, const int fds[FDPASS_MAX])
 	return all;
 }
 
+/* Its last word, after that of a logger that it had begun to start. The number of bytes. */
+static int hear(struct work *w, struct result *r, int fds[FDPASS_MAX])
+{
+	int got;
+	while ((got = fd_receive(w->result, r, sizeof(*r), fds)) == 1)
+		put_fd(&w->logger, fds[0]);
+	return got;
+}
+
 /* What came of it, if its fork lived to say so. */
 static int take_result(struct work *w, struct err *e)
 {
@@ -133,9 +143,10 @@ static int take_result(struct work *w, struct err *e)
 	struct exit_status st = { 0 };
 	int fds[FDPASS_MAX];
 	proc_reap(w->end.fd, &st);
-	int got = fd_receive(w->result, &r, sizeof(r), fds);
-	w->lost = got != (int)sizeof(r);
+	w->lost = hear(w, &r, fds) != (int)sizeof(r);
 	if (w->lost) {
+		if (w->logger >= 0)
+			proc_signal(w->logger, SIGKILL);
 		if (st.signal == SIGKILL)
 			return rpc_fail(e, RPC_CANCELLED, "it was stopped half way");
 		return refuse(e, ECANCELED, "the process that was at it ended: %s",
@@ -153,6 +164,7 @@ static void work_free(struct work *w)
 	drop_fds(w);
 	close_fdp(&w->end.fd);
 	close_fdp(&w->result);
+	close_fdp(&w->logger);
 	arena_free(w->rpc.arena);
 	free(w);
 }
@@ -306,7 +318,6 @@ int works_open(struct shim *s, struct err *e)
 
 void works_close(struct shim *s)
 {
-	struct exit_status st;
 	struct work *w;
 	while ((w = s->works.queued)) {
 		s->works.queued = w->next;
@@ -315,7 +326,7 @@ void works_close(struct shim *s)
 	while ((w = s->works.running)) {
 		s->works.running = w->next;
 		proc_signal(w->end.fd, SIGKILL);
-		proc_reap(w->end.fd, &st);
+		take_result(w, &(struct err){ 0 });
 		loop_remove(s->loop, &w->end);
 		work_free(w);
 	}
@@ -331,7 +342,7 @@ int work_start(struct shim *s, const struct work *order, const struct rpc *r, st
 	w->shim = s;
 	w->next = NULL;
 	w->end = (struct watch){ .fd = -1, .ready = on_end, .arg = w };
-	w->result = -1;
+	w->result = w->logger = -1;
 	w->rpc = (struct rpc){ 0 };
 	for (int i = 0; i < WORK_FDS; i++)
 		w->fds[i] = -1;

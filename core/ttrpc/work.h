@@ -47,7 +47,8 @@ struct work {
 	struct shim *shim;
 	struct rpc rpc; /* to be answered with what done returns; request NULL: nobody waits */
 	struct watch end;
-	int result; /* socket */
+	int result; /* socket; in the fork its end of it */
+	int logger; /* held, see proc.h: one that the fork has started; -1 */
 	uint64_t begun;
 };
 

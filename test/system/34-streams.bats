@@ -451,6 +451,24 @@ logger() {
 	assert_undone "$ID"
 }
 
+@test "a_logger_goes_with_the_process_that_was_starting_it" {
+	local creating fork
+	logger hangs <<< 'echo $$ > pid; echo > begun; exec sleep 1000'
+	mkfifo "$T/begun"
+	bundle "$ID" . true
+	shim_start "$ID"
+	create "$ID" "6=binary://$T/hangs" > "$T/answer" 2>&1 &
+	creating=$!
+	read -r _ < "$T/begun"
+	fork=$(ps -o ppid= -p "$(cat "$T/pid")" | tr -d ' ')
+	[ "$(ps -o ppid= -p "$fork" | tr -d ' ')" = "$SHIM" ]
+	kill -9 "$fork"
+	wait $creating && return 1
+	grep -q "it was stopped half way" "$T/answer"
+	await_end "$(cat "$T/pid")"
+	assert_undone "$ID"
+}
+
 @test "nobody_at_the_other_ends_is_waited_for" {
 	task . "5=$T/in 6=$T/out 7=$T/err" sh -c 'echo out; echo err >&2'
 	start
