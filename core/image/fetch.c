@@ -268,6 +268,18 @@ static void let_go(struct worker *w, int *status)
 	w->pid = 0;
 }
 
+pid_t fetch_flush(int work)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	int fd = openat(work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || dup2(fd, 0) < 0)
+		_exit(errno);
+	fds_close(1, ~0u, 0); /* locks end with the pull, and who reads what it says sees its end */
+	_exit(syncfs(0) < 0 ? errno : 0);
+}
+
 /* What is there goes to the disk while the rest comes, so that the wait at the end is a short one.
  */
 static void flush(struct crew *c)
@@ -275,20 +287,14 @@ static void flush(struct crew *c)
 	if (c->flusher)
 		return;
 	c->unflushed = 0;
-	c->flusher = fork();
-	if (c->flusher == 0) {
-		int fd = openat(c->f->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		close(c->f->work); /* whose locks end with the pull, not with us */
-		close(c->f->store->lock);
-		_exit(syncfs(fd));
-	}
+	c->flusher = fetch_flush(c->f->work);
 	if (c->flusher < 0) /* it is for speed alone */
 		c->flusher = 0;
 }
 
-static void look_for_flusher(struct crew *c, int how)
+static void look_for_flusher(struct crew *c)
 {
-	if (c->flusher && waitpid(c->flusher, NULL, how) == c->flusher)
+	if (c->flusher && waitpid(c->flusher, NULL, WNOHANG) == c->flusher)
 		c->flusher = 0;
 }
 
@@ -329,7 +335,7 @@ static int read_note(struct crew *c, struct err *e)
 /* Workers that end without a last word were killed, for memory most likely. */
 static int look_for_dead(struct crew *c, struct err *e)
 {
-	look_for_flusher(c, WNOHANG);
+	look_for_flusher(c);
 	for (size_t i = 0; i < c->jobs; i++) {
 		struct worker *w = &c->workers[i];
 		siginfo_t info = { 0 };
@@ -384,7 +390,7 @@ static int oversee(struct crew *c, struct err *e)
 	int rc = look_for_dead(c, e); /* of those before there was a signal for it */
 	if (rc == 0)
 		rc = hire_all(c, e);
-	while (rc == 0 && busy(c)) {
+	while (rc == 0 && (busy(c) || c->flusher)) {
 		struct pollfd fds[2] = { { .fd = c->notes, .events = POLLIN },
 					 { .fd = c->signals, .events = POLLIN } };
 		struct signalfd_siginfo info;
@@ -413,7 +419,8 @@ static void dismiss(struct crew *c)
 		kill(c->workers[i].pid, SIGKILL); /* not reaped, so the pid is still its own */
 		let_go(&c->workers[i], NULL);
 	}
-	look_for_flusher(c, 0);
+	if (c->flusher)
+		kill(c->flusher, SIGKILL); /* as soon as the disk lets it go */
 }
 
 static size_t jobs_here(void)

@@ -10,6 +10,7 @@
 #include "image/store.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum layer_state {
 	LAYER_WAITING,
@@ -50,6 +51,10 @@ struct fetch {
  * as "tI" and, in "iI", the directories that the layers below it must shape. A signal to end the
  * program ends the fetch with EINTR. */
 int fetch_layers(const struct fetch *f, struct err *e);
+
+/* Writes what its file system has to the disk, by a process that holds no lock and exits with 0 or
+ * an errno: who waits for the disk himself cannot be ended meanwhile. Its pid, or -errno. */
+pid_t fetch_flush(int work);
 
 /* "b7" and such. */
 #define FETCH_NAME 16

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define INDEX_DEPTH 3 /* an index in an index exists; more is a mistake */
@@ -247,6 +248,19 @@ static int put_document(const struct fetch *f, const char *name, const struct bu
 	return rc < 0 ? fail(e, rc, "write to the store") : 0;
 }
 
+static int wait_for_disk(const struct fetch *f, struct err *e)
+{
+	int status = 0;
+	pid_t waited, pid = fetch_flush(f->work);
+	do {
+		waited = pid < 0 ? pid : waitpid(pid, &status, 0);
+	} while (waited < 0 && pid > 0 && errno == EINTR);
+	int code = WEXITSTATUS(status);
+	if (waited != pid || pid < 0 || !WIFEXITED(status)) /* nobody said so: once more */
+		code = syncfs(f->work) < 0 ? errno : 0;
+	return code ? fail(e, code, "write the layers to disk") : 0;
+}
+
 /* What is named by its digest is whole, also after a crash: one wait for the disk comes before all
  * the names, of which the image's is the last. If the machine goes before these are on the disk,
  * the next pull brings what they name. */
@@ -258,8 +272,8 @@ static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 	int rc = named < 0 ? named : put_document(f, "config", &p->config_text, e);
 	if (rc == 0)
 		rc = put_document(f, "manifest", &p->manifest_text, e);
-	if (rc == 0 && syncfs(f->work) < 0)
-		rc = fail(e, errno, "write the layers to disk");
+	if (rc == 0)
+		rc = wait_for_disk(f, e);
 	for (size_t i = 0; rc == 0 && i < p->image.chains.n; i++) {
 		char blob[FETCH_NAME], tree[FETCH_NAME];
 		fetch_name(blob, 'b', i);

@@ -124,6 +124,45 @@ looks() {
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
 }
 
+# interrupted_in_syncfs: a pull's wait for the disk takes long, and somebody interrupts it.
+interrupted_in_syncfs() {
+	local tracer pid later
+	strace -f -qqq -e signal=none -o "$L.trace" -e trace=syncfs -e "inject=syncfs:delay_enter=30000000" \
+		"$CORACLE" pull -q "oci:$L:v1" > "$L.said" 2>&1 < /dev/null 3>&- & tracer=$!
+	until grep -q syncfs "$L.trace" 2> /dev/null; do
+		sleep 0.01
+	done
+	pid=$(pgrep -P "$tracer")
+	later=$(pgrep -P "$pid") || :
+	SECONDS=0
+	kill -TERM "$pid"
+	await_end "$pid"
+	[ "$SECONDS" -lt 15 ] || { echo "it ended after $SECONDS s"; return 1; }
+	# shellcheck disable=SC2086 # none, or some
+	kill -9 "$tracer" $later 2> /dev/null || : # they may have gone
+}
+
+@test "an_interrupted_pull_does_not_wait_for_the_disk_and_what_is_in_the_store_is_whole" {
+	image "$L" one
+	pull -q "oci:$L:v1"
+	cp -a "$CORACLE_STORE" "$L.reference"
+	rm -r "$CORACLE_STORE"
+	interrupted_in_syncfs # at the end
+	[ -z "$(ls "$CORACLE_STORE/layers/sha256")" ]
+	run -0 timeout 20 "$CORACLE" pull -q "oci:$L:v1" # no lock is left
+	whole "$L.reference"
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	# While layers come: there are many notes of one as large as this.
+	L=$L.large
+	noise "$L.1" 60
+	layer "$L" "$L.1" none
+	image_end "$L" v1 > /dev/null
+	interrupted_in_syncfs
+	[[ "$(< "$L.said")" == *interrupted* ]]
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	run -0 timeout 30 "$CORACLE" pull -q "oci:$L:v1"
+}
+
 # noise FILE MB - a tar archive of one file that does not pack.
 noise() {
 	mkdir "$1.d"
