@@ -248,6 +248,14 @@ static int open_app(struct build *b, struct err *e)
 	return fchown(b->cache_fd, b->uid, b->gid) < 0 ? fail(e, errno, "cache %s", b->cache) : 0;
 }
 
+static int copy_app(const struct build *b, int to, struct err *e)
+{
+	int rc = tree_readable(b->app, e);
+	if (rc == 0)
+		rc = tree_copy(b->app, to, e);
+	return rc < 0 ? within(e, "app %.200s", b->o->app) : 0;
+}
+
 /* What the container gets: each a directory in the work directory. */
 static int fill_work(const struct build *b, struct err *e)
 {
@@ -264,8 +272,8 @@ static int fill_work(const struct build *b, struct err *e)
 		rc = env_write(fds[1], env.v[i], e);
 	if (rc == 0 && b->o->buildpacks.n)
 		rc = order_write(b, fds[5], e);
-	if (rc == 0 && (rc = tree_copy(b->app, fds[0], e)) < 0)
-		within(e, "app %.200s", b->o->app);
+	if (rc == 0)
+		rc = copy_app(b, fds[0], e);
 	if (rc == 0)
 		rc = tree_give(fds[4], b->uid, b->gid, e);
 	if (rc == 0) /* its blobs are the store's own, which stay root's */

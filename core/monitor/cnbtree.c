@@ -14,7 +14,7 @@
 #define LAYOUT	  "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct visit {
-	bool give;
+	bool give, read; /* to that user; whether he could read it; neither: that it is plain */
 	uid_t uid;
 	gid_t gid;
 };
@@ -27,9 +27,15 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "look at %.200s", name);
 	bool plain = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
-	if (!v->give && !plain)
+	mode_t need = S_ISDIR(st.st_mode) ? S_IRUSR | S_IXUSR : S_IRUSR;
+	if (v->read && plain && (st.st_mode & need) != need)
+		return refuse(e, EACCES,
+			      "%.200s has mode %04o, and the builder's user, whose it will be, "
+			      "has to read it: chmod u+r%s it, or leave it out",
+			      name, st.st_mode & 07777, S_ISDIR(st.st_mode) ? "x" : "");
+	if (!v->give && !v->read && !plain)
 		return refuse(e, EINVAL, "%.200s is neither a file nor a directory", name);
-	if (!plain && !S_ISLNK(st.st_mode))
+	if (v->give && !plain && !S_ISLNK(st.st_mode))
 		return unlinkat(dir, name, 0) < 0 ? fail(e, errno, "remove %.200s", name) : 0;
 	if (v->give && fchownat(dir, name, v->uid, v->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "give away %.200s", name);
@@ -38,7 +44,8 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 	if (depth == DEPTH_MAX)
 		return refuse(e, ELOOP, "%d directories in one another are too many", depth);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, depth + 1, e);
+	int rc = fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, depth + 1, e);
+	return rc < 0 && fd >= 0 && v->read ? within(e, "%.200s", name) : rc;
 }
 
 /* Takes the fd. */
@@ -65,10 +72,15 @@ static int again(int dir)
 
 int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
 {
-	const struct visit v = { true, uid, gid };
+	const struct visit v = { .give = true, .uid = uid, .gid = gid };
 	if (fchown(dir, uid, gid) < 0)
 		return fail(e, errno, "give a directory away");
 	return visit_all(again(dir), &v, 0, e);
+}
+
+int tree_readable(int dir, struct err *e)
+{
+	return visit_all(again(dir), &(struct visit){ .read = true }, 0, e);
 }
 
 int tree_check(int dir, struct err *e)

@@ -9,6 +9,9 @@
  * (a socket, a fifo) is removed: no build has a use for it. */
 int tree_give(int dir, uid_t uid, gid_t gid, struct err *e);
 
+/* Refuses what its own owner may not read: a build has no rights, and would fail at its end. */
+int tree_readable(int dir, struct err *e);
+
 /* Refuses anything below the directory but files and directories: then every path in it leads to
  * what is in it. */
 int tree_check(int dir, struct err *e);
