@@ -250,6 +250,7 @@ lint-size:
 
 run: all
 	$(out)/coracle run
+	@rmdir -p --ignore-fail-on-non-empty /run/coracle/default 2> /dev/null || :
 
 deps:
 	third_party/deps build
