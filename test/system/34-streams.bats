@@ -461,6 +461,7 @@ logger() {
 	creating=$!
 	read -r _ < "$T/begun"
 	fork=$(ps -o ppid= -p "$(cat "$T/pid")" | tr -d ' ')
+	# shellcheck disable=SC2031 # each test has its own
 	[ "$(ps -o ppid= -p "$fork" | tr -d ' ')" = "$SHIM" ]
 	kill -9 "$fork"
 	wait $creating && return 1
