@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # 34-streams.bats - the standard streams of a shim's processes, whoever comes and goes at their other ends.
+# shellcheck disable=SC2030,SC2031 # each test is a shell
 
 load helper
 load lone
@@ -461,7 +462,6 @@ logger() {
 	creating=$!
 	read -r _ < "$T/begun"
 	fork=$(ps -o ppid= -p "$(cat "$T/pid")" | tr -d ' ')
-	# shellcheck disable=SC2031 # each test has its own
 	[ "$(ps -o ppid= -p "$fork" | tr -d ' ')" = "$SHIM" ]
 	kill -9 "$fork"
 	wait $creating && return 1
