@@ -153,6 +153,21 @@ static int apply_ready(struct self *s, const struct op *o)
 	return rc;
 }
 
+static _Noreturn void end(int signo)
+{
+	_exit(128 + signo);
+}
+
+/* Init of a pid namespace is not ended by what it has no handler for, and the host may give up on
+ * what it never started. Gone with execve, as handlers are. */
+static void heed_signals(void)
+{
+	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	const struct sigaction ends = { .sa_handler = end };
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		sigaction(ending[i], &ends, NULL);
+}
+
 /* All but stdio, what is to be passed on, and our way to the parent and to the starter. */
 static int apply_close(struct self *s, const struct op *o)
 {
@@ -171,6 +186,8 @@ static int apply_close(struct self *s, const struct op *o)
 		from = keep.v[i] + 1;
 	}
 	s->root = s->empty = s->proc = s->parent = -1;
+	if (s->setup->listener >= 0) /* we shall wait, with a filter by then that may forbid this */
+		heed_signals();
 	return fds_close((unsigned)from, ~0u, 0);
 }
 

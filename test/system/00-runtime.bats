@@ -178,6 +178,28 @@ teardown() { runtime_teardown; }
 	nothing_left
 }
 
+@test "what_ends_a_process_ends_a_container_that_is_not_started" {
+	local signal pid
+	for signal in HUP INT QUIT TERM; do
+		create_sleeper
+		pid=$(state pid)
+		rt kill "$ID" "$signal"
+		timeout 10 "$TOOLS/await" "$pid"
+		[ "$(state status)" = stopped ]
+		attempt rt start "$ID"
+		[ "$status" = 1 ]
+		rt delete "$ID"
+	done
+	nothing_left
+	spec '.process.args = ["cat", "/proc/self/status"]'
+	create
+	pid=$(state pid)
+	rt start "$ID"
+	await "$pid"
+	grep -x $'SigIgn:\t0*' "$BATS_TEST_TMPDIR/out"
+	grep -x $'SigCgt:\t0*' "$BATS_TEST_TMPDIR/out"
+}
+
 @test "kill_of_a_container_without_pid_namespace_ends_all_of_it" {
 	spec '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	create
