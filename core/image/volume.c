@@ -15,14 +15,13 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define VOLUMES	     "volumes"
-#define DATA	     "_data"
-#define RECORD	     "volume.json"
-#define NEW	     "new"
-#define NOTE	     "volumes" /* of a container */
-#define NOTE_MAX     ((size_t)1 << 20)
-#define RANDOM	     32
-#define ARENA_VOLUME ((size_t)1 << 20)
+#define VOLUMES	 "volumes"
+#define DATA	 "_data"
+#define RECORD	 "volume.json"
+#define NEW	 "new"
+#define NOTE	 "volumes" /* of a container */
+#define NOTE_MAX ((size_t)1 << 20)
+#define RANDOM	 32
 
 static const struct json_field record_fields[] = {
 	JSON(J_TIME, volume, created, "created"),
@@ -194,6 +193,12 @@ int volume_use(const struct store *s, const struct volume *v, int content, struc
 	return rc;
 }
 
+/* Of a line of a container's note. */
+static const char *noted(const char *line)
+{
+	return line + (*line == VOLUME_GOES || *line == VOLUME_STAYS);
+}
+
 struct search {
 	const char *name, *but;
 	char user[NAME_MAX + 1];
@@ -208,7 +213,7 @@ static int is_user(void *arg, const char *id, char *text, struct err *e)
 	if (s->but && !strcmp(id, s->but))
 		return 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (!strcmp(line + (*line == '-'), s->name)) {
+		if (!strcmp(noted(line), s->name)) {
 			snprintf(s->user, sizeof(s->user), "%s", id);
 			return 1;
 		}
@@ -281,7 +286,7 @@ static int mark_use(void *arg, const char *id, char *text, struct err *e)
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		for (size_t i = 0; i < m->l->n; i++) {
 			struct volume *v = &m->l->v[i];
-			if (strcmp(v->name, line + (*line == '-')) || strs_has(&v->users, id))
+			if (strcmp(v->name, noted(line)) || strs_has(&v->users, id))
 				continue;
 			const char **to = LIST_ADD(m->a, &v->users);
 			if (!to || !(*to = arena_str(m->a, id)))
@@ -368,15 +373,6 @@ int volumes_note(const struct store *s, const char *id, const struct strs *names
 	return file_swap(dir, NOTE, b.p ? b.p : "", b.len, 0600, e);
 }
 
-static bool is_anonymous(const struct store *s, const char *name)
-{
-	struct volume v;
-	struct err damaged = { 0 };
-	auto_arena *a = arena_new(ARENA_VOLUME);
-	auto_close int all = all_open(s);
-	return a && all >= 0 && read_one(s, all, name, a, &v, &damaged) == 0 && v.anonymous;
-}
-
 int volumes_release(const struct store *s, const char *id, bool all, struct err *e)
 {
 	auto_buf b = { .max = NOTE_MAX };
@@ -388,11 +384,9 @@ int volumes_release(const struct store *s, const char *id, bool all, struct err 
 	char *line = rc == 0 && b.p ? strtok_r(b.p, "\n", &save) : NULL;
 	for (; rc == 0 && line; line = strtok_r(NULL, "\n", &save)) {
 		struct err one = { 0 };
-		if (*line == '-')
-			line++;
-		else if (!all || !is_anonymous(s, line))
+		if (*line != VOLUME_GOES && (!all || *line != VOLUME_STAYS))
 			continue;
-		rc = volume_remove(s, line, id, &one);
+		rc = volume_remove(s, noted(line), id, &one);
 		if (rc == -ENOENT || rc == -EBUSY) /* what another has found by its name */
 			rc = 0;
 		if (rc < 0 && e)

@@ -57,11 +57,14 @@ const char *volume_path(const struct store *s, const char *name, struct arena *a
 /* As a list of objects of JSON, and a newline. */
 void volumes_json(const struct volume_list *l, struct buf *out);
 
-/* Says in the container's directory which it uses; "-NAME" is one that goes with it. */
+/* Says in the container's directory which it uses. Before the name of one that was made for it
+ * alone, and has no other, stands whether it goes with it. */
+#define VOLUME_GOES  '-'
+#define VOLUME_STAYS '+'
 int volumes_note(const struct store *s, const char *id, const struct strs *names, struct err *e);
 
-/* Removes those that go with container id, with `all` also the other anonymous ones that it alone
- * uses. What is not there, the container too, is fine. */
+/* Removes those that go with container id, with `all` all that were made for it alone; not what
+ * another uses. What is not there, the container too, is fine. */
 int volumes_release(const struct store *s, const char *id, bool all, struct err *e);
 
 #endif

@@ -12,7 +12,7 @@
 /* What discard() may do more than it must. */
 enum {
 	DISCARD_FORCE = 1,   /* end it first, if it runs */
-	DISCARD_VOLUMES = 2, /* the volumes that have no name and are nobody else's, too */
+	DISCARD_VOLUMES = 2, /* the volumes that were made for it alone, too */
 };
 
 /* container_delete(), then its directory in the image store: written layer and log, and volumes
@@ -33,7 +33,7 @@ int data_mark(int dir, const char *root, const char *id, struct err *e);
 /* What a store has of a container. */
 struct data {
 	const char *store, *id;
-	bool volumes; /* with those that have no name and are nobody else's */
+	bool volumes; /* with all that were made for it alone */
 };
 
 /* Removes it. */

@@ -50,8 +50,8 @@ static int claim(struct spec *s, struct volume *made, const struct volume_use *u
 		v->name = m->source;
 		v->anonymous = !*m->source;
 		rc = v->anonymous ? volume_name_make(a, &v->name, e) : 0;
-		names.v[names.n] = v->anonymous && u->remove ? arena_printf(a, "-%s", v->name)
-							     : v->name;
+		char mark = u->remove ? VOLUME_GOES : VOLUME_STAYS;
+		names.v[names.n] = v->anonymous ? arena_printf(a, "%c%s", mark, v->name) : v->name;
 		if (rc == 0 && !names.v[names.n++])
 			rc = option_room("volume", e);
 	}

@@ -107,6 +107,11 @@ assert_no_work() {
 	c rm -f "$ID"
 	[ "$(volumes | wc -l)" = 2 ]
 	c rm -v "$ID-2"
+	[ "$(volumes | wc -l)" = 2 ]
+	# ... also when it has been nobody's: what fails, or is removed, takes away no more than it has made.
+	run -127 c run --rm --name "$ID" -v "$(volumes | grep -v mine):/d" app:v1 nosuch
+	[ "$(volumes | wc -l)" = 2 ]
+	run -0 "$CORACLE" volume prune
 	[ "$(volumes)" = mine ]
 	run -0 "$CORACLE" volume prune -a
 	[ "$output" = mine ]
