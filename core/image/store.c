@@ -286,14 +286,14 @@ int store_container_remove(const struct store *s, const char *id, struct err *e)
 /* What is noted nowhere is removed: only what is not there has no note, not what cannot be seen. */
 static int read_note(int all, const char *id, const char *file, struct buf *b, struct err *e)
 {
+	struct err why = { 0 };
 	auto_close int dir = openat(all, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	bool there = dir >= 0 && faccessat(dir, file, F_OK, 0) == 0;
-	if (!there)
-		return errno == ENOENT || errno == ENOTDIR
-			       ? 0
-			       : fail(e, errno, "look at the store's containers/%s", id);
-	int rc = file_read(dir, file, b, e);
-	if (rc == 0 && b->len && b->p[b->len - 1] == '\n')
+	int rc = dir < 0 ? fail(&why, errno, "open it") : file_read(dir, file, b, &why);
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		return 0;
+	if (rc < 0)
+		return refuse(e, -rc, "the store's containers/%s: %s", id, why.msg);
+	if (b->len && b->p[b->len - 1] == '\n')
 		b->p[--b->len] = 0;
 	return rc;
 }

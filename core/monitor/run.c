@@ -55,6 +55,9 @@ static int choose_id(struct making *m, struct err *e)
 	uint8_t raw[6];
 	char text[13];
 	m->id = m->options.name;
+	if (m->options.replace && !m->id)
+		return refuse(e, EINVAL,
+			      "option --replace: it needs the --name of what is replaced");
 	if (!m->id) {
 		if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 			return fail(e, errno, "getrandom");
@@ -68,14 +71,22 @@ static int choose_id(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	struct container *c = NULL;
-	if (container_open(m->root, m->id, &c, NULL) < 0)
+	if (m->options.replace || container_open(m->root, m->id, &c, NULL) < 0)
 		return 0;
-	rc = m->options.replace ? discard(c, DISCARD_FORCE, e) : 1;
 	container_close(c);
-	if (rc <= 0)
-		return rc;
 	return refuse(e, EEXIST, "container %s exists already; remove it with: coracle rm %s",
 		      m->id, m->id);
+}
+
+/* Who has the name, with --replace, stays until there is something to put in its place. */
+static int make_way(struct making *m, struct err *e)
+{
+	struct container *c = NULL;
+	if (!m->options.replace || container_open(m->root, m->id, &c, NULL) < 0)
+		return 0;
+	int rc = discard(c, DISCARD_FORCE, e);
+	container_close(c);
+	return rc;
 }
 
 static int open_store(struct making *m, struct err *e)
@@ -177,6 +188,9 @@ static int use_image(struct making *m, struct err *e)
 	if (!m->options.stop_signal && stop && signal_parse(stop) > 0)
 		m->options.stop_signal = stop;
 	hold_signals(m); /* a pull may be interrupted: it leaves nothing */
+	rc = make_way(m, e);
+	if (rc < 0)
+		return rc;
 	rc = m->rootfs = image_mount(&m->store, m->image, m->id, e);
 	return rc < 0 ? taken(m, rc, e) : mark_data(m, e);
 }
@@ -357,8 +371,10 @@ static int make(struct making *m, struct err *e)
 		rc = embedded		 ? use_embedded(m, e)
 		     : m->options.rootfs ? use_directory(m, e)
 					 : use_image(m, e);
-	if (rc == 0 && !m->held)
+	if (rc == 0 && !m->held) {
 		hold_signals(m);
+		rc = make_way(m, e);
+	}
 	if (rc == 0)
 		rc = open_cidfile(m, e);
 	if (rc == 0 && m->options.detach)

@@ -309,6 +309,12 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	pid=$(cat "$BATS_TEST_TMPDIR/pid")
 	[ "$pid" = "$(field "$(cid r)" pid)" ]
 	run -125 box -d --name "$(cid r)" -- true
+	# What cannot be is no reason to end what runs.
+	run -125 c run --replace --name "$(cid r)" --rootfs "$BATS_TEST_TMPDIR/nosuch" true
+	run -125 c run --replace --name "$(cid r)" --pull never nosuch.invalid/image true
+	[ -e "/proc/$pid" ]
+	run -125 box --replace --rm -- true
+	[[ "$output" == *"option --replace: it needs the --name"* ]]
 	run -0 box --replace --rm --name "$(cid r)" -- echo new
 	[ "$output" = new ]
 	[ ! -e "/proc/$pid" ]

@@ -149,7 +149,7 @@ named() {
 	named "$L" v1 app:1
 	mkdir "$all/c1"
 	find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 -printf 'sha256:%f\n' > "$all/c1/layers"
-	for call in "getdents64:error=EIO:$all" "openat:error=EMFILE:$all" "faccessat:error=EIO:$all/c1"; do
+	for call in "getdents64:error=EIO:$all" "openat:error=EMFILE:$all" "openat:error=EIO:$all/c1"; do
 		run -1 strace -qq -o /dev/null -P "${call##*:}" -e "inject=${call%:*}" "$CORACLE" prune --all
 		[[ "$output" == "coracle: "*containers* ]] || { echo "$call: $output"; return 1; }
 		[ "$(find "$CORACLE_STORE/layers/sha256" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]

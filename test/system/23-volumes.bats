@@ -69,6 +69,10 @@ assert_no_work() {
 	run -0 "$CORACLE" volume inspect mine
 	[ "$(jq -c '.[0] | [.name, .mountpoint, .anonymous, .containers]' <<< "$output")" = "[\"mine\",\"$CORACLE_STORE/volumes/mine/_data\",false,[\"$ID\"]]" ]
 	c rm "$ID"
+	# Of a container that is removed meanwhile there is no more to be read.
+	mkdir "$CORACLE_STORE/containers/going"
+	run -0 strace -f -qqq -o /dev/null -e inject=faccessat:retval=0 "$CORACLE" volume ls
+	rmdir "$CORACLE_STORE/containers/going"
 	[ "$("$CORACLE" volume ls --json | jq -c '.[].containers')" = '[]' ]
 	run -0 "$CORACLE" volume rm mine
 	[ "$output" = mine ]
