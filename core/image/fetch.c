@@ -387,9 +387,7 @@ static int open_gate(struct crew *c, struct err *e)
 
 static int oversee(struct crew *c, struct err *e)
 {
-	int rc = look_for_dead(c, e); /* of those before there was a signal for it */
-	if (rc == 0)
-		rc = hire_all(c, e);
+	int rc = hire_all(c, e);
 	while (rc == 0 && (busy(c) || c->flusher)) {
 		struct pollfd fds[2] = { { .fd = c->notes, .events = POLLIN },
 					 { .fd = c->signals, .events = POLLIN } };
@@ -433,14 +431,17 @@ static size_t jobs_here(void)
 static int fetch_with(struct crew *c, struct err *e)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0 };
-	int rc = open_gate(c, e);
-	if (rc < 0 || (!busy(c) && next_layer(c) < 0))
-		return rc;
 	auto_close int signals = signals_fd(ends);
 	if (signals < 0)
 		return fail(e, signals, "wait for signals");
 	c->signals = signals;
-	return oversee(c, e);
+	int rc = open_gate(c, e);
+	if (rc == 0 && (busy(c) || next_layer(c) >= 0))
+		rc = oversee(c, e);
+	/* Who ended it has been heard: what was made is removed yet. */
+	for (struct signalfd_siginfo info; rc < 0 && read(signals, &info, sizeof(info)) > 0;)
+		;
+	return rc;
 }
 
 static int fetch_by(struct crew *c, struct err *e)

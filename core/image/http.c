@@ -8,10 +8,12 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #ifndef CORACLE_VERSION
@@ -46,33 +48,8 @@ struct http {
 	char why[CURL_ERROR_SIZE];
 	bool added, head, done, paused; /* head: it is complete */
 	bool loopback;
+	int ends; /* readable: who has blocked the signals that would end us is to be ended */
 };
-
-bool host_is_loopback(const char *host)
-{
-	char name[64];
-	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
-	if (*host == '[')
-		return n == 4 && !strncmp(host, "[::1]", 5);
-	if (n >= sizeof(name))
-		return false;
-	memcpy(name, host, n);
-	name[n] = 0;
-	unsigned a, b, c, d;
-	char rest;
-	return !strcasecmp(name, "localhost") ||
-	       (sscanf(name, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &rest) == 4 && a == 127);
-}
-
-void http_escape(struct buf *b, const char *s)
-{
-	for (; *s; s++)
-		if (strchr("-._~/:", *s) || (*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') ||
-		    (*s >= 'A' && *s <= 'Z'))
-			buf_char(b, *s);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)*s);
-}
 
 /* --- what curl calls --- */
 
@@ -141,6 +118,17 @@ static void transfer_end(struct http *h)
 	h->added = false;
 }
 
+/* Until the transfer has something to do, or for a pause; fails it when we are to end. */
+static void wait_for_more(struct http *h, int ms)
+{
+	struct curl_waitfd ends = { h->ends, CURL_WAIT_POLLIN, 0 };
+	curl_multi_poll(h->multi, &ends, h->ends >= 0, ms, NULL);
+	if (!ends.revents)
+		return;
+	h->done = true;
+	h->result = CURLE_ABORTED_BY_CALLBACK;
+}
+
 /* Lets curl work until some of the body or its end is there; with head_only, until the head is. */
 static void pump(struct http *h, bool head_only)
 {
@@ -158,7 +146,7 @@ static void pump(struct http *h, bool head_only)
 		}
 		if (h->done || h->in.len || (head_only && h->head))
 			return;
-		curl_multi_poll(h->multi, NULL, 0, 60000, NULL);
+		wait_for_more(h, 60000);
 	}
 }
 
@@ -364,6 +352,8 @@ static int proxy_failed(const struct http *h, const char *why, struct err *e)
 
 static int transfer_failed(const struct http *h, struct err *e)
 {
+	if (h->result == CURLE_ABORTED_BY_CALLBACK)
+		return refuse(e, EINTR, "%.200s: interrupted", h->at);
 	const char *why = h->why[0] ? h->why : curl_easy_strerror(h->result);
 	int line = (int)strcspn(why, "\r\n"); /* mbedTLS ends its words with one */
 	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH
@@ -440,9 +430,10 @@ static int get(struct http *h, struct err *e)
 			int pause = pause_ms(h);
 			transfer_end(h);
 			hops = 0;
-			/* Nothing is under way: this is a wait. */
-			curl_multi_poll(h->multi, NULL, 0, pause, NULL);
-			continue;
+			h->result = CURLE_OK;
+			wait_for_more(h, pause);
+			if (h->result == CURLE_OK)
+				continue;
 		}
 		if (h->done && h->result != CURLE_OK)
 			return transfer_failed(h, e);
@@ -547,6 +538,17 @@ int http_get(struct http *h, const struct http_request *r, struct http_answer *o
 	return 0;
 }
 
+/* -1: a worker may not have one, and is ended from outside. */
+static int ends_fd(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
 int http_new(const struct http_options *o, struct http **out, struct err *e)
 {
 	struct http *h = calloc(1, sizeof(*h));
@@ -558,13 +560,11 @@ int http_new(const struct http_options *o, struct http **out, struct err *e)
 	h->in.max = h->out.max = BODY_MAX;
 	h->challenge.max = h->type.max = h->retry.max = h->link.max = 16384;
 	h->options = *o;
+	h->ends = ends_fd();
 	h->multi = curl_multi_init();
 	h->easy = curl_easy_init();
-	if (!h->multi || !h->easy) {
-		http_free(h);
-		return fail(e, ENOMEM, "start an HTTP client");
-	}
-	int rc = authorities_gather(&h->options.ca, &h->ca, e);
+	int rc = h->multi && h->easy ? authorities_gather(&h->options.ca, &h->ca, e)
+				     : fail(e, ENOMEM, "start an HTTP client");
 	if (rc < 0) {
 		http_free(h);
 		return rc;
@@ -580,6 +580,7 @@ void http_free(struct http *h)
 	transfer_end(h);
 	curl_easy_cleanup(h->easy);
 	curl_multi_cleanup(h->multi);
+	put_fd(&h->ends, -1);
 	curl_slist_free_all(h->headers);
 	buf_free(&h->in);
 	buf_free(&h->out);

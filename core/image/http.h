@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "image/source.h"
+#include "image/url.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ struct http_options {
 	struct strs headers;	 /* "Name: value" */
 };
 
-/* Connections are kept between requests. Proxies are taken from the usual variables of the
+/* Who blocks SIGINT, SIGTERM and SIGHUP has them end what waits here, with EINTR; it does not take
+ * them. Connections are kept between requests. Proxies are taken from the usual variables of the
  * environment, but never for a loopback address. */
 int http_new(const struct http_options *o, struct http **out, struct err *e);
 void http_free(struct http *h);
@@ -57,11 +59,5 @@ struct http_answer {
  * answer. */
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
 	     struct source **body, struct err *e);
-
-/* Appends s to b with what has a meaning in a query percent-encoded. */
-void http_escape(struct buf *b, const char *s);
-
-/* Whether HOST[:PORT] is this machine: localhost, 127.0.0.0/8, ::1. */
-bool host_is_loopback(const char *host);
 
 #endif

@@ -471,6 +471,23 @@ hostile() {
 	run -0 pull -q --timeout 2 "$STRANGE/together/app:v1"
 }
 
+@test "a_pull_that_waits_for_a_registry_is_ended_by_a_signal_and_leaves_nothing" {
+	local pulling rc=0
+	simple "$L" v1
+	strange
+	"$CORACLE" pull -q "$STRANGE/mute/app:v1" 3>&- &
+	pulling=$!
+	# For the configuration and the layer.
+	until [ "$(grep -c " /v2/mute/app/blobs/" "$STRANGE_LOG")" = 2 ]; do
+		kill -0 $pulling
+	done
+	kill -TERM $pulling
+	wait $pulling || rc=$?
+	[ "$rc" != 0 ]
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	[ "$(layers)" = 0 ]
+}
+
 @test "redirects_in_circles_and_to_plain_http_are_refused" {
 	simple "$L" v1
 	strange

@@ -347,7 +347,7 @@ refused() {
 
 @test "a_mirror_is_asked_what_refers_to_the_image_if_it_is_good_for_that" {
 	local certs=$BATS_TEST_TMPDIR/certs
-	NAME=refers/app
+	NAME=refers-pages/app
 	image
 	statement "$DIGEST"
 	bundle key
@@ -360,7 +360,8 @@ refused() {
 	run -1 grep /referrers/ "$STRANGE_LOG"
 	sed -i 's/"resolve"/"referrers"/' "$certs/$REGISTRY/hosts.toml"
 	run -0 verify "$K/key.pub" --certs-dir "$certs" "$REGISTRY/$NAME:v1"
-	grep -q "/v2/refers/app/referrers/$DIGEST?ns=$REGISTRY " "$STRANGE_LOG"
+	grep -q "/v2/refers-pages/app/referrers/$DIGEST?ns=$REGISTRY " "$STRANGE_LOG"
+	grep -q "/v2/refers-pages/app/referrers/$DIGEST?n=1&last=x&ns=$REGISTRY " "$STRANGE_LOG"
 	kill "$STRANGE_PID"
 }
 

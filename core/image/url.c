@@ -1,0 +1,32 @@
+/* url.c - what a URL is made of, without curl. */
+#include "image/url.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+bool host_is_loopback(const char *host)
+{
+	char name[64];
+	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+	if (*host == '[')
+		return n == 4 && !strncmp(host, "[::1]", 5);
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = 0;
+	unsigned a, b, c, d;
+	char rest;
+	return !strcasecmp(name, "localhost") ||
+	       (sscanf(name, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &rest) == 4 && a == 127);
+}
+
+void http_escape(struct buf *b, const char *s)
+{
+	for (; *s; s++)
+		if (strchr("-._~/:", *s) || (*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') ||
+		    (*s >= 'A' && *s <= 'Z'))
+			buf_char(b, *s);
+		else
+			buf_printf(b, "%%%02X", (unsigned char)*s);
+}
