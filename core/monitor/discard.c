@@ -6,7 +6,9 @@
 #include "image/store.h"
 #include "image/volume.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 int data_mark(int dir, const char *root, const char *id, struct err *e)
@@ -17,6 +19,21 @@ int data_mark(int dir, const char *root, const char *id, struct err *e)
 			: file_replace(dir, DATA_STATE, b.p, b.len, 0600, e);
 }
 
+/* Whether it is there still, and nobody else is about to remove it: it may be that of the next
+ * container of this name. */
+static bool is_there(const struct store *s, const struct data *d)
+{
+	struct stat own, now;
+	if (d->dir < 0)
+		return true;
+	while (flock(d->dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return false;
+	auto_close int dir = store_container_open(s, d->id, NULL);
+	return dir >= 0 && fstat(dir, &now) == 0 && fstat(d->dir, &own) == 0 &&
+	       now.st_ino == own.st_ino && now.st_dev == own.st_dev;
+}
+
 static int remove_data(void *arg, struct err *e)
 {
 	const struct data *d = arg;
@@ -24,11 +41,25 @@ static int remove_data(void *arg, struct err *e)
 	int rc = store_open(d->store, &s, e);
 	if (rc < 0)
 		return rc;
-	rc = volumes_release(&s, d->id, d->volumes, e); /* while it is known which they are */
-	if (rc == 0)
-		rc = store_container_remove(&s, d->id, e);
+	if (is_there(&s, d)) {
+		rc = volumes_release(&s, d->id, d->volumes, e); /* while it is known which */
+		rc = rc < 0 ? rc : store_container_remove(&s, d->id, e);
+	}
 	store_close(&s);
 	return rc;
+}
+
+/* -ENOENT, nothing said: it has none. */
+static int data_open(const char *store, const char *id, struct err *e)
+{
+	auto_buf path = { 0 };
+	buf_printf(&path, "%s/containers/%s", store, id);
+	if (path.failed)
+		return fail(e, ENOMEM, "remove container %s", id);
+	int fd = open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 || errno == ENOENT)
+		return fd < 0 ? -ENOENT : fd;
+	return fail(e, errno, "open the data of container %s", id);
 }
 
 int data_remove(const struct data *d, struct err *e)
@@ -50,29 +81,30 @@ static void end(struct container *c)
 }
 
 /* What it wrote goes first: as long as the state is there the id is taken, and nobody's data but
- * its own is meant. */
+ * its own is meant. What is opened before that is sure is its own afterwards, too. */
 int discard(struct container *c, unsigned how, struct err *e)
 {
 	const char *note = c->state.store;
 	auto_buf store = { 0 }; /* a copy: the record is read again meanwhile */
 	struct stat st;
-	int rc = 0;
 	if (note)
 		buf_str(&store, note);
 	if (store.failed)
 		return fail(e, ENOMEM, "remove container %s", c->id);
-	const struct data data = { store.p, c->id, how & DISCARD_VOLUMES };
 	bool force = how & DISCARD_FORCE;
 	if (force)
 		end(c);
 	bool ended = container_status(c) == STATUS_STOPPED;
+	auto_close int dir = note ? data_open(store.p, c->id, e) : -ENOENT;
 	if (fstat(c->dir, &st) == 0 && st.st_nlink == 0)
 		return 0; /* somebody was faster */
-	if (note && ended)
-		rc = data_remove(&data, e);
+	if (dir < 0 && dir != -ENOENT)
+		return dir;
+	const struct data data = { store.p, c->id, how & DISCARD_VOLUMES, dir };
+	int rc = dir >= 0 && ended ? data_remove(&data, e) : 0;
 	if (rc == 0)
 		rc = container_delete(c, force, e);
-	return rc == 0 && note && !ended ? data_remove(&data, e) : rc;
+	return rc == 0 && dir >= 0 && !ended ? data_remove(&data, e) : rc;
 }
 
 int discard_all(const char *root, const struct strs *ids, unsigned how,

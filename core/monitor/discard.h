@@ -34,6 +34,7 @@ int data_mark(int dir, const char *root, const char *id, struct err *e);
 struct data {
 	const char *store, *id;
 	bool volumes; /* with all that were made for it alone */
+	int dir;      /* its directory, open; -1: what is there under its name */
 };
 
 /* Removes it. */

@@ -446,7 +446,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		rc = hand_over(&m, e);
 	release(&m);
 	if (rc < 0 && m.data)
-		data_remove(&(struct data){ m.store_path, m.id, true }, NULL);
+		data_remove(&(struct data){ m.store_path, m.id, true, -1 }, NULL);
 	if (rc < 0 && m.cidfile)
 		unlink(m.cidfile);
 	if (rc < 0)

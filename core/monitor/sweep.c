@@ -119,7 +119,7 @@ static int clean_data(struct sweeping *s, const char *store, const char *id, str
 	if (lstat(path, &st) < 0)
 		return 0;
 	say(s, "data", path, id);
-	return s->r->dry_run ? 0 : data_remove(&(struct data){ store, id, false }, e);
+	return s->r->dry_run ? 0 : data_remove(&(struct data){ store, id, false, -1 }, e);
 }
 
 /* The store's directory of a container, as its record says. */

@@ -13,6 +13,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${OWNER:-}" ] || kill -KILL "$OWNER" 2> /dev/null || true # one that was stopped
 	rootless_teardown
 }
 
@@ -134,6 +135,28 @@ assert_no_work() {
 	[ "$(volumes)" = mine ]
 	"$CORACLE" volume rm mine
 	rmdir "$ROOTFS/mine" "$ROOTFS/data"
+	assert_no_work
+}
+
+@test "who_is_late_to_remove_a_container_leaves_the_next_one_of_its_name_alone" {
+	c run -d --rm --name "$ID" -v /data --rootfs "$ROOTFS" sleep 1000
+	OWNER=$(field "$ID" owner)
+	strace -qqq -o /dev/null -P "$CORACLE_STORE/lock" -e inject=flock:signal=STOP -p "$OWNER" 3>&- &
+	timeout 10 sh -c "until grep -q 'TracerPid:.[1-9]' /proc/$OWNER/status; do :; done"
+	c kill "$ID"
+	timeout 10 sh -c "until grep -q 'State:.[Tt] ' /proc/$OWNER/status; do :; done"
+	c rm -f "$ID"
+	assert_gone "$ID"
+	c run -d --name "$ID" -v /data --rootfs "$ROOTFS" sleep 1000
+	ls "$CORACLE_STORE/containers/$ID" > "$L"
+	kill -CONT "$OWNER"
+	await_end "$OWNER"
+	[ -s "$L" ]
+	diff "$L" <(ls "$CORACLE_STORE/containers/$ID")
+	[ "$("$CORACLE" volume ls --json | jq -r '.[].containers[]')" = "$ID" ]
+	c rm -fv "$ID"
+	rmdir "$ROOTFS/data"
+	[ -z "$(volumes)" ]
 	assert_no_work
 }
 
