@@ -19,9 +19,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define JOBS_MIN 3		      /* by default: a registry far away keeps no processor busy */
-#define STEP	 ((int64_t)512 << 10) /* bytes between two notes of progress */
-#define FLUSH	 64		      /* notes between two flushes */
+#define JOBS_MIN    3 /* by default: a registry far away keeps no processor busy */
+#define STEP	    ((int64_t)512 << 10) /* bytes between two notes of progress */
+#define FLUSH	    64			 /* notes between two flushes */
+#define PATIENCE_MS 2000		 /* that a registry is kept with a layer not yet wanted */
 
 /* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
 struct note {
@@ -136,15 +137,31 @@ static int open_bytes(const struct fetch *f, size_t i, struct file_source *file,
 	return 0;
 }
 
-/* Until the parent knows that the layers are wanted. */
-static int pass_gate(const struct crew *c, struct err *e)
+/* Until the parent knows that the layers are wanted. 0: not within that time. */
+static int pass_gate(const struct crew *c, int ms, struct err *e)
 {
-	char none;
-	ssize_t n;
+	struct pollfd gate = { .fd = c->gate };
+	int n;
 	do {
-		n = read(c->gate, &none, 1);
+		n = poll(&gate, 1, ms);
 	} while (n < 0 && errno == EINTR);
-	return n < 0 ? fail(e, errno, "wait for the configuration") : 0;
+	return n < 0 ? fail(e, errno, "wait for the configuration") : n;
+}
+
+/* Asks for them, and has them when they are wanted. A registry that answers one at a time does not
+ * come to the configuration while it is kept: it is left after a moment, and asked again. */
+static int get_bytes(const struct crew *c, size_t i, struct file_source *file,
+		     struct source **bytes, struct err *e)
+{
+	struct origin *o = c->f->origin;
+	int rc = open_bytes(c->f, i, file, bytes, e);
+	int open = rc < 0 ? rc : pass_gate(c, PATIENCE_MS, e);
+	if (open != 0)
+		return open < 0 ? open : 0;
+	if (o->leave)
+		o->leave(o);
+	open = pass_gate(c, -1, e);
+	return open < 0 ? open : open_bytes(c->f, i, file, bytes, e);
 }
 
 static int work_on(const struct crew *c, size_t i, const struct desk *d, struct reporter *r,
@@ -164,9 +181,7 @@ static int work_on(const struct crew *c, size_t i, const struct desk *d, struct 
 			       .usage = &c->common->usage,
 			       .progress = on_progress,
 			       .arg = r };
-	int rc = open_bytes(f, i, file, &bytes, e);
-	if (rc == 0)
-		rc = pass_gate(c, e);
+	int rc = get_bytes(c, i, file, &bytes, e);
 	if (rc == 0)
 		rc = layer_unpack(bytes, &j, &implied, e);
 	if (rc == 0 && write_all(d->list, implied.p, implied.len) < 0)

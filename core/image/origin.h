@@ -34,6 +34,9 @@ struct origin {
 
 	void (*close)(struct origin *o);
 
+	/* Lets go of what the last call began, and of whoever sends it. NULL: nobody does. */
+	void (*leave)(struct origin *o);
+
 	const char *digest; /* of what the reference names; NULL: not known before */
 
 	/* What a forked child needs for it (see confine.h). */

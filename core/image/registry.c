@@ -201,12 +201,19 @@ static int registry_forked(struct origin *o, struct err *e)
 	return 0;
 }
 
-static void registry_close(struct origin *o)
+static void registry_leave(struct origin *o)
 {
 	struct registry *r = (struct registry *)o;
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		http_free(r->endpoints[i].http);
-	free(r);
+		r->endpoints[i].http = NULL;
+	}
+}
+
+static void registry_close(struct origin *o)
+{
+	registry_leave(o);
+	free(o);
 }
 
 /* HOST[:PORT] of a base. */
@@ -279,7 +286,7 @@ int registry_open(const struct ref *ref, const struct origin_options *o, struct 
 	if (!r)
 		return fail(e, ENOMEM, "reach the registry %s", ref->host);
 	r->origin = (struct origin){ registry_document, registry_referrers, registry_blob,
-				     registry_forked, registry_close };
+				     registry_forked,	registry_close,	    registry_leave };
 	r->origin.network = true;
 	r->origin.digest = ref->digest;
 	r->arena = a;

@@ -471,6 +471,16 @@ hostile() {
 	run -0 pull -q --timeout 2 "$STRANGE/together/app:v1"
 }
 
+@test "a_registry_that_answers_one_at_a_time_is_not_kept_waiting_with_a_layer" {
+	mkdir "$L.d"
+	head -c 20000000 /dev/urandom > "$L.d/noise"
+	tar -C "$L.d" -cf "$L.tar" noise
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 > /dev/null
+	strange
+	run -0 timeout 30 "$CORACLE" pull -q "$STRANGE/inturn/app:v1"
+}
+
 @test "a_pull_that_waits_for_a_registry_is_ended_by_a_signal_and_leaves_nothing" {
 	local pulling rc=0
 	simple "$L" v1
