@@ -40,7 +40,9 @@ const struct command applet_run = {
 		"they have inside, and are shown to it so. Directories of the host keep their "
 		"own, unless -v has the option idmap. The ids of --userns auto are those of the "
 		"user \"containers\" in /etc/subuid and /etc/subgid; they are the container's "
-		"until it is removed.",
+		"until it is removed. Another store does not know which are taken, nor does "
+		"podman, which has the same user's: where they have some too, name others with "
+		"--uidmap.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

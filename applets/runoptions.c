@@ -14,7 +14,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_FLAG, run_options, replace, 0, "replace", NULL,
 	    "remove the container that has its --name"),
 	OPT(OPT_STR, run_options, userns, 0, "userns", "host|auto[:size=NUMBER,...]",
-	    "auto: ids that no other container has, of the user containers in /etc/subuid"),
+	    "auto: ids that no other of the store has, of the user containers in /etc/subuid"),
 	OPT(OPT_LIST, run_options, uidmaps, 0, "uidmap", "CONTAINER:HOST:SIZE",
 	    "its users are these of the host"),
 	OPT(OPT_LIST, run_options, gidmaps, 0, "gidmap", "CONTAINER:HOST:SIZE",

@@ -95,7 +95,12 @@ static int list(const struct call *c, struct err *e)
 static int add_label(struct volume *v, const char *text, struct arena *a, struct err *e)
 {
 	size_t n = strcspn(text, "=");
-	struct pair *p = n ? LIST_ADD(a, &v->labels) : NULL;
+	struct pair *p = NULL;
+	for (size_t i = 0; i < v->labels.n; i++) /* the last one counts */
+		if (!strncmp(v->labels.v[i].key, text, n) && !v->labels.v[i].key[n])
+			p = &v->labels.v[i];
+	if (n && !p)
+		p = LIST_ADD(a, &v->labels);
 	if (!n)
 		return refuse(e, EINVAL, "option --label: '%s' is not NAME[=VALUE]", text);
 	if (!p || !(p->key = arena_strn(a, text, n)))

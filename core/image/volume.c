@@ -70,14 +70,15 @@ static int all_open(const struct store *s)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A container may be looking at it through its _data: nothing of it is anybody else's to read. */
+/* It is nobody else's to look into, wherever the store is: a container's files have any owner and
+ * mode. */
 static int fill_record(int work, const struct volume *v, struct err *e)
 {
 	struct volume own = *v;
 	auto_buf b = { 0 };
 	own.created = clock_now();
 	json_write(&b, record_fields, &own, 0);
-	if (mkdirat(work, "volume", 0701) < 0 || mkdirat(work, "volume/" DATA, 0755) < 0)
+	if (mkdirat(work, "volume", 0700) < 0 || mkdirat(work, "volume/" DATA, 0755) < 0)
 		return fail(e, errno, "make volume %s", v->name);
 	auto_close int dir = openat(work, "volume", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_close int mark = dir < 0 ? -1 : openat(dir, NEW, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -93,7 +94,7 @@ int volume_create(const struct store *s, const struct volume *v, struct err *e)
 {
 	char name[STORE_WORK_NAME];
 	int rc = volume_name_check(v->name, e);
-	auto_close int all = rc < 0 ? rc : dir_make(s->dir, VOLUMES, 0701, e);
+	auto_close int all = rc < 0 ? rc : dir_make(s->dir, VOLUMES, 0700, e);
 	int work = all < 0 ? all : store_work_begin(s, name, e);
 	if (work < 0)
 		return work;
@@ -232,7 +233,7 @@ int volume_remove(const struct store *s, const char *name, const char *but, stru
 	if (rc > 0)
 		return refuse(e, EBUSY,
 			      "volume %s is used by container %s; remove that first, with: "
-			      "coracle rm %s",
+			      "coracle rm %s (what a crash left of it: coracle cleanup)",
 			      name, search.user, search.user);
 	int work = rc < 0 ? rc : store_work_begin(s, tmp, e);
 	if (work < 0)

@@ -17,6 +17,7 @@ static int device_parse(const char *option, const char *text, const char *exampl
 	char *end = NULL;
 	int64_t n = -1;
 	struct spec_device d;
+	errno = 0;
 	const char *path = colon ? arena_strn(a, text, (size_t)(colon - text)) : NULL;
 	if (colon && !path)
 		return option_room(option, e);
@@ -24,7 +25,7 @@ static int device_parse(const char *option, const char *text, const char *exampl
 		n = -1;
 	else if (colon && !bytes && colon[1] >= '0' && colon[1] <= '9')
 		n = strtoll(colon + 1, &end, 10);
-	if (n < 0 || (end && *end) || *path != '/')
+	if (n < 0 || errno == ERANGE || (end && *end) || *path != '/')
 		return option_refuse(option, text, example, e);
 	int rc = device_look(path, &d);
 	if (rc == 0 && *d.type != 'b')

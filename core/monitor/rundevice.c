@@ -177,10 +177,16 @@ static int add_rule(struct spec *s, const char *text, struct arena *a, struct er
 	return rule_add(s, &r) < 0 ? option_room("device-cgroup-rule", e) : 0;
 }
 
-/* "all" or "device=0,1", of the vendor that has these in docker, too: devices of CDI. */
+/* "all" or "device=0,1", of the vendor that has these in docker, too: devices of CDI. Where
+ * docker's users have a comma, they have it in quotes. */
 static int add_gpus(const char *text, struct strs *names, struct arena *a, struct err *e)
 {
 	struct strs words = { 0 };
+	size_t n = strlen(text);
+	if (n > 1 && text[0] == '"' && text[n - 1] == '"')
+		text = arena_strn(a, text + 1, n - 2);
+	if (!text)
+		return option_room("gpus", e);
 	const char *list = !strcmp(text, "all")		  ? text
 			   : !strncmp(text, "device=", 7) ? text + 7
 							  : "";

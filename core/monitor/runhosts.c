@@ -147,8 +147,11 @@ int resolver_apply(const struct run_options *o, const struct run_subject *subjec
 		return 0;
 	if (!subject->image || !subject->image->name)
 		return refuse(e, EINVAL,
-			      "option --dns: it is for images, whose containers have files of "
-			      "their own");
+			      "option --%s: it is for images, whose containers have files of "
+			      "their own",
+			      o->dns.n		? "dns"
+			      : o->dns_search.n ? "dns-search"
+						: "dns-option");
 	if (o->network && !strcmp(o->network, "host") &&
 	    file_read(-1, "/etc/resolv.conf", &host, NULL) == 0 && host.p)
 		keep_lines(&b, host.p, o);

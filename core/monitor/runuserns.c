@@ -20,7 +20,7 @@
 
 /* A kind of ids, and what was asked for it. */
 struct kind {
-	const char *option, *file, *name;
+	const char *option, *file, *name, *named; /* by this option */
 	const struct strs *maps;
 	struct spec_id_mappings own;	/* asked for one by one */
 	struct spec_id_mappings ranges; /* that may be given */
@@ -76,20 +76,21 @@ static int add_map(struct kind *k, const char *text, struct arena *a, struct err
 }
 
 /* The ranges that a user has in /etc/subuid or /etc/subgid. */
-static int read_ranges(struct kind *k, const char *owner, struct arena *a, struct err *e)
+static int read_ranges(struct kind *k, const char *option, const char *owner, struct arena *a,
+		       struct err *e)
 {
 	auto_buf text = { .max = FILE_MAX };
 	struct err absent = { 0 };
 	k->ranges = (struct spec_id_mappings){ arena_array(a, RANGES, sizeof(*k->ranges.v)), 0 };
 	if (!k->ranges.v)
-		return option_room(k->option, e);
+		return option_room(option, e);
 	if (file_read(-1, k->file, &text, &absent) == 0 && text.p)
 		subid_parse(text.p, NULL, owner, RANGES, &k->ranges);
 	return k->ranges.n ? 0
 			   : refuse(e, ENOENT,
 				    "option --%s: %s has no ids of the user %s: add a line such as "
 				    "%s:2147483648:1073741824",
-				    k->option, k->file, owner, owner);
+				    option, k->file, owner, owner);
 }
 
 int64_t userns_free(const struct spec_id_mappings *ranges, const struct spec_id_mappings *used,
@@ -231,7 +232,7 @@ static int use_auto(struct kind kinds[2], const char *mode, const struct store *
 	uint32_t size;
 	int rc = read_auto(mode, kinds, &size, a, e);
 	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = read_ranges(&kinds[i], OWNER, a, e);
+		rc = read_ranges(&kinds[i], "userns", OWNER, a, e);
 	return rc < 0 ? rc : choose(kinds, s, id, size, a, e);
 }
 
@@ -241,7 +242,7 @@ static int use_maps(struct kind *k, struct arena *a, struct err *e)
 	for (size_t i = 0; rc == 0 && i < k->maps->n; i++)
 		rc = add_map(k, k->maps->v[i], a, e);
 	if (rc == 0 && k->name)
-		rc = read_ranges(k, k->name, a, e);
+		rc = read_ranges(k, k->named, k->name, a, e);
 	*k->out = k->name ? k->ranges : k->own;
 	return rc == 0 && k->name && k->maps->n
 		       ? refuse(e, EINVAL, "option --%s: it goes not with the name of a user",
@@ -257,11 +258,13 @@ int userns_apply(struct spec *s, const struct run_options *o, const struct store
 		{ .option = "uidmap",
 		  .file = "/etc/subuid",
 		  .name = o->subuid ? o->subuid : o->subgid,
+		  .named = o->subuid ? "subuidname" : "subgidname",
 		  .maps = o->uidmaps.n ? &o->uidmaps : &o->gidmaps,
 		  .out = &l->uid_mappings },
 		{ .option = "gidmap",
 		  .file = "/etc/subgid",
 		  .name = o->subgid ? o->subgid : o->subuid,
+		  .named = o->subgid ? "subgidname" : "subuidname",
 		  .maps = o->gidmaps.n ? &o->gidmaps : &o->uidmaps,
 		  .out = &l->gid_mappings },
 	};

@@ -287,7 +287,9 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		device-read-iops|$BATS_TEST_TMPDIR/tty:1|no block device
 		device-read-iops|/no/such/file:1|/no/such/file
 		cgroup-conf|x|memory.high=64M
+		device-read-iops|$disk:18446744073709551616|/dev/sda:100
 		gpus|2|all or device=
+		gpus|"device="|all or device=
 	END
 }
 
@@ -440,7 +442,7 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		{"name": "0", "containerEdits": {"env": ["ZERO=0"]}}, {"name": "1", "containerEdits": {"env": ["ONE=1"]}}]}' > "$CDI/n.json"
 	run -0 box --rm --cdi-spec-dir "$CDI" --gpus all -- sh -c 'echo $GPU $ZERO $ONE'
 	[ "$output" = all ]
-	run -0 box --rm --cdi-spec-dir "$CDI" --gpus device=1,0 -- sh -c 'echo $GPU $ZERO $ONE'
+	run -0 box --rm --cdi-spec-dir "$CDI" --gpus '"device=1,0"' -- sh -c 'echo $GPU $ZERO $ONE'
 	[ "$output" = "0 1" ]
 }
 

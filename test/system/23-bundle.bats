@@ -308,6 +308,8 @@ of() {
 	done
 	run -125 box --rm --add-host db:10.0.0.7 -- true
 	[[ "$output" == *"for images"* ]]
+	run -125 box --rm --dns-search a.b -- true
+	[[ "$output" == *"--dns-search: it is for images"* ]]
 }
 
 @test "a_configuration_without_sense_is_refused_or_harmless" {

@@ -38,6 +38,8 @@ assert_no_work() {
 	[ "${lines[*]}" = "/data:5:6:1750:3 /data/file:7:8:640:2 file deep" ]
 	[ "$(volumes)" = mine ]
 	[ "$(stat -c %u:%g:%a "$CORACLE_STORE/volumes/mine/_data")" = 5:6:1750 ]
+	# Whoever may look into the store may not look into volumes.
+	[ "$(stat -c %a "$CORACLE_STORE/volumes" "$CORACLE_STORE/volumes/mine")" = $'700\n700' ]
 	# Elsewhere in another container it is what it has become.
 	run -0 c run --rm -v mine:/other:ro app:v1 sh -c 'cat /other/same; { echo > /other/x; } 2> /dev/null || echo no; cat /data/file'
 	[ "$output" = $'new\nno\nold' ]
@@ -62,7 +64,7 @@ assert_no_work() {
 	base '{}' <<< 'f data/file 644 0:0 - x'
 	run -0 c run --name "$ID" -v mine:/data app:v1 true
 	run -1 "$CORACLE" volume rm mine
-	[ "$output" = "coracle: volume mine is used by container $ID; remove that first, with: coracle rm $ID" ]
+	[ "$output" = "coracle: volume mine is used by container $ID; remove that first, with: coracle rm $ID (what a crash left of it: coracle cleanup)" ]
 	run -0 "$CORACLE" volume prune --all
 	[ -z "$output" ]
 	run -0 "$CORACLE" volume ls
@@ -80,6 +82,10 @@ assert_no_work() {
 	run -1 "$CORACLE" volume rm mine
 	[[ "$output" == *"no volume mine" ]]
 	run -0 "$CORACLE" volume rm -f mine
+	run -0 "$CORACLE" volume create -l a=1 -l a=2 -l ab=3 -l b mine
+	[ "$("$CORACLE" volume inspect mine | jq -c '.[].labels')" = '{"a":"2","ab":"3","b":""}' ]
+	"$CORACLE" volume inspect mine | grep -c '"a"' | grep -qx 1
+	"$CORACLE" volume rm mine
 	run -1 "$CORACLE" volume inspect mine
 	[[ "$output" == *"no volume mine" ]]
 	[ "$("$CORACLE" volume ls --json)" = '[]' ]

@@ -116,7 +116,9 @@ words() {
 	END
 	: > "$SUB"
 	run -125 r --rm --name "$ID" --userns auto app:v1 true
-	[[ "$output" == *"/etc/subuid has no ids of the user containers: add a line"* ]]
+	[[ "$output" == "coracle: option --userns: /etc/subuid has no ids of the user containers: add a line"* ]]
+	run -125 r --rm --name "$ID" --subgidname nosuch app:v1 true
+	[[ "$output" == "coracle: option --subgidname: "*"no ids of the user nosuch"* ]]
 }
 
 @test "volumes_keep_the_containers_ids_and_directories_of_the_host_their_own" {
