@@ -246,6 +246,13 @@ static int attach_new(struct self *s, const struct op *o, int fd)
 	return rc == -EINVAL && is_directory(target) != true ? -ENOTDIR : rc;
 }
 
+/* What an earlier mount of the container's shows, by a path that cannot leave its root. */
+static int clone_inside(struct self *s, const struct op_mount *m)
+{
+	close_later int source = rootfs_open(s->root, m->inside, O_PATH);
+	return source < 0 ? source : mountfd_copy(&s->stage, source, "", m->recursive);
+}
+
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
@@ -259,6 +266,7 @@ int apply_mount(struct self *s, const struct op *o)
 	bool there = !m->type && !s->stage.old && o->fd >= 0;
 	close_later int made = there	      ? -1
 			       : m->type      ? mountfd_new(&s->stage, m, &words)
+			       : m->inside    ? clone_inside(s, m)
 			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
 					      : plan_clone_source(o, -1);
 	if (!there && !m->type && made < 0)

@@ -223,6 +223,32 @@ static int mount_label(struct plan *p, struct op *o, struct err *e)
 	return text ? own_option(p, &o->mount, text, o->what, e) : fail(e, E2BIG, "%s", o->what);
 }
 
+/* What is left of a path that is at or below the root file system, as it is written; else NULL. */
+static const char *inside_root(const struct plan_context *c, const char *path)
+{
+	size_t n = strlen(c->mount_point);
+	while (n && c->mount_point[n - 1] == '/')
+		n--;
+	if (strncmp(path, c->mount_point, n) != 0 || (path[n] && path[n] != '/'))
+		return NULL;
+	return path[n] ? path + n : "/";
+}
+
+const char *mount_destination(const struct plan_context *c, const struct spec_mount *m)
+{
+	const char *inside = inside_root(c, m->destination);
+	return inside ? inside : m->destination;
+}
+
+/* Whether an earlier mount is at, above or below this path of the container's. */
+static bool mounted_before(const struct plan *p, const struct op *o, const char *path)
+{
+	for (const struct op *i = p->v; i < o; i++)
+		if (i->kind == OP_MOUNT && !paths_apart(i->path, path))
+			return true;
+	return false;
+}
+
 static int mount_one(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 		     struct err *e)
 {
@@ -233,7 +259,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 				bind ? "bind" : type, m->destination);
 	if (!o)
 		return fail(e, E2BIG, "mounts");
-	o->path = m->destination;
+	o->path = mount_destination(c, m);
 	o->mount.type = bind ? NULL : type;
 	o->mount.source = m->source ? m->source : type;
 	o->mount.real_directory = !bind && (!strcmp(type, "proc") || !strcmp(type, "sysfs"));
@@ -257,7 +283,12 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	if (!bind && !strcmp(m->destination, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	rc = mount_label(p, o, e);
-	return rc == 0 ? mount_idmap(p, m, &o->mount, o->what, e) : rc;
+	if (rc == 0)
+		rc = mount_idmap(p, m, &o->mount, o->what, e);
+	const char *inside = bind && !o->mount.idmap ? inside_root(c, m->source) : NULL;
+	if (inside && mounted_before(p, o, inside))
+		o->mount.inside = inside;
+	return rc;
 }
 
 /* A v1 hierarchy has the name of its mount point on the host, "cpu,cpuacct"; cpu and cpuacct are

@@ -243,9 +243,7 @@ static int plan_console(struct plan *p, const struct spec_process *s, struct err
 		size ? plain | (size->height & 0xffff) << 16 | (size->width & 0xffff) : plain, e);
 }
 
-/* Whether neither is at or below the other: as they are written, which what has "//" or "." in it
- * does not tell. */
-static bool apart(const char *a, const char *b)
+bool paths_apart(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b), less = n < m ? n : m;
 	const char *longer = n < m ? b : a;
@@ -258,7 +256,7 @@ static bool apart(const char *a, const char *b)
 static bool all_apart(const char *path, const struct strs *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (!apart(path, l->v[i]))
+		if (!paths_apart(path, l->v[i]))
 			return false;
 	return true;
 }
@@ -275,13 +273,14 @@ static bool cgroups_last(const struct plan *p, const struct plan_context *c)
 	const char *shown = NULL;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const struct spec_mount *m = &s->mounts.v[i];
-		if (strs_has(&m->options, "tmpcopyup") || (shown && !apart(shown, m->destination)))
+		const char *to = mount_destination(c, m);
+		if (strs_has(&m->options, "tmpcopyup") || (shown && !paths_apart(shown, to)))
 			return false;
 		if (mount_is_cgroup(m))
 			shown = m->destination;
 	}
 	for (size_t i = 0; shown && i < s->linux_->devices.n; i++)
-		if (!apart(shown, s->linux_->devices.v[i].path))
+		if (!paths_apart(shown, s->linux_->devices.v[i].path))
 			return false;
 	return !shown || (all_apart(shown, &s->linux_->readonly_paths) &&
 			  all_apart(shown, &s->linux_->masked_paths));

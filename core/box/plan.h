@@ -91,6 +91,8 @@ enum idmap { IDMAP_NOT, IDMAP_ONE, IDMAP_RECURSIVE };
 struct op_mount {
 	const char *type;   /* NULL: a bind */
 	const char *source; /* bind: absolute path on the host, opened by plan_open() */
+	const char *inside; /* bind: the same in the container's root, for what was mounted there
+			       before; NULL: is not there */
 	struct {
 		struct mount_option *v;
 		size_t n;
@@ -252,6 +254,10 @@ void plan_close(struct plan *p);
  * by the child when it is their turn. */
 int plan_clone_source(const struct op *o, int dir);
 
+/* Whether neither is at or below the other: as they are written, which what has "//" or "." in it
+ * does not tell. */
+bool paths_apart(const char *a, const char *b);
+
 /* In the child, with system calls only: clones what the parent could not; for an old plan, opens
  * all there is. The number of operations, or of the one that failed with *rc said. */
 size_t plan_open_rest(struct plan *p, int *rc);
@@ -278,6 +284,8 @@ int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which,
 	       struct err *e); /* mount.c */
 /* Whether what it shows are the container's cgroups. */
 bool mount_is_cgroup(const struct spec_mount *m);
+/* Where it goes in the root file system: its path may also begin with that, as on the host. */
+const char *mount_destination(const struct plan_context *c, const struct spec_mount *m);
 /* Every option that it knows. */
 int mount_options_known(struct arena *a, struct strs *out);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */

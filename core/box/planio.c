@@ -17,9 +17,8 @@
 /* What shows a tree of the host's: a bind, the root file system unless the caller brought it. */
 static const char *source_of(const struct op *o)
 {
-	return o->kind == OP_ROOT		       ? o->source
-	       : o->kind == OP_MOUNT && !o->mount.type ? o->mount.source
-						       : NULL;
+	bool bind = o->kind == OP_MOUNT && !o->mount.type && !o->mount.inside;
+	return o->kind == OP_ROOT ? o->source : bind ? o->mount.source : NULL;
 }
 
 /* As with runc: so mountinfo, which kernels sort by the age of mounts since 6.8, has them in the

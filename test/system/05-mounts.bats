@@ -322,6 +322,31 @@ shared_volume() {
 	nothing_left
 }
 
+# What a container's mounts have brought is bound further, by the path that it has on the host: $ROOTFS/to, which destinations may
+# begin with as well.
+@test "mounts_of_earlier_mounts_show_what_these_have_brought" {
+	local tree='cat /copy/file /copy/sub/deep /one/file /again/sub/deep; test ! -e /one/sub/deep; echo $?'
+	mkdir -p "$D/other"
+	echo deep > "$D/other/deep"
+	mounts '[{destination: "/to", source: "\($d)/src", options: ["bind"]}, {destination: "/to/sub", source: "\($d)/other", options: ["bind"]},
+		{destination: "\($d)/own/copy", source: "\($d)/own/to", options: ["rbind"]}, {destination: "/one", source: "\($d)/own/to", options: ["bind"]},
+		{destination: "/again", source: "\($d)/own/copy", options: ["rbind", "ro"]}]'
+	run -0 inside "$tree"
+	[ "${lines[*]}" = "file deep file deep 0" ]
+	[ ! -e "$ROOTFS$D" ]
+	chown 100000:200000 "$ROOTFS"
+	chmod 711 "$D"
+	spec "$MAPPED"' | (.mounts[] | select(.destination == "/one") | .options) = ["rbind"]'
+	run -0 inside "${tree/test !/test}"
+	[ "${lines[*]}" = "file deep file deep 0" ]
+	# A link in there leads nowhere else.
+	spec '(.mounts[] | select(.destination == "/one") | .source) += "/link"'
+	ln -s "$D/other" "$D/src/link"
+	attempt inside true
+	refused 1 "No such file" "/one"
+	nothing_left
+}
+
 @test "a_read_only_root_without_a_mount_point_is_refused_only_when_it_cannot_be_made" {
 	export D STATE B ID CORACLE ROOTFS
 	mounts '[{destination: "/new/point", source: "\($d)/src", options: ["bind"]}]'
@@ -452,7 +477,8 @@ everything() {
 	mounts '[{destination: "/b/ro", source: "\($d)/src", options: ["rbind", "ro", "nosuid", "noatime"]}, {destination: "/in/../in/file", source: "\($d)/src/file", options: ["bind", "strictatime"]},
 		{destination: "/r", source: "\($d)/src", options: ["rbind", "rro", "rnoexec", "rnodiratime"]}, {destination: "/t", type: "tmpfs", source: "x", options: ["ro", "size=64k", "mode=1711", "sync"]},
 		{destination: "/covered", type: "tmpfs", source: "x", options: ["tmpcopyup", "ro"]}, {destination: "/dangling/x", type: "tmpfs", source: "x", options: ["shared", "nodev"]},
-		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "rw", "nosuid"]}, {destination: "/p", type: "proc", source: "proc", options: ["ro", "hidepid=2"]}, {destination: "/host", source: "/", options: ["rbind", "rslave", "rro"]}]'
+		{destination: "/t", type: "tmpfs", source: "x", options: ["remount", "rw", "nosuid"]}, {destination: "/p", type: "proc", source: "proc", options: ["ro", "hidepid=2"]}, {destination: "/host", source: "/", options: ["rbind", "rslave", "rro"]},
+		{destination: "\($d)/own/again", source: "\($d)/own/b", options: ["rbind"]}]'
 	spec '.process.args = ["/look", "/covered", "/secret", "/proc/sys/net/ipv4/ip_default_ttl", "/b"] | .root.readonly = true | .linux.maskedPaths += ["/secret", "/in/../etc/passwd"]
 		| .linux.readonlyPaths += ["/in", "/r"] | .linux.sysctl = {"net.ipv4.ip_default_ttl": "77"} | .linux.rootfsPropagation = "slave"
 		| .linux.devices = [{path: "/dev/sub/mine", type: "c", major: 1, minor: 5, fileMode: 432, uid: 5, gid: 6}]'
