@@ -110,14 +110,29 @@ int timer_new(uint64_t ms, uint64_t period_ms)
 	return rc < 0 ? rc : fd;
 }
 
+void signals_ending(sigset_t *out)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
+	sigemptyset(out);
+	for (size_t i = 0; i < 3; i++)
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(out, ends[i]);
+}
+
+int signals_fd_of(const sigset_t *set)
+{
+	if (sigprocmask(SIG_BLOCK, set, NULL) < 0)
+		return -errno;
+	int fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 int signals_fd(const int *list)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	for (; *list; list++)
 		sigaddset(&set, *list);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return signals_fd_of(&set);
 }

@@ -2,6 +2,7 @@
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -37,7 +38,14 @@ int timer_new(uint64_t ms, uint64_t period_ms);
 /* Sets it again; 0 disarms. */
 int timer_set(int fd, uint64_t ms, uint64_t period_ms);
 
+/* SIGINT, SIGTERM and SIGHUP, but for those that are ignored, as nohup has it: the kernel would
+ * keep these all the same once they are blocked. */
+void signals_ending(sigset_t *out);
+
 /* Blocks the signals of the 0-ended list and returns a signalfd for them; -errno. */
 int signals_fd(const int *list);
+
+/* The same of a set. */
+int signals_fd_of(const sigset_t *set);
 
 #endif

@@ -445,8 +445,10 @@ static size_t jobs_here(void)
 
 static int fetch_with(struct crew *c, struct err *e)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0 };
-	auto_close int signals = signals_fd(ends);
+	sigset_t ends;
+	signals_ending(&ends);
+	sigaddset(&ends, SIGCHLD);
+	auto_close int signals = signals_fd_of(&ends);
 	if (signals < 0)
 		return fail(e, signals, "wait for signals");
 	c->signals = signals;

@@ -3,6 +3,7 @@
 #include "image/http.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "image/authorities.h"
 #include "image/proxy.h"
 
@@ -542,10 +543,7 @@ int http_get(struct http *h, const struct http_request *r, struct http_answer *o
 static int ends_fd(void)
 {
 	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	signals_ending(&set);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 

@@ -2,6 +2,7 @@
 #include "image/treecopy.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "image/tree_inner.h"
 
 #include <dirent.h>
@@ -158,10 +159,14 @@ static int copy_file(struct copy *c, int from, off_t size, struct err *e)
 
 static bool interrupted(void)
 {
-	sigset_t waiting;
-	return sigpending(&waiting) == 0 &&
-	       (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
-		sigismember(&waiting, SIGHUP) == 1);
+	sigset_t waiting, ends;
+	bool any = false;
+	if (sigpending(&waiting) < 0 || sigisemptyset(&waiting))
+		return false;
+	signals_ending(&ends);
+	for (int i = 1; i < 32; i++)
+		any |= sigismember(&waiting, i) == 1 && sigismember(&ends, i) == 1;
+	return any;
 }
 
 /* What is under the entry's path. */

@@ -498,6 +498,22 @@ hostile() {
 	[ "$(layers)" = 0 ]
 }
 
+@test "a_signal_that_is_ignored_does_not_end_a_pull" {
+	local pulling
+	simple "$L" v1
+	strange
+	(trap '' HUP INT; exec "$CORACLE" pull -q "$STRANGE/limited/app:v1") 3>&- &
+	pulling=$!
+	# What is asked for first has to be asked for again a second later.
+	until grep -q " /v2/limited/app/blobs/" "$STRANGE_LOG"; do
+		kill -0 $pulling
+	done
+	kill -HUP $pulling
+	kill -INT $pulling
+	wait $pulling
+	[ "$(layers)" = 1 ]
+}
+
 @test "redirects_in_circles_and_to_plain_http_are_refused" {
 	simple "$L" v1
 	strange
