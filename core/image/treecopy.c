@@ -172,8 +172,8 @@ static bool interrupted(void)
 /* What is under the entry's path. */
 static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 {
-	struct stat st;
-	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+	struct stat st, now;
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 	if (interrupted())
 		return refuse(e, EINTR, "interrupted");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -191,8 +191,10 @@ static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 		return rc;
 	bool open_it = !c->entry.hard_link && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 	auto_close int fd = open_it ? openat(dir, name, flags) : -1;
-	if (open_it && fd < 0)
+	if (open_it && (fd < 0 || fstat(fd, &now) < 0))
 		return fail(e, errno, "open %.200s", c->path.p);
+	if (open_it && (now.st_mode & S_IFMT) != (st.st_mode & S_IFMT)) /* by who lives there */
+		return refuse(e, EAGAIN, "%.200s is changed while it is copied", c->path.p);
 	if (S_ISDIR(st.st_mode))
 		return copy_directory(c, take_fd(&fd), e);
 	if (open_it)

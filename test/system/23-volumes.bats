@@ -21,6 +21,11 @@ volumes() {
 	"$CORACLE" volume ls -q
 }
 
+# stopped LOG - waits until strace has told there that a process stands still.
+stopped() {
+	timeout 20 sh -c 'until grep -qs "stopped by SIGSTOP" "$0"; do :; done' "$1"
+}
+
 # Nothing but whole volumes: no work, no mark of a container.
 assert_no_work() {
 	[ -z "$(find "$CORACLE_STORE/tmp" "$CORACLE_STORE/containers" -mindepth 1)" ]
@@ -147,10 +152,10 @@ assert_no_work() {
 @test "who_is_late_to_remove_a_container_leaves_the_next_one_of_its_name_alone" {
 	c run -d --rm --name "$ID" -v /data --rootfs "$ROOTFS" sleep 1000
 	OWNER=$(field "$ID" owner)
-	strace -qqq -o /dev/null -P "$CORACLE_STORE/lock" -e inject=flock:signal=STOP -p "$OWNER" 3>&- &
+	strace -q -o "$L.trace" -P "$CORACLE_STORE/lock" -e inject=flock:signal=STOP -p "$OWNER" 3>&- &
 	timeout 10 sh -c "until grep -q 'TracerPid:.[1-9]' /proc/$OWNER/status; do :; done"
 	c kill "$ID"
-	timeout 10 sh -c "until grep -q 'State:.[Tt] ' /proc/$OWNER/status; do :; done"
+	stopped "$L.trace"
 	c rm -f "$ID"
 	assert_gone "$ID"
 	c run -d --name "$ID" -v /data --rootfs "$ROOTFS" sleep 1000
@@ -164,6 +169,25 @@ assert_no_work() {
 	rmdir "$ROOTFS/data"
 	[ -z "$(volumes)" ]
 	assert_no_work
+}
+
+@test "who_changes_what_a_volume_begins_with_meanwhile_cannot_hold_it_up" {
+	local root=$BATS_TEST_TMPDIR/root pid
+	mkdir -p "$root/data"
+	echo x > "$root/data/file"
+	strace -q -o "$L.trace" -P "$root/data" -e trace=newfstatat -e inject=newfstatat:signal=STOP:when=2 \
+		"$CORACLE" run --root "$STATE" --rm --name "$ID" -v v:/data --rootfs "$root" true > "$L.out" 2>&1 3>&- &
+	pid=$!
+	stopped "$L.trace"
+	OWNER=$(pgrep -P "$pid")
+	rm "$root/data/file"
+	mkfifo "$root/data/file"
+	kill -CONT "$OWNER"
+	timeout 10 tail --pid="$pid" -f /dev/null
+	wait "$pid" || pid=
+	[ -z "$pid" ]
+	[ "$(cat "$L.out")" = "coracle: copy what the image has there into volume v: ./file is changed while it is copied" ]
+	assert_gone "$ID"
 }
 
 @test "nothing_of_the_host_comes_into_a_volume_by_an_image_or_a_name" {
