@@ -17,7 +17,7 @@ struct systemd_unit;
  * once). */
 struct cgroup_dir {
 	const char *controllers; /* v1: "memory", "cpu,cpuacct", "name=systemd"; v2: "" */
-	const char *path;	 /* absolute: /sys/fs/cgroup/memory/c1 */
+	const char *path;	 /* absolute: /sys/fs/cgroup/memory/coracle-c1 */
 	size_t mount;		 /* how much of path is the mount point */
 	int fd;			 /* of the directory, once it is opened; else -1 */
 	int door; /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
@@ -32,7 +32,7 @@ struct cgroup {
 };
 
 /* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each
- * hierarchy's root; relative: below the caller's own cgroup; NULL: /ID (a directory of its
+ * hierarchy's root; relative: below the caller's own cgroup; NULL: /coracle-ID (a directory of its
  * own above it would cost as much again). ".." in it is refused; "slice:prefix:name" is the systemd
  * form and becomes slice/prefix-name.scope as cgroupfs paths. A hybrid machine uses its v1
  * controllers and the unified hierarchy as well, for cgroup.kill. Strings go to a. */

@@ -52,7 +52,7 @@ int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out
 {
 	const char *from = spec;
 	if (!spec || !*spec)
-		from = arena_printf(a, "/%s", id);
+		from = arena_printf(a, "/coracle-%s", id);
 	else if (is_systemd(spec) && !(from = systemd_path(spec, a, e)))
 		return e && e->code ? -e->code : -EINVAL;
 	if (!from || strlen(from) > PATH_LONGEST)

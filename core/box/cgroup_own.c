@@ -43,7 +43,7 @@ int cgroup_delegated(const char *id, struct arena *a, struct cgroup *out, struct
 	if (beside)
 		*slash = 0;
 	struct cgroup_dir *v = arena_alloc(a, sizeof(*v));
-	char *whole = arena_printf(a, "%s/%s", dir, id);
+	char *whole = arena_printf(a, "%s/coracle-%s", dir, id);
 	if (!v || !whole)
 		return fail(e, ENOMEM, "find a cgroup");
 	*v = (struct cgroup_dir){ "", whole, strlen(ROOT), -1, -1 };

@@ -103,7 +103,7 @@ static bool undo_quietly(struct container *c)
 	auto_buf name = { 0 };
 	if (c->pidfd < 0 || !proc_ended(c->pidfd) || c->state.mounts.n || c->state.resctrl.n)
 		return false;
-	buf_printf(&name, "/%s", c->id);
+	buf_printf(&name, "/coracle-%s", c->id);
 	for (size_t i = 0; name.p && i < c->state.cgroups.n; i++) {
 		const char *slash = strrchr(c->state.cgroups.v[i], '/');
 		if (!slash || strcmp(slash, name.p) != 0 ||

@@ -95,7 +95,7 @@ static int find_roots(struct sweeping *s, struct err *e)
 	return 0;
 }
 
-/* "cgroup /sys/fs/cgroup/c1 of container c1" */
+/* "cgroup /sys/fs/cgroup/coracle-c1 of container c1" */
 static void on_line(void *arg, const char *text)
 {
 	struct sweeping *s = arg;

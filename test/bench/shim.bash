@@ -232,7 +232,7 @@ shim_end() {
 	[ "$NS" = "bench-$$" ] || return 0
 	"$CORACLE" cleanup --root "$root" > /dev/null 2>&1 || true
 	for pid in $(pgrep -f -- " -namespace $NS "); do kill -9 "$pid" 2> /dev/null && await_end "$pid"; done
-	for dir in /sys/fs/cgroup/{,*/}{"$NS/","$ME-",}*/; do
+	for dir in /sys/fs/cgroup/{,*/}{"$NS/","$ME-","coracle-$ME-"}*/; do
 		[ -d "$dir" ] || continue
 		while read -r pid; do kill -9 "$pid" 2> /dev/null && await_end "$pid"; done < "$dir/cgroup.procs"
 		rmdir "$dir" 2> /dev/null || true

@@ -238,7 +238,7 @@ teardown() { runtime_teardown; }
 	rt start "$ID"
 	rt pause "$ID"
 	[ "$(state status)" = paused ]
-	[ "$(cat "/sys/fs/cgroup/freezer/$ID/freezer.state" "/sys/fs/cgroup/unified/$ID/cgroup.freeze" | grep -cE '^(FROZEN|1)$')" -ge 1 ]
+	[ "$(cat "/sys/fs/cgroup/freezer/coracle-$ID/freezer.state" "/sys/fs/cgroup/unified/coracle-$ID/cgroup.freeze" | grep -cE '^(FROZEN|1)$')" -ge 1 ]
 	attempt rt exec "$ID" true
 	refused 255 "paused" "--ignore-paused"
 	attempt rt pause "$ID"
@@ -285,7 +285,7 @@ teardown() { runtime_teardown; }
 	rt exec "$ID" sh -c 'for n in pid mnt net ipc uts; do readlink /proc/self/ns/$n; done' > "$BATS_TEST_TMPDIR/ns"
 	readlink "/proc/$pid/ns/"{pid,mnt,net,ipc,uts} | diff - "$BATS_TEST_TMPDIR/ns"
 	[ "$(rt exec "$ID" hostname)" = runc ]
-	[[ $(rt exec "$ID" cat /proc/self/cgroup) == *"/$ID"* ]]
+	[[ $(rt exec "$ID" cat /proc/self/cgroup) == *"/coracle-$ID"* ]]
 	[ "$(rt exec "$ID" cat /proc/self/cgroup)" = "$(cat "/proc/$pid/cgroup")" ]
 	ns=$(rt exec "$ID" ls /)
 	[[ $ns == *bin*proc* ]]
@@ -696,7 +696,7 @@ teardown() { runtime_teardown; }
 @test "the_cgroup_mount_shows_the_own_cgroup_alone" {
 	spec '.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "relatime", "ro"]}]
 		| .linux.resources.pids = {limit: 23}'
-	run -0 inside 'cat /sys/fs/cgroup/pids/pids.max; ls -d /sys/fs/cgroup/pids/'"$ID"' 2>&1; mkdir /sys/fs/cgroup/pids/x 2>&1; true'
+	run -0 inside 'cat /sys/fs/cgroup/pids/pids.max; ls -d /sys/fs/cgroup/pids/coracle-* 2>&1; mkdir /sys/fs/cgroup/pids/x 2>&1; true'
 	echo "$output"
 	[ "${lines[0]}" = 23 ]
 	[[ ${lines[1]} == *"No such file"* ]]
@@ -839,7 +839,7 @@ teardown() { runtime_teardown; }
 
 # What a file of a v1 controller of ID says.
 limit() {
-	cat "/sys/fs/cgroup/$1/$ID/$2"
+	cat "/sys/fs/cgroup/$1/coracle-$ID/$2"
 }
 
 @test "limits_are_in_the_cgroup" {
@@ -863,11 +863,14 @@ limit() {
 }
 
 @test "a_cgroups_path_is_used_and_the_parents_made_for_it_are_removed" {
-	spec --arg p "/$ID-up/mid/leaf" '.linux.cgroupsPath = $p'
-	create_sleeper
-	[ "$(cat "/sys/fs/cgroup/memory/$ID-up/mid/leaf/cgroup.procs")" = "$(state pid)" ]
-	end
-	nothing_left
+	local path
+	for path in "/coracle-$ID-up/mid/leaf" "/coracle-$ID-up/$ID"; do
+		spec --arg p "$path" '.linux.cgroupsPath = $p'
+		create_sleeper
+		[ "$(cat "/sys/fs/cgroup/memory$path/cgroup.procs")" = "$(state pid)" ]
+		end
+		nothing_left
+	done
 }
 
 @test "a_limit_of_512_kib_is_enough" {

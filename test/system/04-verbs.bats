@@ -15,7 +15,7 @@ sleeper() {
 
 # What a file of a v1 controller of ID says.
 limit() {
-	cat "/sys/fs/cgroup/$1/$ID/$2"
+	cat "/sys/fs/cgroup/$1/coracle-$ID/$2"
 }
 
 # is CONTROLLER FILE WANT
@@ -298,14 +298,14 @@ paths_of() {
 	sleeper
 	local c
 	for c in memory pids cpu cpuacct unified; do
-		mkdir -p "/sys/fs/cgroup/$c/$ID/sub"
+		mkdir -p "/sys/fs/cgroup/$c/coracle-$ID/sub"
 	done
 	rt exec --cgroup memory:/sub --cgroup pids:sub "$ID" cat /proc/self/cgroup > "$BATS_TEST_TMPDIR/cg"
-	grep -q ":memory:/$ID/sub$" "$BATS_TEST_TMPDIR/cg"
-	grep -q ":pids:/$ID/sub$" "$BATS_TEST_TMPDIR/cg"
-	grep -q ":devices:/$ID$" "$BATS_TEST_TMPDIR/cg"
-	rt exec --cgroup cpu,cpuacct:/sub "$ID" cat /proc/self/cgroup | grep -qE ":cpu(,cpuacct)?:/$ID/sub$"
-	rt exec --cgroup / "$ID" cat /proc/self/cgroup | grep -q ":memory:/$ID$"
+	grep -q ":memory:/coracle-$ID/sub$" "$BATS_TEST_TMPDIR/cg"
+	grep -q ":pids:/coracle-$ID/sub$" "$BATS_TEST_TMPDIR/cg"
+	grep -q ":devices:/coracle-$ID$" "$BATS_TEST_TMPDIR/cg"
+	rt exec --cgroup cpu,cpuacct:/sub "$ID" cat /proc/self/cgroup | grep -qE ":cpu(,cpuacct)?:/coracle-$ID/sub$"
+	rt exec --cgroup / "$ID" cat /proc/self/cgroup | grep -q ":memory:/coracle-$ID$"
 	attempt rt exec --cgroup none "$ID" true
 	refused 255 --cgroup " adding pid to " none "No such file"
 	attempt rt exec --cgroup whaaat:/ "$ID" true

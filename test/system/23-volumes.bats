@@ -292,7 +292,7 @@ assert_no_work() {
 		bundle
 		diff -r "$root/data" "$CORACLE_STORE/volumes/v/_data" || { echo "at $name $n"; return 1; }
 		[ "$(ls "$CORACLE_STORE/volumes/v")" = $'_data\nvolume.json' ]
-		"$CORACLE" cleanup > "$L.out"
+		c cleanup > "$L.out"
 		assert_no_work
 	done < <(points 20 < "$L.calls"; sed -n 's/^\(syncfs\|renameat\):/\1 /p' "$L.calls")
 	[ "$died" -gt 10 ]
@@ -303,7 +303,7 @@ assert_no_work() {
 		run strace -f -qqq -e signal=none -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" "$CORACLE" volume rm v
 		[ ! -e "$CORACLE_STORE/volumes/v" ] || diff -r "$root/data" "$CORACLE_STORE/volumes/v/_data" || { echo "at $name $n"; return 1; }
 		"$CORACLE" volume rm -f v
-		"$CORACLE" cleanup > "$L.out"
+		c cleanup > "$L.out"
 		assert_no_work
 	done < <(points 8 < "$L.calls"; sed -n 's/^\(renameat\):/\1 /p' "$L.calls")
 }

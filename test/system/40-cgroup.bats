@@ -51,9 +51,9 @@ pid() {
 # value V1-CONTROLLER V1-FILE V2-FILE - what the kernel says of the container's cgroup.
 value() {
 	if [ -n "$V2" ]; then
-		cat "/sys/fs/cgroup/$id/$3"
+		cat "/sys/fs/cgroup/coracle-$id/$3"
 	else
-		cat "/sys/fs/cgroup/$1/$id/$2"
+		cat "/sys/fs/cgroup/$1/coracle-$id/$2"
 	fi
 }
 
@@ -91,7 +91,7 @@ hierarchies() {
 	pid=$(pid)
 	for dir in $(hierarchies); do
 		echo "$dir"
-		grep -qx "$pid" "$dir/$id/cgroup.procs"
+		grep -qx "$pid" "$dir/coracle-$id/cgroup.procs"
 	done
 	run runtime exec "$id" cat /proc/self/cgroup
 	[ "$output" = "$(cat "/proc/$pid/cgroup")" ]

@@ -23,7 +23,7 @@ teardown() {
 
 # is CONTROLLER FILE WANT - what the kernel says of the container's cgroup. "" is the unified hierarchy.
 is() {
-	local dir=/sys/fs/cgroup/${1:-unified}/$ID got
+	local dir=/sys/fs/cgroup/${1:-unified}/coracle-$ID got
 	got=$(cat "$dir/$2")
 	[ "$got" = "$3" ] || { echo "$2: got '$got', want '$3'"; return 1; }
 }
@@ -47,7 +47,7 @@ disk() {
 	is memory memory.soft_limit_in_bytes 33554432
 	is memory memory.kmem.tcp.limit_in_bytes 16777216
 	is memory memory.swappiness 7
-	grep -qx 'oom_kill_disable 1' "/sys/fs/cgroup/memory/$ID/memory.oom_control"
+	grep -qx 'oom_kill_disable 1' "/sys/fs/cgroup/memory/coracle-$ID/memory.oom_control"
 	end
 	nothing_left
 }
@@ -123,12 +123,12 @@ disk() {
 	is memory memory.memsw.limit_in_bytes 50331648
 	rt update --memory 67108864 --memory-swap -1 "$ID"
 	is memory memory.limit_in_bytes 67108864
-	[ "$(cat "/sys/fs/cgroup/memory/$ID/memory.memsw.limit_in_bytes")" -gt 1000000000000 ]
+	[ "$(cat "/sys/fs/cgroup/memory/coracle-$ID/memory.memsw.limit_in_bytes")" -gt 1000000000000 ]
 	rt update --memory-swap 134217728 "$ID"
 	attempt rt update --memory 268435456 "$ID"
 	refused 1 "linux.resources.memory.limit: 268435456 is more than memory.swap, which limits both together to 134217728"
 	rt update --memory -1 "$ID"
-	[ "$(cat "/sys/fs/cgroup/memory/$ID/memory.limit_in_bytes")" -gt 1000000000000 ]
+	[ "$(cat "/sys/fs/cgroup/memory/coracle-$ID/memory.limit_in_bytes")" -gt 1000000000000 ]
 	end
 }
 
@@ -141,7 +141,7 @@ disk() {
 }
 
 @test "devices can be allowed and denied while it runs, also with groups below, on v1" {
-	local dir=/sys/fs/cgroup/devices/$ID
+	local dir=/sys/fs/cgroup/devices/coracle-$ID
 	spec '.linux.devices = [{ path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 438 }]'
 	limited '{}'
 	mkdir "$dir/below"
@@ -200,8 +200,8 @@ alone() {
 	alone 'mount -t cgroup -o net_cls,net_prio cgroup "$1"
 		coracle=$2; shift 2
 		"$coracle" runtime --root "$1" create --bundle "$2" "$3" < /dev/null > /dev/null 2>&1
-		cat "'"$dir"'/$3/net_cls.classid"
-		grep "^lo " "'"$dir"'/$3/net_prio.ifpriomap"
+		cat "'"$dir"'/coracle-$3/net_cls.classid"
+		grep "^lo " "'"$dir"'/coracle-$3/net_prio.ifpriomap"
 		"$coracle" runtime --root "$1" delete --force "$3"
 		ls -d "'"$dir"'"/coracle* 2> /dev/null || true' "$dir" "$CORACLE" "$STATE" "$B" "$ID" > "$BATS_TEST_TMPDIR/seen"
 	[ "$(< "$BATS_TEST_TMPDIR/seen")" = $'1048577\nlo 7' ]
@@ -220,9 +220,9 @@ alone() {
 		rt start "$3"
 		for i in 1 2 3 4 5; do
 			rt pause "$3"
-			cat "/sys/fs/cgroup/freezer/$3/freezer.state"
+			cat "/sys/fs/cgroup/freezer/coracle-$3/freezer.state"
 			rt resume "$3"
-			cat "/sys/fs/cgroup/freezer/$3/freezer.state"
+			cat "/sys/fs/cgroup/freezer/coracle-$3/freezer.state"
 		done
 		rt pause "$3"
 		rt delete --force "$3"' "$CORACLE" "$STATE" "$B" "$ID" > "$BATS_TEST_TMPDIR/seen"

@@ -100,6 +100,17 @@ assert_nothing_left() {
 	assert_nothing_left "$id" "sleep 86404"
 }
 
+@test "cgroups_of_others_are_nobody_s_leftovers" {
+	local all=/sys/fs/cgroup name
+	name=$(cid others)
+	[ ! -d "$all/pids" ] || all=$all/pids
+	mkdir "$all/$name" "$all/coracle-$name"
+	run "$CORACLE" cleanup --dry-run
+	rmdir "$all/$name" "$all/coracle-$name"
+	[[ "$output" == *"cgroup $all/coracle-$name of container $name"* ]]
+	[[ "$output" != *"cgroup $all/$name "* ]]
+}
+
 @test "a_container_named_is_removed_whatever_its_state" {
 	local id
 	id=$(cid n)

@@ -196,7 +196,7 @@ in_its_groups() {
 	local name path
 	while IFS=: read -r _ name path; do
 		[ -z "$name" ] || [ -d "/sys/fs/cgroup/${name#name=}" ] || continue
-		[[ $path == */$ID ]] || { echo "in $name:$path"; return 1; }
+		[[ $path == */coracle-$ID ]] || { echo "in $name:$path"; return 1; }
 	done < "/proc/$1/cgroup"
 }
 
@@ -212,7 +212,7 @@ in_its_groups() {
 		restore -d --manage-cgroups-mode "$mode"
 		[ "$(ask)" = 2 ]
 		in_its_groups "$(state pid)"
-		[[ "$(cat /sys/fs/cgroup/pids/"$ID"/pids.max /sys/fs/cgroup/"$ID"/pids.max 2> /dev/null)" = 20 ]]
+		[[ "$(cat /sys/fs/cgroup/pids/coracle-"$ID"/pids.max /sys/fs/cgroup/coracle-"$ID"/pids.max 2> /dev/null)" = 20 ]]
 		run -0 rt ps "$ID"
 		[[ $output == *"$(state pid)"* ]]
 		end
