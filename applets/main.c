@@ -19,21 +19,26 @@ static const struct command *const applets[] = {
 
 #define APPLETS (sizeof(applets) / sizeof(applets[0]))
 
+/* A copy is the runtime too, whatever else is in its name: crun-1.8, runc.real, myruntime. */
+static bool runtimes(const char *name)
+{
+	return strstr(name, "runtime") || strstr(name, "runc") || strstr(name, "crun");
+}
+
 static const struct command *find(const char *name)
 {
 	if (!strcmp(name, "coracle"))
 		return NULL;
 	if (!strncmp(name, "coracle-", 8))
 		name += 8;
+	bool shim = !strncmp(name, "containerd-shim-", 16);
 	/* First, and before the pages of all the other names: it is started most often. */
-	if (!strcmp(name, "runtime") || !strcmp(name, "runc") || !strcmp(name, "crun"))
+	if (!shim && runtimes(name))
 		return &applet_runtime;
 	for (size_t i = 0; i < APPLETS; i++)
 		if (!strcmp(applets[i]->name, name))
 			return applets[i];
-	if (!strncmp(name, "containerd-shim-", 16))
-		return find("shim");
-	return NULL;
+	return shim ? &applet_shim : NULL;
 }
 
 /* Of runtime's verbs only these become a process of a container. What else is called like one costs

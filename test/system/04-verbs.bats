@@ -422,6 +422,22 @@ paths_of() {
 	nothing_left
 }
 
+@test "a_copy_under_a_runtimes_name_is_the_runtime" {
+	local name dir=$BATS_TEST_TMPDIR/copies
+	mkdir "$dir"
+	for name in runc crun coracle-runtime crun-1.8 runc.real myruntimeXyz; do
+		cp "$CORACLE" "$dir/$name"
+		run -0 "$dir/$name" features
+		[[ $output == *'"ociVersionMax"'* ]]
+		rm "$dir/$name"
+	done
+	for name in coracle coracle-1.0 containerd-shim-runc-v2 another; do
+		cp "$CORACLE" "$dir/$name"
+		run ! "$dir/$name" features
+		rm "$dir/$name"
+	done
+}
+
 @test "help_is_told_in_all_the_ways_of_runc" {
 	local verb want
 	run -0 rt --help
