@@ -57,7 +57,7 @@ static bool makes_processes(char **argv)
  * before is done twice. (The shim does so for the server that it starts.) */
 static void protect(const struct command *c, char **argv)
 {
-	if (c == &applet_run || c == &applet_exec)
+	if (c == &applet_run || c == &applet_exec || c == &applet_bundle) /* which may build */
 		selfexe_remember();
 	else if (c != &applet_runtime || !makes_processes(argv))
 		return;

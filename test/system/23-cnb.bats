@@ -444,6 +444,26 @@ nothing_left() {
 	run -0 build "$D/b"
 }
 
+@test "a_build_cannot_reach_the_file_of_the_program_that_runs_it" {
+	local pid safe=false
+	touch "$D/app/wait"
+	mkfifo "$D/said"
+	"$CORACLE" bundle --root "$STATE" --cnb "$D/app" --builder localhost/builder:1 "$D/b" 2> "$D/said" 3>&- &
+	pid=$!
+	exec 5< "$D/said"
+	until read -r line <&5 && [[ "$line" == *"it waits"* ]]; do
+		:
+	done
+	# Not even when it does not run any more.
+	[ -w "/proc/$pid/exe" ] || safe=true
+	kill -TERM $pid
+	cat <&5 > "$D/rest"
+	exec 5<&-
+	wait $pid || :
+	$safe
+	nothing_left
+}
+
 @test "a_build_that_is_interrupted_leaves_nothing" {
 	touch "$D/app/wait"
 	mkfifo "$D/said"
