@@ -1,6 +1,7 @@
 /* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "box/cgroup.h"
 #include "container/notify.h"
 #include "container/ps.h"
 #include "monitor/attend.h"
@@ -339,7 +340,8 @@ int command_spec(const struct call *c, struct err *e)
 	const struct spec_options *o = c->opts;
 	const struct spec_default_options d = { .rootless = o->rootless,
 						.uid = geteuid(),
-						.gid = getegid() };
+						.gid = getegid(),
+						.unified = cgroup_is_v2() };
 	struct spec *s;
 	int rc = spec_default(&d, c->arena, &s, e);
 	return rc < 0 ? rc : spec_save(given(o->bundle) ? o->bundle : ".", s, e);

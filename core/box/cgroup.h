@@ -31,6 +31,9 @@ struct cgroup {
 	bool unit_is_new;		 /* it was started with its limits */
 };
 
+/* Whether v2 is where everybody looks, so that there is no v1. */
+bool cgroup_is_v2(void);
+
 /* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each
  * hierarchy's root; relative: below the caller's own cgroup; NULL: /coracle-ID (a directory of its
  * own above it would cost as much again). ".." in it is refused; "slice:prefix:name" is the systemd

@@ -32,6 +32,11 @@ static bool is_type(const char *path, long magic)
 	return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
 }
 
+bool cgroup_is_v2(void)
+{
+	return is_type(ROOT, CGROUP2_SUPER_MAGIC);
+}
+
 /* slice:prefix:name */
 static char *systemd_path(const char *spec, struct arena *a, struct err *e)
 {
@@ -189,7 +194,7 @@ static int add_all(struct search *s, char *text, struct err *e)
 int cgroup_locate_in(char *list, const char *mounts, const struct cgroup_place *where,
 		     struct arena *a, struct cgroup *out, struct err *e)
 {
-	struct cgroup found = { .v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC),
+	struct cgroup found = { .v2 = cgroup_is_v2(),
 				.v = arena_array(a, HIERARCHIES, sizeof(struct cgroup_dir)) };
 	struct search s = { .path = where->path,
 			    .relative = where->kind == CGROUP_RELATIVE,
@@ -225,7 +230,7 @@ int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a
 	const char *base = "";
 	struct systemd_unit *u = arena_alloc(a, sizeof(*u));
 	bool user = systemd_as_user();
-	if (user && !is_type(ROOT, CGROUP2_SUPER_MAGIC))
+	if (user && !cgroup_is_v2())
 		return refuse(e, ENOTSUP,
 			      "cannot use rootless systemd cgroups manager on cgroup v1");
 	int rc = u ? systemd_unit_parse(cgroups_path, id, user, a, u, e)
@@ -289,7 +294,7 @@ int cgroup_open_of(const struct strs *paths, const char *controller, struct aren
 	struct search s = { .a = a, .out = &found };
 	if (!found.v)
 		return fail(e, ENOMEM, "open the cgroups");
-	found.v2 = is_type(ROOT, CGROUP2_SUPER_MAGIC);
+	found.v2 = cgroup_is_v2();
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < paths->n; i++) {
 		struct cgroup_dir *d = &found.v[found.n];

@@ -328,10 +328,11 @@ int spec_resources_parse(const char *text, size_t len, struct arena *a,
 			 const struct spec_resources **out, struct err *e);
 
 /* The default configuration, as `runc spec` prints it (rootless: with user namespace, for that uid
- * and gid). */
+ * and gid; unified: with cgroup namespace, as on cgroup v2). */
 struct spec_default_options {
 	bool rootless;
 	uint32_t uid, gid;
+	bool unified;
 };
 int spec_default(const struct spec_default_options *o, struct arena *a, struct spec **out,
 		 struct err *e);

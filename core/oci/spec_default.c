@@ -46,14 +46,23 @@ static const char of_root[] = START PTS
 	",'gid=5'" MIDDLE SYS CGROUP
 	"'linux':{'resources':{'devices':[{'allow':false,'access':'rwm'}]},"
 	"'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},"
-	"{'type':'mount'}]," END;
+	"{'type':'mount'},{'type':'cgroup'}]," END;
 
 /* No gid=5, which is not mapped; no network namespace, so sysfs cannot be mounted but bound. */
 static const char of_others[] = START PTS MIDDLE SYS_BOUND CGROUP
 	"'linux':{'uidMappings':[{'containerID':0,'hostID':0,'size':1}],"
 	"'gidMappings':[{'containerID':0,'hostID':0,'size':1}],"
 	"'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'uts'},{'type':'mount'},"
-	"{'type':'user'}]," END;
+	"{'type':'cgroup'},{'type':'user'}]," END;
+
+static void without(struct spec *s, const char *type)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->linux_->namespaces.n; i++)
+		if (strcmp(s->linux_->namespaces.v[i].type, type) != 0)
+			s->linux_->namespaces.v[kept++] = s->linux_->namespaces.v[i];
+	s->linux_->namespaces.n = kept;
+}
 
 int spec_default(const struct spec_default_options *o, struct arena *a, struct spec **out,
 		 struct err *e)
@@ -67,6 +76,8 @@ int spec_default(const struct spec_default_options *o, struct arena *a, struct s
 	int rc = json_read(text, strlen(text), spec_fields, s, a, e);
 	if (rc < 0)
 		return within(e, "the default configuration");
+	if (!o->unified)
+		without(s, "cgroup");
 	if (o->rootless) {
 		s->linux_->uid_mappings.v[0].host_id = o->uid;
 		s->linux_->gid_mappings.v[0].host_id = o->gid;

@@ -282,6 +282,21 @@ static void the_default_is_what_runc_prints(void)
 	}
 }
 
+static void a_default_for_v2_has_a_cgroup_namespace(void)
+{
+	for (int rootless = 0; rootless < 2; rootless++) {
+		auto_arena *a = arena_new(1 << 20);
+		auto_buf types = { 0 };
+		struct spec_default_options o = { .rootless = rootless, .unified = true };
+		struct spec *s = NULL;
+		is_int(spec_default(&o, a, &s, NULL), 0);
+		for (size_t i = 0; s && i < s->linux_->namespaces.n; i++)
+			buf_printf(&types, "%s ", s->linux_->namespaces.v[i].type);
+		is_str(types.p, rootless ? "pid ipc uts mount cgroup user "
+					 : "pid network ipc uts mount cgroup ");
+	}
+}
+
 static void a_rootless_default_maps_the_caller(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -341,6 +356,7 @@ int main(void)
 	test(without_a_linux_part_there_is_an_empty_one);
 	test(every_field_survives_writing_and_reading);
 	test(the_default_is_what_runc_prints);
+	test(a_default_for_v2_has_a_cgroup_namespace);
 	test(a_rootless_default_maps_the_caller);
 	test(a_process_alone_is_checked_too);
 	test(a_missing_file_is_named);
