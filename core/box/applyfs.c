@@ -181,41 +181,28 @@ static bool likely_missing(const struct self *s, const struct op *o)
 	       strlen(last->path) == n && !strncmp(last->path, o->path, n);
 }
 
-static int mount_target(struct self *s, const struct op *o, bool directory)
+/* made: it was not there. */
+static int mount_target(struct self *s, const struct op *o, bool directory, bool *made)
 {
 	int fd = directory && likely_missing(s, o) ? missing_target(s, o) : -EEXIST;
+	*made = fd != -EEXIST;
 	if (fd != -EEXIST)
 		return fd;
 	fd = o->mount.real_directory ? rootfs_open_real(s->root, o->path, O_PATH | O_DIRECTORY)
 				     : rootfs_open(s->root, o->path, O_PATH);
 	if (fd >= 0 || (o->mount.real_directory && fd != -ENOENT))
 		return fd;
+	*made = true;
 	if (directory && fd == -ENOENT && (fd = missing_target(s, o)) >= 0)
 		return fd;
 	return rootfs_make(s->root, o->path, directory);
 }
 
-/* As with runc, a tmpfs that is told no mode has that of the directory which it covers; and what is
- * in there, if the spec wants it. */
-static int fill(int fd, int covered, const struct op_mount *m)
-{
-	struct stat st;
-	bool told = false;
-	for (size_t i = 0; i < m->options.n; i++)
-		told |= !strcmp(m->options.v[i].key, "mode");
-	if (!told && (fstat(covered, &st) < 0 || fchmodat(fd, ".", st.st_mode & 07777, 0) < 0))
-		return -errno;
-	return m->copy_up ? copyup(covered, fd) : 0;
-}
-
-/* What mount(2) can say in one call. Not a tmpfs that is to look like what it covers. */
+/* What mount(2) can say in one call. */
 static bool is_plain(const struct op_mount *m)
 {
-	bool told = !m->type || strcmp(m->type, "tmpfs") != 0;
-	for (size_t i = 0; i < m->options.n; i++)
-		told |= !strcmp(m->options.v[i].key, "mode");
-	return m->type && told && !m->copy_up && !m->propagation[0] && !m->set_recursive &&
-	       !m->clear_recursive && !mount_readonly_later(m) && m->idmap == IDMAP_NOT;
+	return !m->copy_up && !m->propagation[0] && !m->set_recursive && !m->clear_recursive &&
+	       !mount_readonly_later(m) && m->idmap == IDMAP_NOT;
 }
 
 /* A clone, which is set as it is to be before it is seen. */
@@ -226,21 +213,42 @@ static int attach_bind(struct self *s, const struct op *o, int fd, bool director
 	int dir = rc == 0 && directory && likely_missing(s, o) ? make_target(s, o, &name) : -EEXIST;
 	if (rc < 0 || dir >= 0)
 		return rc < 0 ? rc : mountfd_attach_in(&s->stage, fd, dir, name);
-	close_later int target = mount_target(s, o, directory);
+	bool made;
+	close_later int target = mount_target(s, o, directory, &made);
 	if (target < 0)
 		return target;
 	rc = mountfd_attach(&s->stage, fd, target);
 	return rc == -EINVAL && is_directory(target) != directory ? -ENOTDIR : rc;
 }
 
-static int attach_new(struct self *s, const struct op *o, int fd)
+/* As with runc, a tmpfs that is told no mode has that of the directory which it covers. */
+static int take_mode(int covered, struct op_mount *m, char text[8])
 {
-	close_later int target = mount_target(s, o, true);
-	if (target < 0)
-		return target;
-	int rc = strcmp(o->mount.type, "tmpfs") ? 0 : fill(fd, target, &o->mount);
+	struct stat st;
+	if (fstat(covered, &st) < 0)
+		return -errno;
+	snprintf(text, 8, "%o", st.st_mode & 07777);
+	m->options.v[m->options.n++] = (struct mount_option){ "mode", text };
+	return 0;
+}
+
+static int mount_new(struct self *s, const struct op *o)
+{
+	struct op_mount m = o->mount;
+	const struct mount_words words = { s->words, sizeof(s->words) };
+	char mode[8];
+	bool made;
+	close_later int target = mount_target(s, o, true, &made);
+	int rc = target < 0 ? target : m.takes_mode && !made ? take_mode(target, &m, mode) : 0;
+	if (rc < 0)
+		return rc;
+	if (is_plain(&m) && mountfd_new_at(target, &m) == 0)
+		return 0;
+	/* The long way says why not. */
+	close_later int fd = mountfd_new(&s->stage, &m, &words);
+	rc = fd < 0 ? fd : m.copy_up ? copyup(target, fd) : 0;
 	if (rc == 0)
-		rc = set_all(s, fd, &o->mount);
+		rc = set_all(s, fd, &m);
 	if (rc == 0)
 		rc = mountfd_attach(&s->stage, fd, target);
 	return rc == -EINVAL && is_directory(target) != true ? -ENOTDIR : rc;
@@ -256,26 +264,18 @@ static int clone_inside(struct self *s, const struct op_mount *m)
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
-	if (is_plain(m)) {
-		close_later int target = mount_target(s, o, true);
-		if (target >= 0 && mountfd_new_at(target, m) == 0)
-			return 0;
-		/* The long way says why not. */
-	}
-	const struct mount_words words = { s->words, sizeof(s->words) };
-	bool there = !m->type && !s->stage.old && o->fd >= 0;
+	if (m->type)
+		return mount_new(s, o);
+	bool there = !s->stage.old && o->fd >= 0;
 	close_later int made = there	      ? -1
-			       : m->type      ? mountfd_new(&s->stage, m, &words)
 			       : m->inside    ? clone_inside(s, m)
 			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
 					      : plan_clone_source(o, -1);
-	if (!there && !m->type && made < 0)
+	if (!there && made < 0) {
 		snprintf(s->words, sizeof(s->words), "%s", m->source);
-	if (!there && made < 0)
 		return made;
+	}
 	int fd = made >= 0 ? made : o->fd;
-	if (m->type)
-		return attach_new(s, o, fd);
 	int directory = m->directory ? 1 : is_directory(fd);
 	return directory < 0 ? directory : attach_bind(s, o, fd, directory);
 }

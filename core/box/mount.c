@@ -223,6 +223,21 @@ static int mount_label(struct plan *p, struct op *o, struct err *e)
 	return text ? own_option(p, &o->mount, text, o->what, e) : fail(e, E2BIG, "%s", o->what);
 }
 
+/* A tmpfs that is told no mode takes that of what it covers, which the child finds out. */
+static int room_for_mode(struct plan *p, struct op *o, struct err *e)
+{
+	if (!o->mount.type || strcmp(o->mount.type, "tmpfs") != 0)
+		return 0;
+	for (size_t i = 0; i < o->mount.options.n; i++)
+		if (!strcmp(o->mount.options.v[i].key, "mode"))
+			return 0;
+	if (!LIST_ADD(p->arena, &o->mount.options))
+		return fail(e, E2BIG, "%s", o->what);
+	o->mount.options.n--;
+	o->mount.takes_mode = true;
+	return 0;
+}
+
 /* What is left of a path that is at or below the root file system, as it is written; else NULL. */
 static const char *inside_root(const struct plan_context *c, const char *path)
 {
@@ -283,6 +298,8 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	if (!bind && !strcmp(m->destination, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	rc = mount_label(p, o, e);
+	if (rc == 0)
+		rc = room_for_mode(p, o, e);
 	if (rc == 0)
 		rc = mount_idmap(p, m, &o->mount, o->what, e);
 	const char *inside = bind && !o->mount.idmap ? inside_root(c, m->source) : NULL;

@@ -107,6 +107,7 @@ struct op_mount {
 	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
 	bool remount;	     /* changes what is mounted there */
 	bool copy_up;	     /* a tmpfs: gets what it covers */
+	bool takes_mode;     /* a tmpfs that is told none: options.v has room for one more */
 	enum idmap idmap;
 	const struct spec_id_mappings *uids, *gids; /* NULL: the container's own */
 };

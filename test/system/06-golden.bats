@@ -21,6 +21,8 @@ deliberate() {
 		's/(file \/dev\/mqueue 41777) (0|65534):/\1 X:/'
 		# runc 1.1 leaves the tmpfs of a read-only v1 cgroup mount writable.
 		's/(mount \/sys\/fs\/cgroup in \/sys: root \/, tmpfs, )r[ow]/\1rX/'
+		# Which a tmpfs takes of the directory that it covers; runc shows it since 1.4.
+		's/(: root \/, tmpfs, .*, source (x|z|relative), .*),mode=755$/\1/'
 		"s/$ID-(ours|theirs)/ID/g"
 		# Whose caller ignores signals 32 and 33, which are the C library's own, has Go set one of them back.
 		's/(SigIgn:\t)[0-9a-f]{8}[08]/\1/'
@@ -93,7 +95,7 @@ file systems@.root.readonly = false | .mounts += [{destination: "/t/a", type: "t
 attributes@.root.readonly = false | .mounts += (["async", "exec", "suid", "dev", "rw", "atime", "relatime", "norelatime", "strictatime", "nostrictatime", "noatime", "diratime", "nodiratime", "nodev", "noexec", "nosuid", "sync", "dirsync", "mand", "nomand", "ro", "lazytime", "silent", "iversion", "noiversion"] | map({destination: "/t/\(.)", type: "tmpfs", source: "x", options: [., "size=4k"]}))
 later options win@.root.readonly = false | .mounts += ([["ro", "rw"], ["rw", "ro"], ["noexec", "exec", "nodev"], ["noatime", "atime"], ["relatime", "noatime"], ["noatime", "strictatime"], ["nosuid", "suid"], ["nodiratime", "diratime"]] | map({destination: "/t/\(join("-"))", type: "tmpfs", source: "x", options: .}))
 propagation@.root.readonly = false | .mounts += (["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable"] | map({destination: "/p/\(.)", type: "bind", source: "\($d)/src", options: ["rbind", .]}, {destination: "/q/\(.)", type: "tmpfs", source: "x", options: [.]}))
-over one another@.root.readonly = false | .mounts += [{destination: "/o", type: "tmpfs", source: "x"}, {destination: "/o/a/b", type: "tmpfs", source: "y"}, {destination: "/o/a", type: "bind", source: "\($d)/src", options: ["bind"]}, {destination: "/o/a/sub", type: "tmpfs", source: "z"}, {destination: "tmp", type: "tmpfs", source: "relative"}]@/o
+over one another@.root.readonly = false | .mounts += [{destination: "/o", type: "tmpfs", source: "x", options: ["mode=755"]}, {destination: "/o/a/b", type: "tmpfs", source: "y"}, {destination: "/o/a", type: "bind", source: "\($d)/src", options: ["bind"]}, {destination: "/o/a/sub", type: "tmpfs", source: "z"}, {destination: "tmp", type: "tmpfs", source: "relative"}]@/o
 recursive attributes@.root.readonly = false | .mounts += [{destination: "/r", type: "bind", source: "/dev", options: ["rbind", "rro", "rnosuid", "rnoexec", "rnoatime"]}, {destination: "/s", type: "bind", source: "/dev", options: ["rbind", "ro"]}]
 END
 }
