@@ -5,6 +5,7 @@
 #include "box/cgroup_plan.h"
 #include "box/systemd.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,19 @@ static int limit_unified(struct cgroup *cg, const struct pairs *u, struct err *e
 	return 0;
 }
 
+/* With no quota systemd writes its own period, and the one that was asked for would be lost to the
+ * next quota. */
+static int keep_period(const struct cgroup *cg, const struct spec_cpu *c, struct err *e)
+{
+	const struct cgroup_dir *d = cgroup_unified(cg);
+	char text[32];
+	if (!cg->v2 || !d || !c || c->quota.v > 0 || !c->period.v)
+		return 0;
+	snprintf(text, sizeof(text), "max %" PRIu64, c->period.v);
+	int rc = file_put(d->fd, "cpu.max", text);
+	return rc < 0 ? fail(e, rc, "linux.resources.cpu.period: %s/cpu.max", d->path) : 0;
+}
+
 static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct limit_plan *p,
 		     struct err *e)
 {
@@ -265,7 +279,10 @@ static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct l
 	/* systemd writes what it knows whenever it likes to, so it has to know the same: once the
 	 * kernel has agreed. */
 	const struct systemd_limits l = { .r = r, .v2 = cg->v2 };
-	return rc == 0 && cg->unit && !cg->unit_is_new ? systemd_update(cg->unit, &l, e) : rc;
+	if (rc < 0 || !cg->unit || cg->unit_is_new)
+		return rc;
+	rc = systemd_update(cg->unit, &l, e);
+	return rc == 0 ? keep_period(cg, r->cpu, e) : rc;
 }
 
 #define LIMIT_MEMORY ((size_t)256 << 10)
