@@ -238,10 +238,13 @@ static int room_for_mode(struct plan *p, struct op *o, struct err *e)
 	return 0;
 }
 
-/* What is left of a path that is at or below the root file system, as it is written; else NULL. */
+/* What is left of a path that is at or below the root file system, as it is written; else NULL, as
+ * where nobody says where that is. */
 static const char *inside_root(const struct plan_context *c, const char *path)
 {
-	size_t n = strlen(c->mount_point);
+	size_t n = c->mount_point ? strlen(c->mount_point) : 0;
+	if (!n)
+		return NULL;
 	while (n && c->mount_point[n - 1] == '/')
 		n--;
 	if (strncmp(path, c->mount_point, n) != 0 || (path[n] && path[n] != '/'))

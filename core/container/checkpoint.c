@@ -161,6 +161,7 @@ static int describe(struct dumping *d, struct err *e)
 	const struct plan_context context = { .spec = d->w.spec,
 					      .id = d->c->id,
 					      .bundle = d->c->state.bundle,
+					      .mount_point = d->c->state.rootfs,
 					      .cgroup = &d->cgroup };
 	int rc = criuwork_mounts(&d->w, &context, add_mount, d, e);
 	if (rc == 0)

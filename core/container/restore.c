@@ -88,6 +88,7 @@ static int add_mounts(struct reviving *v, struct err *e)
 	const struct plan_context context = { .spec = v->s->spec,
 					      .id = v->s->c->id,
 					      .bundle = v->s->r->bundle,
+					      .mount_point = v->s->c->state.rootfs,
 					      .cgroup = v->s->cgroup };
 	int rc = criuwork_mounts(&v->w, &context, add_mount, NULL, e);
 	if (rc == 0 && v->s->spec->linux_->masked_paths.n &&
