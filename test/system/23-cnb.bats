@@ -250,7 +250,7 @@ nothing_left() {
 	rm -r "$D/b"
 	"$CORACLE" rmi localhost/cnb:app
 	local failing
-	for failing in "linkat ENOSPC lend blob" "getdents64 EIO app $D/app: read .: I/O error" "fchownat EPERM give away" \
+	for failing in "linkat ENOSPC lend blob" "getdents64 EIO app $D/app: read a directory: I/O error" "fchownat EPERM give away" \
 		"dup2 EMFILE redirect the lifecycle's output"; do
 		read -r call error said <<< "$failing"
 		run -1 strace -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=$error:when=1" "$CORACLE" bundle --root "$STATE" \

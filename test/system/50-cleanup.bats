@@ -20,6 +20,7 @@ assert_nothing_left() {
 	assert_no_mount "$BATS_TEST_TMPDIR" || return 1
 	local pid
 	for pid in $(pgrep -f "$2"); do
+		[ "$(cat "/proc/$pid/comm" 2> /dev/null)" != strace ] || await_end "$pid" # who has seen it end
 		[ "$(awk '{ print $3 }' "/proc/$pid/stat" 2> /dev/null || echo Z)" = Z ] ||
 			{ echo "process $pid is left"; tr '\0' ' ' < "/proc/$pid/cmdline"; return 1; }
 	done
