@@ -181,12 +181,12 @@ slow_pull() {
 	image_end "$L" v1 > "$L.out"
 	export -f slow_pull
 	export L CORACLE
-	run script -qec 'bash -c slow_pull' /dev/null < /dev/null
+	run env SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
 	echo "$output"
 	[[ "$output" =~ "["=*">"\ *"] "[0-9.]+" MB of 3.0 MB, "[0-9.]+" "[kM]"B/s, 0:0"[1-9]" left" ]]
 	[[ "$output" == *" unpacking"* ]]
 	[[ "$output" == *" done (3.0 MB)"* ]]
-	run -0 script -qec 'bash -c slow_pull' /dev/null < /dev/null
+	run -0 env SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
 	[[ "$output" == *" already here (3.0 MB)"* ]]
 }
 
