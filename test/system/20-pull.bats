@@ -481,6 +481,43 @@ hostile() {
 	run -0 timeout 30 "$CORACLE" pull -q "$STRANGE/inturn/app:v1"
 }
 
+# unpacks NAME WORDS - whether files of a layer were written by a pull of that image, which ends with these words. The
+# registry keeps the configuration until the layer was taken or left.
+unpacks() {
+	local said
+	said=$(strace -f -qq -e signal=none -o "$L.trace" -e trace=openat,openat2,mkdirat \
+		"$CORACLE" pull -q "$STRANGE/inturn/$1:v1" 2>&1) || :
+	[[ "$said" == *"$2"* ]] || { echo "$said"; return 2; }
+	# It had been asked for the layer.
+	[ "$(grep -c " /v2/inturn/$1/blobs/" "$STRANGE_LOG")" -ge 2 ] || return 2
+	grep -q '"noise"' "$L.trace"
+}
+
+@test "nothing_is_unpacked_before_the_configuration_is_accepted" {
+	local config
+	mkdir "$L.d"
+	head -c 20000000 /dev/urandom > "$L.d/noise"
+	tar -C "$L.d" -cf "$L.tar" noise
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 '{}' s390x > /dev/null
+	strange
+	run -1 unpacks platform "is for linux/s390x, not linux/"
+	# Of another number of layers, and one of another digest.
+	layer "$L" "$L.tar" none
+	hex_of "$L.tar" >> "$L.diffs"
+	image_end "$L" v1 > /dev/null
+	run -1 unpacks number "2 diff_ids for 1 layers"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 > "$L.out"
+	config=$L/blobs/sha256/$(jq -r '.config.digest[7:]' "$L.manifest")
+	cp "$config" "$L.good"
+	tr 0-9 1-90 < "$L.good" > "$config"
+	run -1 unpacks digest "configuration $(jq -r .config.digest "$L.manifest") is not what it should be"
+	assert_empty_store
+	cp "$L.good" "$config"
+	run -0 unpacks good sha256:
+}
+
 @test "a_pull_that_waits_for_a_registry_is_ended_by_a_signal_and_leaves_nothing" {
 	local pulling rc=0
 	simple "$L" v1
