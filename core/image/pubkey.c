@@ -6,12 +6,16 @@
 #include "image/ed25519.h"
 
 #include <fcntl.h>
+#include <mbedtls/asn1.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/sha512.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define KIND	      48
 #define KEY_MAX	      ((size_t)64 << 10)
 #define SIGNATURE_MAX 1024 /* that of RSA with 8192 bits */
 #define BEGIN	      "-----BEGIN PUBLIC KEY-----"
@@ -45,21 +49,87 @@ static bool parse_edwards(const char *text, struct pubkey *k)
 	return k->edwards;
 }
 
+/* Whose kind is known by name, not by what it is good for. */
+static const char *const kinds[][2] = {
+	{ "1.2.840.10045.2.1", "ECDSA with another curve" },
+	{ "1.2.840.10040.4.1", "DSA" },
+	{ "1.2.840.113549.1.1.10", "RSA-PSS" },
+	{ "1.3.101.110", "X25519" },
+	{ "1.3.101.111", "X448" },
+	{ "1.3.101.113", "Ed448" },
+	{ "2.16.840.1.101.3.4.3.17", "ML-DSA-44" },
+	{ "2.16.840.1.101.3.4.3.18", "ML-DSA-65" },
+	{ "2.16.840.1.101.3.4.3.19", "ML-DSA-87" },
+};
+
+/* The algorithm of a key in ASN.1, in words or as "type 1.2.3". False: it is damaged. */
+static bool kind_of(const unsigned char *p, size_t n, char out[KIND])
+{
+	const unsigned char *end = p + n;
+	unsigned char *at = (unsigned char *)(uintptr_t)p; /* which is only read */
+	size_t len;
+	char type[KIND - 5];
+	int rc = 0;
+	for (int depth = 0; rc == 0 && depth < 2; depth++)
+		rc = mbedtls_asn1_get_tag(&at, end, &len,
+					  MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE);
+	if (rc != 0 || mbedtls_asn1_get_tag(&at, end, &len, MBEDTLS_ASN1_OID) != 0)
+		return false;
+	const mbedtls_asn1_buf oid = { .len = len, .p = at };
+	if (mbedtls_oid_get_numeric_string(type, sizeof(type), &oid) < 0)
+		return false;
+	snprintf(out, KIND, "type %s", type);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i][0], type))
+			snprintf(out, KIND, "%s", kinds[i][1]);
+	return true;
+}
+
+/* Says why what is there is of no use. */
+static int refuse_key(const char *path, const char *text, struct err *e)
+{
+	char kind[KIND];
+	mbedtls_pem_context pem;
+	size_t n;
+	const char *begin = strstr(text, "-----BEGIN ");
+	if (!begin)
+		return refuse(e, EINVAL, "%.300s is no public key in PEM (BEGIN PUBLIC KEY)", path);
+	if (strncmp(begin, BEGIN, strlen(BEGIN)) != 0) {
+		const char *what = begin + strlen("-----BEGIN ");
+		n = strcspn(what, "-\r\n");
+		return refuse(e, EINVAL, "%.300s is no public key but a PEM of %.*s%s", path,
+			      n < KIND ? (int)n : KIND, what,
+			      strstr(what, "PRIVATE KEY-") ? ": give its public half" : "");
+	}
+	mbedtls_pem_init(&pem);
+	bool known = mbedtls_pem_read_buffer(&pem, BEGIN, END, (const unsigned char *)text, NULL, 0,
+					     &n) == 0;
+	if (known) {
+		const unsigned char *p = mbedtls_pem_get_buffer(&pem, &n);
+		known = kind_of(p, n, kind);
+	}
+	mbedtls_pem_free(&pem);
+	if (!known)
+		return refuse(e, EINVAL, "%.300s: the key in it is damaged", path);
+	return refuse(e, ENOTSUP,
+		      "%.300s: a key of %s is not known here, only those of ECDSA (P-256, P-384, "
+		      "P-521), RSA and Ed25519",
+		      path, kind);
+}
+
 static int parse(const char *path, struct buf *b, struct pubkey *k, struct err *e)
 {
 	const char *text = b->p ? b->p : "";
 	int rc = mbedtls_pk_parse_public_key(&k->pk, (const unsigned char *)text, b->len + 1);
-	if (rc == 0 && (mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_ECDSA) ||
-			mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_RSA)))
+	if (rc == 0 && mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_RSA))
+		return 0;
+	/* X25519, of 255 bits, is on a curve too, and signs nothing. */
+	if (rc == 0 && mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_ECDSA) &&
+	    mbedtls_pk_get_bitlen(&k->pk) > 255)
 		return 0;
 	if (rc != 0 && parse_edwards(text, k))
 		return 0;
-	if (strstr(text, BEGIN))
-		return refuse(e, ENOTSUP,
-			      "%.300s: a key of this kind is not known here, only ECDSA (P-256, "
-			      "P-384, P-521), RSA and Ed25519",
-			      path);
-	return refuse(e, EINVAL, "%.300s is not a public key in PEM (BEGIN PUBLIC KEY)", path);
+	return refuse_key(path, text, e);
 }
 
 int pubkey_open(const char *path, struct pubkey **out, struct err *e)

@@ -231,6 +231,39 @@ refused() {
 	refused "it is not signed: sha256-${DIGEST:7}.sig is empty" "$K/key.pub" "$REF"
 }
 
+# asks REFERENCE KEY - whether a pull that wants a signature by the key looked for anything of the image but its manifest
+# and the signatures, or wrote a file of it.
+asks() {
+	: > "$STRANGE_LOG"
+	run strace -f -qq -e signal=none -o "$L.trace" -e trace=openat,openat2,mkdirat "$CORACLE" pull -q --verify-key "$2" "$1"
+	grep -q "$LAYER\|$CONFIG" "$STRANGE_LOG" "$L.trace" || grep -q '"hello"' "$L.trace"
+}
+
+@test "nothing_is_fetched_or_unpacked_before_the_signature_is_good" {
+	local CONFIG LAYER reference
+	image
+	LAYER=$(jq -r '.layers[0].digest[7:]' "$L.manifest")
+	CONFIG=$(jq -r '.config.digest[7:]' "$L.manifest")
+	index
+	strange
+	for reference in "$STRANGE/refers:v1" "oci:$L:v1"; do
+		run -1 asks "$reference" "$K/key.pub"
+		assert_empty_store
+	done
+	statement "$DIGEST"
+	bundle key
+	refer
+	index
+	for reference in "$STRANGE/refers:v1" "oci:$L:v1"; do
+		run -1 asks "$reference" "$K/other.pub"
+		assert_empty_store
+	done
+	for reference in "$STRANGE/refers:v1" "oci:$L:v1"; do
+		run -0 asks "$reference" "$K/key.pub"
+	done
+	kill "$STRANGE_PID"
+}
+
 @test "what_was_signed_and_changed_since_is_refused" {
 	local hex
 	image
@@ -469,13 +502,36 @@ refused() {
 	[ "$output" = "coracle: option --verify-name: only with --verify-key" ]
 }
 
+# pem - a public key of these bytes, as PEM.
+pem() {
+	{ echo -----BEGIN PUBLIC KEY-----; base64; echo -----END PUBLIC KEY-----; } > "$L.pub"
+}
+
 @test "a_key_that_cannot_be_used_is_named" {
+	local kind only="is not known here, only those of ECDSA (P-256, P-384, P-521), RSA and Ed25519"
 	image
-	openssl genpkey -algorithm ed448 -out "$L.x"
-	openssl pkey -in "$L.x" -pubout -out "$L.x.pub"
-	refused "$L.x.pub: a key of this kind is not known here, only ECDSA (P-256, P-384, P-521), RSA and Ed25519" \
-		"$L.x.pub" "$REF"
-	refused "$K/key is not a public key in PEM (BEGIN PUBLIC KEY)" "$K/key" "$REF"
+	for kind in ed448 x25519 x448; do
+		openssl genpkey -algorithm $kind | openssl pkey -pubout -out "$L.pub"
+		refused "$L.pub: a key of ${kind^} $only" "$L.pub" "$REF"
+	done
+	openssl dsaparam -genkey -noout 1024 2> /dev/null | openssl pkey -pubout -out "$L.pub"
+	refused "$L.pub: a key of DSA $only" "$L.pub" "$REF"
+	for kind in secp256k1 brainpoolP256r1 secp224r1 sect283k1; do
+		openssl ecparam -name $kind -genkey -noout | openssl pkey -pubout -out "$L.pub"
+		refused "$L.pub: a key of ECDSA with another curve $only" "$L.pub" "$REF"
+	done
+	# ML-DSA-65, as its head has it.
+	printf '\x30\x12\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12\x03\x03\x00\x01\x02' | pem
+	refused "$L.pub: a key of ML-DSA-65 $only" "$L.pub" "$REF"
+	printf '\x30\x0d\x30\x06\x06\x04\x2a\x03\x84\x00\x03\x03\x00\x01\x02' | pem
+	refused "$L.pub: a key of type 1.2.3.512 $only" "$L.pub" "$REF"
+	printf 'no key' | pem
+	refused "$L.pub: the key in it is damaged" "$L.pub" "$REF"
+	refused "$K/key is no public key but a PEM of EC PRIVATE KEY: give its public half" "$K/key" "$REF"
+	printf -- '-----BEGIN CERTIFICATE-----\n' > "$L.pub"
+	refused "$L.pub is no public key but a PEM of CERTIFICATE" "$L.pub" "$REF"
+	echo no key > "$L.pub"
+	refused "$L.pub is no public key in PEM (BEGIN PUBLIC KEY)" "$L.pub" "$REF"
 	refused "open the key $K/none: No such file or directory" "$K/none" "$REF"
 	head -c 70000 /dev/zero > "$L.key"
 	refused "$L.key" "$L.key" "$REF"
