@@ -83,6 +83,9 @@ static inline int sys_pidfd_send_signal(int pidfd, int sig)
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
 }
 
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000 /* Linux 5.8 */
+#endif
 #ifndef PR_SCHED_CORE
 #define PR_SCHED_CORE	     62
 #define PR_SCHED_CORE_CREATE 1

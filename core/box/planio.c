@@ -44,6 +44,9 @@ int plan_clone_source(const struct op *o, int dir)
 	int fd = sys_open_tree(dir, source_of(o),
 			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 				       (recursive ? AT_RECURSIVE : 0));
+	if (fd >= 0 || errno != EINVAL || strncmp(source_of(o), "/proc/", 6) != 0)
+		return fd < 0 ? -errno : fd;
+	fd = openat(dir, source_of(o), O_PATH | O_CLOEXEC); /* what is mounted nowhere: itself */
 	return fd < 0 ? -errno : fd;
 }
 

@@ -11,6 +11,7 @@
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/runjoin.h"
 #include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
 
@@ -35,8 +36,8 @@ struct making {
 	struct arena *a;
 	const char *root, *id, *image_name;
 	const char *cidfile; /* that we made */
-	int joined[4];	     /* namespaces of another container */
-	bool own_limits;     /* none that the user asked for */
+	struct joined joined;
+	bool own_limits; /* none that the user asked for */
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
 	bool store_open, data;
@@ -207,37 +208,6 @@ static int need_data(struct making *m, struct err *e)
 	return dir < 0 ? taken(m, dir, e) : mark_data(m, e);
 }
 
-/* "container:ID" becomes that container's namespace, held open by us until ours has it: nobody else
- * gets the number of its process meanwhile. */
-static int join(struct making *m, size_t i, const char *type, const char **value, struct err *e)
-{
-	struct container *c;
-	const char *id = *value && !strncmp(*value, "container:", 10) ? *value + 10 : NULL;
-	int rc = id ? container_open(m->root, id, &c, e) : 0;
-	if (rc < 0 || !id)
-		return rc;
-	const char *path = arena_printf(m->a, "/proc/%d/ns/%s", c->state.pid, type);
-	auto_close int held = proc_open(c->state.pid, c->state.start_time);
-	m->joined[i] = path && held >= 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (!c->state.pid || m->joined[i] < 0 || proc_ended(held))
-		rc = refuse(e, ESRCH, "container %s does not run: there is no namespace to join",
-			    id);
-	container_close(c);
-	*value = arena_printf(m->a, "ns:/proc/%d/fd/%d", getpid(), m->joined[i]);
-	return rc < 0 || *value ? rc : fail(e, ENOMEM, "container %s", id);
-}
-
-static int join_all(struct making *m, struct err *e)
-{
-	struct run_options *o = &m->options;
-	int rc = join(m, 0, "net", &o->network, e);
-	if (rc == 0)
-		rc = join(m, 1, "pid", &o->pid, e);
-	if (rc == 0)
-		rc = join(m, 2, "ipc", &o->ipc, e);
-	return rc < 0 ? rc : join(m, 3, "uts", &o->uts, e);
-}
-
 /* The host's id of the container's root, or of any that it has. */
 static uint32_t host_root(const struct spec_id_mappings *l)
 {
@@ -277,7 +247,11 @@ static int add_userns(struct making *m, struct err *e)
 	int rc = need_data(m, e);
 	if (rc == 0)
 		rc = userns_apply(m->spec, &m->options, &m->store, m->id, m->a, e);
-	return rc < 0 ? rc : map_root(m, e);
+	if (rc == 0)
+		rc = map_root(m, e);
+	if (m->joined.owner) /* it has been told already */
+		m->spec->linux_->uid_mappings.n = m->spec->linux_->gid_mappings.n = 0;
+	return rc;
 }
 
 static int add_volumes(struct making *m, struct err *e)
@@ -361,7 +335,7 @@ static int make(struct making *m, struct err *e)
 	if (rc == 0)
 		rc = choose_id(m, e);
 	if (rc == 0) /* for what builds its image, too */
-		rc = join_all(m, e);
+		rc = join_all(&m->options, m->root, m->a, &m->joined, e);
 	if (rc == 0)
 		rc = check_cidfile(m, e);
 	bool embedded = !m->r->args.n && !m->options.app;
@@ -387,8 +361,7 @@ static void release(void *arg)
 {
 	struct making *m = arg;
 	put_fd(&m->rootfs, -1);
-	for (size_t i = 0; i < sizeof(m->joined) / sizeof(m->joined[0]); i++)
-		put_fd(&m->joined[i], -1);
+	join_end(&m->joined);
 	if (m->store_open)
 		store_close(&m->store);
 	m->store_open = false;
@@ -438,7 +411,6 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.a = a,
 		.root = container_root(r->options.root, a, e),
 		.rootfs = -1,
-		.joined = { -1, -1, -1, -1 },
 		.image = &m.none,
 	};
 	rc = !m.root ? -e->code : make(&m, e);

@@ -1,6 +1,7 @@
 /* runspace.c - which namespaces a container has of its own, and what it needs of those it has not.
  */
 #include "box/subid.h"
+#include "monitor/runjoin.h"
 #include "monitor/runparts.h"
 #include "monitor/runuserns.h"
 
@@ -24,7 +25,8 @@ static int space_set(struct spec *s, enum space i, const char *value, struct are
 		     struct err *e)
 {
 	size_t kept = 0;
-	bool own = !value || !strcmp(value, i == NETWORK ? "none" : "private");
+	bool own = !value || !strcmp(value, i == NETWORK ? "none" : "private") ||
+		   (i == IPC && (!strcmp(value, "none") || !strcmp(value, "shareable")));
 	bool host = value && !strcmp(value, "host");
 	bool path = value && !strncmp(value, "ns:/", 4);
 	if (!own && !host && !path)
@@ -32,7 +34,9 @@ static int space_set(struct spec *s, enum space i, const char *value, struct are
 			spaces[i].option, value,
 			i == NETWORK
 				? "one of none, host, ns:/proc/PID/ns/net or, of run, container:ID"
-				: "one of private, host, ns:PATH or, of run, container:ID",
+			: i == IPC ? "one of private, shareable, none, host, ns:PATH or, of run, "
+				     "container:ID"
+				   : "one of private, host, ns:PATH or, of run, container:ID",
 			e);
 	for (size_t k = 0; k < s->linux_->namespaces.n; k++)
 		if (strcmp(s->linux_->namespaces.v[k].type, spaces[i].type))
@@ -70,7 +74,8 @@ static int host_files(struct spec *s, const struct run_options *o, struct arena 
 	return 0;
 }
 
-static int bind_host(struct spec_mount *m, struct arena *a, struct err *e)
+/* Not mounted anew, but shown as `source` is. */
+static int bind(struct spec_mount *m, const char *source, struct arena *a, struct err *e)
 {
 	static const char *const bound[] = { "rbind", "nosuid", "noexec", "nodev" };
 	const size_t n = sizeof(bound) / sizeof(bound[0]);
@@ -79,8 +84,37 @@ static int bind_host(struct spec_mount *m, struct arena *a, struct err *e)
 		return option_room("mount", e);
 	if (strs_has(&m->options, "ro"))
 		options.v[options.n++] = "ro";
-	*m = (struct spec_mount){ m->destination, "none", m->destination, options, { 0 }, { 0 } };
+	*m = (struct spec_mount){ m->destination, "none", source, options, { 0 }, { 0 } };
 	return 0;
+}
+
+/* Mounts that come with a namespace. */
+static const struct {
+	const char *destination;
+	enum space space;
+	bool always; /* not only where a user namespace may not make its own */
+} shared[SHARED] = { [SHARED_SYS] = { "/sys", NETWORK, false },
+		     [SHARED_PROC] = { "/proc", PID, false },
+		     [SHARED_MQUEUE] = { "/dev/mqueue", IPC, false },
+		     [SHARED_SHM] = { "/dev/shm", IPC, true } };
+
+/* Where that mount is to be found: with the host's namespace it is the host's, with another
+ * container's that one's. "": nowhere, so there is none. NULL: it may be made anew. */
+static const char *shared_source(const struct spec *s, const struct run_options *o, enum shared i)
+{
+	bool user = subid_inside() || userns_wanted(o);
+	const char *path = shared[i].destination;
+	const struct spec_namespace *ns = spec_namespace(s, spaces[shared[i].space].type);
+	if (i == SHARED_SHM && o->ipc && !strcmp(o->ipc, "none"))
+		return "";
+	if ((!shared[i].always && !user) || (ns && !ns->path))
+		return NULL;
+	const char *theirs = ns && o->joined ? o->joined->shown[i] : NULL;
+	if (theirs && *theirs)
+		return theirs;
+	if (!ns || i == SHARED_SYS)
+		return access(path, F_OK) < 0 ? "" : path;
+	return theirs || i == SHARED_MQUEUE ? "" : NULL;
 }
 
 /* What is of a namespace comes with it: whoever has the host's IPC sees the host's shared memory.
@@ -88,15 +122,6 @@ static int bind_host(struct spec_mount *m, struct arena *a, struct err *e)
  * and mqueue a namespace of its own. */
 static int adapt_mounts(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
-	bool user = subid_inside() || userns_wanted(o);
-	static const struct {
-		const char *destination;
-		enum space space;
-		bool always; /* not only a user's */
-	} shared[] = { { "/sys", NETWORK, false },
-		       { "/proc", PID, false },
-		       { "/dev/mqueue", IPC, false },
-		       { "/dev/shm", IPC, true } };
 	int rc = 0;
 	size_t kept = 0;
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
@@ -104,13 +129,13 @@ static int adapt_mounts(struct spec *s, const struct run_options *o, struct aren
 		*m = s->mounts.v[i];
 		if (subid_alone() && m->type && !strcmp(m->type, "devpts"))
 			words_remove(&m->options, "gid=5");
-		for (size_t k = 0; rc == 0 && k < sizeof(shared) / sizeof(shared[0]); k++)
-			if ((shared[k].always || user) &&
-			    !strcmp(m->destination, shared[k].destination) &&
-			    !spec_namespace(s, spaces[shared[k].space].type)) {
-				rc = bind_host(m, a, e);
-				kept -= access(m->source, F_OK) < 0; /* the host has none */
-			}
+		enum shared k = 0;
+		while (k < SHARED && strcmp(m->destination, shared[k].destination) != 0)
+			k++;
+		const char *source = k < SHARED ? shared_source(s, o, k) : NULL;
+		if (source && *source)
+			rc = bind(m, source, a, e);
+		kept -= source && !*source;
 	}
 	s->mounts.n = kept;
 	return rc;

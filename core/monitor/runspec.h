@@ -41,6 +41,7 @@ struct run_options {
 	const char *userns, *subuid, *subgid; /* see runuserns.h */
 	struct strs uidmaps, gidmaps;
 	const char *network, *pid, *ipc, *uts, *cgroupns, *cgroup_parent;
+	const struct joined *joined; /* see runjoin.h; NULL: nothing is */
 };
 
 /* What is to be run. */

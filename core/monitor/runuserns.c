@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "box/idmap.h"
 #include "box/subid.h"
+#include "monitor/runjoin.h"
 #include "monitor/runparts.h"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #define OWNER	   "containers" /* whose ids --userns auto gives, as podman has it */
 #define NOTE	   "ids"	/* of a container: "FIRST_UID FIRST_GID SIZE" */
@@ -39,19 +41,25 @@ static bool has_maps(const struct run_options *o)
 	return o->uidmaps.n || o->gidmaps.n || o->subuid || o->subgid;
 }
 
+static bool is_joined(const struct run_options *o)
+{
+	return o->userns &&
+	       (o->joined ? o->joined->owner != NULL : !strncmp(o->userns, "container:", 10));
+}
+
 bool userns_wanted(const struct run_options *o)
 {
-	return is_auto(o) || has_maps(o);
+	return is_auto(o) || is_joined(o) || has_maps(o);
 }
 
 int userns_check(const struct run_options *o, struct err *e)
 {
 	const char *mode = o->userns ? o->userns : "";
 	bool host = !*mode || !strcmp(mode, "host"), own = !strcmp(mode, "private");
-	if (!host && !own && !is_auto(o))
+	if (!host && !own && !is_auto(o) && !is_joined(o))
 		return option_refuse("userns", mode,
-				     "one of host, auto[:size=NUMBER,...] or, with --uidmap or "
-				     "--subuidname, private",
+				     "one of host, auto[:size=NUMBER,...], container:ID or, with "
+				     "--uidmap or --subuidname, private",
 				     e);
 	if (own && !has_maps(o))
 		return refuse(e, EINVAL,
@@ -250,10 +258,36 @@ static int use_maps(struct kind *k, struct arena *a, struct err *e)
 		       : rc;
 }
 
+/* Nobody else is given these ids as long as one of the two is there. */
+static int share_note(const struct store *s, const char *owner, const char *id, struct err *e)
+{
+	auto_buf text = { .max = FILE_MAX };
+	auto_close int from = store_container_open(s, owner, NULL);
+	if (from < 0 || faccessat(from, NOTE, F_OK, 0) < 0)
+		return 0;
+	auto_close int to = store_container_open(s, id, e);
+	int rc = to < 0 ? to : file_read(from, NOTE, &text, e);
+	return rc < 0 ? rc : file_swap(to, NOTE, text.p ? text.p : "", text.len, 0600, e);
+}
+
+static int use_joined(struct spec *s, const struct run_options *o, const struct store *store,
+		      const char *id, struct arena *a, struct err *e)
+{
+	struct spec_namespace *to = LIST_ADD(a, &s->linux_->namespaces);
+	if (!to)
+		return option_room("userns", e);
+	*to = (struct spec_namespace){ "user", o->userns + strlen("ns:") };
+	s->linux_->uid_mappings = o->joined->uids;
+	s->linux_->gid_mappings = o->joined->gids;
+	return share_note(store, o->joined->owner, id, e);
+}
+
 int userns_apply(struct spec *s, const struct run_options *o, const struct store *store,
 		 const char *id, struct arena *a, struct err *e)
 {
 	struct spec_linux *l = s->linux_;
+	if (is_joined(o))
+		return use_joined(s, o, store, id, a, e);
 	struct kind kinds[2] = {
 		{ .option = "uidmap",
 		  .file = "/etc/subuid",

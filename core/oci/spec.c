@@ -267,7 +267,9 @@ static bool shows_proc(const struct spec_mount *m, bool bind)
 	if (!bind)
 		return m->type && !strcmp(m->type, "proc");
 	clean(m->source ? m->source : "", source, sizeof(source));
-	return !strcmp(source, "/proc");
+	size_t pid = strspn(source + 6 * !strncmp(source, "/proc/", 6), "0123456789");
+	bool held = pid && !strncmp(source + 6 + pid, "/fd/", 4); /* what somebody has open */
+	return held || !strcmp(source, "/proc");
 }
 
 /* Over what is inside /proc only the files of lxcfs may go, as with runc: programs trust the

@@ -128,6 +128,24 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "$output" == *"of run, container:ID"* ]]
 }
 
+@test "with_its_ipc_comes_the_memory_of_another_container" {
+	box -d --name "$(cid o)" --ipc shareable -- sh -c 'echo shared > /dev/shm/x; exec sleep 1000'
+	until c exec "$(cid o)" test -s /dev/shm/x; do :; done
+	run -0 box --rm --ipc "container:$(cid o)" --read-only -- sh -c 'cat /dev/shm/x; echo mine > /dev/shm/y; grep -c "^shm /dev/shm .*nosuid,nodev,noexec" /proc/mounts'
+	[ "$output" = $'shared\n1' ]
+	[ "$(c exec "$(cid o)" cat /dev/shm/y)" = mine ]
+	box -d --name "$(cid p)" --ipc "container:$(cid o)" -- sleep 1000
+	# It outlives who made it.
+	c rm -f "$(cid o)"
+	run -0 box --rm --ipc "container:$(cid p)" -- cat /dev/shm/y
+	[ "$output" = mine ]
+	c rm -f "$(cid p)"
+	run -1 box --rm --ipc none -- ls /dev/shm
+	box -d --name "$(cid n)" --ipc none -- sleep 1000
+	run -1 box --rm --ipc "container:$(cid n)" -- ls /dev/shm
+	c rm -f "$(cid n)"
+}
+
 @test "paths_are_masked_and_unmasked" {
 	echo secret > "$BATS_TEST_TMPDIR/secret"
 	run -0 box --rm -- grep -c ' /proc/' /proc/mounts
@@ -423,6 +441,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		security-opt|seccomp=/no/such/file|/no/such/file
 		network|bridge|none, host
 		pid|nosuch|private, host
+		ipc|nosuch|private, shareable, none, host
+		userns|nosuch|host, auto
 		label|=x|owner=me
 		label|coracle.store=/etc|begins not with coracle.
 		annotation|coracle.stop-signal=KILL|begins not with coracle.

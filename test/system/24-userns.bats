@@ -145,3 +145,47 @@ words() {
 	run -125 as "$CORACLE" run --rm --userns auto --rootfs "$ROOTFS" true
 	[[ "$output" == *"only root's containers"* ]]
 }
+
+@test "what_another_container_has_is_shared_with_ids_of_ones_own_or_with_its_ids" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	box -d --name "$ID-h" --hostname plain -- sh -c 'echo of-h > /dev/shm/x; exec sleep 1000'
+	run -0 r -d --name "$ID-u" --userns auto --hostname mapped app:v1 sh -c 'echo of-u > /dev/shm/x; exec sleep 1001'
+	local other ids name map
+	for other in h u; do
+		name=plain
+		[ "$other" = h ] || name=mapped
+		until c exec "$ID-$other" test -s /dev/shm/x; do :; done
+		for ids in auto "container:$ID-u" host; do
+			case $ids in
+			auto) map="0 2000065536 65536" ;;
+			host) map="0 0 4294967295" ;;
+			*) map="0 2000000000 65536" ;;
+			esac
+			run -0 r --rm --userns "$ids" --network "container:$ID-$other" app:v1 sh -c 'cat /proc/self/uid_map; readlink /proc/self/ns/net; ls /sys/class/net; stat -c %u:%g /owned'
+			[ "$(words)" = "$map $(readlink "/proc/$(field "$ID-$other" pid)/ns/net") lo 7:8" ] || { echo "$ids, network of $other: $output"; return 1; }
+			run -0 r --rm --userns "$ids" --pid "container:$ID-$other" app:v1 sh -c 'cat /proc/self/uid_map; cat /proc/1/comm; ls /proc/acpi; { echo > /proc/sys/kernel/panic; } 2> /dev/null || echo no'
+			[ "$(words)" = "$map sleep no" ] || { echo "$ids, processes of $other: $output"; return 1; }
+			run -0 r --rm --userns "$ids" --ipc "container:$ID-$other" app:v1 sh -c 'cat /proc/self/uid_map; cat /dev/shm/x; ls /dev/mqueue; grep -c "^mqueue /dev/mqueue" /proc/mounts'
+			[ "$(words)" = "$map of-$other 1" ] || { echo "$ids, memory of $other: $output"; return 1; }
+			run -0 r --rm --userns "$ids" --uts "container:$ID-$other" app:v1 hostname
+			[ "$output" = "$name" ]
+		done
+	done
+	run -0 r --rm --userns "container:$ID-u" --network "container:$ID-u" --pid "container:$ID-u" --ipc "container:$ID-u" -v own:/data app:v1 \
+		sh -c 'stat -c %u /proc/1 /dev/shm /owned /data; echo more > /dev/shm/y'
+	[ "$(words)" = "0 0 7 0" ]
+	[ "$(c exec "$ID-u" cat /dev/shm/y)" = more ]
+	# Of one that has none of its own they are the host's.
+	run -0 r --rm --userns "container:$ID-h" app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 0 4294967295" ]
+	# Its ids are given to nobody else as long as one of the two is there.
+	run -0 r -d --name "$ID-s" --userns "container:$ID-u" app:v1 sleep 1000
+	c rm -f "$ID-u"
+	run -0 r --rm --userns auto app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 2000065536 65536" ]
+	[ "$(c exec "$ID-s" cat /proc/self/uid_map | tr -s ' ')" = " 0 2000000000 65536" ]
+	run -125 r --rm --userns "container:$ID-u" app:v1 true
+	[[ "$output" == "coracle: option --userns: "*"$ID-u" ]]
+	run -125 r --rm --userns "container:$ID-s" --uidmap 0:1:5 app:v1 true
+	c rm -f "$ID-s" "$ID-h"
+}

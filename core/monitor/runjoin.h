@@ -1,0 +1,35 @@
+/* runjoin.h - what a container has together with another one that runs: "container:ID" of --network
+ * and such. */
+#ifndef MONITOR_RUNJOIN_H
+#define MONITOR_RUNJOIN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "oci/spec.h"
+
+#include <stdbool.h>
+
+/* Mounts that show what a namespace has. */
+enum shared { SHARED_SYS, SHARED_PROC, SHARED_MQUEUE, SHARED_SHM, SHARED };
+
+struct joined {
+	int fds[6 + SHARED]; /* held open until the container has them */
+	size_t n;
+	/* The other's, as paths of the fds; "" where it has none, NULL of what is not joined. */
+	const char *shown[SHARED];
+	/* Of its user namespace. */
+	const char *owner; /* the container; NULL: it is not joined */
+	struct spec_id_mappings uids, gids;
+};
+
+struct run_options;
+
+/* Makes of each "container:ID" the "ns:PATH" of what that container has; of root's state directory
+ * `root`. Nobody else gets the numbers of its processes meanwhile. */
+int join_all(struct run_options *o, const char *root, struct arena *a, struct joined *out,
+	     struct err *e);
+
+/* Lets go of all. */
+void join_end(struct joined *j);
+
+#endif
