@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#define DEPTH_MAX 64	/* directories in one another; each holds two descriptors */
-#define NAMES_MAX 4096	/* bytes of the names of extended attributes */
-#define VALUE_MAX 16384 /* bytes of one; longer ones are left behind */
+#define DEPTH_MAX 64 /* directories in one another; each holds two descriptors */
+/* Bytes of the names of a file's extended attributes, and of one: the kernel has no more. */
+#define NAMES_MAX 65536
+#define VALUE_MAX 65536
 
 /* As the kernel's getdents64 writes it. */
 struct entry {

@@ -8,6 +8,9 @@
 #define OVERLAY_OPAQUE	    "trusted.overlay.opaque"
 #define OVERLAY_OPAQUE_USER "user.overlay.opaque" /* with the mount option userxattr */
 
+/* Bytes of the names of a file's attributes, and of the value of one: the kernel has no more. */
+#define XATTR_MOST 65536
+
 /* What a directory gets at the end, when nothing is put into it any more. */
 struct late {
 	mode_t mode;

@@ -15,8 +15,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#define CHUNK	  131072
-#define NAMES_MAX 65536 /* XATTR_LIST_MAX, and the most that a value can have */
+#define CHUNK 131072
 
 /* A file of several names, and the first of them. */
 struct inode {
@@ -28,11 +27,11 @@ struct inode {
 struct copy {
 	struct tree tree;
 	struct tree_entry entry;
-	struct buf path;       /* of the entry */
-	void *inodes;	       /* tsearch's, of struct inode */
-	struct buf values;     /* of the entry's attributes */
-	char names[NAMES_MAX]; /* theirs */
-	char link[PATH_MAX];   /* a symlink's text */
+	struct buf path;	/* of the entry */
+	void *inodes;		/* tsearch's, of struct inode */
+	struct buf values;	/* of the entry's attributes */
+	char names[XATTR_MOST]; /* theirs */
+	char link[PATH_MAX];	/* a symlink's text */
 	char chunk[CHUNK];
 };
 
@@ -73,13 +72,13 @@ static int read_xattrs(struct copy *c, int fd, struct err *e)
 	size_t at[TREE_XATTRS_MAX], n = 0;
 	ssize_t all = flistxattr(fd, c->names, sizeof(c->names));
 	c->values.len = 0;
-	c->values.max = (size_t)TREE_XATTRS_MAX * NAMES_MAX;
+	c->values.max = (size_t)TREE_XATTRS_MAX * XATTR_MOST;
 	if (all < 0)
 		return errno == ENOTSUP
 			       ? 0
 			       : fail(e, errno, "list the attributes of %.200s", c->path.p);
 	for (const char *name = c->names; name < c->names + all; name += strlen(name) + 1) {
-		ssize_t size = fgetxattr(fd, name, c->chunk, NAMES_MAX);
+		ssize_t size = fgetxattr(fd, name, c->chunk, XATTR_MOST);
 		if (size < 0)
 			continue; /* not for us to see */
 		if (n == TREE_XATTRS_MAX)

@@ -71,7 +71,7 @@ int tree_xattrs(const struct tree_entry *n, int fd, struct err *e)
 
 int tree_bare(int root, const char *path, struct err *e)
 {
-	char names[16384];
+	char names[XATTR_MOST];
 	auto_close int fd = tree_open(root, path, O_RDONLY | O_NOFOLLOW);
 	ssize_t n = fd < 0 ? 0 : flistxattr(fd, names, sizeof(names));
 	if (n < 0 && errno != ENOTSUP)
@@ -150,14 +150,16 @@ int tree_end(struct tree *t, struct err *e)
 
 static int copy_xattrs(int from, int to, const char *path, struct err *e)
 {
-	char names[4096], value[4096];
+	char names[XATTR_MOST], value[XATTR_MOST];
 	ssize_t n = flistxattr(from, names, sizeof(names));
+	if (n < 0 && errno != ENOTSUP)
+		return fail(e, errno, "list the attributes of %.200s", path);
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
 		if (!xattr_allowed(names + at))
 			continue;
 		ssize_t size = fgetxattr(from, names + at, value, sizeof(value));
-		if (size >= 0 && fsetxattr(to, names + at, value, (size_t)size, 0) < 0)
-			return fail(e, errno, "set %.80s of %.200s", names + at, path);
+		if (size < 0 || fsetxattr(to, names + at, value, (size_t)size, 0) < 0)
+			return fail(e, errno, "copy %.80s of %.200s", names + at, path);
 	}
 	return 0;
 }

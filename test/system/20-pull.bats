@@ -91,6 +91,29 @@ pull() {
 	tar --xattrs --xattrs-include='*' -cf - noted | grep -qa 'SCHILY.xattr.user.note=kept'
 }
 
+# On a file system that has room for the longest attribute there is.
+@test "what_an_upper_layer_says_nothing_of_keeps_its_attributes_whole" {
+	local long
+	long=$(printf '%065536d' 0)
+	tar_of "$L.1" <<- END
+		x SCHILY.xattr.user.long=$long
+		d dir 750 5:6
+	END
+	tar_of "$L.2" <<< "f dir/file 644 0:0 - x"
+	layer "$L" "$L.1"
+	layer "$L" "$L.2"
+	image_end "$L" v1 > /dev/null
+	truncate -s 64M "$L.disk"
+	mkfs.ext4 -q -O ea_inode "$L.disk"
+	mkdir "$CORACLE_STORE"
+	# shellcheck disable=SC2016 # for the inner shell
+	run -0 unshare -m sh -c 'mount -o loop "$1.disk" "$CORACLE_STORE" && "$2" pull -q "oci:$1:v1" > /dev/null &&
+		cd "$CORACLE_STORE/layers/sha256" && tar --xattrs -cf "$1.tree" */dir && stat -c "%a %u:%g" */dir' sh "$L" "$CORACLE"
+	[ "$output" = "750 5:6
+750 5:6" ]
+	[ "$(grep -aoE 'user\.long=0+$' "$L.tree" | awk '{ print length }' | xargs)" = "65546 65546" ]
+}
+
 @test "whiteouts_and_opaque_directories_hide_what_is_below" {
 	tar_of "$L.1" <<- 'END'
 		d a 700 1:1

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,6 +41,30 @@ static void extended_attributes_go_along(void)
 	is_str(value, "here");
 	is_int(fgetxattr(below, "user.mark", value, sizeof(value)), 5);
 	is_int(fgetxattr(to, "user.mark", value, sizeof(value)), 3);
+}
+
+/* Where they may be so long: on a tmpfs since Linux 6.6. */
+static void the_longest_attribute_goes_along(void)
+{
+	static char value[65536], copied[sizeof(value)];
+	char shm[] = "/dev/shm/copyup-test-XXXXXX";
+	memset(value, 'v', sizeof(value));
+	if (!mkdtemp(shm))
+		return;
+	auto_close int dir = open(shm, O_RDONLY | O_DIRECTORY);
+	mkdirat(dir, "from", 0755);
+	mkdirat(dir, "to", 0755);
+	auto_close int from = openat(dir, "from", O_RDONLY | O_DIRECTORY);
+	auto_close int to = openat(dir, "to", O_RDONLY | O_DIRECTORY);
+	if (fsetxattr(from, "user.long", value, sizeof(value), 0) < 0)
+		printf("# none on /dev/shm: %s\n", strerror(errno));
+	else {
+		is_int(copyup(from, to), 0);
+		is_int(fgetxattr(to, "user.long", copied, sizeof(copied)), sizeof(value));
+		ok(!memcmp(value, copied, sizeof(value)));
+	}
+	auto_close int parent = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+	tree_remove(parent, shm + 9, NULL);
 }
 
 static void modes_times_and_kinds_go_along(void)
@@ -95,6 +120,7 @@ int main(void)
 	if (!mkdtemp(top))
 		return 1;
 	test(extended_attributes_go_along);
+	test(the_longest_attribute_goes_along);
 	test(modes_times_and_kinds_go_along);
 	test(what_is_there_already_is_not_replaced);
 	test(depth_has_an_end);
