@@ -4,7 +4,9 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
+#include <zstd_errors.h>
 
 struct gzip {
 	struct inflate_state state;
@@ -18,7 +20,8 @@ struct inflate {
 	struct gzip *gzip;
 	ZSTD_DCtx *zstd;
 	ZSTD_inBuffer in;
-	bool open; /* inside a member or frame: the end may not come here */
+	int64_t window; /* zstd's, at most */
+	bool open;	/* inside a member or frame: the end may not come here */
 	bool more; /* the last call filled the chunk: there may be output left without new input */
 	unsigned char chunk[SOURCE_CHUNK];
 };
@@ -123,6 +126,15 @@ static ssize_t gzip_read(struct source *s, const void **p, struct err *e)
 	return got ? (ssize_t)got : input_end(i, "gzip", e);
 }
 
+static int zstd_wrong(const struct inflate *i, size_t rc, struct err *e)
+{
+	if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
+		return refuse(e, E2BIG,
+			      "its zstd window has more than the %lld bytes of --max-window",
+			      (long long)i->window);
+	return refuse(e, EBADMSG, "not valid zstd data: %s", ZSTD_getErrorName(rc));
+}
+
 static ssize_t zstd_read(struct source *s, const void **p, struct err *e)
 {
 	struct inflate *i = (struct inflate *)s;
@@ -140,7 +152,7 @@ static ssize_t zstd_read(struct source *s, const void **p, struct err *e)
 		}
 		size_t rc = ZSTD_decompressStream(i->zstd, &out, &i->in);
 		if (ZSTD_isError(rc))
-			return refuse(e, EBADMSG, "not valid zstd data: %s", ZSTD_getErrorName(rc));
+			return zstd_wrong(i, rc, e);
 		i->open = rc != 0;
 		i->more = i->open && out.pos == out.size;
 	}
@@ -161,18 +173,21 @@ void inflate_free(struct inflate *i)
 	free(i);
 }
 
-int inflate_new(struct source *from, enum packing packing, struct inflate **out, struct err *e)
+int inflate_new(struct source *from, enum packing packing, int64_t window, struct inflate **out,
+		struct err *e)
 {
 	struct inflate *i = calloc(1, sizeof(*i));
 	if (!i)
 		return fail(e, ENOMEM, "unpack a layer");
 	i->from = from;
+	i->window = window;
 	i->source.read = packing == PACK_GZIP ? gzip_read : packing == PACK_ZSTD ? zstd_read : pass;
 	bool good = true;
 	if (packing == PACK_GZIP)
 		good = (i->gzip = calloc(1, sizeof(*i->gzip))) != NULL;
 	else if (packing == PACK_ZSTD)
-		good = (i->zstd = ZSTD_createDCtx()) != NULL;
+		good = (i->zstd = ZSTD_createDCtx()) != NULL &&
+		       !ZSTD_isError(ZSTD_DCtx_setMaxWindowSize(i->zstd, (size_t)window));
 	if (!good) {
 		inflate_free(i);
 		return fail(e, ENOMEM, "unpack a layer");

@@ -70,7 +70,7 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 	packed.progress = j->progress;
 	packed.arg = j->arg;
 	struct inflate *inflate;
-	int rc = inflate_new(&packed.source, (enum packing)packing, &inflate, e);
+	int rc = inflate_new(&packed.source, (enum packing)packing, j->limits->window, &inflate, e);
 	if (rc < 0)
 		return rc;
 	struct ratio ratio = { .source.read = ratio_read,

@@ -5,6 +5,10 @@
 #include <limits.h>
 #include <stdatomic.h>
 
+/* What zstd has at all, and on this machine. */
+#define WINDOW_MIN 1024
+#define WINDOW_MAX ((int64_t)1 << (sizeof(size_t) < 8 ? 30 : 31))
+
 int limits_check(const struct limits *l, struct err *e)
 {
 	if (l->manifest < 1 || l->manifest > (int64_t)MANIFEST_MAX || l->config < 1 ||
@@ -15,6 +19,9 @@ int limits_check(const struct limits *l, struct err *e)
 		return refuse(e, EINVAL, "--max-name is 1 to %d bytes", PATH_MAX - 1);
 	if (l->size < 0 || !l->ratio)
 		return refuse(e, EINVAL, "--max-size and --max-ratio are positive");
+	if (l->window < WINDOW_MIN || l->window > WINDOW_MAX)
+		return refuse(e, EINVAL, "--max-window is %d to %lld bytes", WINDOW_MIN,
+			      (long long)WINDOW_MAX);
 	return 0;
 }
 

@@ -12,16 +12,19 @@ struct limits {
 	uint64_t entries;	  /* of all layers */
 	uint64_t name;		  /* bytes of an entry's path */
 	uint64_t ratio;		  /* of a layer's unpacked bytes to the packed ones */
+	int64_t window;		  /* bytes that zstd may look back: memory for each layer at work */
 };
 
-/* 1100: more than deflate can do at its best. */
+/* 1100: more than deflate can do at its best. 128 MiB: what zstd itself unpacks without being told,
+ * and --ultra and --long pack with at the most. */
 #define LIMITS_DEFAULT                                 \
 	(struct limits){ .manifest = (int64_t)4 << 20, \
 			 .config = (int64_t)4 << 20,   \
 			 .size = (int64_t)256 << 30,   \
 			 .entries = 4000000,           \
 			 .name = 4095,                 \
-			 .ratio = 1100 }
+			 .ratio = 1100,                \
+			 .window = (int64_t)128 << 20 }
 
 /* What the layers of an image have used up together: in memory that their processes share. */
 struct usage {

@@ -71,7 +71,8 @@ int layout_which(const struct index *ix, const struct ref *r, const char *which,
 		 struct descriptor *out, struct err *e);
 
 /* The file of a REF_OCI_ARCHIVE or REF_DOCKER_ARCHIVE. r gets the whole name that docker's archive
- * has for the image. */
-int archive_open(struct ref *r, struct arena *a, struct origin **out, struct err *e);
+ * has for the image. window: see inflate_new. */
+int archive_open(struct ref *r, int64_t window, struct arena *a, struct origin **out,
+		 struct err *e);
 
 #endif

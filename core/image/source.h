@@ -60,9 +60,11 @@ int source_drain(struct source *s, struct err *e);
 /* How what begins with these four bytes is packed. */
 enum packing packing_of(const unsigned char magic[4]);
 
-/* gzip (any number of members), zstd (any number of frames) or plain bytes, unpacked. */
+/* gzip (any number of members), zstd (any number of frames) or plain bytes, unpacked. Of zstd's
+ * frames those whose window is larger are refused: so much is kept of what was unpacked. */
 struct inflate;
-int inflate_new(struct source *from, enum packing packing, struct inflate **out, struct err *e);
+int inflate_new(struct source *from, enum packing packing, int64_t window, struct inflate **out,
+		struct err *e);
 struct source *inflate_source(struct inflate *i);
 void inflate_free(struct inflate *i);
 

@@ -113,7 +113,7 @@ static int begin(const struct tarfile *t, int64_t at, struct reading **out, stru
 		r->drop = at;
 	/* Names in pax headers are UTF-8, and libarchive converts them to the locale's. */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	int rc = inflate_new(&r->place.source, t->packing, &r->inflate, e);
+	int rc = inflate_new(&r->place.source, t->packing, t->window, &r->inflate, e);
 	r->archive = rc < 0 ? NULL : archive_read_new();
 	if (rc == 0 && !r->archive)
 		rc = fail(e, ENOMEM, "read %.300s", t->path);
@@ -191,12 +191,13 @@ static int read_list(struct tarfile *t, struct reading *r, struct arena *a, stru
 	return 0;
 }
 
-int tarfile_open(const char *path, struct arena *a, struct tarfile *out, struct err *e)
+int tarfile_open(const char *path, int64_t window, struct arena *a, struct tarfile *out,
+		 struct err *e)
 {
 	struct stat st;
 	struct reading *r = NULL;
 	unsigned char magic[4] = { 0 };
-	*out = (struct tarfile){ .fd = -1, .path = path };
+	*out = (struct tarfile){ .fd = -1, .path = path, .window = window };
 	const char *whole = path_absolute(a, path);
 	out->fd = whole ? open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 	if (out->fd < 0 || fstat(out->fd, &st) < 0)

@@ -21,13 +21,15 @@ struct tarfile {
 	const char *path;
 	int fd;
 	enum packing packing; /* of the whole */
+	int64_t window;	      /* see inflate_new */
 	struct tarmember *v;
 	size_t n;
 };
 
 /* Opens it, plain or packed by gzip or zstd, and reads all headers. -EBADMSG for what is no tar
  * file, -E2BIG for too many members. Close it also after a failure. */
-int tarfile_open(const char *path, struct arena *a, struct tarfile *out, struct err *e);
+int tarfile_open(const char *path, int64_t window, struct arena *a, struct tarfile *out,
+		 struct err *e);
 void tarfile_close(struct tarfile *t);
 
 /* The file of that name, through links that stay inside. -ENOENT when there is none, -EBADMSG when

@@ -3,6 +3,7 @@
  * files of its layers into DIR, out of memory. The image is in the store. */
 #include "base/file.h"
 #include "image/image.h"
+#include "image/limits.h"
 #include "image/source.h"
 
 #include <fcntl.h>
@@ -99,7 +100,7 @@ static int unpack(int fd, enum packing packing, struct cost *c, struct err *e)
 	file_source_init(&file, fd);
 	sha256_init(&sha);
 	double start = now(), digests = 0;
-	int rc = inflate_new(&file.source, packing, &i, e);
+	int rc = inflate_new(&file.source, packing, LIMITS_DEFAULT.window, &i, e);
 	if (rc < 0)
 		return rc;
 	while ((n = source_read(inflate_source(i), &p, e)) > 0)

@@ -1,6 +1,7 @@
 /* archive_fuzz.c - foreign bytes as an archive of images: what is read of it ends, and a digest is
  * never another's. */
 #include "../unit/tarball.h"
+#include "image/limits.h"
 #include "image/load.h"
 #include "image/origin.h"
 #include "place.h"
@@ -68,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const char *path = arena_printf(a, "%s/archive", place_path);
 	struct ref r = { .kind = *p == 'o' || *p == 'O' ? REF_OCI_ARCHIVE : REF_DOCKER_ARCHIVE,
 			 .name = path };
-	if (path && archive_open(&r, a, &o, &e) == 0) {
+	if (path && archive_open(&r, LIMITS_DEFAULT.window, a, &o, &e) == 0) {
 		read_image(o, a);
 		o->close(o);
 	}

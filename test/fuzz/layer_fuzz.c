@@ -49,9 +49,9 @@ static void unpack(struct buf *bytes, enum packing packing, int dir)
 	struct inflate *inflate;
 	struct tree t;
 	struct memory m = { .source.read = memory_read, .p = bytes->p, .n = bytes->len };
-	if (inflate_new(&m.source, packing, &inflate, &e) < 0)
-		return;
 	const struct limits limits = LIMITS_DEFAULT;
+	if (inflate_new(&m.source, packing, limits.window, &inflate, &e) < 0)
+		return;
 	struct usage usage = { 0 };
 	tree_begin(&t, dir, &limits, &usage);
 	if (tar_read(inflate_source(inflate), &t, &e) == 0)

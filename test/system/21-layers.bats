@@ -138,6 +138,47 @@ make_tree() {
 	run -0 "$CORACLE" pull -q --max-manifest 1k --max-config 1k --max-size 20 --max-entries 2 --max-name 10 "oci:$L:v1"
 }
 
+# windowed LONG - v1 is of one layer, packed as real encoders pack a stream: so far it looks back, whatever comes.
+windowed() {
+	zstd -qc --ultra "--long=$1" < "$T/tar" > "$T/packed"
+	blob "$L" "$T/packed" "$OCI.layer.v1.tar+zstd" > "$L.layers"
+	hex_of "$T/tar" > "$L.diffs"
+	image_end "$L" v1 > /dev/null
+}
+
+@test "what_zstd_packs_with_a_long_window_is_taken_up_to_a_limit" {
+	local size
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	windowed 28
+	run -1 "$CORACLE" pull -q "oci:$L:v1"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == *"its zstd window has more than the 134217728 bytes of --max-window" ]]
+	assert_empty_store
+	run -0 "$CORACLE" pull -q --max-window 256m "oci:$L:v1"
+	rm -rf "$CORACLE_STORE"
+	windowed 27
+	run -0 "$CORACLE" pull -q "oci:$L:v1"
+	windowed 23
+	rm -rf "$CORACLE_STORE"
+	run -1 "$CORACLE" pull -q --max-window 8191k "oci:$L:v1"
+	[[ "$output" == *"more than the 8387584 bytes of --max-window" ]]
+	for size in 1023 3g; do
+		run -1 "$CORACLE" pull -q --max-window $size "oci:$L:v1"
+		[[ "$output" == *"--max-window is 1024 to 2147483648 bytes" ]]
+	done
+	run -0 "$CORACLE" pull -q --max-window 8m "oci:$L:v1"
+}
+
+@test "a_whole_archive_is_unpacked_within_that_limit_too" {
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	tar -C "$L" -c . | zstd -qc --long=26 > "$T/archive"
+	run -1 "$CORACLE" pull -q --max-window 32m "oci-archive:$T/archive:v1"
+	[[ "$output" == *"more than the 33554432 bytes of --max-window" ]]
+	run -0 "$CORACLE" pull -q "oci-archive:$T/archive:v1"
+}
+
 @test "the_size_and_entries_of_all_layers_together_are_limited" {
 	local i
 	for i in 1 2 3; do

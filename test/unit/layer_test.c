@@ -230,6 +230,43 @@ static void each_limit_is_kept_and_named(void)
 	}
 }
 
+/* A frame that says how far it looks back, in kilobytes, as a power of 2. */
+static void windowed(struct buf *b, int kilobytes, const struct buf *tar)
+{
+	const char head[] = { '\x28', '\xb5', '\x2f', '\xfd', 0, (char)(kilobytes << 3) };
+	uint32_t block = (uint32_t)tar->len << 3 | 1;
+	buf_add(b, head, sizeof(head));
+	buf_add(b, &block, 3); /* of this machine's byte order, which is the format's */
+	buf_add(b, tar->p, tar->len);
+}
+
+static void a_window_larger_than_allowed_is_refused(void)
+{
+	/* 8 MiB is what is common, 128 MiB the most that zstd packs with by itself. */
+	static const struct {
+		int64_t most;
+		int kilobytes, rc;
+	} cases[] = {
+		{ (int64_t)128 << 20, 13, 0 },	    { (int64_t)128 << 20, 17, 0 },
+		{ (int64_t)128 << 20, 18, -E2BIG }, { (int64_t)256 << 20, 18, 0 },
+		{ (int64_t)8 << 20, 13, 0 },	    { ((int64_t)8 << 20) - 1, 13, -E2BIG },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		auto_buf b = { 0 }, blob = { 0 };
+		begin();
+		limits.window = cases[i].most;
+		tar_add(&b, '0', "f", NULL, 0644, "hello");
+		tar_end(&b);
+		windowed(&blob, cases[i].kilobytes, &b);
+		is_int(unpack_as(&blob, TYPE "+zstd", &b), cases[i].rc);
+		if (cases[i].rc)
+			has_str(e.msg, "--max-window");
+		else
+			is_str(content("f"), "hello");
+		end();
+	}
+}
+
 static void a_file_may_come_before_its_directory(void)
 {
 	auto_buf b = { 0 };
@@ -529,6 +566,7 @@ int main(void)
 	test(a_gzip_member_with_another_checksum_is_refused);
 	test(frames_to_be_skipped_are);
 	test(each_limit_is_kept_and_named);
+	test(a_window_larger_than_allowed_is_refused);
 	test(a_file_may_come_before_its_directory);
 	test(an_empty_layer_is_an_empty_tree);
 	test(undescribed_parents_are_reported_and_described_ones_are_not);
