@@ -10,6 +10,7 @@
 enum kind {
 	NOTHING,
 	ATTRIBUTE,
+	NOT_ATTRIBUTE,
 	SUPER,
 	NOT_SUPER,
 	PROPAGATION,
@@ -25,7 +26,8 @@ enum kind {
 static const struct word {
 	const char *name;
 	enum kind kind;
-	uint64_t set, clear; /* MOUNT_ATTR_*; of SUPER and PROPAGATION: MS_* in set */
+	uint64_t set, clear;  /* MOUNT_ATTR_*; of SUPER and PROPAGATION: MS_* in set */
+	unsigned long access; /* what it says, or takes back, of access times: MS_* */
 } words[] = {
 	{ "defaults", NOTHING, 0, 0 },
 	{ "bind", BIND, 0, 0 },
@@ -35,24 +37,24 @@ static const struct word {
 	{ "idmap", IDMAP, 0, 0 },
 	{ "ridmap", RIDMAP, 0, 0 },
 	{ "ro", ATTRIBUTE, MOUNT_ATTR_RDONLY, 0 },
-	{ "rw", ATTRIBUTE, 0, MOUNT_ATTR_RDONLY },
+	{ "rw", NOT_ATTRIBUTE, 0, MOUNT_ATTR_RDONLY },
 	{ "nosuid", ATTRIBUTE, MOUNT_ATTR_NOSUID, 0 },
-	{ "suid", ATTRIBUTE, 0, MOUNT_ATTR_NOSUID },
+	{ "suid", NOT_ATTRIBUTE, 0, MOUNT_ATTR_NOSUID },
 	{ "nodev", ATTRIBUTE, MOUNT_ATTR_NODEV, 0 },
-	{ "dev", ATTRIBUTE, 0, MOUNT_ATTR_NODEV },
+	{ "dev", NOT_ATTRIBUTE, 0, MOUNT_ATTR_NODEV },
 	{ "noexec", ATTRIBUTE, MOUNT_ATTR_NOEXEC, 0 },
-	{ "exec", ATTRIBUTE, 0, MOUNT_ATTR_NOEXEC },
+	{ "exec", NOT_ATTRIBUTE, 0, MOUNT_ATTR_NOEXEC },
 	{ "nosymfollow", ATTRIBUTE, MOUNT_ATTR_NOSYMFOLLOW, 0 },
-	{ "symfollow", ATTRIBUTE, 0, MOUNT_ATTR_NOSYMFOLLOW },
-	{ "nodiratime", ATTRIBUTE, MOUNT_ATTR_NODIRATIME, 0 },
-	{ "diratime", ATTRIBUTE, 0, MOUNT_ATTR_NODIRATIME },
-	{ "noatime", ATTRIBUTE, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
-	{ "atime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
-	{ "relatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "symfollow", NOT_ATTRIBUTE, 0, MOUNT_ATTR_NOSYMFOLLOW },
+	{ "nodiratime", ATTRIBUTE, MOUNT_ATTR_NODIRATIME, 0, MS_NODIRATIME },
+	{ "diratime", NOT_ATTRIBUTE, 0, MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
+	{ "noatime", ATTRIBUTE, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, MS_NOATIME },
+	{ "atime", NOT_ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, MS_NOATIME },
+	{ "relatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, MS_RELATIME },
 	/* What is not relatime, nor anything else, is so by the kernel's default. */
-	{ "norelatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
-	{ "strictatime", ATTRIBUTE, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
-	{ "nostrictatime", ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "norelatime", NOT_ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, MS_RELATIME },
+	{ "strictatime", ATTRIBUTE, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, MS_STRICTATIME },
+	{ "nostrictatime", NOT_ATTRIBUTE, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, MS_STRICTATIME },
 	{ "sync", SUPER, MS_SYNCHRONOUS, 0 },
 	{ "async", NOT_SUPER, MS_SYNCHRONOUS, 0 },
 	{ "dirsync", SUPER, MS_DIRSYNC, 0 },
@@ -84,12 +86,17 @@ static const struct word *word_find(const char *name)
 	return NULL;
 }
 
+static bool is_attribute(const struct word *w)
+{
+	return w->kind == ATTRIBUTE || w->kind == NOT_ATTRIBUTE;
+}
+
 /* "rro": "ro" for the mount and all below it. "relatime" and "remount" are words of their own and
  * found before. */
 static const struct word *word_recursive(const char *name)
 {
 	const struct word *w = name[0] == 'r' ? word_find(name + 1) : NULL;
-	return w && w->kind == ATTRIBUTE ? w : NULL;
+	return w && is_attribute(w) ? w : NULL;
 }
 
 /* An option that the file system itself is to understand: "mode=755". */
@@ -127,13 +134,17 @@ static int option(struct plan *p, struct op_mount *m, const char *text, const ch
 	}
 	if (!w)
 		return *text ? own_option(p, m, text, what, e) : 0;
+	m->told = m->told || is_attribute(w) || w->kind == SUPER || w->kind == NOT_SUPER;
 	switch (w->kind) {
 	case NOTHING:
 	case BIND:
 		break;
 	case ATTRIBUTE:
+	case NOT_ATTRIBUTE:
 		m->set = (m->set & ~w->clear) | w->set;
 		m->clear = (m->clear & ~w->set) | w->clear;
+		m->access &= ~w->access;
+		m->access |= w->kind == ATTRIBUTE ? w->access : 0;
 		break;
 	case SUPER:
 		m->super |= (unsigned long)w->set;
@@ -267,6 +278,28 @@ static bool mounted_before(const struct plan *p, const struct op *o, const char 
 	return false;
 }
 
+/* As with runc a bind that is told any attribute has none of its source's but those, as mount(2)
+ * remounts it: except for access times, unless one of those is given and not taken back. With a
+ * user namespace what its root could not take away stays, whatever is asked for. */
+static void bind_attributes(const struct plan *p, struct op_mount *m)
+{
+	const uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				  MOUNT_ATTR_NOEXEC;
+	const uint64_t access = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+	if (m->told)
+		m->clear |= (lockable | MOUNT_ATTR_NOSYMFOLLOW) & ~m->set;
+	if (m->access) {
+		m->clear |= access & ~(m->set & MOUNT_ATTR_NODIRATIME);
+	} else {
+		m->set &= ~access;
+		m->clear &= ~access;
+	}
+	if (p->clone_flags & CLONE_NEWUSER || p->user_ns_path) {
+		m->clear &= ~lockable;
+		m->clear_recursive &= ~lockable;
+	}
+}
+
 static int mount_one(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 		     struct err *e)
 {
@@ -294,6 +327,8 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	}
 	if (bind && (!m->source || !*m->source))
 		return refuse(e, EINVAL, "%s: a bind mount needs a source", o->what);
+	if (bind)
+		bind_attributes(p, &o->mount);
 	o->mount.peer = bind && shares(p, c->spec);
 	if (bind && !o->mount.peer)
 		cut_off(&o->mount);
@@ -345,7 +380,7 @@ static uint64_t attributes(const struct spec_mount *m)
 	uint64_t set = 0;
 	for (size_t i = 0; i < m->options.n; i++) {
 		const struct word *w = word_find(m->options.v[i]);
-		if (w && w->kind == ATTRIBUTE)
+		if (w && is_attribute(w))
 			set = (set & ~w->clear) | w->set;
 	}
 	return set;

@@ -101,6 +101,8 @@ struct op_mount {
 	uint64_t set_recursive, clear_recursive;  /* of it and all below it (rro, rnosuid, ...) */
 	uint64_t propagation[MOUNT_PROPAGATIONS]; /* MS_*, in order; 0: no more */
 	unsigned long super;			  /* MS_* that are the file system's */
+	unsigned long access;			  /* MS_*: what options say of access times */
+	bool told;				  /* options name attributes, to be or not to be */
 	bool recursive;				  /* rbind */
 	bool peer;	     /* bind: what is mounted below shows on the host as well */
 	bool directory;	     /* bind: known to be one */
