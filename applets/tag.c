@@ -29,6 +29,7 @@ static int tag(const struct call *c, struct err *e)
 		rc = store_open(o->store, &s, e);
 	if (rc < 0)
 		return rc;
+	store_sweep(&s);
 	rc = image_open(&s, c->args.v[0], a, &im, e);
 	for (size_t i = 1; rc == 0 && i < c->args.n; i++) {
 		rc = store_name_new(c->args.v[i], a, &name, e);

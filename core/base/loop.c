@@ -120,6 +120,13 @@ void signals_ending(sigset_t *out)
 			sigaddset(out, ends[i]);
 }
 
+void signals_hold(sigset_t *was)
+{
+	sigset_t ends;
+	signals_ending(&ends);
+	sigprocmask(SIG_BLOCK, &ends, was);
+}
+
 int signals_fd_of(const sigset_t *set)
 {
 	if (sigprocmask(SIG_BLOCK, set, NULL) < 0)

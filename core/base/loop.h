@@ -42,6 +42,10 @@ int timer_set(int fd, uint64_t ms, uint64_t period_ms);
  * keep these all the same once they are blocked. */
 void signals_ending(sigset_t *out);
 
+/* Keeps these waiting until the caller sets the mask that was, so that what is half made is
+ * finished or removed before they end the program. */
+void signals_hold(sigset_t *was);
+
 /* Blocks the signals of the 0-ended list and returns a signalfd for them; -errno. */
 int signals_fd(const int *list);
 

@@ -213,5 +213,8 @@ int image_remove(struct store *s, const char *text, struct store_gc *out, struct
 		rc = find(s, &ix, text, a, &d, e);
 	if (rc == 0)
 		rc = store_name_remove(s, descriptor_name(d), e);
-	return rc < 0 ? rc : store_collect(s, out, e);
+	if (rc < 0)
+		return rc;
+	store_sweep(s);
+	return store_collect(s, out, e);
 }

@@ -1,5 +1,6 @@
 /* names.c - the store's index.json: which name means which image. */
 #include "base/file.h"
+#include "base/loop.h"
 #include "image/store.h"
 
 #include <fcntl.h>
@@ -59,7 +60,11 @@ static int save(const struct index *ix, int dir,
 	if (b.failed)
 		return refuse(e, E2BIG,
 			      "the store has too many images: remove some with coracle rmi");
-	return write(dir, "index.json", b.p, b.len, 0644, e);
+	sigset_t was;
+	signals_hold(&was);
+	int rc = write(dir, "index.json", b.p, b.len, 0644, e);
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	return rc;
 }
 
 int store_names_save(const struct store *s, const struct index *ix, struct err *e)

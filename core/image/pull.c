@@ -1,12 +1,15 @@
 /* pull.c - an image comes into the store. */
 #include "image/pull.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "base/sha256.h"
 #include "image/space.h"
 #include "image/tree.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -248,15 +251,38 @@ static int put_document(const struct fetch *f, const char *name, const struct bu
 	return rc < 0 ? fail(e, rc, "write to the store") : 0;
 }
 
+/* Until it has ended. A signal to end the program ends it, and is then heard. */
+static int attend(pid_t pid, int signals, int *status, struct err *e)
+{
+	struct signalfd_siginfo info;
+	struct pollfd heard = { .fd = signals, .events = POLLIN };
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (poll(&heard, 1, -1) < 0 && errno != EINTR)
+			return fail(e, errno, "wait for the disk");
+		if (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGCHLD)
+			continue;
+		kill(pid, SIGKILL); /* as soon as the disk lets it go */
+		return refuse(e, EINTR, "interrupted");
+	}
+	return 0;
+}
+
 static int wait_for_disk(const struct fetch *f, struct err *e)
 {
-	int status = 0;
-	pid_t waited, pid = fetch_flush(f->work);
-	do {
-		waited = pid < 0 ? pid : waitpid(pid, &status, 0);
-	} while (waited < 0 && pid > 0 && errno == EINTR);
+	int status = SIGKILL, rc = 0;
+	sigset_t set;
+	signals_ending(&set);
+	sigaddset(&set, SIGCHLD);
+	auto_close int signals = signals_fd_of(&set);
+	if (signals < 0)
+		return fail(e, signals, "wait for signals");
+	pid_t pid = fetch_flush(f->work);
+	if (pid > 0)
+		rc = attend(pid, signals, &status, e);
+	if (rc < 0)
+		return rc;
 	int code = WEXITSTATUS(status);
-	if (waited != pid || pid < 0 || !WIFEXITED(status)) /* nobody said so: once more */
+	if (pid < 0 || !WIFEXITED(status)) /* nobody said so: once more */
 		code = syncfs(f->work) < 0 ? errno : 0;
 	return code ? fail(e, code, "write the layers to disk") : 0;
 }
@@ -312,7 +338,7 @@ static int on_ready(void *arg, struct err *e)
 	return rc;
 }
 
-static int get_layers(struct pulling *p, struct err *e)
+static int get_by_work(struct pulling *p, struct err *e)
 {
 	char name[STORE_WORK_NAME];
 	struct fetch *f = &p->fetch;
@@ -328,6 +354,16 @@ static int get_layers(struct pulling *p, struct err *e)
 	if (rc < 0 && p->room)
 		space_blame(&p->space, e);
 	store_work_end(p->store, f->work, name);
+	return rc;
+}
+
+/* Who is ended in the middle of it leaves nothing in the store but what is whole. */
+static int get_layers(struct pulling *p, struct err *e)
+{
+	sigset_t was;
+	signals_hold(&was);
+	int rc = get_by_work(p, e);
+	sigprocmask(SIG_SETMASK, &was, NULL);
 	return rc;
 }
 
@@ -348,6 +384,7 @@ static int get_content(struct pulling *p, struct err *e)
 		return rc;
 	if (p->fetch.early || lacks_any(p))
 		return get_layers(p, e);
+	store_sweep(p->store);
 	rc = fetch_layers(&p->fetch, e); /* which says that all is there */
 	return rc < 0 ? rc : store_name_put(p->store, p->image.name, &p->image.descriptor, e);
 }
@@ -376,7 +413,6 @@ int pull(const struct store *s, const struct pull_request *r, struct arena *a, s
 		return fail(e, E2BIG, "pull %.200s", r->text);
 	p.platform = r->platform ? *r->platform : platform_here();
 	p.limits = r->limits ? *r->limits : LIMITS_DEFAULT;
-	store_sweep(s);
 	int rc = steps(&p, digest, e);
 	if (p.origin)
 		p.origin->close(p.origin);

@@ -164,11 +164,52 @@ static int own(int dir)
 	return dir;
 }
 
+/* What a crash left of files that were to be replaced. Who replaces one has the lock, or the store
+ * alone. */
+static void sweep_files(const struct store *s)
+{
+	static const char *const names[] = { ".index.json.", ".oci-layout." };
+	struct err ignored;
+	auto_close int lock = -1;
+	int all = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = all < 0 ? NULL : fdopendir(all);
+	for (struct dirent *entry; d && (entry = readdir(d));)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (strncmp(entry->d_name, names[i], strlen(names[i])) != 0)
+				continue;
+			if (lock < 0)
+				lock = lock_file(s->dir, "index.lock", LOCK_EX | LOCK_NB, &ignored);
+			if (lock >= 0)
+				unlinkat(all, entry->d_name, 0);
+		}
+	if (d)
+		closedir(d);
+}
+
+void store_sweep(const struct store *s)
+{
+	struct err ignored;
+	int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = tmp < 0 ? NULL : fdopendir(tmp);
+	sweep_files(s);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		if (entry->d_name[0] == '.')
+			continue;
+		auto_close int fd = openat(tmp, entry->d_name,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			tree_remove(tmp, entry->d_name, &ignored);
+	}
+	if (d)
+		closedir(d);
+}
+
 int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct err *e)
 {
 	auto_close int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tmp < 0)
 		return fail(e, errno, "open the store's tmp");
+	store_sweep(s);
 	for (;;) {
 		uint64_t random;
 		struct stat st;
@@ -188,28 +229,11 @@ int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct e
 
 void store_work_end(const struct store *s, int work, const char *name)
 {
-	struct err ignored; /* what is left is swept by the next pull */
+	struct err ignored; /* what is left is swept by the next who begins */
 	auto_close int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_close int held = work;
 	if (tmp >= 0)
 		tree_remove(tmp, name, &ignored);
-}
-
-void store_sweep(const struct store *s)
-{
-	struct err ignored;
-	int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = tmp < 0 ? NULL : fdopendir(tmp);
-	for (struct dirent *entry; d && (entry = readdir(d));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		auto_close int fd = openat(tmp, entry->d_name,
-					   O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			tree_remove(tmp, entry->d_name, &ignored);
-	}
-	if (d)
-		closedir(d);
 }
 
 int store_blob_commit(const struct store *s, int work, const char *file, const char *digest,

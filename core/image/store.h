@@ -50,13 +50,14 @@ int store_blob_read(const struct store *s, const struct descriptor *d, struct bu
 /* Stores a document and says its digest (SHA256_TEXT bytes). */
 int store_blob_write(const struct store *s, const void *p, size_t n, char *digest, struct err *e);
 
-/* A private directory in tmp, locked for as long as the fd is open (also by children that inherit
- * it). name gets its name, for store_work_end, which removes it with all that is left in it. */
+/* A private directory in tmp, after what others left in there is gone; locked for as long as the fd
+ * is open (also by children that inherit it). name gets its name, for store_work_end, which removes
+ * it with all that is left in it. */
 #define STORE_WORK_NAME 32
 int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct err *e);
 void store_work_end(const struct store *s, int work, const char *name);
 
-/* Removes what killed pulls left in tmp. */
+/* Removes what others left half made when they were killed. */
 void store_sweep(const struct store *s);
 
 /* Moves a finished, synced file or tree from a work directory to its place. Somebody having been

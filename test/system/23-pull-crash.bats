@@ -148,7 +148,8 @@ interrupted_in_syncfs() {
 	cp -a "$CORACLE_STORE" "$L.reference"
 	rm -r "$CORACLE_STORE"
 	interrupted_in_syncfs # at the end
-	[ -z "$(ls "$CORACLE_STORE/layers/sha256")" ]
+	[[ "$(< "$L.said")" == *interrupted* ]]
+	assert_empty_store
 	run -0 timeout 20 "$CORACLE" pull -q "oci:$L:v1" # no lock is left
 	whole "$L.reference"
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
@@ -161,6 +162,46 @@ interrupted_in_syncfs() {
 	[[ "$(< "$L.said")" == *interrupted* ]]
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
 	run -0 timeout 30 "$CORACLE" pull -q "oci:$L:v1"
+}
+
+# What the store has that is no file of its.
+half_made() {
+	(cd "$CORACLE_STORE" && ls -A tmp && find . -maxdepth 1 -name '.?*')
+}
+
+@test "what_a_killed_command_left_half_made_goes_with_the_next_that_changes_the_store" {
+	local command
+	image "$L" one
+	run -0 pull -q "oci:$L:v1"
+	run -0 "$CORACLE" save -o "$L.tar" layout:v1
+	for command in "pull -q oci:$L:v1" "tag layout:v1 b" "rmi b" "load -q -i $L.tar" "volume create v" "volume rm v" \
+		"bundle -q layout:v1 $L.bundle true" "rmi layout:v1" "pull -q oci:$L:v1" prune "cleanup --root $BATS_TEST_TMPDIR/state"; do
+		mkdir -p "$CORACLE_STORE/tmp/dead/t0" "$CORACLE_STORE/tmp/alive"
+		touch "$CORACLE_STORE/.index.json.1" "$CORACLE_STORE/.oci-layout.1"
+		# shellcheck disable=SC2086 # words
+		run -0 flock "$CORACLE_STORE/tmp/alive" "$CORACLE" $command
+		[ "$(half_made)" = alive ] || { echo "after $command:"; half_made; return 1; }
+	done
+}
+
+@test "a_signal_ends_who_names_an_image_when_nothing_is_left_half_made" {
+	local step
+	image "$L" one
+	run -0 pull -q "oci:$L:v1"
+	run -143 strace -f -qqq -e signal=none -o /dev/null -e trace=fsync -e "inject=fsync:signal=TERM:when=1" \
+		"$CORACLE" tag layout:v1 other
+	run -0 "$CORACLE" rmi other
+	[ -z "$(half_made)" ]
+	# From the layers' unpacking to the image's name.
+	for step in openat2:1 renameat:1 renameat:2 renameat:5 renameat:8; do
+		run "$CORACLE" rmi layout:v1
+		run strace -qqq -e signal=none -o /dev/null -e "trace=${step%:*}" -e "inject=${step%:*}:signal=TERM:when=${step#*:}" \
+			"$CORACLE" pull -q "oci:$L:v1"
+		[ "$status" = 143 ] || [[ "$output" == *interrupted ]] || { echo "at $step: $status, $output"; return 1; }
+		[ -z "$(half_made)" ] || { echo "at $step"; half_made; return 1; }
+	done
+	# Whose names have begun is all there.
+	run -0 "$CORACLE" inspect layout:v1
 }
 
 # noise FILE MB - a tar archive of one file that does not pack.
