@@ -42,7 +42,9 @@ const struct command applet_run = {
 		"user \"containers\" in /etc/subuid and /etc/subgid; they are the container's "
 		"until it is removed. Another store does not know which are taken, nor does "
 		"podman, which has the same user's: where they have some too, name others with "
-		"--uidmap.",
+		"--uidmap. A user is root in his containers; with --userns keep-id he is himself, "
+		"or keep-id:uid=ID,gid=ID, and with nomap not there at all. His image is copied "
+		"for that.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.max_args = -1,

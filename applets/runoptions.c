@@ -13,7 +13,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_PATH, run_options, pidfile, 0, "pidfile", "FILE", "write its pid there"),
 	OPT(OPT_FLAG, run_options, replace, 0, "replace", NULL,
 	    "remove the container that has its --name"),
-	OPT(OPT_STR, run_options, userns, 0, "userns", "host|auto[:size=NUMBER,...]|container:ID",
+	OPT(OPT_STR, run_options, userns, 0, "userns", "auto|keep-id|nomap|container:ID|host",
 	    "auto: ids that no other of the store has, of the user containers in /etc/subuid"),
 	OPT(OPT_LIST, run_options, uidmaps, 0, "uidmap", "CONTAINER:HOST:SIZE",
 	    "its users are these of the host"),

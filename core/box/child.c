@@ -9,6 +9,7 @@
 #include "box/apply.h"
 #include "box/hook.h"
 #include "box/keep.h"
+#include "box/subid.h"
 #include "box/userns.h"
 
 #include <fcntl.h>
@@ -62,10 +63,11 @@ static _Noreturn void give_up(struct self *s, const struct op *o, int rc)
 	_exit(127);
 }
 
-/* Who is not root must be seen while his ids are mapped; all others hide before they are born. */
+/* Who is not root, or was not when this program began, must be seen while his ids are mapped; all
+ * others hide before they are born. */
 static bool hidden(const struct plan *p)
 {
-	return we_are_root() || !p->maps;
+	return (we_are_root() && !subid_inside()) || !p->maps;
 }
 
 /* Our ids are mapped: from now on nobody in a container may look into us, whoever we are. */

@@ -180,3 +180,15 @@ const char *user_name(int root, uint32_t uid, struct arena *a)
 	const char *who = arena_printf(a, "%u", (unsigned)uid);
 	return who && find_user(root, who, a, &p, NULL) == 0 && p.found ? p.name : NULL;
 }
+
+bool group_known(int root, uint32_t gid)
+{
+	auto_buf b = { 0 };
+	char *field[4];
+	uint32_t id;
+	bool found = false;
+	int rc = read_inside(root, "etc/group", &b, NULL);
+	for (char *at = rc < 0 ? NULL : b.p; !found && next_line(&at, field, 4);)
+		found = number(field[2], &id) && id == gid;
+	return found;
+}

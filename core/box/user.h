@@ -21,4 +21,7 @@ const char *user_home(int root, uint32_t uid, struct arena *a);
 /* The name of a user; NULL when it has none. */
 const char *user_name(int root, uint32_t uid, struct arena *a);
 
+/* Whether the group file of the root file system has that id. */
+bool group_known(int root, uint32_t gid);
+
 #endif

@@ -348,6 +348,23 @@ int image_mount_mapped(const struct store *s, const struct image *im, const char
 	return rc < 0 ? rc : overlay_mapped(&o, e);
 }
 
+int image_mount_copied(const struct store *s, const char *id, int rootfs,
+		       const struct id_maps *maps, struct err *e)
+{
+	auto_close int dir = store_container_open(s, id, e);
+	auto_close int to = dir < 0 ? dir : make_and_open(dir, "root", 0755, e);
+	auto_close int from = to < 0 ? -1 : openat(rootfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (to < 0)
+		return to;
+	if (from < 0)
+		return fail(e, errno, "open the root of the container");
+	int rc = tree_copy_mapped(from, to, maps, e);
+	if (rc < 0)
+		return rc;
+	int mount = sys_open_tree(dir, "root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return mount < 0 ? fail(e, errno, "mount the root of the container") : mount;
+}
+
 int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e)
 {
 	return mount_in(s, im, work, e);

@@ -28,6 +28,12 @@ struct root_ids {
 int image_mount_mapped(const struct store *s, const struct image *im, const char *id,
 		       const struct root_ids *ids, struct err *e);
 
+/* Where a user may not have ids mapped: a copy of what image_mount() gave, of his own, whose files
+ * have the ids that they are to have. */
+struct id_maps;
+int image_mount_copied(const struct store *s, const char *id, int rootfs,
+		       const struct id_maps *maps, struct err *e);
+
 /* A detached mount of the open directory dir, its ids mapped. */
 int mount_mapped(int dir, int ns, struct err *e);
 

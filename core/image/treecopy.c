@@ -27,11 +27,12 @@ struct inode {
 struct copy {
 	struct tree tree;
 	struct tree_entry entry;
-	struct buf path;	/* of the entry */
-	void *inodes;		/* tsearch's, of struct inode */
-	struct buf values;	/* of the entry's attributes */
-	char names[XATTR_MOST]; /* theirs */
-	char link[PATH_MAX];	/* a symlink's text */
+	const struct id_maps *maps; /* NULL: ids are what they are */
+	struct buf path;	    /* of the entry */
+	void *inodes;		    /* tsearch's, of struct inode */
+	struct buf values;	    /* of the entry's attributes */
+	char names[XATTR_MOST];	    /* theirs */
+	char link[PATH_MAX];	    /* a symlink's text */
 	char chunk[CHUNK];
 };
 
@@ -168,6 +169,31 @@ static bool interrupted(void)
 	return any;
 }
 
+static int map_id(uint32_t *id, const struct spec_id_mappings *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (*id >= l->v[i].container_id && *id - l->v[i].container_id < l->v[i].size) {
+			*id = l->v[i].host_id + (*id - l->v[i].container_id);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int map_owner(struct copy *c, struct err *e)
+{
+	uint32_t uid = c->entry.uid, gid = c->entry.gid;
+	if (!c->maps)
+		return 0;
+	if (map_id(&uid, c->maps->uids) < 0 || map_id(&gid, c->maps->gids) < 0)
+		return refuse(e, EINVAL,
+			      "%.200s is of %u:%u, which the container has no ids for: give more "
+			      "in /etc/subuid and /etc/subgid",
+			      c->path.p, c->entry.uid, c->entry.gid);
+	c->entry.uid = uid;
+	c->entry.gid = gid;
+	return 0;
+}
+
 /* What is under the entry's path. */
 static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 {
@@ -186,6 +212,8 @@ static int copy_entry(struct copy *c, int dir, const char *name, struct err *e)
 	if (S_ISCHR(st.st_mode) && st.st_rdev == 0) /* overlayfs' whiteout */
 		return tree_remove(c->tree.root, c->path.p, e);
 	int rc = st.st_nlink > 1 && !S_ISDIR(st.st_mode) ? find_link(c, &st, e) : 0;
+	if (rc == 0)
+		rc = map_owner(c, e);
 	if (rc < 0)
 		return rc;
 	bool open_it = !c->entry.hard_link && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
@@ -252,6 +280,11 @@ static int copy_directory(struct copy *c, int from, struct err *e)
 
 int tree_copy(int from, int to, struct err *e)
 {
+	return tree_copy_mapped(from, to, NULL, e);
+}
+
+int tree_copy_mapped(int from, int to, const struct id_maps *maps, struct err *e)
+{
 	struct copy *c = calloc(1, sizeof(*c));
 	if (!c)
 		return fail(e, ENOMEM, "copy a tree");
@@ -259,6 +292,7 @@ int tree_copy(int from, int to, struct err *e)
 	const struct limits none = { .size = INT64_MAX, .entries = UINT64_MAX, .name = PATH_MAX };
 	struct usage used = { 0 };
 	tree_begin(&c->tree, to, &none, &used);
+	c->maps = maps;
 	c->path.max = PATH_MAX;
 	buf_str(&c->path, ".");
 	int rc = c->path.failed ? fail(e, ENOMEM, "copy a tree") : copy_entry(c, from, ".", e);

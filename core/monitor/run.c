@@ -8,12 +8,14 @@
 #include "image/image.h"
 #include "image/mountset.h"
 #include "image/store.h"
+#include "image/treecopy.h"
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
 #include "monitor/runjoin.h"
 #include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
+#include "monitor/userkeep.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -217,10 +219,27 @@ static uint32_t host_root(const struct spec_id_mappings *l)
 	return l->v[0].host_id;
 }
 
+/* The same for a user, who may not have ids mapped: his image's files are copied. Where all belong
+ * to one, and in a directory of the host's, they have the ids that they have. */
+static int copy_root(struct making *m, struct err *e)
+{
+	const struct spec_linux *l = m->spec->linux_;
+	const struct id_maps maps = { &l->uid_mappings, &l->gid_mappings };
+	if (m->image == &m->none || subid_alone())
+		return 0;
+	int rc = image_mount_copied(&m->store, m->id, m->rootfs, &maps, e);
+	if (rc < 0)
+		return within(e, "option --userns");
+	put_fd(&m->rootfs, rc);
+	return 0;
+}
+
 /* From here on the root is seen with the ids of the container's user namespace. */
 static int map_root(struct making *m, struct err *e)
 {
 	const struct spec_linux *l = m->spec->linux_;
+	if (subid_inside())
+		return copy_root(m, e);
 	struct root_ids ids = { .uid = host_root(&l->uid_mappings),
 				.gid = host_root(&l->gid_mappings) };
 	auto_close int ns = idmap_namespace(&l->uid_mappings, &l->gid_mappings, e);
@@ -260,7 +279,7 @@ static int add_volumes(struct making *m, struct err *e)
 				      .rootfs = m->rootfs,
 				      .id = m->id,
 				      .remove = m->options.remove,
-				      .mapped = userns_wanted(&m->options) };
+				      .mapped = userns_wanted(&m->options) && !subid_inside() };
 	if (!volumes_wanted(m->spec))
 		return 0;
 	int rc = need_data(m, e);
@@ -270,13 +289,17 @@ static int add_volumes(struct making *m, struct err *e)
 static int make_spec(struct making *m, struct err *e)
 {
 	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
-	int rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
+	int rc = userkeep_begin(&m->options, m->image == &m->none ? -1 : m->rootfs, m->a, e);
+	if (rc == 0)
+		rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
+	/* A volume begins with what is there: of a user's ids, as he will see it. */
+	bool copied = subid_inside();
 	if (rc == 0)
-		rc = add_volumes(m, e);
+		rc = copied ? add_userns(m, e) : add_volumes(m, e);
 	if (rc == 0)
-		rc = add_userns(m, e);
+		rc = copied ? add_volumes(m, e) : add_userns(m, e);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "box/subid.h"
 #include "monitor/runjoin.h"
 #include "monitor/runparts.h"
+#include "monitor/userkeep.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,18 +50,19 @@ static bool is_joined(const struct run_options *o)
 
 bool userns_wanted(const struct run_options *o)
 {
-	return is_auto(o) || is_joined(o) || has_maps(o);
+	return is_auto(o) || is_joined(o) || userkeep_wanted(o) || has_maps(o);
 }
 
 int userns_check(const struct run_options *o, struct err *e)
 {
 	const char *mode = o->userns ? o->userns : "";
 	bool host = !*mode || !strcmp(mode, "host"), own = !strcmp(mode, "private");
-	if (!host && !own && !is_auto(o) && !is_joined(o))
-		return option_refuse("userns", mode,
-				     "one of host, auto[:size=NUMBER,...], container:ID or, with "
-				     "--uidmap or --subuidname, private",
-				     e);
+	if (!host && !own && !is_auto(o) && !is_joined(o) && !userkeep_wanted(o))
+		return option_refuse(
+			"userns", mode,
+			"one of host, auto[:size=NUMBER,...], keep-id[:uid=ID,gid=ID], "
+			"nomap, container:ID or, with --uidmap or --subuidname, private",
+			e);
 	if (own && !has_maps(o))
 		return refuse(e, EINVAL,
 			      "option --userns: private needs --uidmap, --gidmap, --subuidname or "
@@ -68,10 +70,12 @@ int userns_check(const struct run_options *o, struct err *e)
 	if (*mode && !own && has_maps(o))
 		return refuse(e, EINVAL, "option --userns: %s goes not with --uidmap and such",
 			      mode);
+	if (userkeep_wanted(o))
+		return userkeep_check(o, e);
 	if (userns_wanted(o) && subid_inside())
 		return refuse(e, EPERM,
 			      "option --userns: only root's containers have ids to choose: a "
-			      "user's has all that are his already");
+			      "user's has all that are his already; keep-id shows him as himself");
 	return 0;
 }
 
@@ -288,6 +292,8 @@ int userns_apply(struct spec *s, const struct run_options *o, const struct store
 	struct spec_linux *l = s->linux_;
 	if (is_joined(o))
 		return use_joined(s, o, store, id, a, e);
+	if (userkeep_wanted(o))
+		return userkeep_apply(s, o, a, e);
 	struct kind kinds[2] = {
 		{ .option = "uidmap",
 		  .file = "/etc/subuid",

@@ -189,3 +189,50 @@ words() {
 	run -125 r --rm --userns "container:$ID-s" --uidmap 0:1:5 app:v1 true
 	c rm -f "$ID-s" "$ID-h"
 }
+
+@test "a_user_is_himself_in_his_container_or_not_there" {
+	base '{"User": "worker", "Volumes": {"/vol": {}}}' <<- 'END'
+		f owned 640 7:8 - x
+		h other - - owned
+		f suid 4755 0:0 - x
+		d data 755 5:6
+		f data/file 640 7:8 - old
+	END
+	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	local mine=$HOMEDIR/mine show='cat /proc/self/uid_map; id -u; id -g; stat -c %u:%g:%a /owned /suid /etc; stat -c %h /owned'
+	as mkdir "$mine"
+	run -0 as "$CORACLE" run --rm --userns keep-id -v "$HOMEDIR:$HOMEDIR" --add-host db:10.0.0.7 layout:v1 sh -c "$show"'; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo $HOME; echo > '"$mine/new; grep -c db /etc/hosts"
+	[ "$(words)" = "0 1 $USER_ID $USER_ID 0 1 $((USER_ID + 1)) $((USER_ID + 1)) $((65536 - USER_ID)) $USER_ID $USER_ID 7:8:640 0:0:4755 0:0:755 2 tester:*:$USER_ID:$USER_ID:tester:$HOMEDIR:/bin/sh tester:*:$USER_ID: $HOMEDIR 1" ]
+	[ "$(stat -c %u:%g "$mine/new")" = "$USER_ID:$USER_ID" ]
+	# As an id that the image knows, beside its root.
+	run -0 as "$CORACLE" run --rm --userns keep-id:uid=1000,gid=7 -v "$mine:/mine" layout:v1 sh -c 'id -u; id -g; stat -c %u:%g /mine/new; grep -c : /etc/passwd; tail -n 1 /etc/group; { echo > /x; } 2> /dev/null || echo no'
+	[ "$(words)" = "1000 7 1000:7 2 tester:*:7: no" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id -u 0 -v "$mine:/mine" -v v:/data layout:v1 sh -c 'id -u; stat -c %u:%g /mine /data/file; echo > /x'
+	[ "$(words)" = "0 $USER_ID:$USER_ID 7:8" ]
+	run -0 as "$CORACLE" run --rm --userns nomap -v "$mine:/mine" layout:v1 sh -c "$show; stat -c %u:%g /mine"
+	[ "$(words)" = "0 1 65536 1000 1000 7:8:640 0:0:4755 0:0:755 2 65534:65534" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id --rootfs "$ROOTFS" id -u
+	[ "$output" = "$USER_ID" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id --network host --pid host --ipc host layout:v1 id -un
+	[ "$output" = tester ]
+	run -0 as "$CORACLE" run -d --name "$ID" --userns keep-id layout:v1 sleep 1000
+	run -0 as "$CORACLE" exec "$ID" id -u
+	[ "$output" = "$USER_ID" ]
+	as "$CORACLE" rm -f "$ID"
+	[ -z "$(ls -A "$HOMEDIR/.local/share/coracle/images/containers")" ]
+	# Who has no ids but his own has that one.
+	: > "$BATS_TEST_TMPDIR/etc/subuid"
+	run -0 as "$CORACLE" run --rm --userns keep-id layout:v1 sh -c 'cat /proc/self/uid_map; id -u; echo > /x'
+	[ "$(words)" = "$USER_ID 0 1 $USER_ID" ]
+	run -125 as "$CORACLE" run --rm --userns nomap layout:v1 true
+	[[ "$output" == "coracle: option --userns: nomap leaves no id"* ]]
+	local mode
+	for mode in keep-id nomap; do
+		run -125 c run --rm --userns $mode app:v1 true
+		[[ "$output" == "coracle: option --userns: $mode is for users"* ]]
+	done
+	for mode in keep-id:uid= keep-id:uid=1x keep-id:size keep-id:gid=4294967295 keep-idx 'keep-id:uid=1,'; do
+		run -125 as "$CORACLE" run --rm --userns "$mode" layout:v1 true
+		[[ "${#lines[@]}" = 1 && "$output" == "coracle: option --userns: "* ]] || { echo "$mode: $output"; return 1; }
+	done
+}

@@ -1,0 +1,179 @@
+/* userkeep.c - the user namespace of a user's container: himself in it as himself, or not at all.
+ */
+#include "monitor/userkeep.h"
+#include "base/file.h"
+#include "box/rootfs.h"
+#include "box/subid.h"
+#include "box/user.h"
+#include "monitor/runparts.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+
+#define KEEP  "keep-id"
+#define NOMAP "nomap"
+
+static bool is_nomap(const struct run_options *o)
+{
+	return o->userns && !strcmp(o->userns, NOMAP);
+}
+
+bool userkeep_wanted(const struct run_options *o)
+{
+	const size_t n = strlen(KEEP);
+	return is_nomap(o) || (o->userns && !strncmp(o->userns, KEEP, n) &&
+			       (!o->userns[n] || o->userns[n] == ':'));
+}
+
+/* What the user is in the container. */
+struct who {
+	uint32_t uid, gid;
+};
+
+/* Of "keep-id:uid=1000,gid=1000". */
+static int read_who(const struct run_options *o, struct who *out, struct err *e)
+{
+	struct who w = { (uint32_t)getauxval(AT_EUID), (uint32_t)getauxval(AT_EGID) };
+	const char *p = o->userns + strlen(KEEP);
+	while (*p) {
+		char *end = NULL;
+		unsigned long long n = UINT32_MAX;
+		bool uid = !strncmp(++p, "uid=", 4), gid = !strncmp(p, "gid=", 4);
+		if ((uid || gid) && p[4] >= '0' && p[4] <= '9')
+			n = strtoull(p + 4, &end, 10);
+		if (n >= UINT32_MAX || (*end && *end != ','))
+			return option_refuse("userns", o->userns, KEEP "[:uid=ID,gid=ID]", e);
+		*(uid ? &w.uid : &w.gid) = (uint32_t)n;
+		p = end;
+	}
+	*out = w;
+	return 0;
+}
+
+int userkeep_check(const struct run_options *o, struct err *e)
+{
+	struct who w;
+	if (!subid_inside())
+		return refuse(e, EINVAL,
+			      "option --userns: %s is for users: root's ids are the container's "
+			      "with host, and none of them with auto",
+			      o->userns);
+	if (is_nomap(o) && subid_alone())
+		return refuse(e, EPERM,
+			      "option --userns: " NOMAP " leaves no id: you have none but your own "
+			      "in /etc/subuid and /etc/subgid");
+	return is_nomap(o) ? 0 : read_who(o, &w, e);
+}
+
+/* A line more of a file of the container's own. */
+static int append(int rootfs, const char *path, const char *line, struct err *e)
+{
+	struct stat st;
+	char name[32], last = '\n';
+	auto_close int found = rootfs_make(rootfs, path, false);
+	if (found < 0 || fstat(found, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0; /* whoever made that image wants none */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+	auto_close int fd = open(name, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "open %s of the container", path);
+	if (st.st_size && pread(fd, &last, 1, st.st_size - 1) != 1)
+		return fail(e, errno, "read %s of the container", path);
+	if (lseek(fd, 0, SEEK_END) < 0)
+		return fail(e, errno, "write %s of the container", path);
+	int rc = last == '\n' ? 0 : write_all(fd, "\n", 1);
+	if (rc == 0)
+		rc = write_all(fd, line, strlen(line));
+	return rc < 0 ? fail(e, rc, "write %s of the container", path) : 0;
+}
+
+/* His home on the host if that is shown there, too. */
+static const char *home_of(const struct run_options *o, const char *home)
+{
+	for (size_t i = 0; i < o->volumes.n; i++) {
+		const char *at = strchr(o->volumes.v[i], ':');
+		size_t n = at ? strcspn(++at, ":") : 0;
+		if (n > 1 && !strncmp(home, at, n) && (!home[n] || home[n] == '/'))
+			return home;
+	}
+	return o->cwd && *o->cwd == '/' ? o->cwd : "/";
+}
+
+static int add_user(const struct run_options *o, const struct who *w, int rootfs, struct arena *a,
+		    struct err *e)
+{
+	auto_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const uint32_t own = (uint32_t)getauxval(AT_EUID);
+	const char *name = host < 0 ? NULL : user_name(host, own, a);
+	const char *number = arena_printf(a, "%u", w->gid);
+	if (!name)
+		name = arena_printf(a, "user%u", own);
+	const char *passwd = arena_printf(a, "%s:*:%u:%u:%s:%s:/bin/sh\n", name, w->uid, w->gid,
+					  name, home_of(o, user_home(host, own, a)));
+	const char *group = arena_printf(a, "%s:*:%u:\n", name, w->gid);
+	if (!name || !number || !passwd || !group)
+		return option_room("userns", e);
+	int rc = user_name(rootfs, w->uid, a) ? 0 : append(rootfs, "/etc/passwd", passwd, e);
+	return rc == 0 && !group_known(rootfs, w->gid) ? append(rootfs, "/etc/group", group, e)
+						       : rc;
+}
+
+int userkeep_begin(struct run_options *o, int rootfs, struct arena *a, struct err *e)
+{
+	struct who w;
+	if (!userkeep_wanted(o) || is_nomap(o))
+		return 0;
+	int rc = read_who(o, &w, e);
+	if (rc == 0 && rootfs >= 0)
+		rc = add_user(o, &w, rootfs, a, e);
+	if (rc < 0 || o->user)
+		return rc;
+	o->user = arena_printf(a, "%u:%u", w.uid, w.gid);
+	return o->user ? 0 : option_room("userns", e);
+}
+
+/* Of the ids in our own user namespace the first is the user's; the others are the container's from
+ * its 0 on, and leave out the one that is to be the user. */
+static int make_map(const struct spec_id_mappings *all, const uint32_t *self, struct arena *a,
+		    struct spec_id_mappings *out, struct err *e)
+{
+	const struct spec_id_mapping *last = &all->v[all->n - 1];
+	uint32_t n = last->container_id + last->size, below = n - 1; /* others */
+	struct spec_id_mapping *v = arena_array(a, 3, sizeof(*v));
+	if (!v)
+		return option_room("userns", e);
+	*out = (struct spec_id_mappings){ v, 0 };
+	if (self && *self < below)
+		below = *self;
+	if (below)
+		v[out->n++] = (struct spec_id_mapping){ 0, 1, below };
+	if (self)
+		v[out->n++] = (struct spec_id_mapping){ *self, 0, 1 };
+	if (below < n - 1)
+		v[out->n++] = (struct spec_id_mapping){ below + 1, below + 1, n - 1 - below };
+	return 0;
+}
+
+int userkeep_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
+{
+	struct spec_linux ours = { 0 };
+	struct who w;
+	bool keep = !is_nomap(o);
+	int rc = keep ? read_who(o, &w, e) : 0;
+	if (rc == 0)
+		rc = subid_ids(a, &ours, e);
+	if (rc == 0)
+		rc = make_map(&ours.uid_mappings, keep ? &w.uid : NULL, a, &s->linux_->uid_mappings,
+			      e);
+	if (rc == 0)
+		rc = make_map(&ours.gid_mappings, keep ? &w.gid : NULL, a, &s->linux_->gid_mappings,
+			      e);
+	struct spec_namespace *to = rc < 0 ? NULL : LIST_ADD(a, &s->linux_->namespaces);
+	if (to)
+		*to = (struct spec_namespace){ .type = "user" };
+	return rc < 0 || to ? rc : option_room("userns", e);
+}
