@@ -184,7 +184,7 @@ teardown() { runtime_teardown; }
 		create_sleeper
 		pid=$(state pid)
 		rt kill "$ID" "$signal"
-		timeout 10 "$TOOLS/await" "$pid"
+		await "$pid"
 		[ "$(state status)" = stopped ]
 		attempt rt start "$ID"
 		[ "$status" = 1 ]

@@ -67,7 +67,7 @@ live() {
 	DENIED=$(tr -s " \t\n" , <<< "$CALLS")
 	spec '.linux.namespaces += [{type: "user"}] | .linux |= (.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
 		| .gidMappings = .uidMappings) | .process.args = ["sleep", "1000"] | .mounts |= map(select(.type != "cgroup"))'
-	spec --arg d "$BATS_TEST_TMPDIR" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "cat > \($d)/seen"], timeout: 5}]}'
+	spec --arg d "$BATS_TEST_TMPDIR" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "cat > \($d)/seen"], timeout: 100}]}'
 	attempt old create -b "$B" "$ID"
 	[ "$status" = 0 ] || { echo "$stderr"; return 1; }
 	[ "$(jq -r .id "$BATS_TEST_TMPDIR/seen")" = "$ID" ]

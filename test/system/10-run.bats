@@ -258,6 +258,8 @@ value() {
 	read -r _ < "$SYNC/up"
 	run -0 c ps -q
 	[ "$output" = "$id" ]
+	# Of two streams that wait to be read, either may come first.
+	until [ "$(c logs "$id" 2>&1 | wc -l)" = 2 ]; do sleep 0.02; done
 	echo go > "$SYNC/go"
 	run -0 c wait "$id"
 	[ "$output" = 9 ]

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # 30-shim.bats - a real containerd, on a socket of its own, with our shim.
 
-export BATS_TEST_TIMEOUT=120
 load helper
 load containerd
 

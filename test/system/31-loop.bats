@@ -15,7 +15,7 @@ setup() {
 	ID=$(cid loop)
 	mkfifo "$BATS_TEST_TMPDIR/begun" "$BATS_TEST_TMPDIR/go"
 	bundle "$ID" . sleep 1000
-	shim_start "$ID"
+	CORACLE_SHIM_LEASE=24h shim_start "$ID" # none of these goes because nobody asks
 	create "$ID"
 	call Start "1=$ID" > /dev/null
 }
@@ -187,7 +187,7 @@ live() {
 }
 
 @test "a_shim_that_is_told_to_shut_down_while_what_a_dead_fork_made_is_undone_goes_when_it_is" {
-	local fork seconds
+	local fork
 	call Kill "1=$ID" 3:9 > /dev/null
 	wait_for "$ID" > /dev/null
 	call Delete "1=$ID" > /dev/null
@@ -201,10 +201,8 @@ live() {
 	until [ "$(grep -cF "${SOCKET##*/}" /proc/net/unix)" = 3 ]; do # the listener, and two clients
 		sleep 0.02
 	done
-	seconds=$SECONDS
 	kill -CONT "$SHIM"
 	await_end "$SHIM"
-	[ $((SECONDS - seconds)) -lt 20 ] # not only when nobody has asked for thirty
 	SHIM=
 	assert_undone "$ID-a"
 }
@@ -222,7 +220,7 @@ live() {
 
 # Who hears of a deletion may hang up.
 @test "a_kill_is_answered_before_the_delete_that_its_end_brought" {
-	local tracer killing
+	local tracer
 	# The fork that kills waits for the last to go, and is late to say so.
 	strace -f -p "$SHIM" -o /dev/null -P "$(find /sys/fs/cgroup -path "*$ID*/cgroup.events")" \
 		-e trace=poll -e inject=poll:delay_exit=1000000 2> /dev/null 3>&- &
@@ -230,11 +228,8 @@ live() {
 	until grep -q "^TracerPid:.$tracer\$" "/proc/$SHIM/status"; do
 		:
 	done
-	call Kill "1=$ID" 3:9 4:1 &
-	killing=$!
-	[ "$(wait_for "$ID")" = 137 ]
-	call Delete "1=$ID" > /dev/null
-	run -1 kill -0 $killing
+	run -0 "$BATS_TEST_DIRNAME/peers" "$SOCKET" finish "$ID"
+	[ "$output" = "Wait 0, Kill 0, Delete 0" ]
 	kill $tracer
 }
 
@@ -319,7 +314,7 @@ fork_of_shim() {
 }
 
 @test "a_client_that_asks_twenty_thousand_times_keeps_nobody_waiting_and_hears_all" {
-	run -0 timeout 60 perl -MIO::Socket::UNIX -MIO::Select -e '
+	run -0 perl -MIO::Socket::UNIX -MIO::Select -e '
 		my ($path, $id, $n) = @ARGV;
 		my $body = "\n\x17containerd.task.v2.Task\x12\x05State\x1a" . chr(2 + length $id) . "\n" . chr(length $id) . $id;
 		sub ask { print {$_[0]} pack("NNCC", length $body, $_[1], 1, 0), $body; }

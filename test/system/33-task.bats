@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # 33-task.bats - what the shim's Task service answers and tells, beside containerd's own shim.
 
-export BATS_TEST_TIMEOUT=120
 load helper
 load containerd
 

@@ -35,7 +35,6 @@ teardown_file() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	export BATS_TEST_TIMEOUT=60
 	NAME=$(cid p)
 }
 

@@ -167,7 +167,7 @@ x = 1' 9="$SOCKETS"
 	"$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2" -namespace "$NS" -id "$ID-2" -address $GRPC -bundle "$DIR" delete \
 		<&8 8>&- > "$OUT"
 	exec 8<&-
-	[ $((SECONDS - before)) -le 5 ]
+	[ $((SECONDS - before)) -le 30 ]
 	[ "$("$BATS_TEST_DIRNAME/pb" -d < "$OUT" | head -n 1)" = 2:137 ]
 }
 
@@ -304,7 +304,7 @@ x = 1' 9="$SOCKETS"
 	[ ! -s "$BATS_TEST_TMPDIR/err" ]
 	# exit_status 137, and when
 	[ "$("$BATS_TEST_DIRNAME/pb" -d < "$OUT" | head -n 1)" = 2:137 ]
-	[ $(($(date +%s) - $("$BATS_TEST_DIRNAME/pb" -d 3 < "$OUT" | "$BATS_TEST_DIRNAME/pb" -d | sed -n 's/^1://p'))) -le 5 ]
+	[ $(($(date +%s) - $("$BATS_TEST_DIRNAME/pb" -d 3 < "$OUT" | "$BATS_TEST_DIRNAME/pb" -d | sed -n 's/^1://p'))) -le 60 ]
 }
 
 @test "info_tells_name_version_options_and_features" {

@@ -211,7 +211,7 @@ hierarchies() {
 	mkdir "$dir"
 	echo $word > "$dir/$file"
 	config ".process.args = [\"true\"] | .linux.cgroupsPath = \"/$id\""
-	run timeout 10 "$CORACLE" runtime --root "$ROOT" run --bundle "$BUNDLE" "$id"
+	run runtime run --bundle "$BUNDLE" "$id"
 	echo "$output"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"container's cgroup unexpectedly frozen: $dir"* ]]

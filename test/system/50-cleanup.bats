@@ -2,7 +2,6 @@
 # bats file_tags=long
 # 50-cleanup.bats - whatever is killed at whatever moment: cleanup finds and removes what is left.
 
-export BATS_TEST_TIMEOUT=240
 load helper
 
 setup() {

@@ -2,7 +2,6 @@
 # bats file_tags=long
 # 71-podman.bats - podman with our runtime: it does what it does with runc.
 
-export BATS_TEST_TIMEOUT=120
 load helper
 load clients
 

@@ -95,7 +95,7 @@ nothing_left() {
 	[[ $left != *"$BATS_TEST_TMPDIR"* ]] || { echo "mounts are left: $left"; return 1; }
 	# One whose parent was killed sees that, and goes by itself.
 	grep -lasF "$STATE" /proc/[0-9]*/cmdline | while read -r left; do
-		timeout 2 "$TOOLS/await" "${left//[!0-9]/}" < /dev/null || true
+		timeout 60 "$TOOLS/await" "${left//[!0-9]/}" < /dev/null || true
 	done
 	left=$(grep -lasF "$STATE" /proc/[0-9]*/cmdline) || true
 	[ -z "$left" ] || { echo "processes are left: $left"; return 1; }
