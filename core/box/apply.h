@@ -83,6 +83,9 @@ int birth(const struct child_setup *s, struct clone_args *args, const int pair[2
 /* nopivot.c: the working directory, a mount, becomes / by being moved there. */
 int nopivot_enter(struct self *s);
 
+/* child.c: has the parent map the ids of a detached mount as o wants it. */
+int self_idmap(struct self *s, const struct op *o, int mount);
+
 /* child.c: tells the parent, with an fd unless -1. */
 int self_tell(struct self *s, int kind, int fd);
 

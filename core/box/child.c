@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "box/apply.h"
 #include "box/hook.h"
+#include "box/idmap.h"
 #include "box/keep.h"
 #include "box/subid.h"
 #include "box/userns.h"
@@ -128,6 +129,20 @@ static int apply_cgroup(struct self *s, const struct op *o)
 {
 	(void)o;
 	return self_join(s);
+}
+
+/* Our parent's message may be another one, so it answers elsewhere; if it is gone, so are we. */
+int self_idmap(struct self *s, const struct op *o, int mount)
+{
+	const struct child_message m = { .kind = CHILD_IDMAP, .nth = o->nth };
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	auto_close int ours = pair[0];
+	const int fds[] = { mount, pair[1] };
+	int rc = fd_send(s->sync, &m, sizeof(m), fds, 2);
+	close(pair[1]);
+	return rc < 0 ? rc : await_go(ours);
 }
 
 int say_go(int sync)
@@ -324,7 +339,7 @@ int child_clone(const struct child_setup *s, struct child *out, struct err *e)
 		.exit_signal = SIGCHLD,
 		.cgroup = into >= 0 ? (uint64_t)into : 0,
 	};
-	struct child c = { .pidfd = -1, .sync = -1 };
+	struct child c = { .pidfd = -1, .sync = -1, .plan = s->plan };
 	struct bits before;
 	const struct bits *cpus = s->plan->birth_cpus;
 	int error = cpus ? affinity_get(&before) : 0;
@@ -374,6 +389,15 @@ int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e)
 	return tell_late(c, CHILD_GO, doors, n, e);
 }
 
+static int map_ids(const struct child *c, unsigned nth, const int fds[2], struct err *e)
+{
+	int rc = fds[1] < 0 ? refuse(e, EPROTO, "the new process sent no mount")
+			    : idmap_late(c->plan, nth, fds[0], e);
+	if (rc == 0 && (rc = say_go(fds[1])) < 0)
+		fail(e, rc, "release the new process");
+	return rc;
+}
+
 int child_wait(const struct child *c, int *fd, struct err *e)
 {
 	struct child_message m;
@@ -392,10 +416,13 @@ int child_wait(const struct child *c, int *fd, struct err *e)
 		return child_failure(&m, e);
 	if (m.kind == CHILD_WARNED)
 		log_warn("process.capabilities: we have not, and so cannot give,%s", m.words);
+	int mapped = m.kind == CHILD_IDMAP ? map_ids(c, m.nth, fds, e) : 0;
 	if (m.kind == CHILD_CONSOLE && fd)
 		*fd = take_fd(&fds[0]);
 	for (size_t i = 0; i < FDPASS_MAX; i++)
 		put_fd(&fds[i], -1);
+	if (m.kind == CHILD_IDMAP)
+		return mapped < 0 ? mapped : m.kind;
 	if (m.kind == CHILD_LISTENER && fd) {
 		int listener = listener_take(c, m.error, e);
 		if (listener <= 0)

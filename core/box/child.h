@@ -17,7 +17,9 @@ enum child_message_kind {
 	CHILD_LISTENER, /* error: the number of the seccomp listener that will be; wants CHILD_GO */
 	CHILD_READY,
 	CHILD_GO,
-	CHILD_MADE, /* the cgroups; CHILD_GO comes later, with their doors */
+	CHILD_IDMAP, /* map the ids of a detached mount, the nth; CHILD_GO goes to the socket with
+			it */
+	CHILD_MADE,  /* the cgroups; CHILD_GO comes later, with their doors */
 };
 struct child_message {
 	int kind;
@@ -43,6 +45,7 @@ struct child {
 	pid_t pid;
 	int pidfd, sync;
 	bool goes; /* it waits no more */
+	const struct plan *plan;
 };
 
 int child_clone(const struct child_setup *s, struct child *out, struct err *e);

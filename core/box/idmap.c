@@ -86,22 +86,23 @@ static int refused(const struct op *o, int error, struct err *e)
 	return fail(e, error, "%s: map ids", o->what);
 }
 
-int idmap_apply(const struct plan *p, const struct op *o, struct idmap_last *last, struct err *e)
+int idmap_apply(const struct plan *p, const struct op *o, int fd, struct idmap_last *last,
+		struct err *e)
 {
 	const struct op_mount *m = &o->mount;
 	const struct spec_id_mappings *uids = m->uids, *gids = m->gids;
 	int ns = p->user_ns;
-	if (o->fd < 0) /* left to the child */
+	if (fd < 0) /* left to the child */
 		return refused(o, p->old ? ENOSYS : EPERM, e);
 	if (!uids && p->maps) {
 		uids = &p->maps->uid_mappings;
 		gids = &p->maps->gid_mappings;
 	}
 	if (uids && !(same(uids, last->uids) && same(gids, last->gids))) {
-		int fd = idmap_namespace(uids, gids, e);
-		if (fd < 0)
+		int made = idmap_namespace(uids, gids, e);
+		if (made < 0)
 			return within(e, "%s", o->what);
-		put_fd(&last->fd, fd);
+		put_fd(&last->fd, made);
 		last->uids = uids;
 		last->gids = gids;
 	}
@@ -110,5 +111,19 @@ int idmap_apply(const struct plan *p, const struct op *o, struct idmap_last *las
 	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
 					     .userns_fd = (uint64_t)ns };
 	unsigned flags = AT_EMPTY_PATH | (m->idmap == IDMAP_RECURSIVE ? AT_RECURSIVE : 0);
-	return sys_mount_setattr(o->fd, "", flags, &attr) < 0 ? refused(o, errno, e) : 0;
+	return sys_mount_setattr(fd, "", flags, &attr) < 0 ? refused(o, errno, e) : 0;
+}
+
+int idmap_late(const struct plan *p, unsigned nth, int fd, struct err *e)
+{
+	struct idmap_last last = { .fd = -1 };
+	for (size_t i = 0; i < p->n; i++) {
+		const struct op *o = &p->v[i];
+		if (o->kind != OP_MOUNT || o->nth != nth || !o->mount.idmap)
+			continue;
+		int rc = idmap_apply(p, o, fd, &last, e);
+		put_fd(&last.fd, -1);
+		return rc < 0 ? op_within(o->kind, nth, e) : 0;
+	}
+	return refuse(e, EPROTO, "the new process wants ids mapped for no mount of its plan");
 }

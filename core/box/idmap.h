@@ -18,8 +18,12 @@ struct idmap_last {
 	const struct spec_id_mappings *uids, *gids;
 };
 
-/* Maps the ids of the detached mount o->fd as o->mount wants it: with its own mappings, or those of
+/* Maps the ids of the detached mount fd as o->mount wants it: with its own mappings, or those of
  * the plan's user namespace. */
-int idmap_apply(const struct plan *p, const struct op *o, struct idmap_last *last, struct err *e);
+int idmap_apply(const struct plan *p, const struct op *o, int fd, struct idmap_last *last,
+		struct err *e);
+
+/* The same for the nth mount of the spec, which the child has just cloned. */
+int idmap_late(const struct plan *p, unsigned nth, int fd, struct err *e);
 
 #endif

@@ -340,7 +340,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 		rc = room_for_mode(p, o, e);
 	if (rc == 0)
 		rc = mount_idmap(p, m, &o->mount, o->what, e);
-	const char *inside = bind && !o->mount.idmap ? inside_root(c, m->source) : NULL;
+	const char *inside = bind ? inside_root(c, m->source) : NULL;
 	if (inside && mounted_before(p, o, inside))
 		o->mount.inside = inside;
 	return rc;

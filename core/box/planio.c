@@ -180,8 +180,8 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 		} else if (o->kind == OP_SYSCTL) {
 			rc = check_sysctl(p, o, e);
 		}
-		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
-			rc = idmap_apply(p, o, &last, e);
+		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap && !o->mount.inside)
+			rc = idmap_apply(p, o, o->fd, &last, e);
 	}
 	put_fd(&last.fd, -1);
 	return rc < 0 ? rc : 0;

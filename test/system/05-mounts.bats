@@ -78,6 +78,42 @@ MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{container
 	[ "${lines[*]}" = "0 65534 0 0" ]
 }
 
+@test "what_earlier_mounts_have_brought_can_be_id_mapped" {
+	local ids='uidMappings: [{containerID: 0, hostID: 3000, size: 10}], gidMappings: [{containerID: 0, hostID: 4000, size: 10}]' root
+	root=$(realpath "$ROOTFS")
+	chown 100000:200000 "$ROOTFS"
+	chown 5:6 "$D/src/file" "$D/src/sub"
+	cp "$B/config.json" "$B/before"
+	own_mounts() {
+		spec --arg d "$D" --arg r "$root" ".mounts += [{destination: \"/one\", source: \"\(\$d)/src\", options: [\"rbind\"]},
+			{destination: \"/two\", source: \"\(\$r)/one\", options: [\"bind\", \"ro\"], $1}, {destination: \"/three\", source: \"\(\$r)/one/sub\", options: [\"rbind\"], $1},
+			{destination: \"/tmpfs\", type: \"tmpfs\", source: \"x\"}, {destination: \"/four\", source: \"\(\$r)/tmpfs\", options: [\"bind\"], $1}]"
+	}
+	own_mounts "$ids"
+	run -0 inside 'stat -c "%u:%g" /one/file /two/file /three /tmpfs /four; touch /two/x 2>&1; true'
+	[ "${lines[*]:0:5}" = "5:6 3005:4006 3005:4006 0:0 3000:4000" ]
+	[[ ${lines[5]} == *"Read-only file system" ]]
+	# In a user namespace, whose root may not do it himself.
+	cp "$B/before" "$B/config.json"
+	spec "$MAPPED"
+	own_mounts "$ids"
+	spec '.mounts |= map(if .uidMappings then .uidMappings[0].hostID = 100000 | .gidMappings[0].hostID = 200000 else . end)'
+	run -0 inside 'stat -c "%u:%g" /one/file /two/file /three /tmpfs; touch /two/x 2>&1; true'
+	[ "${lines[*]:0:4}" = "65534:65534 5:6 5:6 0:0" ]
+	# By its own mappings.
+	spec '.mounts |= map(if .uidMappings then del(.uidMappings, .gidMappings) | .options += ["idmap"] else . end)'
+	run -0 inside 'stat -c "%u:%g" /one/file /two/file /three'
+	[ "${lines[*]}" = "65534:65534 5:6 5:6" ]
+	# What cannot be is refused by name, and nothing is left waiting.
+	cp "$B/before" "$B/config.json"
+	spec --arg r "$root" ".mounts += [{destination: \"/four\", source: \"\(\$r)/proc\", options: [\"bind\"], $ids}]"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "mounts[7]" "on /four" "does not map ids on the file system of"
+	attempt "$TOOLS/deny" "$(tr ' ' , <<< "$CALLS")" -- "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "mounts[7]" "on /four" "Linux 5.12"
+	nothing_left
+}
+
 @test "what_cannot_be_id_mapped_is_refused_by_name" {
 	local ids='uidMappings: [{containerID: 0, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 1000, size: 10}]'
 	cp "$B/config.json" "$B/before"

@@ -335,6 +335,17 @@ $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	END
 }
 
+@test "mounts_are_id_mapped_by_the_host_s_root_alone" {
+	local source
+	[ -d "$ROOTFS/m" ] || mkdir "$ROOTFS/m"
+	for source in "$HOMEDIR" "$ROOTFS/tmp"; do
+		cp "$BATS_FILE_TMPDIR/rootless.json" "$B/config.json"
+		uspec --arg s "$source" '.mounts += [{destination: "/tmp", type: "tmpfs", source: "x"}, {destination: "/m", source: $s, options: ["bind", "idmap"]}]'
+		attempt ur run -b "$B" "$ID"
+		refused 1 "on /m" "id-mapped mounts need the rights of the host's root"
+	done
+}
+
 @test "root_of_a_user_namespace_runs_containers_too" {
 	local how
 	uspec '.process.args = ["sh", "-c", "id -u; echo > /dev/null; cat /proc/self/uid_map"]
