@@ -84,6 +84,10 @@ void cgroup_let_go(struct cgroup_keeper *k);
  * undoes. */
 int cgroup_make(struct cgroup *cg, struct err *e);
 
+/* On v2: makes it that user's, who may move its processes into groups that he makes below, but not
+ * change its limits. */
+int cgroup_give(const struct cgroup *cg, uid_t uid, struct err *e);
+
 /* Of these the unified one alone, where there is one: to be born in, before the others are made. */
 int cgroup_make_unified(struct cgroup *cg, struct err *e);
 

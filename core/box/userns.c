@@ -32,12 +32,17 @@ bool userns_first(void)
 	return ns_own(CLONE_NEWUSER, &own) < 0 || own.st_ino == FIRST_NUMBER;
 }
 
-bool userns_maps(const struct spec_id_mappings *m, uint32_t id)
+int64_t userns_outside(const struct spec_id_mappings *m, uint32_t id)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (id >= m->v[i].container_id && id - m->v[i].container_id < m->v[i].size)
-			return true;
-	return false;
+			return (int64_t)m->v[i].host_id + (id - m->v[i].container_id);
+	return -1;
+}
+
+bool userns_maps(const struct spec_id_mappings *m, uint32_t id)
+{
+	return userns_outside(m, id) >= 0;
 }
 
 /* Anybody may show his own id as another one, and nothing else. */

@@ -16,7 +16,8 @@ bool we_are_root(void);
 /* Whether our own user namespace is the first one, where ids are what they are. */
 bool userns_first(void);
 
-/* Whether a container's id is mapped to any of the host's. */
+/* The host's id that a container's id is mapped to; -1: to none. */
+int64_t userns_outside(const struct spec_id_mappings *m, uint32_t id);
 bool userns_maps(const struct spec_id_mappings *m, uint32_t id);
 
 /* Whether a new user namespace with these mappings will be one without groups: whoever is not root

@@ -5,6 +5,9 @@
 #include "box/userns.h"
 #include "container/inside.h"
 
+#include <string.h>
+#include <unistd.h>
+
 static bool asks_for_path(const struct spec *s)
 {
 	return s->linux_->cgroups_path && *s->linux_->cgroups_path;
@@ -35,6 +38,52 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 	return 0;
 }
 
+/* Where it is shown to be written to. */
+static bool is_writable(const struct spec_mount *m)
+{
+	static const char place[] = "/sys/fs/cgroup";
+	bool writable = true;
+	size_t n = sizeof(place) - 1;
+	if (!mount_is_cgroup(m) || strncmp(m->destination, place, n) != 0 ||
+	    m->destination[n + strspn(m->destination + n, "/")])
+		return false;
+	for (size_t i = 0; i < m->options.n; i++)
+		if (!strcmp(m->options.v[i], "ro") || !strcmp(m->options.v[i], "rw"))
+			writable = m->options.v[i][1] == 'w';
+	return writable;
+}
+
+/* Whoever the workload is, outside: runc's rule. To systemd in a container, all of this means that
+ * the cgroup is its own. -1: nobody. */
+static int64_t cgroup_owner(const struct spec *s)
+{
+	const struct spec_namespace *own = spec_namespace(s, "cgroup");
+	bool writable = false;
+	for (size_t i = 0; i < s->mounts.n; i++)
+		writable = writable || is_writable(&s->mounts.v[i]);
+	if (!own || (own->path && *own->path) || !writable)
+		return -1;
+	return spec_namespace(s, "user")
+		       ? userns_outside(&s->linux_->uid_mappings, s->process->user.uid)
+		       : s->process->user.uid;
+}
+
+/* What is ours without privileges stays so. */
+static int give_to_owner(const struct create_request *r, const struct spec *s,
+			 const struct cgroup *cg, struct err *e)
+{
+	struct err why = { 0 };
+	int64_t owner = cg->v2 ? cgroup_owner(s) : -1;
+	if (owner < 0 || owner == geteuid())
+		return 0;
+	int rc = cgroup_give(cg, (uid_t)owner, &why);
+	if (rc < 0 && !(rc == -EPERM && has_few_rights(r))) {
+		*e = why;
+		return rc;
+	}
+	return 0;
+}
+
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
 			  struct cgroup_keeper *keeper, const struct child *waiting, struct err *e)
 {
@@ -54,6 +103,8 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 	}
 	if (rc == 0 && waiting)
 		rc = child_made(waiting, e);
+	if (rc == 0 && cg->n)
+		rc = give_to_owner(r, s, cg, e);
 	if (rc == 0 && limits && (cg->n || !r->limits_if_possible))
 		rc = cgroup_limit(cg, limits, e);
 	return rc;
