@@ -129,9 +129,9 @@ int cgroup_join(const struct cgroup *cg);
  * that it forks are born there. -ENOENT: none has. */
 int cgroup_enter(const char *path, struct err *e);
 
-/* On v2, when the container has made groups below and moved its init into one, as systemd does:
- * that one in place of the container's, where nobody may be born any more. -ENOENT when it is not
- * so. */
+/* On v2: the cgroup where that process is in place of the container's. It may have made groups
+ * below and gone into one, as systemd does, so that nobody may be born in the container's any more;
+ * or it has left, and that is gone. -ENOENT when there is none that we can see. */
 int cgroup_follow(struct cgroup *cg, pid_t pid);
 
 /* Puts existing cgroups below in place of the container's own, for somebody to join: each "PATH",

@@ -11,7 +11,7 @@ static int enter(struct cgroup_dir *d, const char *place, struct err *e)
 	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	const char *path = place + strspn(place, "/");
-	int fd = walk_open(d->fd, *path ? path : ".", &how);
+	int fd = d->fd < 0 ? -ENOENT : walk_open(d->fd, *path ? path : ".", &how);
 	if (fd == -EXDEV)
 		return refuse(e, EINVAL, "--cgroup: bad sub cgroup path: %.200s", place);
 	if (fd < 0)

@@ -331,13 +331,16 @@ int cgroup_follow(struct cgroup *cg, pid_t pid)
 	char name[32], path[PATH_LONGEST * 2];
 	auto_buf text = { .max = 1 << 16 };
 	struct cgroup_dir *d = &cg->v[0];
-	size_t n = cg->v2 ? strlen(d->path) : 0;
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
-	if (!n || file_read(-1, name, &text, NULL) < 0 || !text.p || strncmp(text.p, "0::", 3) != 0)
+	if (!cg->v2 || file_read(-1, name, &text, NULL) < 0 || !text.p ||
+	    strncmp(text.p, "0::/", 4) != 0)
 		return -ENOENT;
-	int len = snprintf(path, sizeof(path), "%.*s%.*s", (int)d->mount, d->path,
-			   (int)strcspn(text.p + 3, "\n"), text.p + 3);
-	if (len >= (int)sizeof(path) || strncmp(path, d->path, n) != 0 || path[n] != '/')
+	const char *own = text.p + 3;
+	size_t n = strcspn(own, "\n");
+	bool above = !strncmp(own, "/..", 3) &&
+		     (n == 3 || own[3] == '/'); /* our namespace's root */
+	int len = snprintf(path, sizeof(path), "%.*s%.*s", (int)d->mount, d->path, (int)n, own);
+	if (above || len >= (int)sizeof(path))
 		return -ENOENT;
 	int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

@@ -117,13 +117,44 @@ static int make_plan(struct joining *j, struct err *e)
 	return plan_exec(&joining, j->a, &j->plan, e);
 }
 
-static int launch(struct joining *j, struct err *e)
+/* Whoever may write in the hierarchy can be anywhere in it: where init is, we go. */
+static int follow_init(struct joining *j, struct err *e)
+{
+	int rc = cgroup_follow(&j->cgroup, j->c->state.pid);
+	if (proc_ended(j->c->pidfd))
+		return lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
+	return rc < 0 ? fail(e, rc, "find the cgroup of the init of container %s", j->c->id) : 0;
+}
+
+static int find_cgroup(struct joining *j, struct err *e)
 {
 	int rc = container_cgroup(j->c, &j->cgroup, e);
 	if (rc == 0 && j->r->cgroups.n)
 		rc = cgroup_descend(&j->cgroup, &j->r->cgroups, e);
-	if (rc == 0)
-		rc = cgroup_doors(&j->cgroup, e);
+	else if (rc == 0 && j->cgroup.v2 &&
+		 j->cgroup.v[0].fd < 0) /* init has left it, and it went */
+		rc = follow_init(j, e);
+	return rc == 0 ? cgroup_doors(&j->cgroup, e) : rc;
+}
+
+/* Where init has made groups of its own nobody may be born beside them. */
+static int clone_child(struct joining *j, const struct child_setup *setup, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = container_clone(setup, &j->child, &why);
+	if (rc == -EBUSY && j->r->cgroups.n)
+		return refuse(e, EBUSY,
+			      "--cgroup: adding pid of the new process to cgroups of container %s: "
+			      "Device or resource busy; it has groups below, name one of them",
+			      j->c->id);
+	if (rc == -EBUSY && follow_init(j, e) == 0)
+		return container_clone(setup, &j->child, e);
+	return rc < 0 ? refuse(e, -rc, "%s", why.msg) : 0;
+}
+
+static int launch(struct joining *j, struct err *e)
+{
+	int rc = find_cgroup(j, e);
 	const struct opt_i64 *score = &j->process->oom_score_adj;
 	bool grouped = j->spec->linux_->intel_rdt, inherits = j->r->disposable || !score->set;
 	if (rc == 0 && j->r->disposable)
@@ -141,9 +172,7 @@ static int launch(struct joining *j, struct err *e)
 		.network = -1,
 		.cgroup = &j->cgroup,
 	};
-	rc = container_clone(&setup, &j->child, e);
-	if (rc == -EBUSY && !j->r->cgroups.n && cgroup_follow(&j->cgroup, j->c->state.pid) == 0)
-		rc = container_clone(&setup, &j->child, e);
+	rc = clone_child(j, &setup, e);
 	struct resctrl group;
 	if (rc == 0 && grouped)
 		rc = container_resctrl(j->spec, j->c, &group, e);
