@@ -121,14 +121,14 @@ static int check_usage(const struct cgroup_dir *d, const struct spec_memory *m, 
 		return 0;
 	const struct {
 		const struct opt_i64 *limit;
-		const char *name;
-	} all[] = { { &m->swap, "swap" }, { &m->limit, "limit" } };
+		const char *name, *what;
+	} all[] = { { &m->swap, "swap", "memory+swap" }, { &m->limit, "limit", "memory" } };
 	for (size_t i = 0; i < 2; i++)
 		if (all[i].limit->v > 0 && all[i].limit->v <= strtoll(text, NULL, 10))
-			return refuse(
-				e, EBUSY,
-				"linux.resources.memory.%s: %lld is less than the %s bytes in use",
-				all[i].name, (long long)all[i].limit->v, text);
+			return refuse(e, EBUSY,
+				      "linux.resources.memory.%s: rejecting %s limit %lld, which "
+				      "is less than the %s bytes in use",
+				      all[i].name, all[i].what, (long long)all[i].limit->v, text);
 	return 0;
 }
 
