@@ -49,6 +49,33 @@ static int too_big(struct reader *r, const struct where *w)
 	return -E2BIG;
 }
 
+/* As Go has it: what can be nothing becomes that, whatever the same key said before, and what
+ * cannot stays. Whether it is nothing now. */
+static bool set_null(const struct json_field *f, void *p)
+{
+	switch (f->type) {
+	case J_OPT_I64:
+	case J_OPT_U64:
+		*(struct opt_u64 *)p = (struct opt_u64){ 0 };
+		return true;
+	case J_OPT_BOOL:
+		*(struct opt_bool *)p = (struct opt_bool){ 0 };
+		return true;
+	case J_STRS:
+	case J_U32S:
+	case J_PAIRS:
+	case J_LIST:
+	case J_DICT:
+		*(struct strs *)p = (struct strs){ 0 };
+		return true;
+	case J_PTR:
+		*(void **)p = NULL;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int read_object(struct reader *r, const cJSON *j, const struct json_field *table, void *obj,
 		       const struct where *w);
 
@@ -346,8 +373,11 @@ static int read_object(struct reader *r, const cJSON *j, const struct json_field
 		struct where here = { .up = w, .name = c->string };
 		if (!f)
 			continue;
-		if (cJSON_IsNull(c)) /* as if it were absent */
+		if (cJSON_IsNull(c)) {
+			if (set_null(f, (char *)obj + f->offset))
+				have &= ~(1ull << (f - table));
 			continue;
+		}
 		have |= 1ull << (f - table);
 		int rc = read_field(r, c, f, (char *)obj + f->offset, &here);
 		if (rc < 0)

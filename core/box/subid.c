@@ -48,8 +48,13 @@ void subid_parse(char *text, const char *name, const char *number, size_t room,
 		if (!his || out->n == room ||
 		    sscanf(line + n, ":%19llu:%19llu", &first, &count) != 2)
 			continue;
-		if (!count || count > UINT32_MAX - next || first > UINT32_MAX ||
-		    first + count > UINT32_MAX)
+		if (first >= UINT32_MAX) /* which is no id, nor is what follows */
+			continue;
+		if (count > UINT32_MAX - first)
+			count = UINT32_MAX - first;
+		if (count > UINT32_MAX - next)
+			count = UINT32_MAX - next;
+		if (!count)
 			continue;
 		out->v[out->n++] = (struct spec_id_mapping){ next, (uint32_t)first,
 							     (uint32_t)count };

@@ -94,15 +94,22 @@ static const struct json_field words_fields[] = {
 /* A program, or a list as JSON has it; "" is none. */
 static int parse_entrypoint(const char *text, struct arena *a, struct strs *out, struct err *e)
 {
+	static const struct json_field nothing[] = { { 0 } };
 	struct words w = { 0 };
 	const char **one = arena_array(a, 2, sizeof(*one));
-	char *whole = *text == '[' ? arena_printf(a, "{\"v\":%s}", text) : NULL;
-	if (!one || (*text == '[' && !whole))
+	char *whole = arena_printf(a, "{\"v\":%s}", text),
+	     *item = arena_printf(a, "{\"v\":[%s]}", text);
+	if (!one || !whole || !item)
 		return no_room(e);
 	*one = text;
 	*out = (struct strs){ one, *text ? 1 : 0 };
-	if (whole && json_read(whole, strlen(whole), words_fields, &w, a, NULL) == 0)
+	/* The second says that it is one value. */
+	if (text[strspn(text, " \t\r\n")] == '[' &&
+	    json_read(whole, strlen(whole), words_fields, &w, a, NULL) == 0 &&
+	    json_read(item, strlen(item), nothing, &w, a, NULL) == 0)
 		*out = w.v;
+	if (out->n == 1 && !*out->v[0])
+		out->n = 0;
 	return 0;
 }
 

@@ -75,6 +75,13 @@ static void reap_others(struct attendance *t)
 	}
 }
 
+/* As nohup has it. The kernel keeps it all the same, as it is blocked. */
+static bool is_ignored(int sig)
+{
+	struct sigaction now;
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static void on_signal(void *arg, uint32_t events)
 {
 	struct attendance *t = arg;
@@ -87,7 +94,7 @@ static void on_signal(void *arg, uint32_t events)
 		else if (sig == SIGWINCH && t->a->console >= 0)
 			terminal_copy_size(t->a->console);
 		for (const int *f = forwarded; *f && !t->reaped; f++)
-			if (*f == sig) {
+			if (*f == sig && !is_ignored(sig)) {
 				t->interrupted = t->a->fragile;
 				proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
 			}

@@ -8,8 +8,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int data_mark(int dir, const char *root, const char *id, struct err *e)
 {
@@ -80,6 +82,16 @@ static void end(struct container *c)
 		proc_wait_end(c->pidfd, -1);
 }
 
+/* Unless it is another one's by now. */
+static void remove_pid_file(const struct container *c)
+{
+	const char *path = pairs_get(&c->state.annotations, NOTE_PID_FILE);
+	auto_buf text = { .max = 32 };
+	if (path && file_read(-1, path, &text, NULL) == 0 && text.p &&
+	    strtol(text.p, NULL, 10) == c->state.pid)
+		unlink(path);
+}
+
 /* What it wrote goes first: as long as the state is there the id is taken, and nobody's data but
  * its own is meant. What is opened before that is sure is its own afterwards, too. */
 int discard(struct container *c, unsigned how, struct err *e)
@@ -100,6 +112,8 @@ int discard(struct container *c, unsigned how, struct err *e)
 		return 0; /* somebody was faster */
 	if (dir < 0 && dir != -ENOENT)
 		return dir;
+	if (ended || force)
+		remove_pid_file(c);
 	const struct data data = { store.p, c->id, how & DISCARD_VOLUMES, dir };
 	int rc = dir >= 0 && ended ? data_remove(&data, e) : 0;
 	if (rc == 0)

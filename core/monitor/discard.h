@@ -8,6 +8,7 @@
 /* Annotations that `run` gives to its containers. */
 #define NOTE_STOP_SIGNAL  "coracle.stop-signal"
 #define NOTE_STOP_TIMEOUT "coracle.stop-timeout" /* seconds */
+#define NOTE_PID_FILE	  "coracle.pid-file"
 
 /* What discard() may do more than it must. */
 enum {
@@ -15,8 +16,8 @@ enum {
 	DISCARD_VOLUMES = 2, /* the volumes that were made for it alone, too */
 };
 
-/* container_delete(), then its directory in the image store: written layer and log, and volumes
- * that were to go with it. Idempotent. */
+/* container_delete(), then its directory in the image store: written layer and log, volumes that
+ * were to go with it, and the file of --pidfile. Idempotent. */
 int discard(struct container *c, unsigned how, struct err *e);
 
 /* The same for each id; removed() is told of each. Goes on after an error; the first one is

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The embedded image's limits, unless options say otherwise. */
 #define EMBEDDED_MEMORY (INT64_C(64) << 20)
@@ -81,13 +82,40 @@ static int choose_id(struct making *m, struct err *e)
 		      m->id, m->id);
 }
 
+static struct run_subject subject_of(const struct making *m, int rootfs)
+{
+	return (struct run_subject){ m->image, rootfs, m->command, m->id, m->id };
+}
+
+/* Makes the spec once for nothing, on a root that goes again: what is refused now replaces
+ * nobody. */
+static int rehearse(struct making *m, struct err *e)
+{
+	char name[STORE_WORK_NAME];
+	struct spec *spec;
+	bool image = m->image != &m->none;
+	int work = image ? store_work_begin(&m->store, name, e) : -1;
+	if (image && work < 0)
+		return work;
+	int root = image ? image_mount_work(&m->store, m->image, work, e) : m->rootfs;
+	const struct run_subject subject = subject_of(m, root);
+	int rc = root < 0 ? root : runspec_make(&m->options, &subject, m->a, &spec, e);
+	if (image)
+		put_fd(&root, -1);
+	if (image)
+		store_work_end(&m->store, work, name);
+	return rc;
+}
+
 /* Who has the name, with --replace, stays until there is something to put in its place. */
 static int make_way(struct making *m, struct err *e)
 {
 	struct container *c = NULL;
 	if (!m->options.replace || container_open(m->root, m->id, &c, NULL) < 0)
 		return 0;
-	int rc = discard(c, DISCARD_FORCE, e);
+	int rc = rehearse(m, e);
+	if (rc == 0)
+		rc = discard(c, DISCARD_FORCE, e);
 	container_close(c);
 	return rc;
 }
@@ -174,6 +202,58 @@ static int use_directory(struct making *m, struct err *e)
 	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
 }
 
+static int cidfile_taken(const char *path, struct err *e)
+{
+	return refuse(e, EEXIST,
+		      "option --cidfile: %s is there already, perhaps of a container that runs: "
+		      "remove it first",
+		      path);
+}
+
+/* Before anything takes time. */
+static int check_cidfile(const struct making *m, struct err *e)
+{
+	struct stat st;
+	const char *path = m->options.cidfile;
+	return path && lstat(path, &st) == 0 ? cidfile_taken(path, e) : 0;
+}
+
+/* No two containers have one; what fails takes it away again. */
+static int open_cidfile(struct making *m, struct err *e)
+{
+	if (!m->options.cidfile)
+		return 0;
+	const char *path = path_absolute(m->a, m->options.cidfile);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+	if (fd < 0 && path && errno == EEXIST)
+		return cidfile_taken(path, e);
+	m->cidfile = fd < 0 ? NULL : path;
+	int rc = fd < 0 ? -errno : write_all(fd, m->id, strlen(m->id));
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? fail(e, rc, "option --cidfile: %s", m->options.cidfile) : 0;
+}
+
+static int check_pidfile(const struct making *m, struct err *e)
+{
+	const char *path = m->options.pidfile; /* an absolute one */
+	const char *dir = path ? arena_strn(m->a, path, (size_t)(strrchr(path, '/') + 1 - path))
+			       : "/";
+	if (!dir)
+		return fail(e, E2BIG, "option --pidfile");
+	return path && access(dir, W_OK) < 0 ? fail(e, errno, "option --pidfile: %s", path) : 0;
+}
+
+/* From here on what is made goes again if anything fails, and nobody interrupts us. */
+static int settle(struct making *m, struct err *e)
+{
+	hold_signals(m);
+	int rc = open_cidfile(m, e);
+	if (rc == 0)
+		rc = check_pidfile(m, e);
+	return rc < 0 ? rc : make_way(m, e);
+}
+
 static int use_image(struct making *m, struct err *e)
 {
 	size_t n = m->options.app ? 0 : 1;
@@ -190,8 +270,7 @@ static int use_image(struct making *m, struct err *e)
 	const char *stop = m->image->config.config.stop_signal;
 	if (!m->options.stop_signal && stop && signal_parse(stop) > 0)
 		m->options.stop_signal = stop;
-	hold_signals(m); /* a pull may be interrupted: it leaves nothing */
-	rc = make_way(m, e);
+	rc = settle(m, e); /* not before: a pull may be interrupted, and leaves nothing */
 	if (rc < 0)
 		return rc;
 	rc = m->rootfs = image_mount(&m->store, m->image, m->id, e);
@@ -288,7 +367,7 @@ static int add_volumes(struct making *m, struct err *e)
 
 static int make_spec(struct making *m, struct err *e)
 {
-	const struct run_subject subject = { m->image, m->rootfs, m->command, m->id, m->id };
+	const struct run_subject subject = subject_of(m, m->rootfs);
 	int rc = userkeep_begin(&m->options, m->image == &m->none ? -1 : m->rootfs, m->a, e);
 	if (rc == 0)
 		rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
@@ -318,38 +397,6 @@ static int add_started(struct making *m, struct err *e)
 	return 0;
 }
 
-static int cidfile_taken(const char *path, struct err *e)
-{
-	return refuse(e, EEXIST,
-		      "option --cidfile: %s is there already, perhaps of a container that runs: "
-		      "remove it first",
-		      path);
-}
-
-/* Before anything takes time. */
-static int check_cidfile(const struct making *m, struct err *e)
-{
-	struct stat st;
-	const char *path = m->options.cidfile;
-	return path && lstat(path, &st) == 0 ? cidfile_taken(path, e) : 0;
-}
-
-/* No two containers have one; what fails takes it away again. */
-static int open_cidfile(struct making *m, struct err *e)
-{
-	if (!m->options.cidfile)
-		return 0;
-	const char *path = path_absolute(m->a, m->options.cidfile);
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
-	if (fd < 0 && path && errno == EEXIST)
-		return cidfile_taken(path, e);
-	m->cidfile = fd < 0 ? NULL : path;
-	int rc = fd < 0 ? -errno : write_all(fd, m->id, strlen(m->id));
-	if (fd >= 0)
-		close(fd);
-	return rc < 0 ? fail(e, rc, "option --cidfile: %s", m->options.cidfile) : 0;
-}
-
 static int make(struct making *m, struct err *e)
 {
 	int rc = cnb_check(&m->options, e);
@@ -368,12 +415,8 @@ static int make(struct making *m, struct err *e)
 		rc = embedded		 ? use_embedded(m, e)
 		     : m->options.rootfs ? use_directory(m, e)
 					 : use_image(m, e);
-	if (rc == 0 && !m->held) {
-		hold_signals(m);
-		rc = make_way(m, e);
-	}
-	if (rc == 0)
-		rc = open_cidfile(m, e);
+	if (rc == 0 && !m->held)
+		rc = settle(m, e);
 	if (rc == 0 && m->options.detach)
 		rc = need_data(m, e);
 	return rc < 0 ? rc : make_spec(m, e);

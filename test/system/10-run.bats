@@ -114,6 +114,21 @@ value() {
 	done
 }
 
+@test "a_signal_that_was_ignored_at_our_start_is_not_passed_on" {
+	fifo up
+	fifo go
+	env --default-signal --ignore-signal=HUP,INT "$CORACLE" run --root "$STATE" --rm -v "$SYNC:/sync" --rootfs "$ROOTFS" sh -c \
+		'trap "echo HUP" HUP; trap "echo INT" INT; trap "exit 44" TERM; echo up > /sync/up; while :; do read x < /sync/go; done' > "$BATS_TEST_TMPDIR/out" &
+	local pid=$! status=0
+	read -r _ < "$SYNC/up"
+	kill -s HUP $pid
+	kill -s INT $pid
+	kill -s TERM $pid
+	wait $pid || status=$?
+	[ $status = 44 ]
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+}
+
 @test "stdin_comes_with_interactive_and_not_without" {
 	run -0 bash -c "echo data | '$CORACLE' run --root '$STATE' --rm -i --rootfs '$ROOTFS' cat"
 	[ "$output" = data ]

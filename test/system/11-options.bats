@@ -332,13 +332,34 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	# What cannot be is no reason to end what runs.
 	run -125 c run --replace --name "$(cid r)" --rootfs "$BATS_TEST_TMPDIR/nosuch" true
 	run -125 c run --replace --name "$(cid r)" --pull never nosuch.invalid/image true
-	[ -e "/proc/$pid" ]
+	L=$BATS_TEST_TMPDIR/layout
+	simple "$L" v1
+	"$CORACLE" pull -q "oci:$L:v1" > /dev/null
+	local option
+	for option in "--user nosuch" "--memory-swap 1m" "--cidfile $BATS_TEST_TMPDIR/no/such" "--pidfile $BATS_TEST_TMPDIR/no/such" \
+		"--add-host x:y" "-v /no/such/file:/x" "--security-opt seccomp=/no/such" "--group-add nosuch" "--dns x"; do
+		# shellcheck disable=SC2086
+		run -125 c run --replace --name "$(cid r)" $option layout:v1 true
+		[ -e "/proc/$pid" ] || { echo "$option: it is gone: $output"; return 1; }
+		[[ "${#lines[@]}" = 1 && "$output" != *exists* ]]
+	done
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	[ "$(cat "$BATS_TEST_TMPDIR/pid")" = "$pid" ]
 	run -125 box --replace --rm -- true
 	[[ "$output" == *"option --replace: it needs the --name"* ]]
 	run -0 box --replace --rm --name "$(cid r)" -- echo new
 	[ "$output" = new ]
 	[ ! -e "/proc/$pid" ]
+	[ ! -e "$BATS_TEST_TMPDIR/pid" ]
 	assert_gone "$(cid r)"
+	# The file is another one's by now.
+	box -d --name "$(cid r)" --pidfile "$BATS_TEST_TMPDIR/pid" -- true
+	echo 1 > "$BATS_TEST_TMPDIR/pid"
+	c wait "$(cid r)"
+	c rm "$(cid r)"
+	[ "$(cat "$BATS_TEST_TMPDIR/pid")" = 1 ]
+	run -0 box --rm --pidfile "$BATS_TEST_TMPDIR/pid" -- true
+	[ ! -e "$BATS_TEST_TMPDIR/pid" ]
 	run -0 box --replace --rm --name "$(cid r)" -- true
 }
 

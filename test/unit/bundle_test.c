@@ -64,6 +64,31 @@ static void entrypoint_and_cmd_are_put_together(void)
 	       "sh -c x");
 }
 
+static void an_entrypoint_is_a_list_only_if_it_is_one(void)
+{
+	static const char *const texts[][2] = {
+		{ "[\"a\", \"b c\"]", "a b c x" },
+		{ " [\"a\"]\n", "a x" },
+		{ "[\"\\u0061\"]", "a x" },
+		{ "[]", "x" },
+		{ "[\"\"]", "x" },
+		{ "", "x" },
+		/* A program of that name. */
+		{ "[\"a\",1]", "[\"a\",1] x" },
+		{ "[\"a\"", "[\"a\" x" },
+		{ "[\"a\"]y", "[\"a\"]y x" },
+		{ "[\"a\"],\"v\":[\"b\"]", "[\"a\"],\"v\":[\"b\"] x" },
+		{ "\"a\"", "\"a\" x" },
+		{ "null", "null x" },
+		{ "{}", "{} x" },
+	};
+	struct image im = image("entry", "cmd", "");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		is_str(args(&im, &(struct run_overrides){ .entrypoint = texts[i][0],
+							  .args = list("x") }),
+		       texts[i][1]);
+}
+
 static void an_image_that_says_nothing_needs_a_command(void)
 {
 	struct image none = image("", "", "");
@@ -162,6 +187,7 @@ int main(void)
 	file_replace(etc, "passwd", users, strlen(users), 0644, &e);
 	file_replace(etc, "group", groups, strlen(groups), 0644, &e);
 	test(entrypoint_and_cmd_are_put_together);
+	test(an_entrypoint_is_a_list_only_if_it_is_one);
 	test(an_image_that_says_nothing_needs_a_command);
 	test(the_environment_is_the_images_then_the_callers);
 	test(users_are_those_of_the_image);

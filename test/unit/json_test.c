@@ -150,6 +150,17 @@ static void null_is_absent_and_unknown_names_are_ignored(void)
 	struct thing t;
 	is_int(read_thing("{'name':null,'list':null,'inner':null,'what':{'x':[]}} \n", a, &t), 0);
 	ok(!t.name && !t.list.n && !t.inner);
+	/* After another of its name, whatever its case, it takes away what may be nothing. */
+	is_int(read_thing("{'inner':{'id':1},'Inner':null,'list':['a'],'LIST':null,'map':{'a':'b'},"
+			  "'map':null,'number':1,'NUMBER':null,'maybe':true,'Maybe':null,"
+			  "'things':[{}],'Things':null,'name':'x','Name':null,'id':2,'ID':null}",
+			  a, &t),
+	       0);
+	ok(!t.inner && !t.list.n && !t.map.n && !t.number.set && !t.maybe.set && !t.things.n);
+	is_str(t.name, "x");
+	is_int(t.id, 2);
+	is_int(read_thing("{'Inner':null,'inner':{'id':1}}", a, &t), 0);
+	ok(t.inner);
 }
 
 static void of_a_name_given_twice_the_last_counts(void)

@@ -104,7 +104,18 @@ static void subordinate_ids_are_those_of_one_s_name_and_number(void)
 	is_int((int)v[1].size, 65536);
 	is_int((int)v[2].container_id, 65537);
 	is_int((int)v[2].host_id, 300000);
-	is_int((int)v[3].host_id, 500000);
+	is_int(v[3].host_id, 4294967290); /* as far as there are ids */
+	is_int(v[3].size, 5);
+	m.n = 1;
+	char large[] = "joe:4294967295:1\njoe:4294967296:10\njoe:2147483648:2147483648\n"
+		       "joe:100:18446744073709551615\njoe:9:9999999999999999999\n"
+		       "joe:1:99999999999999999999\njoe:7:7\n";
+	subid_parse(large, "joe", "1000", 4, &m);
+	is_int((int)m.n, 3);
+	is_int(v[1].host_id, 2147483648);
+	is_int(v[1].size, 2147483647);
+	is_int(v[2].host_id, 100);
+	is_int(v[2].container_id + (int64_t)v[2].size, UINT32_MAX);
 	m.n = 1;
 	char nobody[] = ":1:1\n1000:5:5";
 	subid_parse(nobody, NULL, "1000", 4, &m);
