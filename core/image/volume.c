@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "image/treecopy.h"
 
 #include <dirent.h>
@@ -378,11 +379,15 @@ int volumes_release(const struct store *s, const char *id, bool all, struct err 
 {
 	auto_buf b = { .max = NOTE_MAX };
 	char *save = NULL;
-	auto_close int dir = store_container_open(s, id, NULL);
-	if (dir < 0 || faccessat(dir, NOTE, F_OK, 0) < 0)
-		return 0;
-	int rc = file_read(dir, NOTE, &b, e);
+	struct err why = { 0 };
+	auto_close int dir = store_container_open(s, id, &why);
+	int rc = dir < 0 ? dir : file_read(dir, NOTE, &b, &why);
+	if (rc < 0 && rc != -ENOENT)
+		log_warn("which volumes container %s had cannot be read: %s; they stay: look for "
+			 "them with coracle volume ls",
+			 id, why.msg);
 	char *line = rc == 0 && b.p ? strtok_r(b.p, "\n", &save) : NULL;
+	rc = 0;
 	for (; rc == 0 && line; line = strtok_r(NULL, "\n", &save)) {
 		struct err one = { 0 };
 		if (*line != VOLUME_GOES && (!all || *line != VOLUME_STAYS))

@@ -134,6 +134,27 @@ assert_no_work() {
 	assert_no_work
 }
 
+@test "volumes_of_a_container_whose_list_of_them_cannot_be_read_stay_and_one_line_says_so" {
+	local note=$CORACLE_STORE/containers/$ID/volumes words="coracle: warning: which volumes container $ID had cannot be read: "
+	for why in "Is a directory" "Symbolic link loop" "larger than"; do
+		c run --name "$ID" -v /data --rootfs "$ROOTFS" true
+		rm "$note"
+		case $why in
+		Is*) mkdir "$note" ;;
+		Sym*) ln -s volumes "$note" ;;
+		*) head -c 1100000 /dev/zero > "$note" ;;
+		esac
+		run -0 --separate-stderr c rm -v "$ID"
+		# shellcheck disable=SC2154 # run sets stderr
+		[[ "$stderr" == "$words"*"$why"*"; they stay: look for them with coracle volume ls" ]] || { echo "$stderr"; return 1; }
+		assert_gone "$ID"
+		[ "$(volumes | wc -l)" = 1 ]
+		run -0 "$CORACLE" volume prune
+	done
+	rmdir "$ROOTFS/data"
+	assert_no_work
+}
+
 @test "a_crash_leaves_volumes_to_cleanup_only_with_their_container" {
 	c run -d --rm --name "$ID" -v /data -v mine:/mine --rootfs "$ROOTFS" sleep 1000
 	local owner
