@@ -2,6 +2,7 @@
 #include "container/criuwork.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -9,6 +10,8 @@
 #include <sys/stat.h>
 
 #define EXTERNALS_MAX 4096
+#define PARENT	      "parent" /* CRIU's link to the images before these */
+#define PARENTS_MAX   256
 
 static const struct {
 	const char *name;
@@ -85,6 +88,44 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	}
 }
 
+/* CRIU follows links, wherever they lead, and an image of another's making may have some: to a file
+ * of the host that would come into memory, or be the log. */
+static int check_plain(int dir, const char *path, struct err *e)
+{
+	int rc = 0, fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return fail(e, errno, "read %s", path);
+	for (struct dirent *entry; rc == 0 && (errno = 0, entry = readdir(d));) {
+		struct stat st;
+		const char *name = entry->d_name;
+		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			rc = fail(e, errno, "%s/%s", path, name);
+		else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && strcmp(name, PARENT) != 0)
+			rc = refuse(e, EINVAL, "%s/%s is %s: a checkpoint has plain files alone",
+				    path, name, S_ISLNK(st.st_mode) ? "a link" : "a special file");
+	}
+	if (rc == 0 && errno)
+		rc = fail(e, errno, "read %s", path);
+	closedir(d);
+	return rc;
+}
+
+/* And those that it stands on, of earlier pre-dumps. */
+static int check_images(int images, const char *path, struct err *e)
+{
+	int rc = check_plain(images, path, e);
+	auto_close int at = rc == 0 ? openat(images, PARENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				    : -1;
+	for (int depth = 0; rc == 0 && at >= 0; depth++) {
+		if (depth == PARENTS_MAX)
+			return refuse(e, ELOOP, "%s stands on too many others", path);
+		rc = check_plain(at, PARENT, e);
+		put_fd(&at, openat(at, PARENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	}
+	return rc;
+}
+
 int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, const char *log,
 		   bool make, struct err *e)
 {
@@ -96,7 +137,7 @@ int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, cons
 				      .log = log,
 				      .root = -1 };
 	w->images = open_directory(o->image_path, make, e);
-	if (w->images < 0)
+	if (w->images < 0 || (!make && check_images(w->images, o->image_path, e) < 0))
 		return within(e, "image path");
 	if (o->work_path && (w->work = open_directory(o->work_path, true, e)) < 0)
 		return within(e, "work path");

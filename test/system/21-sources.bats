@@ -173,6 +173,44 @@ by_hand() {
 	[[ "$output" == "coracle: open the archive $A.none: No such file or directory" ]]
 }
 
+@test "cve_2023_25153_documents_of_any_size_in_an_archive_or_layout_are_not_read_into_memory" {
+	local s=$BATS_TEST_TMPDIR/s where
+	small() {
+		run -1 prlimit --as=67108864 "$CORACLE" "${@:2}"
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == *"$1"* ]] || { echo "$output"; return 1; }
+		assert_empty_store
+	}
+	two_layers
+	head -c 100000000 /dev/zero | tr '\0' ' ' > "$L.spaces"
+	cp -a "$L" "$s"
+	cp "$L.spaces" "$s/index.json"
+	tar -C "$s" -cf "$A" .
+	for where in "oci:$s:v1" "oci-archive:$A:v1"; do
+		small "than 419430" pull -q "$where"
+	done
+	small "than 419430" load -q -i "$A"
+	rm -r "$s"
+	mkdir "$s"
+	cp "$L.spaces" "$s/manifest.json"
+	tar -C "$s" -cf "$A" .
+	small "than 419430" pull -q "docker-archive:$A"
+	small "than 419430" load -q -i "$A"
+	# The manifest and the configuration are as large as they say.
+	blob "$L" "$L.spaces" "$OCI.manifest.v1+json" > "$L.descriptor"
+	layout_names "$L" large "$L.descriptor"
+	small "than 419430" pull -q "oci:$L:large"
+	jq -c --argjson s 100000000 --arg d "sha256:$(hex_of "$L.spaces")" '.config.digest = $d | .config.size = $s' "$L.manifest" > "$L.document"
+	document "$L.document" "$OCI.manifest.v1+json"
+	small "than 419430" pull -q "oci:$L:v1"
+	# Packed, they are small at first.
+	rm -r "$s"
+	mkdir "$s"
+	cp "$L.spaces" "$s/manifest.json"
+	tar -C "$s" -czf "$A" .
+	small "than 419430" pull -q "docker-archive:$A"
+}
+
 @test "a_container_runs_from_an_archive" {
 	make_rootfs "$BATS_TEST_TMPDIR/root"
 	tar -C "$BATS_TEST_TMPDIR/root" -cf "$L.tar" .
@@ -448,6 +486,36 @@ login() {
 	run -1 grep localhost "$STRANGE_LOG"
 }
 
+@test "cve_2026_50195_what_an_image_says_of_others_is_not_fetched_and_names_nothing" {
+	local words
+	strange
+	words=$(jq -nc --arg r "$STRANGE" '{"org.criu.checkpoint.rootfsImageName": "\($r)/victim:latest",
+		"org.criu.checkpoint.rootfsImageRef": "\($r)/evil:1", "org.criu.checkpoint.container.name": "x",
+		"io.containerd.image.name": "\($r)/victim:latest", "org.opencontainers.image.ref.name": "victim:latest",
+		"org.opencontainers.image.base.name": "\($r)/evil:1"}')
+	# As a checkpoint of Kubernetes is packed.
+	tar_of "$L.tar" <<- END
+		f config.dump 644 0:0 - {"rootfsImage":"$STRANGE/victim:latest","rootfsImageRef":"$STRANGE/evil:1","rootfsImageName":"$STRANGE/victim:latest"}
+		f spec.dump 644 0:0 - {"annotations":$words}
+		l container.log - - /etc/passwd
+	END
+	layer "$L" "$L.tar"
+	image_end "$L" v1 "{\"Labels\": $words}" > /dev/null
+	jq -c --argjson w "$words" '.annotations = $w' "$L.manifest" > "$L.document"
+	document "$L.document" "$OCI.manifest.v1+json"
+	run -0 pull -q "$STRANGE/app:v1"
+	[ "$("$CORACLE" images --format json | jq -c '[.[].name]')" = "[\"$STRANGE/app:v1\"]" ]
+	run -1 grep -q 'victim\|evil' "$STRANGE_LOG"
+	run -1 "$CORACLE" inspect "$STRANGE/victim:latest"
+	run -1 "$CORACLE" inspect victim
+	# From a layout that describes it so, too.
+	jq -c --argjson w "$words" '.annotations = $w + {"org.opencontainers.image.ref.name": "v1"}' "$L.descriptor" > "$L.named"
+	jq -c '{schemaVersion: 2, manifests: [.]}' "$L.named" > "$L/index.json"
+	run -0 pull -q "oci:$L:v1"
+	[ "$("$CORACLE" images --format json | jq -c '[.[].name]|sort')" = "[\"$STRANGE/app:v1\",\"layout:v1\"]" ]
+	run -1 grep -q 'victim\|evil' "$STRANGE_LOG"
+}
+
 @test "a_token_server_that_lies_is_refused" {
 	simple "$L" v1
 	strange
@@ -502,7 +570,7 @@ document() {
 	layout_names "$L" v1 "$L.descriptor"
 }
 
-@test "documents_that_are_not_what_they_say_are_refused_by_layout_and_registry" {
+@test "ghsa_5j5w_g665_5m35_documents_that_are_not_what_they_say_are_refused_by_layout_and_registry" {
 	local i
 	simple "$L" v1
 	cp "$L.manifest" "$L.good"
@@ -524,6 +592,9 @@ document() {
 	refused "neither an image index nor an image manifest"
 	jq -c '.layers[0].mediaType = "application/vnd.example.cake"' "$L.good" > "$L.document"
 	refused "layers of type application/vnd.example.cake cannot be read"
+	# A file system's image, which the kernel would read.
+	jq -c '.layers[0].mediaType = "application/vnd.erofs.layer.v1"' "$L.good" > "$L.document"
+	refused "layers of type application/vnd.erofs.layer.v1 cannot be read"
 	jq -c '.config.mediaType = "application/vnd.example.recipe"' "$L.good" > "$L.document"
 	refused "it is not a container image but an artifact of type application/vnd.example.recipe"
 	jq -c '.layers[0].size = -5' "$L.good" > "$L.document"

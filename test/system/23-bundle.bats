@@ -154,10 +154,11 @@ of() {
 	[ "$(cat "$secret/key" "$secret/deeper/key")" = $'of-the-host\nof-the-host' ]
 }
 
-@test "labels_that_order_a_runtime_about_are_left_out" {
+@test "cve_2026_53488_and_53492_labels_that_order_a_runtime_about_are_left_out" {
 	local labels key
 	labels=$(for key in org.coracle.stdio coracle.store run.oci.handler run.oci.hooks.stdout io.podman.annotations.seccomp \
-		org.criu.config io.kubernetes.cri.container-type cdi.k8s.io/x org.systemd.property.MemoryMax module.wasm.image/variant \
+		org.criu.config org.criu.checkpoint.container.name io.kubernetes.cri.container-type cdi.k8s.io/x \
+		containerd.io/restart.loguri containerd.io/restart.status io.cri-containerd.kind org.systemd.property.MemoryMax module.wasm.image/variant \
 		io.container.manager org.opencontainers.runc.x a.good.one ''; do printf '%s\n' "$key"; done | jq -Rn '[inputs | {(.): "x"}] | add')
 	base "{\"Labels\": $labels}" < /dev/null
 	run -0 "$CORACLE" bundle app:v1 "$L.b" true
@@ -169,6 +170,22 @@ of() {
 	c wait "$ID"
 	[ "$(field "$ID" annotations)" = null ]
 	c rm "$ID"
+}
+
+@test "cve_2026_53492_devices_are_those_of_the_command_line_whatever_an_image_asks_for" {
+	local words='"cdi.k8s.io/evil": "vendor.test/class=all"'
+	mkdir "$L.cdi"
+	echo '{"cdiVersion": "0.6.0", "kind": "vendor.test/class", "devices": [{"name": "all", "containerEdits": {
+		"deviceNodes": [{"path": "/dev/evil", "hostPath": "/dev/null"}], "mounts": [{"hostPath": "/etc", "containerPath": "/host"}]}}]}' > "$L.cdi/v.json"
+	base "{\"Labels\": {$words}}" <<< "f spec.dump 644 0:0 - {\"annotations\":{$words}}"
+	jq -c ".annotations = {$words}" "$L.manifest" > "$L.checkpoint"
+	blob "$L" "$L.checkpoint" "$OCI.manifest.v1+json" > "$L.descriptor"
+	layout_names "$L" evil "$L.descriptor"
+	run -0 "$CORACLE" pull -q "oci:$L:evil"
+	run -0 "$CORACLE" bundle --cdi-spec-dir "$L.cdi" layout:evil "$L.b" true
+	run -1 grep -q 'evil\|"/host"' "$L.b/config.json"
+	run -0 "$CORACLE" bundle --cdi-spec-dir "$L.cdi" --device vendor.test/class=all layout:evil "$L.asked" true
+	grep -q '"/host"' "$L.asked/config.json"
 }
 
 @test "only_what_run_recorded_itself_is_removed_with_a_container" {

@@ -344,6 +344,61 @@ in_its_groups() {
 	nothing_left
 }
 
+@test "cve_2026_53489_links_in_a_checkpoint_lead_to_nothing_of_the_host" {
+	local name bad=$IMG.bad victim=$BATS_TEST_TMPDIR/victim
+	start
+	[ "$(ask)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	echo untouched > "$victim"
+	for name in restore.log stats-restore pages-1.img descriptors.json core-1.img any; do
+		cp -a "$IMG" "$bad"
+		ln -sf "$victim" "$bad/$name"
+		attempt rt restore -d -b "$B" --image-path "$bad" "$ID"
+		refused 1 "image path: $bad/$name is a link: a checkpoint has plain files alone"
+		rm -r "$bad"
+	done
+	# Nor from below, nor by what is no file.
+	cp -a "$IMG" "$bad"
+	mkdir "$bad/parent"
+	ln -s "$victim" "$bad/parent/pages-1.img"
+	attempt rt restore -d -b "$B" --image-path "$bad" "$ID"
+	refused 1 "image path: parent/pages-1.img is a link"
+	rm -r "$bad/parent"
+	ln -s . "$bad/parent"
+	attempt rt restore -d -b "$B" --image-path "$bad" "$ID"
+	refused 1 "stands on too many others"
+	rm "$bad/parent"
+	mkfifo "$bad/restore.log"
+	attempt rt restore -d -b "$B" --image-path "$bad" "$ID"
+	refused 1 "$bad/restore.log is a special file"
+	[ "$(< "$victim")" = untouched ]
+	restore -d
+	[ "$(ask)" = 2 ]
+	rt delete -f "$ID"
+	nothing_left
+}
+
+@test "cve_2026_53492_what_a_checkpoint_says_of_devices_and_annotations_is_not_believed" {
+	local evil='{"annotations": {"cdi.k8s.io/evil": "vendor.invalid/class=all", "io.kubernetes.cri.container-type": "sandbox"},
+		"linux": {"devices": [{"path": "/dev/evil", "type": "c", "major": 1, "minor": 1}]},
+		"mounts": [{"destination": "/host", "type": "bind", "source": "/", "options": ["rbind"]}],
+		"hooks": {"createRuntime": [{"path": "/bin/touch", "args": ["touch", "victim"]}]}}'
+	spec '.annotations = {"own": "1"}'
+	start
+	[ "$(ask)" = 1 ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	for name in config.json spec.dump config.dump state.json; do
+		echo "${evil//victim/$BATS_TEST_TMPDIR/victim}" > "$IMG/$name"
+	done
+	restore -d
+	[ "$(ask)" = 2 ]
+	[ "$(rt state "$ID" | jq -c .annotations)" = '{"own":"1"}' ]
+	run -1 rt exec "$ID" test -e /dev/evil
+	run -1 rt exec "$ID" test -e /host/proc
+	[ ! -e "$BATS_TEST_TMPDIR/victim" ]
+	rt delete -f "$ID"
+}
+
 @test "an_id_that_is_taken_is_not_restored_over" {
 	start
 	rt checkpoint --leave-running --image-path "$IMG" "$ID"
