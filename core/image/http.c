@@ -64,6 +64,8 @@ static size_t on_body(char *p, size_t one, size_t n, void *arg)
 	}
 	h->head = true;
 	h->skip -= (int64_t)drop;
+	if (!h->in.len && n == CURL_MAX_WRITE_SIZE) /* there is more to come: room for it at once */
+		buf_room(&h->in, BODY_HIGH);
 	buf_add(&h->in, p + drop, n - drop);
 	return h->in.failed ? 0 : n;
 }

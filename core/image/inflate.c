@@ -43,13 +43,21 @@ static ssize_t input_end(const struct inflate *i, const char *kind, struct err *
 #include <cpuid.h>
 uint32_t crc32_gzip_refl_by8(uint32_t crc, const unsigned char *p, uint64_t n);
 
-/* ISA-L's inflate calls it; ISA-L's own would bring all the checksums there are. */
-uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *p, uint64_t n)
+static bool processor_can(void)
 {
 	unsigned a, b, c, d;
-	bool can = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_PCLMUL) && (c & bit_SSE4_1);
-	return can ? crc32_gzip_refl_by8(crc, p, n)
-		   : crc32_gzip_refl_base(crc, (uint8_t *)(uintptr_t)p, n);
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_PCLMUL) && (c & bit_SSE4_1);
+}
+
+/* ISA-L's inflate calls it; ISA-L's own would bring all the checksums there are. The question is
+ * asked once: it ends a virtual machine's turn. */
+uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *p, uint64_t n)
+{
+	static enum { UNKNOWN, NO, YES } can;
+	if (can == UNKNOWN)
+		can = processor_can() ? YES : NO;
+	return can == YES ? crc32_gzip_refl_by8(crc, p, n)
+			  : crc32_gzip_refl_base(crc, (uint8_t *)(uintptr_t)p, n);
 }
 #else
 uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *p, uint64_t n)

@@ -16,6 +16,8 @@
 #define WHITEOUT ".wh."
 #define OPAQUE	 ".wh..wh..opq"
 
+#define IMPLIED 0755 /* the mode of a directory that nobody describes */
+
 void tree_begin(struct tree *t, int root, const struct limits *l, struct usage *u)
 {
 	struct stat st;
@@ -29,7 +31,8 @@ void tree_begin(struct tree *t, int root, const struct limits *l, struct usage *
 	/* New files are root's own already, but for those below a directory that passes on its
 	 * group. */
 	t->plain = t->owners && getegid() == 0 && fstat(root, &st) == 0 && !(st.st_mode & S_ISGID);
-	tree_late(t, "", &(struct late){ .mode = 0755, .implied = true }, NULL);
+	t->shaped = t->plain && !(t->mask & IMPLIED);
+	tree_late(t, "", &(struct late){ .mode = IMPLIED, .implied = true }, NULL);
 }
 
 void tree_free(struct tree *t)
@@ -89,9 +92,9 @@ static int set_opaque(int dir, const char *name, struct err *e)
 
 /* A directory of that name. In the place of a whiteout it is opaque: what the whiteout hid stays
  * hidden. 1 when it was made, 0 when there was one. */
-static int make_dir(int dir, const char *name, struct err *e)
+static int make_dir(int dir, const char *name, mode_t mode, struct err *e)
 {
-	if (mkdirat(dir, name, 0700) == 0)
+	if (mkdirat(dir, name, mode) == 0)
 		return 1;
 	if (errno != EEXIST)
 		return fail(e, errno, "make directory %s", name);
@@ -99,19 +102,27 @@ static int make_dir(int dir, const char *name, struct err *e)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	bool hidden = is_whiteout(dir, name);
-	if (unlinkat(dir, name, 0) < 0 || mkdirat(dir, name, 0700) < 0)
+	if (unlinkat(dir, name, 0) < 0 || mkdirat(dir, name, mode) < 0)
 		return fail(e, errno, "make directory %s", name);
 	int rc = hidden ? set_opaque(dir, name, e) : 0;
 	return rc < 0 ? rc : 1;
 }
 
-/* A parent that no entry has described (yet). */
-static int imply_dir(struct tree *t, int above, const char *name, const char *path, struct err *e)
+/* A parent that no entry has described (yet), of something that is below path. */
+static int imply_dir(struct tree *t, int above, const char *name, const char *path,
+		     const char *below, struct err *e)
 {
-	int made = make_dir(above, name, e);
+	struct stat st;
+	int made = mkdirat(above, name, IMPLIED) == 0;
+	if (!made && fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
+	    !is_whiteout(above, name))
+		return refuse(e, ENOTDIR, "%.200s lies below %.200s, which is no directory", below,
+			      path);
+	if (!made)
+		made = make_dir(above, name, IMPLIED, e);
 	if (made <= 0)
 		return made;
-	return tree_late(t, path, &(struct late){ .mode = 0755, .implied = true }, e);
+	return tree_late(t, path, &(struct late){ .mode = IMPLIED, .implied = true }, e);
 }
 
 /* Opens the directory path[0..len), making what is missing of it. */
@@ -137,13 +148,8 @@ static int open_dir(struct tree *t, const char *path, size_t len, struct err *e)
 		have = start + strcspn(path + start, "/");
 		memcpy(upto, path, have);
 		upto[have] = 0;
-		struct stat st;
 		const char *name = upto + start;
-		if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
-		    !is_whiteout(at, name))
-			return refuse(e, ENOTDIR, "%.200s lies below %.200s, which is no directory",
-				      path, upto);
-		int rc = imply_dir(t, at, name, upto, e);
+		int rc = imply_dir(t, at, name, upto, path, e);
 		if (rc < 0)
 			return rc;
 		put_fd(&at, openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -214,7 +220,8 @@ static int shape_directory(const struct tree *t, const struct tree_entry *n, int
 static int add_directory(struct tree *t, const struct tree_entry *n, const char *path, int dir,
 			 const char *leaf, struct err *e)
 {
-	int rc = *path ? make_dir(dir, leaf, e) : 0; /* 1: it is new, and so has no other owner */
+	/* 1: it is new, and so has no other owner. */
+	int rc = *path ? make_dir(dir, leaf, 0700, e) : 0;
 	if (rc < 0)
 		return within(e, "%.200s", n->path);
 	if (rc == 0 || n->xattrs_n || !owned(t, n))

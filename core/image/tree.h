@@ -39,6 +39,7 @@ struct tree {
 	struct usage *usage;
 	bool owners;	    /* give files their owners, which only root can */
 	bool plain;	    /* new files belong to 0:0 by themselves */
+	bool shaped;	    /* a new directory that nobody describes has its mode by itself */
 	mode_t mask;	    /* the umask */
 	struct buf dirs;    /* directories whose mode and time are set last */
 	struct buf implied; /* paths of those that no entry described, each ended by a NUL; after

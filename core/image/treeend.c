@@ -140,7 +140,8 @@ int tree_end(struct tree *t, struct err *e)
 			continue;
 		if (l.implied)
 			buf_add(&t->implied, path, strlen(path) + 1);
-		rc = apply_late(t, &l, path, e);
+		if (!l.implied || !t->shaped || !*path)
+			rc = apply_late(t, &l, path, e);
 	}
 	free(known);
 	if (rc == 0 && t->implied.failed)

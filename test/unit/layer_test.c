@@ -230,16 +230,6 @@ static void each_limit_is_kept_and_named(void)
 	}
 }
 
-/* A frame that says how far it looks back, in kilobytes, as a power of 2. */
-static void windowed(struct buf *b, int kilobytes, const struct buf *tar)
-{
-	const char head[] = { '\x28', '\xb5', '\x2f', '\xfd', 0, (char)(kilobytes << 3) };
-	uint32_t block = (uint32_t)tar->len << 3 | 1;
-	buf_add(b, head, sizeof(head));
-	buf_add(b, &block, 3); /* of this machine's byte order, which is the format's */
-	buf_add(b, tar->p, tar->len);
-}
-
 static void a_window_larger_than_allowed_is_refused(void)
 {
 	/* 8 MiB is what is common, 128 MiB the most that zstd packs with by itself. */
@@ -247,22 +237,17 @@ static void a_window_larger_than_allowed_is_refused(void)
 		int64_t most;
 		int kilobytes, rc;
 	} cases[] = {
-		{ (int64_t)128 << 20, 13, 0 },	    { (int64_t)128 << 20, 17, 0 },
-		{ (int64_t)128 << 20, 18, -E2BIG }, { (int64_t)256 << 20, 18, 0 },
-		{ (int64_t)8 << 20, 13, 0 },	    { ((int64_t)8 << 20) - 1, 13, -E2BIG },
+		{ 128 << 20, 13, 0 }, { 128 << 20, 17, 0 }, { 128 << 20, 18, -E2BIG },
+		{ 256 << 20, 18, 0 }, { 8 << 20, 13, 0 },   { (8 << 20) - 1, 13, -E2BIG },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		auto_buf b = { 0 }, blob = { 0 };
 		begin();
 		limits.window = cases[i].most;
-		tar_add(&b, '0', "f", NULL, 0644, "hello");
 		tar_end(&b);
-		windowed(&blob, cases[i].kilobytes, &b);
+		zstd_windowed(&blob, b.p, b.len, cases[i].kilobytes);
 		is_int(unpack_as(&blob, TYPE "+zstd", &b), cases[i].rc);
-		if (cases[i].rc)
-			has_str(e.msg, "--max-window");
-		else
-			is_str(content("f"), "hello");
+		has_str(e.msg, cases[i].rc ? "--max-window" : "");
 		end();
 	}
 }
@@ -280,6 +265,26 @@ static void a_file_may_come_before_its_directory(void)
 	is_int(at("d").st_mtime, 1000000000);
 	is_int(implied.len, 1); /* the root alone */
 	end();
+}
+
+static void modes_are_those_of_the_layer_whatever_new_files_get(void)
+{
+	static const mode_t masks[] = { 022, 077, 0, 022 }, roots[] = { 0755, 0755, 0755, 02775 };
+	for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
+		auto_buf b = { 0 };
+		begin();
+		fchmod(tree, roots[i]);
+		mode_t was = umask(masks[i]);
+		tar_add(&b, '0', "a/b/f", NULL, 0666, "x");
+		tar_add(&b, '5', "a/b", NULL, 01770, NULL);
+		is_int(unpack(&b), 0);
+		umask(was);
+		is_int(at(".").st_mode, S_IFDIR | 0755);
+		is_int(at("a").st_mode, S_IFDIR | 0755);
+		is_int(at("a/b").st_mode, S_IFDIR | 01770);
+		is_int(at("a/b/f").st_mode, S_IFREG | 0666);
+		end();
+	}
 }
 
 static void an_empty_layer_is_an_empty_tree(void)
@@ -568,6 +573,7 @@ int main(void)
 	test(each_limit_is_kept_and_named);
 	test(a_window_larger_than_allowed_is_refused);
 	test(a_file_may_come_before_its_directory);
+	test(modes_are_those_of_the_layer_whatever_new_files_get);
 	test(an_empty_layer_is_an_empty_tree);
 	test(undescribed_parents_are_reported_and_described_ones_are_not);
 	test(later_entries_replace_earlier_ones);

@@ -103,4 +103,13 @@ static inline void zstd_add(struct buf *b, const char *p, size_t n)
 	}
 }
 
+/* The same in one block that says how far it looks back: so many kilobytes, as a power of 2. */
+static inline void zstd_windowed(struct buf *b, const char *p, size_t n, int kilobytes)
+{
+	buf_add(b, "\x28\xb5\x2f\xfd\0", 5);
+	buf_char(b, (char)(kilobytes << 3));
+	little_endian(b, n << 3 | 1, 3);
+	buf_add(b, p, n);
+}
+
 #endif
