@@ -314,10 +314,12 @@ static int same_device(int dir, const char *name, const struct op_device *d)
 	return same ? 0 : -EEXIST;
 }
 
-/* In a user namespace: the host's own node, looked at before it is shown. */
+/* In a user namespace: what our parent made, or the host's own node, looked at before it is shown.
+ */
 static int bind_device(struct self *s, const struct op *o)
 {
-	auto_close int node = mountfd_copy(&s->stage, AT_FDCWD, o->path, false);
+	auto_close int host = o->fd >= 0 ? -1 : mountfd_copy(&s->stage, AT_FDCWD, o->path, false);
+	int node = o->fd >= 0 ? o->fd : host;
 	struct stat st;
 	if (node < 0)
 		return node;

@@ -88,7 +88,7 @@ static int spec_devices(struct plan *p, const struct spec *s, bool bind, struct 
 			.number = makedev((unsigned)d->major, (unsigned)d->minor),
 			.uid = d->uid.set ? (uid_t)d->uid.v : 0,
 			.gid = d->gid.set ? (gid_t)d->gid.v : 0,
-			.bind = bind,
+			.bind = bind && type != S_IFIFO,
 		};
 		const char *path = node_path(p, d->path);
 		int rc = path ? device_add(p, path, op, e) : fail(e, E2BIG, "devices");

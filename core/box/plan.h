@@ -119,7 +119,7 @@ struct op_device {
 	dev_t number;
 	uid_t uid;
 	gid_t gid;
-	bool bind; /* in a user namespace: the host's node, which mknod may not make */
+	bool bind; /* in a user namespace: op.fd, else the host's node, which mknod may not make */
 };
 
 struct op_caps {
@@ -187,6 +187,7 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
+	int nodes;		       /* where the devices are that the child may not make */
 	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */
 	bool waits;		       /* at first, for what its parent does to it from outside */
@@ -292,6 +293,11 @@ const char *mount_destination(const struct plan_context *c, const struct spec_mo
 /* Every option that it knows. */
 int mount_options_known(struct arena *a, struct strs *out);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
+
+/* devnode.c: makes the devices of an open plan that the host has no node of and the child may not
+ * make, where we may: in dir, where they have names until plan_close(). l: who owns them. */
+int device_nodes_make(struct plan *p, const struct spec_linux *l, int dir, struct err *e);
+void device_nodes_unlink(const struct plan *p);
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		 struct err *e); /* process.c: limits, ids, capabilities */
 /* Raises the hard limits of a process that enters a user namespace, and there may not do so itself,

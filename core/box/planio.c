@@ -191,10 +191,11 @@ void plan_close(struct plan *p)
 {
 	put_fd(&p->pid_ns, -1);
 	put_fd(&p->user_ns, -1);
+	device_nodes_unlink(p);
 	struct fd_run run = { 0 };
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		bool ours = source_of(o) || (o->kind == OP_JOIN && o->path);
+		bool ours = source_of(o) || o->kind == OP_MKNOD || (o->kind == OP_JOIN && o->path);
 		if (ours && o->fd >= 0)
 			fd_run_close(&run, take_fd(&o->fd));
 	}

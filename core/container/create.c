@@ -364,6 +364,8 @@ static int make_plan(struct making *m, struct err *e)
 	rc = m->engine->plan(&context, m->a, &m->plan, e);
 	if (rc == 0)
 		rc = plan_open(&m->plan, m->bundle, e);
+	if (rc == 0)
+		rc = device_nodes_make(&m->plan, spec->linux_, m->c->dir, e);
 	for (size_t i = 0; rc == 0 && i < m->plan.n; i++) {
 		if (m->plan.v[i].kind == OP_ROOT && m->r->rootfs_fd >= 0)
 			m->plan.v[i].fd = m->r->rootfs_fd;

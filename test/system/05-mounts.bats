@@ -592,6 +592,42 @@ shared_volume() {
 	nothing_left
 }
 
+@test "for_a_user_namespace_nodes_are_made_that_the_host_lacks" {
+	[ ! -e /dev/mine ]
+	chown 100000:200000 "$ROOTFS"
+	# Rules for devices deny what they do not allow, whoever made the node.
+	spec "$MAPPED"' | .linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 5, fileMode: 416, uid: 5, gid: 6},
+			{path: "/dev/sub/block", type: "b", major: 7, minor: 9}, {path: "/made/here", type: "c", major: 1, minor: 7, uid: 70000},
+			{path: "/dev/full", type: "c", major: 1, minor: 7, fileMode: 256}, {path: "/dev/pipe", type: "p", fileMode: 420, uid: 7, gid: 8}]
+		| .linux.resources.devices = [{allow: false, access: "rwm"}]
+		| .process.user = {uid: 5, gid: 6}'
+	run -0 inside 'stat -c "%a %u:%g %F %t:%T" /dev/mine /dev/sub/block /made/here /dev/full /dev/pipe; head -c 3 /dev/mine | wc -c
+		cat /dev/sub/block 2>&1; awk "\$5 ~ /.(dev.(mine|sub.block)|made.here)\$/ {print \$6}" /proc/self/mountinfo'
+	diff - <(echo "$output") <<- 'END'
+		640 5:6 character special file 1:5
+		666 0:0 block special file 7:9
+		666 65534:0 character special file 1:7
+		666 65534:65534 character special file 1:7
+		644 7:8 fifo 0:0
+		3
+		cat: can't open '/dev/sub/block': Operation not permitted
+		rw,nosuid,noexec,relatime
+		rw,nosuid,noexec,relatime
+		rw,nosuid,noexec,relatime
+	END
+	# Their names are gone when it waits for its start.
+	create
+	[ -e "$STATE/$ID" ]
+	[ -z "$(find "$STATE/$ID" -name 'device*')" ]
+	rt delete -f "$ID"
+	spec '.process.cwd = "/made/here"'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "/made/here"
+	attempt setpriv --bounding-set=-mknod --inh-caps=-mknod "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "linux.devices[0]" "make device /dev/mine: Operation not permitted"
+	nothing_left
+}
+
 # --- older kernels --------------------------------------------------------------------------------
 
 # Many mounts at once: what is seen of them is the same without some system calls.
