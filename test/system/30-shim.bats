@@ -287,11 +287,9 @@ teardown() {
 	sleeper "$ID-a"
 	ctr_ run -d --null-io --runtime "$RUNTIME" --mount "type=bind,src=$BATS_TEST_TMPDIR,dst=/sync,options=rbind:rw" \
 		"$IMAGE" "$ID-b" sh -c 'read x < /sync/go; exit 9'
-	local pid
-	pid=$(pid_of "$ID-b")
 	containerd_kill
 	echo go > "$BATS_TEST_TMPDIR/go"
-	await_end "$pid"
+	await_record "$ID-b"
 	local ended
 	ended=$(date +%s%N)
 	containerd_start

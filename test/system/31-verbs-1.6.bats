@@ -310,11 +310,10 @@ since() {
 	mkfifo "$SYNC/go"
 	sleeper "$ID-2"
 	start_with --null-io -- sh -c 'read x < /sync/go; exit 9'
-	local pid ended
-	pid=$(pid_of "$ID")
+	local ended
 	containerd_kill
 	echo go > "$SYNC/go"
-	await_end "$pid"
+	await_record "$ID"
 	ended=$(date +%s%N)
 	containerd_start
 	events_start

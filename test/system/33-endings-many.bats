@@ -65,7 +65,7 @@ teardown() {
 		kill -USR1 "${pids[$ID-$i]}"
 	done
 	for i in $(seq 1 3 99); do
-		await_end "${pids[$ID-$i]}"
+		await_record "$ID-$i"
 	done
 	after=$(date +%s.%N)
 	containerd_start

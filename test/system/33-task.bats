@@ -117,10 +117,9 @@ exec_both() {
 
 @test "metrics_of_a_stopped_task_and_of_one_whose_cgroup_is_gone_are_answered" {
 	sleeper "$ID"
-	local pid dir
-	pid=$(pid_of "$ID")
+	local dir
 	ctr_ task kill -s KILL "$ID"
-	await_end "$pid"
+	await_record "$ID"
 	run -0 jq '.pids.current // 0' <(ctr_ task metrics --format json "$ID")
 	[ "$output" = 0 ]
 	for dir in /sys/fs/cgroup/*/"$NS/$ID"; do

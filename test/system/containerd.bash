@@ -32,9 +32,9 @@ containerd_start() {
 	local log=$BATS_FILE_TMPDIR/containerd.log size pid tail line lines
 	touch "$log"
 	size=$(stat -c %s "$log")
-	# No child of the test, which would take it along when its time is over.
+	# No child of the test, which would take it along when its time is over. What is to be restored it leaves in TMPDIR.
 	(
-		PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
+		TMPDIR=$BATS_FILE_TMPDIR PATH=$BATS_FILE_TMPDIR/bin:$PATH setsid containerd -c "$BATS_FILE_TMPDIR/config.toml" \
 			>> "$log" 2>&1 < /dev/null 3>&- &
 		echo $! > "$BATS_FILE_TMPDIR/containerd.pid"
 	)
@@ -120,6 +120,13 @@ sleeper() {
 # The pid of a task's first process.
 pid_of() {
 	ctr_ task ls | awk -v id="$1" '$1 == id { print $2 }'
+}
+
+# Until the shim has recorded the end of the task ID: at once, but after the process has ended.
+await_record() {
+	until tail -n 1 "/run/coracle/containerd-$NS/$1/state.json" | grep -q '"status":"stopped"'; do
+		sleep 0.02
+	done
 }
 
 # The pid of the shim that was started for ID.
