@@ -14,7 +14,6 @@ teardown_file() {
 
 setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
-	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 	export HOME=$BATS_TEST_TMPDIR
 	L=$BATS_TEST_TMPDIR/layout
 	A=$BATS_TEST_TMPDIR/saved.tar

@@ -6,7 +6,6 @@ load images
 
 setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
-	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 	export HOME=$BATS_TEST_TMPDIR
 	L=$BATS_TEST_TMPDIR/layout
 }

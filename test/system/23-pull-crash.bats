@@ -11,7 +11,6 @@ load injected
 
 setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store
-	unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 	export HOME=$BATS_TEST_TMPDIR
 	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	L=$BATS_TEST_TMPDIR/layout

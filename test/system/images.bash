@@ -3,6 +3,9 @@
 
 OCI=application/vnd.oci.image
 
+# Logins, proxies and certificates of who runs the tests.
+unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG SSL_CERT_FILE SSL_CERT_DIR {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY
+
 # The sha256 of a file, in hex.
 hex_of() {
 	sha256sum "$1" | cut -d ' ' -f 1

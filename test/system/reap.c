@@ -110,23 +110,25 @@ static int reap(void)
 int main(int argc, char **argv)
 {
 	pid_t parent = getppid();
-	sigset_t all, old;
+	sigset_t all, none;
 	if (argc < 2)
 		return 127;
 	setpgid(0, 0); /* a terminal's ^C is for whoever started us, who tells us */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* What is ignored, as in the background of a shell, the command would ignore too. */
-	handle(SIGINT, SIG_DFL);
-	handle(SIGQUIT, SIG_DFL);
+	/* What is ignored, as in the background of a shell, or blocked the command would ignore or
+	 * block too. */
+	for (int sig = 1; sig < NSIG; sig++)
+		handle(sig, SIG_DFL);
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	command = fork();
 	if (command < 0)
 		return 127;
 	setpgid(command, command); /* both of us, so that nobody has to wait for the other */
 	if (command == 0) {
-		sigprocmask(SIG_SETMASK, &old, NULL);
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		execvp(argv[1], argv + 1);
 		fprintf(stderr, "reap: %s: %s\n", argv[1], strerror(errno));
 		return 127;
@@ -134,7 +136,7 @@ int main(int argc, char **argv)
 	handle(SIGINT, interrupted);
 	handle(SIGTERM, interrupted);
 	handle(SIGALRM, interrupted);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (getppid() != parent)
 		raise(SIGTERM);
 	int status = reap();
