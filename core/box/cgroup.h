@@ -70,14 +70,19 @@ int cgroup_vacant(const struct cgroup *cg, struct err *e);
 /* A scope lives from its first process to its last. So one of ours keeps it until the container's
  * own is born in it, as in any cgroup; and goes when it is let go, or when we die. */
 struct cgroup_keeper {
-	int pidfd, pipe; /* -1: none */
+	int pidfd, pipe;	       /* -1: none */
+	const struct cgroup_dir *full; /* where it takes the place of the one process that may be */
 };
 
 /* Before cgroup_make: starts the unit with these limits and properties (those annotations that
  * begin with org.systemd.property.) and checks that it is where it was expected. */
 int cgroup_start_unit(struct cgroup *cg, const struct spec_resources *r,
 		      const struct pairs *annotations, struct cgroup_keeper *out, struct err *e);
-void cgroup_let_go(struct cgroup_keeper *k);
+int cgroup_let_go(struct cgroup_keeper *k, struct err *e);
+
+/* Once there are limits: where one process is all that may be, one may be born beside the keeper.
+ * That limit is back when the keeper has been let go, and may be passed until then. */
+int cgroup_make_room(const struct cgroup *cg, struct cgroup_keeper *k, struct err *e);
 
 /* Makes the directories and missing parents, which are marked as ours; on v2 enables controllers on
  * the way, on v1 fills cpuset's. A directory that exists is used. After a failure cgroup_remove

@@ -39,19 +39,43 @@ static int keeper_start(struct cgroup_keeper *out, pid_t *pid, struct err *e)
 		close(ends[1]);
 		return fail(e, *pid, "clone a process");
 	}
-	*out = (struct cgroup_keeper){ pidfd, ends[1] };
+	*out = (struct cgroup_keeper){ pidfd, ends[1], NULL };
 	return 0;
 }
 
-void cgroup_let_go(struct cgroup_keeper *k)
+#define PIDS "pids.max"
+
+static int set_room(const struct cgroup_dir *d, const char *n, struct err *e)
+{
+	int rc = file_put(d->fd, PIDS, n);
+	return rc < 0 ? fail(e, rc, "linux.resources.pids.limit: write '%s' to %s/" PIDS, n,
+			     d->path)
+		      : 0;
+}
+
+/* On v1 nobody is born there: one comes in whatever the limit is. */
+int cgroup_make_room(const struct cgroup *cg, struct cgroup_keeper *k, struct err *e)
+{
+	char most[32];
+	const struct cgroup_dir *d = cg->v2 && k->pidfd >= 0 ? &cg->v[0] : NULL;
+	if (!d || cgroup_get(d->fd, PIDS, most, sizeof(most)) <= 0 || strcmp(most, "1") != 0)
+		return 0;
+	k->full = d;
+	return set_room(d, "2", e);
+}
+
+int cgroup_let_go(struct cgroup_keeper *k, struct err *e)
 {
 	struct exit_status st;
+	const struct cgroup_dir *full = k->full;
+	k->full = NULL;
 	if (k->pidfd >= 0) {
 		proc_signal(k->pidfd, SIGKILL);
 		proc_reap(k->pidfd, &st);
 	}
 	put_fd(&k->pidfd, -1);
 	put_fd(&k->pipe, -1);
+	return full ? set_room(full, "1", e) : 0;
 }
 
 /* Whether the process is in the directory. Elsewhere, what we do to the directory we would do to
@@ -77,14 +101,14 @@ int cgroup_start_unit(struct cgroup *cg, const struct spec_resources *r,
 {
 	pid_t pid = -1;
 	const struct systemd_limits l = { .r = r, .v2 = cg->v2, .devices = true };
-	struct cgroup_keeper k = { -1, -1 };
+	struct cgroup_keeper k = { -1, -1, NULL };
 	int rc = keeper_start(&k, &pid, e);
 	if (rc == 0)
 		rc = systemd_start(cg->unit, pid, &l, annotations, e);
 	if (rc == 0)
 		rc = check_place(cg, pid, e);
 	if (rc < 0) {
-		cgroup_let_go(&k);
+		cgroup_let_go(&k, NULL);
 		return rc;
 	}
 	cg->unit_is_new = true;

@@ -412,6 +412,11 @@ static void plan_begin(struct plan *p, struct arena *a)
 	*p = (struct plan){ .arena = a, .pid_ns = -1, .user_ns = -1 };
 }
 
+static int plan_wait(struct plan *p, struct err *e)
+{
+	return p->waits ? add(p, OP_GO, "wait for the parent", NULL, e) : 0;
+}
+
 int plan_create(const struct plan_context *c, struct arena *a, struct plan *out, struct err *e)
 {
 	const struct spec *s = c->spec;
@@ -428,9 +433,8 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	p->network_ahead = c->network_ahead;
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
 	plan.waits = (user && (is_new(user) || s->process->rlimits.n)) ||
-		     s->linux_->net_devices.n || s->linux_->intel_rdt;
-	if (plan.waits)
-		rc = add(p, OP_GO, "wait for the parent", NULL, e);
+		     s->linux_->net_devices.n || s->linux_->intel_rdt || c->waits;
+	rc = plan_wait(p, e);
 	if (rc == 0)
 		rc = p->joins_late ? plan_own_namespaces(p, c, e) : plan_namespaces(p, s, e);
 	if (rc == 0 && !p->joins_late)
@@ -468,7 +472,10 @@ int plan_host(const struct plan_context *c, struct arena *a, struct plan *out, s
 	const struct spec_process *process = c->spec->process;
 	struct plan plan, *p = &plan;
 	plan_begin(p, a);
-	int rc = add(p, OP_SESSION, "start a session", NULL, e);
+	plan.waits = c->waits;
+	int rc = plan_wait(p, e);
+	if (rc == 0)
+		rc = add(p, OP_SESSION, "start a session", NULL, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
 	if (rc == 0)

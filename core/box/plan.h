@@ -210,6 +210,7 @@ struct plan_context {
 	const struct cgroup *cgroup; /* for cgroup mounts */
 	bool joins_late; /* v1's cgroups are made, and v2's gets its device filter, while init makes
 			    its own namespaces and mounts; child_go_in() tells that all is done */
+	bool waits;	 /* init does nothing before it is told to */
 	bool network_ahead; /* the new network namespace is being made already */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;

@@ -107,7 +107,7 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		rc = give_to_owner(r, s, cg, e);
 	if (rc == 0 && limits && (cg->n || !r->limits_if_possible))
 		rc = cgroup_limit(cg, limits, e);
-	return rc;
+	return rc == 0 && cg->unit ? cgroup_make_room(cg, keeper, e) : rc;
 }
 
 int container_cgroup_guard(const struct create_request *r, const struct spec *s, struct cgroup *cg,

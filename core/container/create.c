@@ -91,9 +91,8 @@ static int read_spec(struct making *m, struct err *e)
 	m->bundle = openat(-1, m->r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->bundle < 0)
 		return fail(e, errno, "open bundle %s", m->r->bundle);
-	const char *file = m->r->config;
-	if (!file)
-		file = arena_printf(m->a, "%s/config.json", m->r->bundle);
+	const char *file = m->r->config ? m->r->config
+					: arena_printf(m->a, "%s/config.json", m->r->bundle);
 	if (!file)
 		return fail(e, E2BIG, "bundle %s", m->r->bundle);
 	m->spec = m->r->spec;
@@ -350,6 +349,7 @@ static int make_plan(struct making *m, struct err *e)
 		.mount_point = mount_point(m),
 		.cgroup = &m->cgroup,
 		.joins_late = m->joins_late,
+		.waits = m->keeper.full,
 		.network_ahead = m->network.sock >= 0,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
@@ -392,13 +392,13 @@ static int launch(struct making *m, struct err *e)
 	int rc = container_clone(&setup, &m->child, e);
 	if (rc == -EAGAIN && ahead_wait(&m->network)) /* who had the last place for a process */
 		rc = container_clone(&setup, &m->child, e);
-	cgroup_let_go(&m->keeper);
+	int limited = cgroup_let_go(&m->keeper, rc < 0 ? NULL : e);
 	if (rc < 0)
 		return rc;
 	m->c->pidfd = m->child.pidfd;
 	m->c->state.pid = m->child.pid;
 	if (m->cgroup.n)
-		return 0;
+		return limited;
 	/* Without a cgroup nothing else tells whose it is, should we die when it is ready. */
 	m->c->state.start_time = proc_start_time(m->child.pid, NULL);
 	return container_save(m->c, e);
@@ -561,7 +561,7 @@ static void let_go(struct making *m)
 {
 	ahead_end(&m->network);
 	plan_close(&m->plan);
-	cgroup_let_go(&m->keeper);
+	cgroup_let_go(&m->keeper, NULL);
 	cgroup_close(&m->cgroup);
 	put_fd(&m->child.sync, -1);
 	put_fd(&m->listener, -1);
@@ -582,7 +582,7 @@ int container_create(const struct create_request *r, struct container **out, str
 			    .lock = -1,
 			    .console = -1,
 			    .network = { .sock = -1 },
-			    .keeper = { -1, -1 },
+			    .keeper = { -1, -1, NULL },
 			    .plan = { .pid_ns = -1, .user_ns = -1 },
 			    .child = { .sync = -1, .pidfd = -1 },
 			    .a = arena_new(WORK_MEMORY) };
