@@ -407,13 +407,16 @@ struct cgroup_dir *cgroup_unit_dir(const struct cgroup *cg)
 	return cg->v2 ? cgroup_unified(cg) : cgroup_v1_dir(cg, "name=systemd");
 }
 
-/* One that has no cgroup where we recorded it is over, or it is somebody else's of the same name.
- * If stopping fails, systemd ends by itself what will be empty. */
+/* One that has no cgroup where we recorded it is over, and perhaps remembered as failed; or it is
+ * somebody else's of the same name. If stopping fails, systemd ends by itself what will be empty.
+ */
 static void stop_unit(const struct cgroup *cg)
 {
 	const struct cgroup_dir *d = cgroup_unit_dir(cg);
 	if (d && faccessat(-1, d->path, F_OK, 0) == 0)
 		systemd_stop(cg->unit, NULL);
+	else
+		systemd_forget(cg->unit);
 }
 
 int cgroup_remove(struct cgroup *cg, struct err *e)

@@ -240,7 +240,8 @@ static void reset_failed(struct manager *m)
 	call(m, "ResetFailedUnit", "s", &body, &reply, NULL);
 }
 
-/* Always counted, as the files would be without systemd. */
+/* One that fails is there until it is forgotten, with why: who looks for it finds it. Always
+ * counted, as the files would be without systemd. */
 static void put_common(struct buf *b, const struct systemd_unit *u, pid_t pid)
 {
 	auto_buf text = { 0 };
@@ -249,7 +250,6 @@ static void put_common(struct buf *b, const struct systemd_unit *u, pid_t pid)
 	prop_str(b, "Slice", u->slice);
 	prop_bool(b, "Delegate", true);
 	prop_bool(b, "DefaultDependencies", false);
-	prop_str(b, "CollectMode", "inactive-or-failed");
 	prop_bool(b, "CPUAccounting", true);
 	prop_bool(b, "MemoryAccounting", true);
 	prop_bool(b, "IOAccounting", true);
@@ -378,6 +378,15 @@ int systemd_stop(const struct systemd_unit *u, struct err *e)
 	reset_failed(&m);
 	dbus_close(&m.bus);
 	return rc == -ENOENT ? 0 : rc;
+}
+
+void systemd_forget(const struct systemd_unit *u)
+{
+	struct manager m;
+	if (open_manager(&m, u->user, u->name, NULL) < 0)
+		return;
+	reset_failed(&m);
+	dbus_close(&m.bus);
 }
 
 int systemd_user_cgroup(struct arena *a, const char **out, struct err *e)

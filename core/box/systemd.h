@@ -51,6 +51,9 @@ int systemd_attach(const struct systemd_unit *u, pid_t pid, struct err *e);
 /* Stops it, waits, and has systemd forget that it failed. One that is not there is success. */
 int systemd_stop(const struct systemd_unit *u, struct err *e);
 
+/* Has it forget that it failed, if it did. */
+void systemd_forget(const struct systemd_unit *u);
+
 /* --- the parts, for tests --- */
 
 /* A quota as systemd can remember it: rounded up to a whole percent of a processor. */
