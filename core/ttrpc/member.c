@@ -73,7 +73,7 @@ static void answer(struct member *m)
 int member_wait(struct member *m, struct request *r, struct err *e)
 {
 	int rc = requests_add(&m->waiting, r, e);
-	if (rc == RPC_LATER && m->state == MEMBER_STOPPED)
+	if (rc == RPC_LATER && m->told)
 		answer(m);
 	return rc;
 }
@@ -106,16 +106,20 @@ static void publish_exit(const struct member *m)
 static void tell_end(void *arg)
 {
 	struct member *m = arg;
-	if (m->state == MEMBER_STOPPED)
+	if (m->told)
 		return;
 	m->state = MEMBER_STOPPED;
+	m->told = true;
 	publish_exit(m);
 	answer(m);
 	sandbox_look(m->task->shim->sandbox);
 }
 
+/* Who asks for its state hears of the end from here on: a containerd that comes back may ask only
+ * once, and be told too early for its ears. */
 static void end_output(struct member *m)
 {
+	m->state = MEMBER_STOPPED;
 	if (m->stdio)
 		stdio_end(m->stdio, tell_end, m);
 	else

@@ -344,7 +344,7 @@ static bool lives(const struct sandbox *b)
 {
 	for (const struct task *t = b->shim->tasks; t; t = t->next)
 		if (t->creating || t->init.state == MEMBER_STARTING ||
-		    (t->init.pid && t->init.state != MEMBER_STOPPED))
+		    (t->init.pid && !t->init.told))
 			return true;
 	return b->state == SANDBOX_STARTING;
 }

@@ -30,8 +30,9 @@ struct member {
 	pid_t pid;	  /* 0: not started */
 	struct watch end; /* on its pidfd */
 	struct exit_status status;
-	struct timespec exited; /* when it was reaped; told once its output is taken */
-	bool reaped;		/* but not told: what is being done with it comes first */
+	struct timespec exited; /* when it was reaped */
+	bool reaped;		/* but not recorded: what is being done with it comes first */
+	bool told;		/* its exit, once its output is taken; until then it is STOPPED */
 	bool terminal;
 	const char *in, *out, *err; /* as requested, for State */
 	struct stdio *stdio;

@@ -198,6 +198,7 @@ static int on_delete(void *arg, const struct rpc *r, struct err *e)
 		return rc;
 	if (!*m->exec_id)
 		return delete_task(m->task, r, e);
+	member_finish(m);
 	fill_deleted(m, r->out, r->arena);
 	member_free(m);
 	return 0;

@@ -126,6 +126,53 @@ topics() {
 	[ ! -e "${ADDRESS#unix://}" ]
 }
 
+# ends FILE STATUS TIME: what an answer says of an end in these fields.
+ends() {
+	awk -v status="$2" -v time="$3" '$1 == status ":" { a = $2 } $1 == time ".1:" { b = $2 } $1 == time ".2:" { c = $2 }
+		END { print a, b, c }' "$1"
+}
+
+# An end whose output nobody reads is told after a second: whoever asks meanwhile is told the truth.
+@test "an_end_is_in_the_state_before_its_output_is_read_and_told_before_its_deletion_once" {
+	local t=$BATS_TEST_TMPDIR shim pid waiting asking who
+	mkfifo "$t/in" "$t/out" "$t/in2" "$t/out2"
+	exec {IN}<> "$t/in" {IN2}<> "$t/in2"
+	hear
+	bundle "$ID" '.process.args = ["sh", "-c", "head -c 65536 /dev/zero; read x; exit 7"]'
+	shim_start "$ID"
+	shim=$(shim_pid "$ID")
+	create "$ID" 5="$t/in" 6="$t/out"
+	ask Exec 1="$ID" 2=e1 4="$t/in2" 5="$t/out2" 7.1="$PROCESS" \
+		7.2='{"args":["sh","-c","head -c 65536 /dev/zero; read x; exit 5"],"cwd":"/","user":{},"env":["PATH=/bin"]}'
+	pid=$(ask Start 1="$ID" 2=e1)
+	for who in e1 ""; do
+		ask Wait 1="$ID" 2="$who" > "$t/wait" &
+		waiting=$!
+		kill -STOP "$shim"
+		if [ "$who" ]; then
+			echo >&$IN2
+			await_end "${pid#1: }"
+		else
+			echo >&$IN
+			await_end "$PID"
+		fi
+		ask State 1="$ID" 2="$who" > "$t/state" &
+		asking=$!
+		kill -CONT "$shim"
+		wait $asking
+		grep -qx "4: 3" "$t/state"
+		ask Delete 1="$ID" 2="$who" > "$t/delete"
+		wait $waiting
+		[[ "$(ends "$t/state" 9 10)" =~ ^[57]\ [0-9]{10}\ [0-9]+$ ]]
+		[ "$(ends "$t/state" 9 10)" = "$(ends "$t/delete" 2 3)" ]
+		[ "$(ends "$t/state" 9 10)" = "$(ends "$t/wait" 1 2)" ]
+	done
+	exec {IN}>&- {IN2}>&-
+	await_heard 7
+	[ "$(topics)" = "/tasks/create /tasks/start /tasks/exec-added /tasks/exec-started /tasks/exit /tasks/exit /tasks/delete" ]
+	[ "$(grep -c "^/tasks/exit $ID e1" "$HEARD")" = 1 ]
+}
+
 @test "lack_of_memory_again_and_again_is_told_once_to_who_was_away" {
 	local dir=/sys/fs/cgroup/memory/$NS/$ID
 	bundle "$ID" '.linux.resources.memory.limit = 16777216 | .process.args = ["sh", "-c",
