@@ -82,8 +82,10 @@ void members_prune(struct shim *s)
 {
 	for (struct task *t = s->tasks; t; t = t->next) {
 		requests_prune(&t->init.waiting);
-		for (struct member *m = t->execs; m; m = m->next)
+		for (struct member *m = t->execs; m; m = m->next) {
 			requests_prune(&m->waiting);
+			requests_prune(&m->deletes);
+		}
 	}
 }
 
@@ -102,7 +104,42 @@ static void publish_exit(const struct member *m)
 	events_publish(t->shim->events, *m->exec_id ? EVENT_EXEC_EXIT : EVENT_EXIT, &exit);
 }
 
-/* Its output is where it belongs: now the world may know, once. */
+static void answer_deletes(struct member *m)
+{
+	Google__Protobuf__Timestamp when;
+	Containerd__Task__V2__DeleteResponse out = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	fill_timestamp(m->exited, &when);
+	out.pid = (uint32_t)m->pid;
+	out.exit_status = (uint32_t)m->status.code;
+	out.exited_at = m->told ? &when : NULL;
+	requests_end(&m->deletes, &out, NULL);
+}
+
+static void on_drained(void *arg)
+{
+	member_free(arg);
+}
+
+static void leave(struct member *m)
+{
+	if (m->stdio)
+		stdio_drain(m->stdio, on_drained, m);
+	else
+		member_free(m);
+}
+
+int member_delete(struct member *m, struct request *r, struct err *e)
+{
+	int rc = requests_add(&m->deletes, r, e);
+	if (rc != RPC_LATER || m->leaving)
+		return rc;
+	m->leaving = true;
+	if (m->told || !m->pid)
+		leave(m);
+	return rc;
+}
+
+/* Its output is where it belongs: now the world may know, once. May free it. */
 static void tell_end(void *arg)
 {
 	struct member *m = arg;
@@ -113,6 +150,8 @@ static void tell_end(void *arg)
 	publish_exit(m);
 	answer(m);
 	sandbox_look(m->task->shim->sandbox);
+	if (m->leaving)
+		leave(m);
 }
 
 /* Who asks for its state hears of the end from here on: a containerd that comes back may ask only
@@ -339,6 +378,7 @@ int member_open_streams(const struct work *w, struct streams *out, struct err *e
 		.out = m->out,
 		.err = m->err,
 		.terminal = m->terminal,
+		.piped = *m->exec_id && !task_wants(m->task, STDIO_ANNOTATION, "drop"),
 		.id = m->task->id,
 		.namespace_ = m->task->shim->namespace_,
 		.uid = m->task->io_uid,
@@ -357,7 +397,7 @@ int member_take_streams(struct member *m, struct work *w, struct err *e)
 		rc = logger_attend(s, m, take_fd(logger), e);
 	m->stdio = stdio_new(s->loop, m->task->id, &w->fds[WORK_STREAMS]);
 	if (!m->stdio)
-		return fail(e, ENOMEM, "stdio of %s", m->task->id);
+		return fail(e, errno, "stdio of %s", m->task->id);
 	if (logged)
 		stdio_logged(m->stdio);
 	else if (task_wants(m->task, STDIO_ANNOTATION, "drop"))
@@ -382,6 +422,7 @@ static void member_clear(struct member *m)
 	unwatch(m);
 	member_drop_streams(m);
 	answer(m);
+	answer_deletes(m);
 	free(m->spec);
 	free((char *)(uintptr_t)m->in);
 	free((char *)(uintptr_t)m->out);

@@ -53,6 +53,10 @@ void member_finish(struct member *m);
 /* Answers r when it has ended: now or later. RPC_LATER or -ENOMEM. */
 int member_wait(struct member *m, struct request *r, struct err *e);
 
+/* An exec that may be deleted: goes, and answers r, now or when its output has been taken: what it
+ * has left may still be writing, and the client be reading. As member_wait. */
+int member_delete(struct member *m, struct request *r, struct err *e);
+
 /* Some client has gone: drops its calls that wait. */
 void members_prune(struct shim *s);
 

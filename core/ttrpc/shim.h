@@ -40,6 +40,8 @@ struct member {
 	char *spec;	   /* exec: its process as JSON, until it starts */
 	size_t spec_len;
 	struct requests waiting; /* Wait calls to be answered */
+	bool leaving;		 /* exec: it is deleted as soon as its output has been taken */
+	struct requests deletes; /* Delete calls that are answered then */
 };
 
 /* A container. */

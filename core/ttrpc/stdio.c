@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "ttrpc/leftover.h"
+#include "ttrpc/outlet.h"
 #include "ttrpc/reader.h"
 #include "ttrpc/terminal.h"
 
@@ -16,6 +17,7 @@ struct stdio {
 	int end[STREAM_ENDS];
 	bool input_closed;
 	struct terminal *terminal;
+	struct outlet *outlet;
 	struct leftover leftover;
 	const char *id;
 	bool logged;
@@ -41,7 +43,13 @@ struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS])
 			end[i] = -1;
 		else
 			put_fd(&end[i], -1);
-	return s;
+	if (!s || (s->end[STREAM_PIPE_OUT] < 0 && s->end[STREAM_PIPE_ERR] < 0))
+		return s;
+	s->outlet = outlet_new(l, &s->end[STREAM_PIPE_OUT], &s->end[STREAM_FIFO_OUT]);
+	if (s->outlet)
+		return s;
+	stdio_free(s);
+	return NULL;
 }
 
 static void watch_readers(struct stdio *s, bool dead)
@@ -125,7 +133,10 @@ static void on_written(void *arg)
 		if (s->logged)
 			put_fd(&s->end[STREAM_HOLD_OUT + i], -1);
 	}
-	leftover_wait(&s->leftover, s->loop, &s->end[STREAM_HOLD_OUT], s->done, s->arg);
+	if (s->outlet && outlet_is_open(s->outlet)) /* as long as it is we hold the FIFOs */
+		s->done(s->arg);
+	else
+		leftover_wait(&s->leftover, s->loop, &s->end[STREAM_HOLD_OUT], s->done, s->arg);
 }
 
 void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg)
@@ -135,8 +146,18 @@ void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg)
 	put_fd(&s->end[STREAM_FEED], -1);
 	if (s->terminal)
 		terminal_end(s->terminal, on_written, s);
+	else if (s->outlet)
+		outlet_end(s->outlet, on_written, s);
 	else
 		on_written(s);
+}
+
+void stdio_drain(struct stdio *s, void (*done)(void *arg), void *arg)
+{
+	if (s->outlet)
+		outlet_drain(s->outlet, done, arg);
+	else
+		done(arg);
 }
 
 void stdio_free(struct stdio *s)
@@ -144,6 +165,7 @@ void stdio_free(struct stdio *s)
 	if (!s)
 		return;
 	terminal_free(s->terminal);
+	outlet_free(s->outlet);
 	for (int i = 0; i < 2; i++)
 		reader_stop(&s->readers[i]);
 	leftover_free(&s->leftover);

@@ -41,7 +41,11 @@ int stdio_resize(struct stdio *s, uint32_t width, uint32_t height);
  * being offered after it. */
 void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg);
 
-/* Closes everything; stdio_end's callback is not called any more. Accepts NULL. */
+/* After that: done is called, maybe at once, when nobody else has its output open any more where we
+ * are to know of it, and all is where it belongs; or after ten seconds. */
+void stdio_drain(struct stdio *s, void (*done)(void *arg), void *arg);
+
+/* Closes everything; what was to be called is not called any more. Accepts NULL. */
 void stdio_free(struct stdio *s);
 
 #endif

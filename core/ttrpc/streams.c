@@ -161,16 +161,38 @@ static int open_file(const char *what, const char *uri, struct err *e)
 		       : refuse(e, EINVAL, "%s: %s is not a regular file", what, uri);
 }
 
+/* Unless that is a device. */
+static int open_pipe(struct streams *s, const struct streams_request *r, int which, struct err *e)
+{
+	int i = which - 1, fds[2];
+	int fd = open_fifo(r, which, 0, &s->end[STREAM_HOLD_OUT + i], e);
+	if (fd < 0 || s->end[STREAM_HOLD_OUT + i] < 0)
+		return fd;
+	s->end[STREAM_FIFO_OUT + i] = fd;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail(e, errno, "%s: make a pipe", which == 1 ? "stdout" : "stderr");
+	s->end[STREAM_PIPE_OUT + i] = fds[0];
+	give(fds[1], r);
+	return fds[1];
+}
+
+/* What comes in one place is to be in its order. */
+static bool is_shared(const struct streams *s, const struct streams_request *r)
+{
+	return *r->err ? s->end[STREAM_PIPE_OUT] >= 0 && !strcmp(r->out, r->err) : is_file(r->out);
+}
+
 static int open_output(struct streams *s, const struct streams_request *r, int which, struct err *e)
 {
 	const char *what = which == 1 ? "stdout" : "stderr", *uri = which == 1 ? r->out : r->err;
-	if (which == 2 && !*uri && is_file(r->out)) {
+	if (which == 2 && is_shared(s, r)) {
 		s->child[2] = fcntl(s->child[1], F_DUPFD_CLOEXEC, 3);
 		return s->child[2] < 0 ? fail(e, errno, "stderr") : 0;
 	}
 	if (!*uri)
 		return open_null(&s->child[which], e);
 	int fd = is_file(uri) ? open_file(what, uri, e)
+		 : r->piped   ? open_pipe(s, r, which, e)
 			      : open_fifo(r, which, 0, &s->end[STREAM_HOLD_OUT + which - 1], e);
 	if (fd < 0)
 		return fd;

@@ -13,6 +13,7 @@
 struct streams_request {
 	const char *in, *out, *err;
 	bool terminal;
+	bool piped;		     /* instead of FIFOs the process gets pipes, see outlet.h */
 	const char *id, *namespace_; /* for a logger's environment */
 	uint32_t uid, gid;	     /* who the FIFOs are given to; 0: left as they are */
 	int witness;		     /* see logger.h */
@@ -26,6 +27,10 @@ enum stream_end {
 	STREAM_HOLD_ERR, /* process alive, while nobody else reads */
 	STREAM_PTY_IN,	 /* what a terminal's master is copied from and to */
 	STREAM_PTY_OUT,
+	STREAM_PIPE_OUT, /* read ends of pipes, and */
+	STREAM_PIPE_ERR,
+	STREAM_FIFO_OUT, /* write ends of the FIFOs where what comes out of them goes */
+	STREAM_FIFO_ERR,
 	STREAM_LOGGER, /* held, see proc.h */
 	STREAM_ENDS
 };
@@ -35,8 +40,8 @@ struct streams {
 	int end[STREAM_ENDS];
 };
 
-/* Opens everything; may wait for a logger, or for a file system. Without a terminal the process
- * gets the FIFOs themselves: no byte passes through the shim. */
+/* Opens everything; may wait for a logger, or for a file system. Without a terminal, and not piped,
+ * the process gets the FIFOs themselves: no byte passes through the shim. */
 int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
 
 /* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open

@@ -125,8 +125,10 @@ static void fill_deleted(const struct member *m, V2(DeleteResponse) * out, struc
 
 static void finish(struct task *t)
 {
-	for (struct member *m = t->execs; m; m = m->next)
+	for (struct member *m = t->execs, *next; m; m = next) {
+		next = m->next; /* one that waited to be deleted goes */
 		member_finish(m);
+	}
 	member_finish(&t->init);
 }
 
@@ -196,12 +198,7 @@ static int on_delete(void *arg, const struct rpc *r, struct err *e)
 	int rc = member_may(m, VERB_DELETE, e);
 	if (rc < 0)
 		return rc;
-	if (!*m->exec_id)
-		return delete_task(m->task, r, e);
-	member_finish(m);
-	fill_deleted(m, r->out, r->arena);
-	member_free(m);
-	return 0;
+	return *m->exec_id ? member_delete(m, r->request, e) : delete_task(m->task, r, e);
 }
 
 /* Which exec a process belongs to. */

@@ -203,6 +203,19 @@ assert_no_pod() {
 	cri_rmp "$POD"
 }
 
+@test "what_an_exec_leaves_is_waited_for_as_long_as_containerd_is_told_to" {
+	local a
+	pod_start
+	a=$(container a 'exec sleep 1000')
+	run -0 cri exec-sync "$a" sh -c '(sleep 1; echo left) & echo exec'
+	[ "$output" = $'exec\nleft' ]
+	if [ "$CONTAINERD_VERSION" != 1.6 ]; then # which waits without an end
+		run -1 cri exec-sync "$a" sh -c 'sleep 1005 & echo exec'
+		[[ $output == *"failed to drain exec process"* ]]
+	fi
+	cri_rmp "$POD"
+}
+
 @test "exec_and_attach_are_interactive" {
 	local a
 	pod_start

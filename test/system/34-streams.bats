@@ -301,6 +301,82 @@ ticks() {
 	[ "$(cat "$T/got")" = exec ]
 }
 
+# exec_ NAME COMMAND [FIELD...]: of a shell, started; its output goes to $T/out.
+exec_() {
+	call Exec "1=$ID" "2=$1" "5=$T/out" "${@:3}" \
+		7.2="$(jq -nc --arg command "$2" '{args: ["sh", "-c", $command], cwd: "/", user: {}, env: ["PATH=/bin"]}')" > /dev/null
+	call Start "1=$ID" "2=$1" > /dev/null
+}
+
+@test "what_an_exec_leaves_holds_up_its_deletion_for_ten_seconds_and_then_no_reader_any_more" {
+	task . "" sleep 1000
+	start
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec_ e1 '(sleep 1; echo left) & echo exec'
+	[ "$(wait_for "$ID" 2=e1)" = 0 ]
+	call Delete "1=$ID" 2=e1 > /dev/null
+	wait $reader
+	[ "$(cat "$T/got")" = $'exec\nleft' ]
+	cat "$T/out" > "$T/got" &
+	reader=$!
+	exec_ e2 'sleep 1000 & echo exec'
+	[ "$(wait_for "$ID" 2=e2)" = 0 ]
+	call Delete "1=$ID" 2=e2 > /dev/null
+	wait $reader
+	[ "$(cat "$T/got")" = exec ]
+	run -1 call State "1=$ID" 2=e2
+	# The container's end ends that, too.
+	cat "$T/out" > "$T/got" &
+	reader=$!
+	exec_ e3 'sleep 1000 & echo exec'
+	[ "$(wait_for "$ID" 2=e3)" = 0 ]
+	call Delete "1=$ID" 2=e3 > /dev/null &
+	local deleting=$!
+	call Kill "1=$ID" 3:9 > /dev/null
+	wait_for "$ID" > /dev/null
+	call Delete "1=$ID" > /dev/null
+	wait $reader
+	[ "$(cat "$T/got")" = exec ]
+	wait $deleting
+}
+
+@test "an_execs_output_is_all_there_in_its_order_whenever_it_is_read" {
+	task . "" sleep 1000
+	start
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec_ e1 'seq 1 1000000'
+	[ "$(wait_for "$ID" 2=e1)" = 0 ]
+	call Delete "1=$ID" 2=e1 > /dev/null
+	wait $reader
+	seq 1 1000000 | cmp - "$T/got"
+	# More than the FIFO takes, and a reader who comes after the end.
+	exec_ e2 'seq 1 20000'
+	[ "$(wait_for "$ID" 2=e2)" = 0 ]
+	cat "$T/out" > "$T/got" &
+	reader=$!
+	call Delete "1=$ID" 2=e2 > /dev/null
+	wait $reader
+	seq 1 20000 | cmp - "$T/got"
+	# Both in one.
+	cat "$T/out" > "$T/got" &
+	reader=$!
+	exec_ e3 'for i in $(seq 1000); do echo $i; echo $i >&2; done' "6=$T/out"
+	[ "$(wait_for "$ID" 2=e3)" = 0 ]
+	call Delete "1=$ID" 2=e3 > /dev/null
+	wait $reader
+	seq 1 1000 | sed p | cmp - "$T/got"
+}
+
+@test "what_an_exec_writes_is_dropped_too_where_that_is_wanted" {
+	task '.annotations["org.coracle.stdio"] = "drop"' "" sleep 1000
+	start
+	exec_ e1 'for i in $(seq 200000); do echo $i; done'
+	[ "$(wait_for "$ID" 2=e1)" = 0 ]
+	grep -q "bytes of its stdout were dropped" "$BUNDLES/$ID/log"
+}
+
 @test "a_terminal_is_resized_before_it_starts_and_read_by_one_after_the_other" {
 	task '.process.terminal = true' "4:1 5=$T/in 6=$T/out" sh -c 'stty size; read a; echo got $a; read b; echo got $b'
 	call ResizePty "1=$ID" 3:132 4:43 > /dev/null

@@ -17,6 +17,7 @@ cri_setup() {
 		[$plugin]
 		  sandbox_image = \"$IMAGE\"
 		  restrict_oom_score_adj = true
+		  drain_exec_sync_io_timeout = \"5s\"
 		  stream_server_address = \"127.0.0.1\"
 		  stream_server_port = \"0\"
 		  [$plugin.cni]
