@@ -91,6 +91,9 @@ static int spec_devices(struct plan *p, const struct spec *s, bool bind, struct 
 			.bind = bind && type != S_IFIFO,
 		};
 		const char *path = node_path(p, d->path);
+		/* A link makes it: the node would be of no use without its own devpts beside it. */
+		if (path && !strcmp(path, "/dev/ptmx"))
+			continue;
 		int rc = path ? device_add(p, path, op, e) : fail(e, E2BIG, "devices");
 		if (rc < 0)
 			return rc;

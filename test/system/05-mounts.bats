@@ -592,6 +592,19 @@ shared_volume() {
 	nothing_left
 }
 
+@test "the_ptmx_of_a_spec_is_the_container_s_own" {
+	chown 100000:200000 "$ROOTFS"
+	spec '.linux.devices = [{path: "/dev/ptmx", type: "c", major: 5, minor: 2}]'
+	run -0 inside 'readlink /dev/ptmx; : <> /dev/ptmx && echo opened'
+	[ "${lines[*]}" = "pts/ptmx opened" ]
+	run -0 rc run -b "$B" "$ID"
+	[ "${lines[*]}" = "pts/ptmx opened" ]
+	spec "$MAPPED"
+	run -0 inside 'readlink /dev/ptmx; : <> /dev/ptmx && echo opened'
+	[ "${lines[*]}" = "pts/ptmx opened" ]
+	nothing_left
+}
+
 @test "for_a_user_namespace_nodes_are_made_that_the_host_lacks" {
 	[ ! -e /dev/mine ]
 	chown 100000:200000 "$ROOTFS"
