@@ -11,9 +11,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define NAMES_MAX 65536
 
@@ -172,18 +174,60 @@ static bool known(const struct sweeping *s, const char *id)
 	return false;
 }
 
-static void say_cgroup(struct sweeping *s, const struct cgroup *cg, const char *id, size_t left)
+/* why: it is left alone; NULL: it is not. */
+static void say_cgroup(struct sweeping *s, const struct cgroup *cg, const char *id, const char *why)
 {
 	for (size_t i = 0; i < cg->n; i++) {
 		const char *path = cg->v[i].path;
 		if (cg->v[i].fd < 0)
 			continue;
-		if (left)
-			path = arena_printf(
-				s->a, "%s (left alone, with %zu processes: name it to end them)",
-				path, left);
+		if (why)
+			path = arena_printf(s->a, "%s (left alone, %s)", path, why);
 		say(s, "cgroup", path ? path : cg->v[i].path, id);
 	}
+}
+
+/* Whether a process has a directory of that name open that has a container's state in it. */
+static bool holds(int proc, const char *pid, const char *id)
+{
+	char name[64 + NAME_MAX], target[PATH_MAX];
+	snprintf(name, sizeof(name), "%.20s/fd", pid);
+	int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	bool found = false;
+	for (struct dirent *entry; d && !found && (entry = readdir(d));) {
+		ssize_t n = readlinkat(fd, entry->d_name, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = 0;
+		const char *slash = strrchr(target, '/');
+		snprintf(name, sizeof(name), "%.20s/" STATE_FILE, entry->d_name);
+		found = slash && !strcmp(slash + 1, id) && faccessat(fd, name, F_OK, 0) == 0;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* Who makes a container has its state open before it makes the cgroup, wherever that is: its
+ * process, in words; NULL: nobody. */
+static int find_maker(struct sweeping *s, const char *id, const char **who, struct err *e)
+{
+	int rc = 0, fd = openat(-1, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return fail(e, errno, "read /proc");
+	for (struct dirent *entry; rc == 0 && !*who && (entry = readdir(d));) {
+		if (*entry->d_name < '1' || *entry->d_name > '9' || !holds(fd, entry->d_name, id))
+			continue;
+		*who = arena_printf(s->a, "process %s has a container of it", entry->d_name);
+		rc = *who ? 0 : fail(e, ENOMEM, "cleanup");
+	}
+	closedir(d);
+	return rc;
+}
+
+static const char *left(struct sweeping *s, size_t pids)
+{
+	return arena_printf(s->a, "with %zu processes: name it to end them", pids);
 }
 
 /* Where the cgroup of an id is by default; for others than root there may be none. */
@@ -194,7 +238,8 @@ static int locate(struct sweeping *s, const char *id, struct cgroup *out, struct
 }
 
 /* The cgroup of an id whose container is nowhere: removed when it is empty. Processes in it may
- * belong to a state root that we do not know of; they are left alone, unless the id was given. */
+ * belong to a state root that we do not know of; they are left alone, unless the id was given. So
+ * is one that is empty yet, whose container is being made there. */
 static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 {
 	struct err one = { 0 };
@@ -208,9 +253,13 @@ static void clean_cgroup(struct sweeping *s, const char *id, bool given)
 		rc = cgroup_open(&paths, s->a, &cg, &one);
 	if (rc == 0)
 		rc = cgroup_pids(&cg, s->a, &pids, &one);
-	bool leave = pids.n && !given;
+	const char *leave = NULL;
+	if (rc == 0 && !pids.n)
+		rc = find_maker(s, id, &leave, &one);
+	else if (rc == 0 && !given && !(leave = left(s, pids.n)))
+		rc = fail(&one, ENOMEM, "cleanup");
 	if (rc == 0)
-		say_cgroup(s, &cg, id, leave ? pids.n : 0);
+		say_cgroup(s, &cg, id, leave);
 	if (rc == 0 && !leave && !s->r->dry_run) {
 		rc = pids.n ? cgroup_kill(&cg, &one) : 0;
 		if (rc == 0)

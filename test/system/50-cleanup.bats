@@ -111,6 +111,39 @@ assert_nothing_left() {
 	[[ "$output" != *"cgroup $all/$name "* ]]
 }
 
+@test "an_empty_cgroup_whose_container_is_being_made_in_a_state_unknown_here_is_left_alone" {
+	local id maker tracer all=/sys/fs/cgroup
+	[ ! -d "$all/unified" ] || all=$all/unified
+	id=$(cid being)
+	mkdir "$BATS_TEST_TMPDIR/b"
+	"$CORACLE" runtime spec -b "$BATS_TEST_TMPDIR/b"
+	jq --arg r "$ROOTFS" '.root.path = $r | .process.terminal = false | .process.args = ["sleep", "1000"]' \
+		"$BATS_TEST_TMPDIR/b/config.json" > "$BATS_TEST_TMPDIR/json"
+	cp "$BATS_TEST_TMPDIR/json" "$BATS_TEST_TMPDIR/b/config.json"
+	strace -qqq -o /dev/null -e signal=none -e trace=mkdir -e inject=mkdir:signal=STOP:when=1 \
+		"$CORACLE" runtime --root "$STATE" create -b "$BATS_TEST_TMPDIR/b" "$id" < /dev/null > "$BATS_TEST_TMPDIR/made" 2>&1 3>&- &
+	tracer=$!
+	until maker=$(pgrep -P $tracer) && [[ "$(awk '{ print $3 }' "/proc/$maker/stat")" == [Tt] ]] && [ -d "$all/coracle-$id" ]; do
+		kill -0 $tracer
+	done
+	# Unasked, and asked for it by name.
+	run -0 "$CORACLE" cleanup --dry-run
+	[[ "$output" == *"cgroup $all/coracle-$id (left alone, process $maker has a container of it) of container $id"* ]]
+	run -0 "$CORACLE" cleanup "$id"
+	[[ "$output" == "cgroup $all/coracle-$id (left alone, process $maker has a container of it) of container $id" ]]
+	while kill -CONT "$maker" && kill -0 $tracer; do
+		sleep 0.02
+	done 2> /dev/null
+	wait $tracer
+	[ ! -s "$BATS_TEST_TMPDIR/made" ]
+	run -0 "$CORACLE" runtime --root "$STATE" start "$id"
+	run -0 "$CORACLE" runtime --root "$STATE" delete -f "$id"
+	# It is nobody's any more.
+	mkdir "$all/coracle-$id"
+	run -0 "$CORACLE" cleanup "$id"
+	[ ! -d "$all/coracle-$id" ]
+}
+
 @test "a_container_named_is_removed_whatever_its_state" {
 	local id
 	id=$(cid n)
