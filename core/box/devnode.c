@@ -33,10 +33,8 @@ static bool host_has(const struct op *o)
 
 static uint32_t host_id(const struct spec_id_mappings *m, uint32_t id)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (id >= m->v[i].container_id && id - m->v[i].container_id < m->v[i].size)
-			return id - m->v[i].container_id + m->v[i].host_id;
-	return NOBODY;
+	int64_t outside = userns_outside(m, id);
+	return outside < 0 ? NOBODY : (uint32_t)outside;
 }
 
 /* By itself as a mount, whatever the directory's own mount says of devices. */
