@@ -43,6 +43,7 @@ const struct command applet_bundle = {
 		"`coracle prune`. COMMAND is for the image's launcher.",
 	.opts = run_options_all + RUN_OPTIONS_ONLY,
 	.opts_size = sizeof(struct run_options),
+	.defaults = &run_options_defaults,
 	.min_args = 1,
 	.max_args = -1,
 	.run = bundle,

@@ -47,6 +47,7 @@ const struct command applet_run = {
 		"for that.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
+	.defaults = &run_options_defaults,
 	.max_args = -1,
 	.failure = EXIT_OURS,
 	.run = run_applet,

@@ -7,6 +7,10 @@
 
 /* Of `run`; those of `bundle` are the same after the first RUN_OPTIONS_ONLY. */
 extern const struct opt run_options_all[];
-#define RUN_OPTIONS_ONLY 11
+#define RUN_OPTIONS_ONLY 15
+
+/* What they are unless given. */
+struct run_options;
+extern const struct run_options run_options_defaults;
 
 #endif

@@ -9,6 +9,8 @@
 
 #define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+#define ENV_MAX ((size_t)1 << 20)
+
 static int no_room(struct err *e)
 {
 	return fail(e, E2BIG, "make the configuration of the container");
@@ -57,11 +59,48 @@ static int env_override(struct strs *env, const char *wish, struct arena *a, str
 	return 0;
 }
 
+static const char *env_get(const struct strs *env, const char *name, size_t n)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (!strncmp(env->v[i], name, n) && env->v[i][n] == '=')
+			return env->v[i] + n + 1;
+	return "";
+}
+
+/* With what the variables in it are already in their places. */
+static int env_merge(struct strs *env, const char *wish, struct arena *a, struct err *e)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+				      "0123456789";
+	auto_buf b = { .max = ENV_MAX };
+	if (*wish == '=' || !strchr(wish, '='))
+		return refuse(e, EINVAL,
+			      "option --env-merge: '%.100s' is not NAME=VALUE such as "
+			      "PATH=/opt/bin:$PATH",
+			      wish);
+	for (const char *p = wish; *p;) {
+		bool brace = p[0] == '$' && p[1] == '{';
+		const char *name = p + 1 + brace;
+		size_t n = brace ? strcspn(name, "}") : strspn(name, letters);
+		if (*p != '$' || !n || (brace && !name[n])) {
+			buf_char(&b, *p++);
+			continue;
+		}
+		buf_str(&b, env_get(env, name, n));
+		p = name + n + brace;
+	}
+	const char *whole = b.failed ? NULL : arena_str(a, b.p);
+	if (!whole)
+		return no_room(e);
+	env_set(env, whole);
+	return 0;
+}
+
 static int make_env(const struct image *im, const struct run_overrides *o, const char *home,
 		    struct arena *a, struct strs *out, struct err *e)
 {
 	const struct strs *own = &im->config.config.env;
-	struct strs env = { arena_array(a, own->n + o->env.n + 5, sizeof(char *)), 0 };
+	struct strs env = { arena_array(a, own->n + o->merge.n + o->env.n + 5, sizeof(char *)), 0 };
 	const char *home_set = arena_printf(a, "HOME=%s", home);
 	if (!env.v || !home_set)
 		return no_room(e);
@@ -72,6 +111,11 @@ static int make_env(const struct image *im, const struct run_overrides *o, const
 	for (size_t i = 0; i < own->n && !o->unset_all; i++)
 		if (strchr(own->v[i], '=') && own->v[i][0] != '=')
 			env_set(&env, own->v[i]);
+	for (size_t i = 0; i < o->merge.n; i++) {
+		int rc = env_merge(&env, o->merge.v[i], a, e);
+		if (rc < 0)
+			return rc;
+	}
 	for (size_t i = 0; i < o->env.n; i++) {
 		int rc = env_override(&env, o->env.v[i], a, e);
 		if (rc < 0)

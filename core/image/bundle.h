@@ -16,6 +16,7 @@ struct run_overrides {
 	struct strs args;	/* instead of Cmd; Entrypoint stays in front */
 	const char *entrypoint; /* instead of Entrypoint and Cmd; "" for none, ["A","B"] more */
 	struct strs env;	/* NAME=VALUE, or NAME for the caller's own value; later ones win */
+	struct strs merge;	/* NAME=VALUE, whose $NAME and ${NAME} are the image's */
 	struct strs unset;	/* of all variables, these are not there */
 	bool unset_all;		/* nor any of the image's */
 	const char *cwd;

@@ -25,7 +25,7 @@ struct source {
 struct attendance {
 	const struct attend *a;
 	struct loop *loop;
-	struct watch ended, signals, notify;
+	struct watch ended, signals, notify, timeout;
 	struct source sources[2];
 	struct relay input, output;
 	struct exit_status status;
@@ -99,6 +99,22 @@ static void on_signal(void *arg, uint32_t events)
 				proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
 			}
 	}
+}
+
+/* Its time is over. */
+static void on_timeout(void *arg, uint32_t events)
+{
+	struct attendance *t = arg;
+	uint64_t times;
+	(void)events;
+	if (read(t->timeout.fd, &times, sizeof(times)) > 0 && !t->reaped)
+		proc_signal(t->a->pidfd, SIGKILL);
+}
+
+static int watch_time(struct attendance *t)
+{
+	t->timeout = (struct watch){ timer_new(t->a->timeout * 1000, 0), on_timeout, t };
+	return t->timeout.fd < 0 ? t->timeout.fd : loop_add(t->loop, &t->timeout, EPOLLIN);
 }
 
 static void source_close(struct source *s)
@@ -180,6 +196,8 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 	t->notify = (struct watch){ a->notify, on_notify, t };
 	if (rc == 0 && a->manager)
 		rc = loop_add(t->loop, &t->notify, EPOLLIN);
+	if (rc == 0 && a->timeout)
+		rc = watch_time(t);
 	if (rc == 0)
 		rc = nonblocking(a->console);
 	for (int i = 0; rc == 0 && i < 2; i++)
@@ -213,7 +231,7 @@ static void drain_all(struct attendance *t)
 
 int attend(const struct attend *a, struct exit_status *out, struct err *e)
 {
-	struct attendance t = { .a = a, .loop = loop_new() };
+	struct attendance t = { .a = a, .loop = loop_new(), .timeout.fd = -1 };
 	struct terminal terminal = { .fd = -1 };
 	bool screen = a->console >= 0 && !a->log;
 	auto_close int own = screen ? stdio_reopen(STDOUT_FILENO, O_WRONLY) : -1;
@@ -229,6 +247,7 @@ int attend(const struct attend *a, struct exit_status *out, struct err *e)
 		fail(e, rc, "wait for process %d", (int)a->pid);
 	drain_all(&t);
 	terminal_restore(&terminal);
+	put_fd(&t.timeout.fd, -1);
 	loop_free(t.loop);
 	if (rc == 0 && t.error < 0)
 		rc = fail(e, t.error, "reap process %d", (int)a->pid);

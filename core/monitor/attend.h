@@ -9,6 +9,7 @@
 #include "monitor/logfile.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct attend {
@@ -22,8 +23,9 @@ struct attend {
 	const struct notify_host *manager; /* to be told what comes from notify; NULL: none */
 	int notify;
 	bool fragile; /* a signal that would be passed on kills it: attend() fails with -EINTR */
-	int pipes[2]; /* ends for reading of its stdout and stderr; -1: none. They are made
-			 nonblocking. */
+	uint64_t timeout; /* seconds until it is killed; 0: it is not */
+	int pipes[2];	  /* ends for reading of its stdout and stderr; -1: none. They are made
+			     nonblocking. */
 };
 
 /* Blocks the signals that attend() takes care of. To be called before the process is made, so that

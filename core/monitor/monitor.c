@@ -123,6 +123,7 @@ static int watch_over(struct charge *g, struct err *e)
 		.input = g->r->interactive,
 		.log = g->log.fd >= 0 ? &g->log : NULL,
 		.fragile = g->r->fragile,
+		.timeout = g->r->timeout,
 		.pipes = { g->out[0], g->err[0] },
 	};
 	int rc = attend(&a, &st, e);

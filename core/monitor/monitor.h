@@ -15,6 +15,7 @@ struct monitor_request {
 	bool interactive;	      /* our stdin is the container's; else it has /dev/null */
 	bool terminal;
 	const char *data;	    /* directory for the log, absolute; NULL: no log */
+	uint64_t timeout;	    /* seconds until it is killed; 0: it is not */
 	bool remove;		    /* at the end: the container and all it wrote */
 	bool fragile;		    /* a signal for us kills it: monitor_run() fails with -EINTR */
 	void (*created)(void *arg); /* when the container exists: nothing else is needed for it;

@@ -1,5 +1,6 @@
 /* obtain.c - the image that is to be run, out of the store or into it first. */
 #include "monitor/obtain.h"
+#include "base/log.h"
 #include "image/progress.h"
 #include "image/pull.h"
 
@@ -18,6 +19,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 					.platform = o->platform ? &platform : NULL,
 					.signers = o->signers,
 					.origin.authfile = o->authfile,
+					.origin.insecure = !o->tls_verify,
 					.progress = progress_layer,
 					.arg = &progress };
 	int rc = a ? 0 : fail(e, ENOMEM, "pull %s", text);
@@ -47,19 +49,55 @@ static int check_platform(const struct run_options *o, const struct image *im, s
 		      c->os, c->architecture, o->platform);
 }
 
-int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
-	   struct image **out, struct err *e)
+/* --os, --arch and --variant are --platform in pieces: those that are missing are this machine's.
+ */
+static int join_platform(struct run_options *o, struct arena *a, struct err *e)
+{
+	const struct platform here = platform_here();
+	if (!o->os && !o->arch && !o->variant)
+		return 0;
+	if (o->platform)
+		return refuse(e, EINVAL,
+			      "option --platform: it is --os, --arch and --variant in one: give "
+			      "either");
+	o->platform = arena_printf(a, "%s/%s%s%s", o->os ? o->os : here.os,
+				   o->arch ? o->arch : here.architecture, o->variant ? "/" : "",
+				   o->variant ? o->variant : "");
+	return o->platform ? 0 : fail(e, E2BIG, "option --arch");
+}
+
+/* What the registry has, or where that cannot be told what is here. */
+static int fetch_newer(const struct store *s, const char *text, const struct run_options *o,
+		       struct arena *a, struct image **out, struct err *e)
+{
+	struct err none = { 0 };
+	int rc = fetch(s, text, o, a, out, e);
+	if (rc == 0 || rc == -EINTR || image_open(s, text, a, out, &none) < 0)
+		return rc;
+	rc = check_platform(o, *out, a, &none);
+	if (rc < 0)
+		return -e->code;
+	log_warn("%s; the image that is here is used", e->msg);
+	*e = none;
+	return 0;
+}
+
+static int obtain_as(const struct store *s, const char *text, const struct run_options *o,
+		     struct arena *a, struct image **out, struct err *e)
 {
 	/* Of what is in the store nobody knows who signed it. */
 	const char *when = o->pull ? o->pull : o->signers.keys.n ? "always" : "missing";
-	bool always = !strcmp(when, "always");
-	if (!always && strcmp(when, "missing") && strcmp(when, "never"))
-		return refuse(e, EINVAL, "option --pull: '%s' is neither missing, always nor never",
+	bool always = !strcmp(when, "always"), newer = !strcmp(when, "newer");
+	if (!always && !newer && strcmp(when, "missing") && strcmp(when, "never"))
+		return refuse(e, EINVAL,
+			      "option --pull: '%s' is neither missing, always, newer nor never",
 			      when);
 	if (o->signers.name && !o->signers.keys.n)
 		return refuse(e, EINVAL, "option --verify-name: only with --verify-key");
 	if (!always && o->signers.keys.n)
 		return refuse(e, EINVAL, "option --verify-key: only with --pull always");
+	if (newer)
+		return fetch_newer(s, text, o, a, out, e);
 	int rc = always ? -ENOENT : image_open(s, text, a, out, e);
 	if (rc == 0)
 		rc = check_platform(o, *out, a, e);
@@ -67,4 +105,12 @@ int obtain(const struct store *s, const char *text, const struct run_options *o,
 		return rc;
 	*e = (struct err){ 0 };
 	return fetch(s, text, o, a, out, e);
+}
+
+int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
+	   struct image **out, struct err *e)
+{
+	struct run_options own = *o;
+	int rc = join_platform(&own, a, e);
+	return rc < 0 ? rc : obtain_as(s, text, &own, a, out, e);
 }

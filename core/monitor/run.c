@@ -13,6 +13,7 @@
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
 #include "monitor/runjoin.h"
+#include "monitor/runparts.h"
 #include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
 #include "monitor/userkeep.h"
@@ -397,15 +398,32 @@ static int add_started(struct making *m, struct err *e)
 	return 0;
 }
 
+/* What concerns us more than the container. */
+static int check_options(const struct run_options *o, struct err *e)
+{
+	static const char *const cgroups[] = { "enabled", "no-conmon", "disabled" };
+	const struct strs known = { (const char **)cgroups, 3 };
+	if (o->cgroups && !strs_has(&known, o->cgroups))
+		return option_refuse("cgroups", o->cgroups, "one of enabled, disabled", e);
+	if (o->preserve_fds && o->detach)
+		return refuse(e, EINVAL,
+			      "option --preserve-fds: it goes not with --detach: a monitor keeps "
+			      "nothing of its caller's");
+	if (o->timeout > INT32_MAX)
+		return refuse(e, EINVAL, "option --timeout: it is a number of seconds such as 30");
+	int rc = cnb_check(o, e);
+	return rc < 0 ? rc : userns_check(o, e);
+}
+
 static int make(struct making *m, struct err *e)
 {
-	int rc = cnb_check(&m->options, e);
-	if (rc == 0)
-		rc = userns_check(&m->options, e);
+	int rc = check_options(&m->options, e);
 	if (rc == 0)
 		rc = choose_id(m, e);
 	if (rc == 0) /* for what builds its image, too */
 		rc = join_all(&m->options, m->root, m->a, &m->joined, e);
+	if (rc == 0)
+		rc = volumes_inherit(&m->options, m->root, m->a, e);
 	if (rc == 0)
 		rc = check_cidfile(m, e);
 	bool embedded = !m->r->args.n && !m->options.app;
@@ -450,11 +468,14 @@ static int hand_over(struct making *m, struct err *e)
 			.image = m->image_name,
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
 			.store = m->store_path,
+			.preserve_fds = m->options.preserve_fds,
+			.no_cgroup = m->options.cgroups && !strcmp(m->options.cgroups, "disabled"),
 		},
 		.interactive = m->options.interactive,
 		.terminal = m->options.terminal,
 		.data = detach ? data : NULL,
 		.remove = m->options.remove,
+		.timeout = m->options.timeout,
 		.created = release,
 		.arg = m,
 	};

@@ -1,5 +1,5 @@
-/* runhosts.c - the names and name servers that a user gives a container: its /etc/hosts and
- * /etc/resolv.conf. */
+/* runhosts.c - what a user writes into a container's own files: names in /etc/hosts, name servers
+ * in /etc/resolv.conf, the time zone in /etc/localtime. */
 #include "base/file.h"
 #include "box/rootfs.h"
 #include "monitor/runparts.h"
@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #define FILE_MAX ((size_t)1 << 20)
+
+#define ZONES "/usr/share/zoneinfo/"
 
 #define GATEWAY "host-gateway" /* the host, as the container reaches it */
 
@@ -165,4 +167,41 @@ int resolver_apply(const struct run_options *o, const struct run_subject *subjec
 	if (rc == 0)
 		rc = add_words(&b, "dns-option", "options", &o->dns_options, e);
 	return rc < 0 ? rc : write_own(subject->rootfs, "/etc/resolv.conf", &b, e);
+}
+
+/* A name below ZONES, or "local" for the host's own. */
+static int read_zone(const char *name, struct buf *out, struct err *e)
+{
+	auto_buf path = { 0 };
+	bool local = !strcmp(name, "local");
+	bool good = local || (*name && *name != '/' && !strstr(name, ".."));
+	buf_printf(&path, "%s%s", local ? "/etc/localtime" : ZONES, local ? "" : name);
+	if (path.failed)
+		return option_room("tz", e);
+	int rc = good ? file_read(-1, path.p, out, NULL) : -EINVAL;
+	if (rc == 0 && out->len > 4 && !memcmp(out->p, "TZif", 4))
+		return 0;
+	return option_refuse("tz", name, "a file of " ZONES " such as Europe/Paris, nor local", e);
+}
+
+int zone_apply(const struct run_options *o, const struct run_subject *subject, struct err *e)
+{
+	auto_buf zone = { .max = FILE_MAX };
+	const char *last;
+	struct stat st;
+	if (!o->tz)
+		return 0;
+	int rc = read_zone(o->tz, &zone, e);
+	if (rc < 0)
+		return rc;
+	if (!subject->image || !subject->image->name)
+		return refuse(e, EINVAL,
+			      "option --tz: it is for images, whose containers have files of their "
+			      "own");
+	/* Most often a link to a zone of the image's, which is not to be changed. */
+	auto_close int dir = rootfs_parent(subject->rootfs, "/etc/localtime", &last);
+	if (dir >= 0 && fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	    unlinkat(dir, last, 0) < 0)
+		return fail(e, errno, "option --tz: replace /etc/localtime of the container");
+	return write_own(subject->rootfs, "/etc/localtime", &zone, e);
 }

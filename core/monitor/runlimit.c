@@ -131,6 +131,18 @@ static int ulimit_add(struct spec_process *p, const char *text, struct arena *a,
 	return 0;
 }
 
+static int apply_personality(struct spec *s, const struct run_options *o, struct arena *a,
+			     struct err *e)
+{
+	const struct spec_personality p = { .domain = o->personality };
+	if (!o->personality)
+		return 0;
+	if (strcmp(o->personality, "LINUX") != 0 && strcmp(o->personality, "LINUX32") != 0)
+		return option_refuse("personality", o->personality, "LINUX or LINUX32", e);
+	s->linux_->personality = list_grow(a, &p, 1, 0, sizeof(p));
+	return s->linux_->personality ? 0 : option_room("personality", e);
+}
+
 static int apply_process(struct spec_process *p, const struct run_options *o, struct err *e)
 {
 	char *end = NULL;
@@ -180,6 +192,8 @@ int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 					   "FILE=VALUE such as memory.high=64M", e);
 	if (rc == 0)
 		rc = apply_process(s->process, o, e);
+	if (rc == 0)
+		rc = apply_personality(s, o, a, e);
 	if (rc == 0)
 		rc = apply_shm(s, o, a, e);
 	for (size_t i = 0; rc == 0 && i < o->ulimits.n; i++)

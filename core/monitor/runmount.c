@@ -349,6 +349,14 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 		      { "mount", runspec_mount } };
 	const struct strs *const texts[] = { &o->tmpfs, &o->volumes, &o->mounts };
 	int rc = o->readonly && o->readonly_tmpfs ? add_scratch(s, a, e) : 0;
+	size_t first = s->mounts.n;
+	for (size_t i = 0; rc == 0 && i < o->inherited.n; i++) {
+		struct spec_mount *m = LIST_ADD(a, &s->mounts);
+		if (!m)
+			return option_room("volumes-from", e);
+		*m = o->inherited.v[i];
+		rc = source_check("volumes-from", m, e);
+	}
 	for (size_t k = 0; k < 3; k++)
 		for (size_t i = 0; rc == 0 && i < texts[k]->n; i++) {
 			struct spec_mount *m = LIST_ADD(a, &s->mounts);
@@ -357,5 +365,5 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 			if (rc == 0)
 				rc = source_check(kinds[k].option, m, e);
 		}
-	return rc;
+	return rc == 0 ? volumes_remember(s, first, a, e) : rc;
 }

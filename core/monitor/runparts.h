@@ -42,6 +42,9 @@ bool resolver_own(const struct run_options *o);
 int resolver_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		   struct err *e);
 
+/* Writes the container's own /etc/localtime, as --tz says. */
+int zone_apply(const struct run_options *o, const struct run_subject *subject, struct err *e);
+
 /* Each takes its options. */
 int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);
 int blocks_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e);

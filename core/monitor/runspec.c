@@ -349,14 +349,57 @@ static bool place_harmless(int rootfs, int fd)
 	return false;
 }
 
+/* --image-volume. */
+enum image_volume { OWN_LAYER, ANONYMOUS, MEMORY, NONE };
+
+static int image_volume_read(const char *text, enum image_volume *out, struct err *e)
+{
+	static const char *const names[] = {
+		[ANONYMOUS] = "bind", [MEMORY] = "tmpfs", [NONE] = "ignore"
+	};
+	*out = OWN_LAYER;
+	for (enum image_volume i = ANONYMOUS; text && i <= NONE; i++)
+		if (!strcmp(text, names[i]))
+			*out = i;
+	return text && *out == OWN_LAYER
+		       ? option_refuse("image-volume", text, "one of bind, tmpfs, ignore", e)
+		       : 0;
+}
+
+/* A tmpfs with a copy of what is there. */
+static int add_memory(struct spec *s, const char *path, int fd, struct arena *a, struct err *e)
+{
+	struct stat st = { 0 };
+	fstat(fd, &st);
+	/* Not the path, which is the image's word. */
+	const char *text = arena_printf(a, "/v:tmpcopyup,exec,uid=%u,gid=%u", st.st_uid, st.st_gid);
+	struct spec_mount *m = LIST_ADD(a, &s->mounts);
+	int rc = text && m ? runspec_tmpfs(text, a, m, e) : option_room("image-volume", e);
+	if (rc == 0)
+		m->destination = path;
+	return rc;
+}
+
+static int add_anonymous(struct spec *s, const char *path, struct arena *a, struct err *e)
+{
+	struct spec_mount *m = LIST_ADD(a, &s->mounts);
+	int rc = m ? runspec_volume("/v", a, m, e) : option_room("image-volume", e);
+	if (rc == 0)
+		m->destination = path;
+	return rc;
+}
+
 /* The image's volumes are directories of the container's own layer, with what the image has there.
  * Where that cannot be written, memory takes a copy. */
-static int add_volumes(struct spec *s, const struct run_subject *subject, struct arena *a,
-		       struct err *e)
+static int add_volumes(struct spec *s, const struct run_options *o,
+		       const struct run_subject *subject, struct arena *a, struct err *e)
 {
 	const struct image *im = subject->image;
 	size_t n = im ? im->config.config.volumes.n : 0;
-	int rc = 0;
+	enum image_volume how;
+	int rc = image_volume_read(o->image_volume, &how, e);
+	if (rc < 0 || how == NONE)
+		return rc;
 	if (n > VOLUMES_MAX)
 		return refuse(e, E2BIG, "the image has %zu volumes: more than %d", n, VOLUMES_MAX);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -366,17 +409,11 @@ static int add_volumes(struct spec *s, const struct run_subject *subject, struct
 		auto_close int fd = rootfs_make(subject->rootfs, path, true);
 		if (fd < 0)
 			return fail(e, fd, "make the image's volume %.200s", path);
-		if (!s->root->readonly || !place_harmless(subject->rootfs, fd))
+		if ((how == OWN_LAYER && !s->root->readonly) ||
+		    !place_harmless(subject->rootfs, fd))
 			continue;
-		struct stat st = { 0 };
-		fstat(fd, &st);
-		/* Not the path, which is the image's word. */
-		const char *text = arena_printf(a, "/v:tmpcopyup,exec,uid=%u,gid=%u", st.st_uid,
-						st.st_gid);
-		struct spec_mount *m = LIST_ADD(a, &s->mounts);
-		rc = text && m ? runspec_tmpfs(text, a, m, e) : option_room("read-only", e);
-		if (rc == 0)
-			m->destination = path;
+		rc = how == ANONYMOUS ? add_anonymous(s, path, a, e)
+				      : add_memory(s, path, fd, a, e);
 	}
 	return rc;
 }
@@ -402,6 +439,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		.cwd = o->cwd,
 		.user = o->user,
 		.hostname = hostname_of(o, subject, a),
+		.merge = o->env_merge,
 		.unset = o->unset,
 		.unset_all = o->unset_all,
 		.terminal = o->terminal,
@@ -415,7 +453,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 	if (rc == 0)
 		rc = add_groups(&s->process->user, o, subject->rootfs, a, e);
 	if (rc == 0)
-		rc = add_volumes(s, subject, a, e);
+		rc = add_volumes(s, o, subject, a, e);
 	if (rc == 0)
 		rc = runspec_apply(s, o, subject->id, a, e);
 	if (rc == 0)
@@ -424,6 +462,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		rc = hosts_apply(o, subject, a, e);
 	if (rc == 0)
 		rc = resolver_apply(o, subject, a, e);
+	if (rc == 0)
+		rc = zone_apply(o, subject, e);
 	if (rc == 0)
 		*out = s;
 	return rc;

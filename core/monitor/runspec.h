@@ -15,11 +15,16 @@
 /* As the user gave them; zero and NULL are "not given". */
 struct run_options {
 	const char *root, *store, *name, *pull, *platform, *authfile, *cidfile;
+	const char *os, *arch, *variant; /* of a platform */
+	bool tls_verify;
+	uint64_t timeout; /* seconds; 0: none */
+	int preserve_fds;
+	const char *cgroups, *tz, *personality, *image_volume;
 	struct signers signers;
 	bool detach, remove, interactive, terminal, quiet, rootfs;
 	bool replace, oom_kill_disable, env_host, unset_all, no_hosts, readonly_tmpfs;
 	const char *pidfile, *gpus;
-	struct strs env, env_files, unset, labels, label_files, annotations;
+	struct strs env, env_files, env_merge, unset, labels, label_files, annotations;
 	struct opt_u64 blkio_weight;
 	struct strs blkio_weights, read_bps, write_bps, read_iops, write_iops, cgroup_conf;
 	struct strs dns, dns_search, dns_options;
@@ -34,7 +39,8 @@ struct run_options {
 	int64_t pids_limit;
 	struct opt_i64 oom_score_adj, shm_size, swappiness;
 	struct strs ulimits, sysctls;
-	struct strs volumes, mounts, tmpfs;
+	struct strs volumes, mounts, tmpfs, volumes_from;
+	struct spec_mounts inherited; /* see volumes_inherit() */
 	struct strs devices, device_rules, cdi_dirs, hosts;
 	bool readonly, privileged, init;
 	struct strs cap_add, cap_drop, security;

@@ -2,6 +2,7 @@
 #include "monitor/runvolume.h"
 #include "base/file.h"
 #include "box/rootfs.h"
+#include "container/container.h"
 #include "image/volume.h"
 #include "monitor/runparts.h"
 
@@ -84,5 +85,103 @@ int volumes_apply(struct spec *s, const struct volume_use *u, struct arena *a, s
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++)
 		if (is_volume(&s->mounts.v[i]))
 			rc = apply_one(&s->mounts.v[i], made++, u, a, e);
+	return rc;
+}
+
+/* Of a record the paths of mounts that were asked for, a line each. */
+#define NOTE_MOUNTS "coracle.mounts"
+
+int volumes_remember(struct spec *s, size_t first, struct arena *a, struct err *e)
+{
+	auto_buf text = { 0 };
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (is_volume(&s->mounts.v[i]) ||
+		    (i >= first && strcmp(s->mounts.v[i].type, "tmpfs") != 0))
+			buf_printf(&text, "%s\n", s->mounts.v[i].destination);
+	const char *note = text.len ? arena_str(a, text.p) : NULL;
+	if (text.failed || (text.len && !note))
+		return option_room("volume", e);
+	return note ? runspec_note(s, NOTE_MOUNTS, note, a, e) : 0;
+}
+
+/* The volume whose files are there is one again: who uses it is to be known. */
+static int name_volume(struct spec_mount *m, const char *store, struct arena *a)
+{
+	const char *all = store ? arena_printf(a, "%s/volumes/", store) : NULL;
+	size_t n = all ? strlen(all) : 0, name;
+	if (!all || strncmp(m->source, all, n) != 0)
+		return store && !all ? -E2BIG : 0;
+	name = strcspn(m->source + n, "/");
+	if (strcmp(m->source + n + name, "/_data") != 0)
+		return 0;
+	m->type = VOLUME_TYPE;
+	m->source = arena_strn(a, m->source + n, name);
+	words_remove(&m->options, "idmap");
+	return m->source ? 0 : -E2BIG;
+}
+
+/* mode: "", "ro" or "rw". */
+static int inherit_one(struct run_options *o, const struct spec_mount *m, const char *mode,
+		       const char *store, struct arena *a)
+{
+	struct spec_mount *to = LIST_ADD(a, &o->inherited);
+	if (!to)
+		return -E2BIG;
+	*to = *m;
+	to->options.v = list_grow(a, m->options.v, m->options.n, 2, sizeof(char *));
+	if (!to->options.v)
+		return -E2BIG;
+	if (*mode) {
+		words_remove(&to->options, "ro");
+		words_remove(&to->options, "rro");
+	}
+	if (!strcmp(mode, "ro")) {
+		to->options.v[to->options.n++] = "ro";
+		to->options.v[to->options.n++] = "rro";
+	}
+	return name_volume(to, store, a);
+}
+
+static bool is_noted(const char *note, const char *path)
+{
+	size_t n = strlen(path);
+	for (; *note; note += strcspn(note, "\n"), note += *note == '\n')
+		if (!strncmp(note, path, n) && note[n] == '\n')
+			return true;
+	return false;
+}
+
+static int inherit_all(struct run_options *o, struct container *c, const char *mode,
+		       struct arena *a, struct err *e)
+{
+	const struct spec *s;
+	const char *note = pairs_get(&c->state.annotations, NOTE_MOUNTS);
+	const char *store = c->state.store ? arena_str(a, c->state.store) : NULL;
+	int rc = container_spec(c, a, &s, e);
+	for (size_t i = 0; rc == 0 && note && i < s->mounts.n; i++)
+		if (is_noted(note, s->mounts.v[i].destination) && s->mounts.v[i].source &&
+		    inherit_one(o, &s->mounts.v[i], mode, store, a) < 0)
+			rc = option_room("volumes-from", e);
+	return rc;
+}
+
+int volumes_inherit(struct run_options *o, const char *root, struct arena *a, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < o->volumes_from.n; i++) {
+		struct container *c = NULL;
+		const char *text = o->volumes_from.v[i], *mode = strchr(text, ':');
+		const char *id = arena_strn(a, text, strcspn(text, ":"));
+		mode = mode ? mode + 1 : "";
+		if (!id)
+			return option_room("volumes-from", e);
+		if (!strcmp(mode, "z"))
+			mode = "";
+		if (*mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
+			return option_refuse("volumes-from", text, "CONTAINER[:ro|rw]", e);
+		rc = container_open(root, id, &c, e);
+		rc = rc < 0 ? within(e, "option --volumes-from") : inherit_all(o, c, mode, a, e);
+		container_close(c);
+	}
 	return rc;
 }

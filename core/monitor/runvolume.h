@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "image/store.h"
+#include "monitor/runspec.h"
 #include "oci/spec.h"
 
 /* What a mount of a volume is until volumes_apply(): of this type, its source the volume's name, ""
@@ -15,6 +16,14 @@
 
 /* Whether there are such mounts. */
 bool volumes_wanted(const struct spec *s);
+
+/* --volumes-from: of each "CONTAINER[:ro|rw]" of the state directory `root` the mounts that its
+ * user asked for, run it or not, to o->inherited. */
+int volumes_inherit(struct run_options *o, const char *root, struct arena *a, struct err *e);
+
+/* Notes with the spec which mounts its user asked for: those from the first on, and
+ * all volumes. */
+int volumes_remember(struct spec *s, size_t first, struct arena *a, struct err *e);
 
 /* Whose they are. */
 struct volume_use {

@@ -414,6 +414,114 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "${lines[0]}" == *nosuid,nodev,relatime* && "${lines[1]}" == *nosuid,nodev,noexec*size=2048k,mode=700* ]]
 }
 
+@test "a_container_whose_time_is_over_is_killed" {
+	run -137 timeout 50 "$CORACLE" run --root "$STATE" --rm --timeout 1 --rootfs "$ROOTFS" sleep 1000
+	box -d --name "$(cid t)" --timeout 1 --init -- sh -c 'trap "" TERM; sleep 1000'
+	[ "$(c wait "$(cid t)")" = 137 ]
+	c rm "$(cid t)"
+	run -3 box --rm --timeout 1000 -- sh -c 'exit 3'
+}
+
+@test "files_of_the_callers_are_passed_on_and_no_others" {
+	run -0 box --rm --preserve-fds 2 -- sh -c 'read -r x <&3; echo "$x" >&4; ls /proc/$$/fd | tr "\n" " "' 3< /etc/hostname 4> "$BATS_TEST_TMPDIR/out" 5< /etc/passwd
+	[ "$output" = "0 1 2 3 4 " ]
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = "$(cat /etc/hostname)" ]
+	run -125 box --rm --preserve-fds 1 -- true 3>&-
+	[[ "$output" == *"file 3 is not open" ]]
+	run -125 box -d --preserve-fds 1 -- true
+	[[ "$output" == *"--preserve-fds: it goes not with --detach"* ]]
+}
+
+@test "without_a_cgroup_of_its_own_it_is_in_ours" {
+	run -0 box --rm --cgroups disabled --cgroupns host -- cat /proc/self/cgroup
+	[ "$output" = "$(cat /proc/self/cgroup)" ]
+	run -0 box --rm --cgroups enabled --cgroupns host -- cat /proc/self/cgroup
+	[[ "$output" == *coracle* ]]
+	run -125 box --rm --cgroups disabled -m 64m -- true
+	[[ "$output" == *"memory"*"cgroup" ]]
+	box -d --name "$(cid n)" --cgroups disabled -- sleep 1000
+	c stop -t 0 "$(cid n)"
+	c rm "$(cid n)"
+	assert_gone "$(cid n)"
+	run -0 box --rm --personality LINUX32 -- uname -m
+	[ "$output" != "$(uname -m)" ] || [[ "$(uname -m)" == arm* ]]
+}
+
+# whole CONFIG - an image layout:v1 of busybox with what tarball is told on stdin, and that configuration.
+whole() {
+	L=$BATS_TEST_TMPDIR/layout
+	tar -C "$ROOTFS" --owner 0 --group 0 -cf "$BATS_TEST_TMPDIR/base.tar" .
+	layer "$L" "$BATS_TEST_TMPDIR/base.tar" none
+	tar_of "$L.tar"
+	layer "$L" "$L.tar" none
+	image_end "$L" v1 "$1" > "$L.out"
+	"$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+}
+
+@test "the_time_zone_is_the_containers_alone" {
+	whole '{}' <<< 'l etc/localtime 777 0:0 ../usr/share/zoneinfo/Etc/UTC'
+	run -0 c run --rm --tz Asia/Tokyo layout:v1 sh -c 'date +%Z; [ -L /etc/localtime ] || [ -e /usr/share ] || echo alone'
+	[ "$output" = $'JST\nalone' ]
+	run -0 c run --rm --read-only --tz local layout:v1 cat /etc/localtime
+	[ "$output" = "$(cat /etc/localtime)" ]
+	local bad
+	for bad in ../../../etc/passwd /etc/localtime Nosuch zone.tab ''; do
+		run -125 c run --rm --tz "$bad" layout:v1 true
+		[[ "$output" == "coracle: option --tz: '$bad' is not a file of /usr/share/zoneinfo/"* ]]
+	done
+	run -125 box --rm --tz UTC -- true
+	[[ "$output" == *"--tz: it is for images"* ]]
+}
+
+@test "an_images_volumes_are_what_was_asked_for" {
+	whole '{"Volumes": {"/vol": {}}}' <<< $'d vol 750 7:8\nf vol/f 644 7:8 - x'
+	local show='stat -c "%a %u:%g" /vol; cat /vol/f; grep -c " /vol " /proc/mounts; grep " /vol " /proc/mounts | cut -d " " -f 1'
+	run -1 c run --rm layout:v1 sh -c 'stat -c "%a %u:%g" /vol; cat /vol/f; grep " /vol " /proc/mounts'
+	[ "$output" = $'750 7:8\nx' ] || [ "$output" = $'750 7:8\nx'$'\n' ]
+	run -0 c run --rm --image-volume tmpfs layout:v1 sh -c "$show"
+	[ "$output" = $'750 7:8\nx1\ntmpfs' ]
+	run -0 c run --name "$(cid v)" --image-volume bind layout:v1 sh -c "$show; echo y > /vol/g"
+	[[ "$output" == $'750 7:8\nx1\n/'* ]]
+	run -0 "$CORACLE" volume ls -q
+	[ "${#lines[@]}" = 1 ]
+	[ "$(cat "$CORACLE_STORE/volumes/$output/_data/g")" = y ]
+	run -0 c run --rm --volumes-from "$(cid v)" layout:v1 cat /vol/g
+	[ "$output" = y ]
+	c rm -v "$(cid v)"
+	[ -z "$("$CORACLE" volume ls -q)" ]
+	run -1 c run --rm --image-volume ignore layout:v1 grep " /vol " /proc/mounts
+	run -125 c run --rm --image-volume what layout:v1 true
+	[[ "$output" == *"one of bind, tmpfs, ignore" ]]
+}
+
+@test "what_a_registry_has_is_newer_or_cannot_be_told" {
+	whole '{}' < /dev/null
+	run -0 c run --rm --pull newer "oci:$L:v1" echo pulled
+	[[ "$output" == *"already here"*pulled ]]
+	"$CORACLE" tag layout:v1 127.0.0.1:1/app:v1
+	run -125 c run --rm --pull always 127.0.0.1:1/app:v1 echo local
+	run -125 c run --rm --pull sometimes 127.0.0.1:1/app:v1 echo local
+	[[ "$output" == *"neither missing, always, newer nor never" ]]
+	run -0 c run --rm --pull newer 127.0.0.1:1/app:v1 echo local
+	[[ "${lines[0]}" == "coracle: warning: "*"127.0.0.1:1"*"the image that is here is used" && "${lines[1]}" == local ]]
+	run -125 c run --rm --pull newer 127.0.0.1:1/other:v1 true
+	[ "${#lines[@]}" = 1 ]
+	run -0 c run --rm --os linux --arch "$(dpkg --print-architecture)" layout:v1 echo this
+	[ "$output" = this ]
+	run -125 c run --rm --arch nosuch --pull never layout:v1 true
+	[[ "$output" == *"image layout:v1 of the store is for linux/"*", not linux/nosuch" ]]
+	run -125 c run --rm --arch arm64 --platform linux/amd64 layout:v1 true
+	[[ "$output" == *"--platform: it is --os, --arch and --variant in one"* ]]
+}
+
+@test "variables_have_those_of_the_image_in_them" {
+	whole '{"Env": ["PATH=/bin:/usr/bin", "A=a"]}' < /dev/null
+	run -0 c run --rm --env-merge 'PATH=/opt:${PATH}' --env-merge 'B=$A-${A}b$' --env-merge 'C=$B${none}${' -e A=later layout:v1 sh -c 'echo "$PATH $B $C $A"'
+	[ "$output" = '/opt:/bin:/usr/bin a-ab$ a-ab$${ later' ]
+	run -125 c run --rm --env-merge A layout:v1 true
+	[[ "$output" == *'PATH=/opt/bin:$PATH' ]]
+}
+
 @test "bad_values_are_one_line_with_a_good_one" {
 	local option value good
 	while IFS='|' read -r option value good; do
@@ -471,6 +579,9 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		annotation|coracle.stop-signal=KILL|begins not with coracle.
 		annotation|x|org.example.owner=me
 		stop-signal|NOSUCH|SIGINT
+		personality|BSD|LINUX32
+		cgroups|split|enabled, disabled
+		timeout|99999999999|30
 		stop-timeout|-2|30
 		cgroup-parent|relative|slice
 		cgroup-parent|x:y.slice|machine.slice

@@ -471,7 +471,8 @@ nothing_left() {
 	mkfifo "$D/said"
 	local sig status pid
 	for sig in INT TERM HUP; do
-		"$CORACLE" bundle --root "$STATE" --cnb "$D/app" --builder localhost/builder:1 "$D/b" 2> "$D/said" &
+		# In the background a shell has INT ignored.
+		env --default-signal "$CORACLE" bundle --root "$STATE" --cnb "$D/app" --builder localhost/builder:1 "$D/b" 2> "$D/said" &
 		pid=$!
 		exec 5< "$D/said"
 		while read -r -u 5 line && [ "$line" != "it waits" ]; do :; done

@@ -360,3 +360,29 @@ assert_no_work() {
 	run -0 as "$CORACLE" volume prune
 	[ "${#output}" = 64 ]
 }
+
+@test "a_container_has_the_volumes_and_directories_of_another_run_it_or_not" {
+	mkdir "$BATS_TEST_TMPDIR/host" "$BATS_TEST_TMPDIR/late"
+	echo host > "$BATS_TEST_TMPDIR/host/f"
+	echo late > "$BATS_TEST_TMPDIR/late/f"
+	run -0 box --name "$(cid a)" -v named:/n -v /anon -v "$BATS_TEST_TMPDIR/host:/h:ro" --mount "type=bind,src=$BATS_TEST_TMPDIR/host,dst=/w" --tmpfs /t -- \
+		sh -c 'echo n > /n/f; echo a > /anon/f; echo t > /t/f'
+	run -0 box -d --name "$(cid b)" --volumes-from "$(cid a)" -- sleep 1000
+	run -0 c exec "$(cid b)" sh -c 'cat /n/f /anon/f /h/f /w/f; echo more > /n/g; { echo > /h/x; } 2> /dev/null || echo kept; ls /t; grep -c "^shm" /proc/mounts'
+	[ "$output" = $'n\na\nhost\nhost\nkept\n1' ]
+	# Ours come later than theirs; and what is read-only may be all.
+	run -0 box --rm --volumes-from "$(cid b):ro" -v "$BATS_TEST_TMPDIR/late:/h" -- sh -c 'cat /n/g /h/f; { echo > /w/x; } 2> /dev/null || echo kept; { echo > /n/x; } 2> /dev/null || echo kept'
+	[ "$output" = $'more\nlate\nkept\nkept' ]
+	run -0 box --rm --volumes-from "$(cid a):rw" -- sh -c 'echo > /h/x'
+	[ -e "$BATS_TEST_TMPDIR/host/x" ]
+	# They are used as long as one of them is there.
+	c rm -v "$(cid a)"
+	run -1 "$CORACLE" volume rm named
+	[[ "$output" == *"used by container $(cid b)"* ]]
+	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
+	c rm -fv "$(cid b)"
+	run -125 box --rm --volumes-from "$(cid a)" -- true
+	[[ "$output" == "coracle: option --volumes-from: "*"$(cid a)"* ]]
+	run -125 box --rm --volumes-from "$(cid a):what" -- true
+	[[ "$output" == *"CONTAINER[:ro|rw]" ]]
+}
