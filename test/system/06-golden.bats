@@ -77,7 +77,7 @@ user@.process.user = {uid: 1000, gid: 1000, additionalGids: [5, 2000], umask: 63
 environment and cwd@.process.env += ["A=1", "B=", "C=x y"] | .process.cwd = "/tmp"
 no capabilities@del(.process.capabilities)
 capabilities@.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_TIME"], permitted: ["CAP_CHOWN", "CAP_KILL"], effective: ["CAP_CHOWN"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"]} | .process.user = {uid: 7, gid: 8}
-limits@.process.rlimits = (["AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NOFILE", "NPROC", "RSS", "SIGPENDING", "STACK"] | map({type: "RLIMIT_\(.)", soft: 4294967296, hard: 8589934592} | if .type == "RLIMIT_NOFILE" or .type == "RLIMIT_NPROC" or .type == "RLIMIT_SIGPENDING" or .type == "RLIMIT_MEMLOCK" or .type == "RLIMIT_MSGQUEUE" then .soft = 100 | .hard = 1000 else . end))
+limits@.process.rlimits = (["AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NOFILE", "NPROC", "RSS", "SIGPENDING", "STACK"] | map({type: "RLIMIT_\(.)", soft: 4294967296, hard: 8589934592} | if .type == "RLIMIT_CORE" then .soft = 0 | .hard = 0 elif .type == "RLIMIT_NOFILE" or .type == "RLIMIT_NPROC" or .type == "RLIMIT_SIGPENDING" or .type == "RLIMIT_MEMLOCK" or .type == "RLIMIT_MSGQUEUE" then .soft = 100 | .hard = 1000 else . end))
 new privileges@.process.noNewPrivileges = false | .process.oomScoreAdj = 123
 seccomp@.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["sethostname"], action: "SCMP_ACT_ERRNO"}]}
 END

@@ -7,7 +7,9 @@ NS=bats${BATS_RUN_TMPDIR##*-}-${BATS_FILE_TMPDIR##*/} # nobody else has it: shim
 CONTAINERD=$BATS_FILE_TMPDIR/cd/c.sock
 
 ctr_() {
-	ctr -a "$CONTAINERD" --connect-timeout 30s -n "$NS" "$@"
+	local fifos=()
+	[ "$1 ${2:-}" != "task exec" ] || fifos=(--fifo-dir "$BATS_TEST_TMPDIR/fifos") # who does not wait for the end leaves them
+	ctr -a "$CONTAINERD" --connect-timeout 30s -n "$NS" "${@:1:2}" "${fifos[@]}" "${@:3}"
 }
 
 # ctr_run ID COMMAND...: in the foreground, gone afterwards.
@@ -86,7 +88,7 @@ containerd_setup() {
 containerd_teardown() {
 	[ -e "$BATS_FILE_TMPDIR/containerd.pid" ] || return 0
 	containerd_kill
-	rmdir "/run/coracle/containerd-$NS" 2> /dev/null || : # others may be at it
+	rmdir "/run/coracle/containerd-$NS" "/run/containerd/runc/$NS" 2> /dev/null || : # others may be at it
 	rmdir /sys/fs/cgroup/*/"$NS" 2> /dev/null || : # of the unified hierarchy beside v1, runc removes none
 }
 
