@@ -146,7 +146,7 @@ member() {
 		member b $kind
 		b=$PID
 		run -1 shim_pid "$ID-a"
-		[ "$(pgrep -c -P "$shim")" = 3 ]
+		until [ "$(pgrep -c -P "$shim")" = 3 ]; do :; done # a fork of its may be about to go
 		for ns in net ipc uts; do
 			[ "$(readlink "/proc/$POD/ns/$ns")" = "$(readlink "/proc/$a/ns/$ns")" ]
 			[ "$(readlink "/proc/$POD/ns/$ns")" = "$(readlink "/proc/$b/ns/$ns")" ]
@@ -198,5 +198,5 @@ member() {
 	for i in $(seq 12); do
 		[[ $(ask Wait 1="$ID-$i" 2=same) == "1: $i"$'\n'* ]]
 	done
-	[ "$(pgrep -c -P "$(shim_pid "$ID-pod")")" = 13 ]
+	until [ "$(pgrep -c -P "$(shim_pid "$ID-pod")")" = 13 ]; do :; done
 }

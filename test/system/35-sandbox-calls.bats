@@ -148,7 +148,7 @@ container() {
 	[ "$HOLDER" = "$PID" ]
 	[ ! -e "$ROOT/$ID" ]
 	not_mounted
-	run -1 pgrep -P "$PID"
+	while pgrep -P "$PID"; do :; done # a fork of its may be about to go
 	sandbox StopSandbox
 	run -0 sandbox WaitSandbox
 	[[ "$output" != *"1:"* ]] # 0

@@ -39,6 +39,8 @@ ask() {
 	local answer
 	echo "${1:-count}" > "$ROOTFS/tmp/q"
 	read -r answer < "$ROOTFS/tmp/a"
+	# While its stdout is another one the shell keeps its own as fd 10, which CRIU cannot know to be another's.
+	while [ -e "/proc/$(state pid 2> /dev/null)/fd/10" ]; do :; done
 	echo "$answer"
 }
 

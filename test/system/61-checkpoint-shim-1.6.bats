@@ -41,6 +41,8 @@ ask() {
 	local answer
 	echo "${1:-count}" > "$SYNC/q"
 	read -r answer < "$SYNC/a"
+	# While its stdout is another one the shell keeps its own as fd 10, which CRIU cannot know to be another's.
+	while [ -e "/proc/$(pid_of "$ID")/fd/10" ]; do :; done
 	echo "$answer"
 }
 
@@ -83,6 +85,7 @@ ask() {
 	grep -qx 'more 4' "$BATS_TEST_TMPDIR/restored" ||
 		grep -qxm 1 'more 4' < "$(readlink "/proc/$(shim_pid "$ID")/fd/"* | grep -m 1 'stdout$')"
 	ctr_ task kill --signal KILL "$ID"
+	await_event /tasks/exit ".id == \"$ID\"" # which ctr need not wait for
 	wait $restored
 	ctr_ images rm "test.invalid/checkpoint:$ID"
 	ctr_ containers rm "$ID"
