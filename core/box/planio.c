@@ -21,15 +21,30 @@ static const char *source_of(const struct op *o)
 	return o->kind == OP_ROOT ? o->source : bind ? o->mount.source : NULL;
 }
 
+static bool joins_mounts(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind == OP_JOIN && p->v[i].flags == CLONE_NEWNS)
+			return true;
+	return false;
+}
+
 /* As with runc: so mountinfo, which kernels sort by the age of mounts since 6.8, has them in the
  * spec's order, and one may show what another has brought. Not where the child is somebody else, or
  * somewhere else, and cannot reach them. */
 static bool clones_in_order(const struct plan *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->v[i].kind == OP_JOIN && p->v[i].flags == CLONE_NEWNS)
-			return false;
-	return p->bundle && p->user_ns < 0 && !(p->clone_flags & CLONE_NEWUSER);
+	return p->bundle && p->user_ns < 0 && !(p->clone_flags & CLONE_NEWUSER) && !joins_mounts(p);
+}
+
+/* What root of a user namespace may not undo, as the flags of a mount and what lies below another,
+ * is locked in its own mount namespace, and so in clones made there, but in none of ours: those are
+ * for what it cannot reach. */
+static bool wants_locks(const struct plan *p, const struct op *o)
+{
+	bool user_ns = p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
+	bool idmap = o->kind == OP_MOUNT && o->mount.idmap;
+	return p->bundle && user_ns && !idmap && !joins_mounts(p);
 }
 
 /* Not what shall be a peer of the host's mount: the child's own mounts are the host's slaves. */
@@ -67,7 +82,7 @@ static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err 
 	int fd = p->old ? -ENOSYS : plan_clone_source(o, bundle_dir);
 	o->fd = fd < 0 ? -1 : fd;
 	if (fd >= 0)
-		return 0;
+		return wants_locks(p, o) ? leave_to_child(p, o, e) : 0;
 	p->old = p->old || fd == -ENOSYS;
 	if ((p->old || fd == -EPERM) && p->bundle)
 		return leave_to_child(p, o, e);
@@ -98,14 +113,15 @@ size_t plan_open_rest(struct plan *p, int *rc)
 		return open_all(p, rc);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->fd >= 0 || !source_of(o) || is_for_later(p, o))
+		if (!source_of(o) || is_for_later(p, o) || (o->fd >= 0 && !wants_locks(p, o)))
 			continue;
 		int fd = plan_clone_source(o, -1);
-		if (fd < 0) {
+		if (fd >= 0) {
+			put_fd(&o->fd, fd);
+		} else if (o->fd < 0) {
 			*rc = fd;
 			return i;
 		}
-		o->fd = fd;
 	}
 	return p->n;
 }
