@@ -542,6 +542,16 @@ paths_of() {
 	[ -z "$bad" ] || { echo "not there: $bad"; return 1; }
 }
 
+# docker takes what is before and after the word of the line that has it; go-runc the rest of its own lines; podman and CRI-O
+# show all.
+@test "the_version_is_told_in_a_form_that_clients_read" {
+	run -0 rt --version
+	[ ${#lines[@]} = 2 ]
+	[[ ${lines[0]} =~ ^coracle\ version\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	[[ ${lines[1]} =~ ^spec:\ 1\.[0-9]+\.[0-9]+$ ]]
+	[ "$(rt features | jq -r .ociVersionMax)" = "${lines[1]#spec: }" ]
+}
+
 @test "global_options_are_checked" {
 	attempt rt --rootless maybe list
 	refused 1 --rootless maybe
