@@ -36,9 +36,11 @@ bool cgroup_is_v2(void);
 
 /* Works out where they go; makes nothing. cgroups_path (of the spec) absolute: below each
  * hierarchy's root; relative: below the caller's own cgroup; NULL: /coracle-ID (a directory of its
- * own above it would cost as much again). ".." in it is refused; "slice:prefix:name" is the systemd
- * form and becomes slice/prefix-name.scope as cgroupfs paths. A hybrid machine uses its v1
- * controllers and the unified hierarchy as well, for cgroup.kill. Strings go to a. */
+ * own above it would cost as much again; and /ID may become somebody else's while our record of it
+ * lives, and with a container all ends that is in its cgroups). ".." in it is refused;
+ * "slice:prefix:name" is the systemd form and becomes slice/prefix-name.scope as cgroupfs paths. A
+ * hybrid machine uses its v1 controllers and the unified hierarchy as well, for cgroup.kill.
+ * Strings go to a. */
 int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
 		  struct err *e);
 
