@@ -31,11 +31,24 @@ static size_t utf8_len(const unsigned char *s, size_t n)
 	return len;
 }
 
+static size_t plain_run(const char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
 void json_string(struct buf *b, const char *s, size_t n)
 {
 	static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
 	buf_char(b, '"');
 	for (size_t i = 0; i < n;) {
+		size_t as_is = plain_run(s + i, n - i); /* most often all there is */
+		buf_add(b, s + i, as_is);
+		i += as_is;
+		if (i == n)
+			break;
 		unsigned char c = (unsigned char)s[i];
 		const char *at = c ? strchr(plain, c) : NULL;
 		size_t len = utf8_len((const unsigned char *)s + i, n - i);

@@ -33,32 +33,40 @@ static bool small(int dir, const char *name, char *text, size_t size)
 	return n > 0;
 }
 
+/* Fields of /proc/PID/stat, as proc(5) counts them. */
+enum { FIELD_STATE = 3, FIELD_SESSION = 6, FIELD_START_TIME = 22, FIELD_IGNORED = 33 };
+
+/* NULL: there is none. */
+static const char *stat_field(const char *text, int field)
+{
+	const char *p = strrchr(text, ')'); /* the name before it may hold anything */
+	for (int i = 2; p && i < field; i++)
+		if ((p = strchr(p, ' ')))
+			p++;
+	return p;
+}
+
 uint64_t proc_start_time(pid_t pid, char *state)
 {
 	char path[32], text[1024];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (!small(-1, path, text, sizeof(text)))
-		return 0;
-	char *p = strrchr(text, ')'); /* the name before it may hold anything */
-	char letter;
-	unsigned long long start;
-	if (!p || sscanf(p + 1,
-			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			 "%*d %*d %llu",
-			 &letter, &start) != 2)
+	const char *start = pid > 0 && small(-1, path, text, sizeof(text))
+				    ? stat_field(text, FIELD_START_TIME)
+				    : NULL;
+	if (!start)
 		return 0;
 	if (state)
-		*state = letter;
-	return start;
+		*state = *stat_field(text, FIELD_STATE);
+	return strtoull(start, NULL, 10);
 }
 
 pid_t proc_session(pid_t pid)
 {
 	char path[32], text[1024];
-	int session;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	const char *p = small(-1, path, text, sizeof(text)) ? strrchr(text, ')') : NULL;
-	return p && sscanf(p + 1, " %*c %*d %*d %d", &session) == 1 ? session : 0;
+	const char *p = small(-1, path, text, sizeof(text)) ? stat_field(text, FIELD_SESSION)
+							    : NULL;
+	return p ? (pid_t)strtol(p, NULL, 10) : 0;
 }
 
 int proc_hold(pid_t pid)
@@ -311,28 +319,26 @@ void proc_begin(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
-/* Those that we ignore, bit 0 for signal 1: one look at what the kernel tells instead of thirty
- * calls. All, when it does not tell. */
-static unsigned long signals_ignored(void)
+bool proc_self(struct proc_self *out)
 {
 	char text[1024];
-	unsigned long ignored;
 	auto_close int fd = openat(-1, "/proc/self/stat", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = 0;
-	char *p = strrchr(text, ')');
-	return p && sscanf(p + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			   "%*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u %*u %*u %lu",
-			   &ignored) == 1
-		       ? ignored
-		       : ~0ul;
+	const char *ignored = stat_field(text, FIELD_IGNORED);
+	if (!ignored)
+		return false;
+	out->start_time = strtoull(stat_field(text, FIELD_START_TIME), NULL, 10);
+	out->ignored = strtoul(ignored, NULL, 10);
+	return true;
 }
 
-void signals_reset(void)
+void signals_reset(const struct proc_self *known)
 {
 	struct sigaction usual = { .sa_handler = SIG_DFL };
-	unsigned long ignored = signals_ignored();
+	struct proc_self own;
+	/* One look at what the kernel tells instead of thirty calls. */
+	unsigned long ignored = known ? known->ignored : proc_self(&own) ? own.ignored : ~0ul;
 	sigset_t none;
 	for (int i = 1; i < 32; i++)
 		if (ignored & (1ul << (i - 1)) && i != SIGKILL && i != SIGSTOP)

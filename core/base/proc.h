@@ -68,9 +68,17 @@ int proc_dir(int held);
  * children that end can be waited for. To be called before anything is opened to stay so. */
 void proc_begin(void);
 
-/* Every signal back to its default and none blocked: for a new process, before its program. System
- * calls only. */
-void signals_reset(void);
+/* What a process has to know of itself: its start time, and which signals it ignores, bit 0 for
+ * signal 1. False: the kernel does not tell. System calls only. */
+struct proc_self {
+	uint64_t start_time;
+	unsigned long ignored;
+};
+bool proc_self(struct proc_self *out);
+
+/* Every signal back to its default and none blocked: for a new process, before its program. known:
+ * what it has inherited; NULL: to be looked up. System calls only. */
+void signals_reset(const struct proc_self *known);
 
 /* "SIGTERM", "TERM", "term" or "15" to 15; -EINVAL. And back: "SIGTERM". */
 int signal_parse(const char *s);

@@ -17,13 +17,14 @@ struct ahead {
  * to come, or to be given something before init goes there. */
 bool ahead_fits(const struct spec *s);
 
-/* Has it made by a process of its own, which ends with that. Whether that can be is left open:
- * ahead_enter() makes do. */
-void ahead_begin(struct ahead *out);
+/* Has it made by a process of its own, which ends with that, and whose stack is in the arena until
+ * then. Whether that can be is left open: ahead_enter() makes do. */
+void ahead_begin(struct ahead *out, struct arena *a);
 
 /* In the new process, with system calls only: waits for it and enters it; where there is none,
- * makes one. 0 or -errno. */
-int ahead_enter(int sock);
+ * makes one. 0 or -errno; *up: its loopback device is up already. What it opens is left to whoever
+ * closes all. */
+int ahead_enter(int sock, bool *up);
 
 /* Waits for the end of who makes it; false when he was gone already. */
 bool ahead_wait(struct ahead *a);

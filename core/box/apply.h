@@ -23,6 +23,8 @@ struct self {
 	struct stage stage;  /* where mounts are made when there is no mount API */
 	const char *program; /* what OP_FIND found */
 	bool made, joined;   /* the cgroups, if that is left to us */
+	bool loopback_up;    /* it was brought up where the network was made */
+	bool at_root;	     /* the working directory is / */
 	bool user_set, cwd_denied;
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
 };

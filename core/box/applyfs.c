@@ -129,12 +129,23 @@ static int is_directory(int fd)
 	return fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode);
 }
 
+/* Since then nothing was mounted but the kernel's own file systems, whose places are no links, and
+ * those elsewhere. */
+static bool untouched(const struct op *last, const struct op *o)
+{
+	for (const struct op *between = last + 1; between < o; between++)
+		if (between->kind != OP_MOUNT || !between->mount.real_directory ||
+		    !paths_apart(between->path, last->path))
+			return false;
+	return true;
+}
+
 /* Whether o's path is in the directory that is open as s->parent. */
 static bool beside_last(const struct self *s, const struct op *o, const char *slash)
 {
 	const struct op *last = s->parent_op;
 	size_t n = slash ? (size_t)(slash - o->path) : 0;
-	return s->parent >= 0 && slash && last + 1 == o && !strncmp(last->path, o->path, n) &&
+	return s->parent >= 0 && slash && untouched(last, o) && !strncmp(last->path, o->path, n) &&
 	       last->path[n] == '/' && !strchr(last->path + n + 1, '/') && slash[1] &&
 	       slash[1] != '.';
 }
@@ -493,6 +504,7 @@ int apply_pivot(struct self *s, const struct op *o)
 	 * slave, so taking it away here takes nothing away on the host. */
 	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
+	s->at_root = true;
 	return 0;
 }
 

@@ -13,11 +13,9 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -81,19 +79,13 @@ int apply_stdio(struct self *s, const struct op *o)
 int apply_network(struct self *s, const struct op *o)
 {
 	(void)o;
-	return ahead_enter(s->setup->network);
+	return ahead_enter(s->setup->network, &s->loopback_up);
 }
 
 int apply_loopback(struct self *s, const struct op *o)
 {
-	(void)s;
 	(void)o;
-	struct ifreq r = { .ifr_name = "lo" };
-	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno == EAFNOSUPPORT ? 0 : -errno;
-	r.ifr_flags = IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &r) < 0 ? -errno : 0;
+	return s->loopback_up ? 0 : ns_loopback_up();
 }
 
 int apply_hostname(struct self *s, const struct op *o)
@@ -261,7 +253,7 @@ int apply_chdir(struct self *s, const struct op *o)
 {
 	char cwd[PATH_MAX];
 	bool user = s->user_set, denied = s->cwd_denied;
-	if (user && !denied) /* there already */
+	if ((user && !denied) || (s->at_root && !strcmp(o->path, "/"))) /* there already */
 		return 0;
 	s->cwd_denied = chdir(o->path) < 0;
 	if (s->cwd_denied)

@@ -102,6 +102,14 @@ static int make_parents(const struct cgroup_dir *d, char *path)
 	return rc == -EEXIST ? 0 : rc; /* somebody else was quicker */
 }
 
+static int make_all_parents(const struct cgroup_dir *d)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s", d->path) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return make_parents(d, path);
+}
+
 /* All at once, or what can be. */
 static void enable_at(const char *path)
 {
@@ -171,20 +179,17 @@ int cgroup_dir_open(struct cgroup_dir *d)
 /* Those of v1 that nothing is written to are not opened. */
 static int make_dir(struct cgroup_dir *d, struct err *e)
 {
-	char path[PATH_MAX];
-	if (snprintf(path, sizeof(path), "%s", d->path) >= (int)sizeof(path))
-		return fail(e, ENAMETOOLONG, "make cgroup %s", d->path);
-	int rc = mkdir(path, 0755) < 0 ? -errno : 0;
-	if (rc == -ENOENT && (rc = make_parents(d, path)) == 0)
-		rc = mkdir(path, 0755) < 0 ? -errno : 0;
+	int rc = mkdir(d->path, 0755) < 0 ? -errno : 0;
+	if (rc == -ENOENT && (rc = make_all_parents(d)) == 0)
+		rc = mkdir(d->path, 0755) < 0 ? -errno : 0;
 	bool fresh = rc == 0;
 	if (rc < 0 && rc != -EEXIST)
-		return fail(e, rc, "make cgroup %s", path);
+		return fail(e, rc, "make cgroup %s", d->path);
 	bool cpuset = option_has(d->controllers, "cpuset");
 	if ((cpuset || !*d->controllers) && (rc = cgroup_dir_open(d)) < 0)
-		return fail(e, rc, "open cgroup %s", path);
+		return fail(e, rc, "open cgroup %s", d->path);
 	if (cpuset && (rc = fill_cpuset(d->fd, fresh)) < 0)
-		return fail(e, rc, "give cgroup %s its parent's cpus", path);
+		return fail(e, rc, "give cgroup %s its parent's cpus", d->path);
 	return 0;
 }
 

@@ -111,10 +111,12 @@ int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err 
 /* Which devices may be used: rules in order; v1 devices.deny/allow, v2 a BPF program. The kernel's
  * usual ones (null, zero, full, random, urandom, tty, ptmx, pts/N, mknod of any) are always allowed
  * after them, as runc does. */
-int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e);
+int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct arena *a,
+		   struct err *e);
 
 /* The same for a running container: what was allowed and is allowed, is so all the time. */
-int cgroup_update_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e);
+int cgroup_update_devices(struct cgroup *cg, const struct spec_resources *r, struct arena *a,
+			  struct err *e);
 
 /* Joining. A process that moves another into a cgroup waits for a grace period of RCU, 10 ms on a
  * machine that was idle. There are two ways in without: to be born there (the unified hierarchy),

@@ -103,13 +103,12 @@ static int change_v1(const struct cgroup_dir *d, const struct dev_rules *rules, 
 }
 
 static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool running,
-		       struct err *e)
+		       struct arena *a, struct err *e)
 {
 	struct dev_rules rules;
 	struct cgroup_dir *v1 = cgroup_v1_dir(cg, "devices");
 	const struct cgroup_dir *v2 = cgroup_unified(cg);
-	auto_arena *a = arena_new((size_t)256 << 10);
-	int rc = a ? devfilter_rules(r, a, &rules, e) : fail(e, ENOMEM, "linux.resources.devices");
+	int rc = devfilter_rules(r, a, &rules, e);
 	if (rc < 0)
 		return rc;
 	if (cg->unit && !cg->unit_is_new) {
@@ -130,12 +129,14 @@ static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool r
 	return refuse(e, ENOENT, "this machine has no cgroup controller for devices");
 }
 
-int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+int cgroup_devices(struct cgroup *cg, const struct spec_resources *r, struct arena *a,
+		   struct err *e)
 {
-	return put_devices(cg, r, false, e);
+	return put_devices(cg, r, false, a, e);
 }
 
-int cgroup_update_devices(struct cgroup *cg, const struct spec_resources *r, struct err *e)
+int cgroup_update_devices(struct cgroup *cg, const struct spec_resources *r, struct arena *a,
+			  struct err *e)
 {
-	return put_devices(cg, r, true, e);
+	return put_devices(cg, r, true, a, e);
 }

@@ -285,7 +285,7 @@ static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct l
 	return rc == 0 ? keep_period(cg, r->cpu, e) : rc;
 }
 
-#define LIMIT_MEMORY ((size_t)256 << 10)
+#define LIMIT_MEMORY ((size_t)512 << 10)
 
 /* Most often devices alone are named, which are not limits. */
 static bool limits(const struct spec_resources *r)
@@ -318,7 +318,7 @@ int cgroup_update(struct cgroup *cg, const struct spec_resources *r, struct err 
 	p->a = a;
 	int rc = limit_all(cg, r, p, e);
 	if (rc == 0 && r->devices.n)
-		rc = cgroup_update_devices(cg, r, e);
+		rc = cgroup_update_devices(cg, r, a, e);
 	if (rc < 0)
 		limit_undo_all(undo);
 	return rc;

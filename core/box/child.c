@@ -310,7 +310,7 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 	const struct plan *p = setup->plan;
 	s.stage.forbidden = p->host_mounts;
 	close_rest(setup, sync);
-	signals_reset();
+	signals_reset(setup->self);
 	int rc = setup->cgroup ? cgroup_join(setup->cgroup) : 0;
 	if (rc < 0)
 		give_up(&s, &(struct op){ .kind = OP_GO, .what = "join the cgroup" }, rc);

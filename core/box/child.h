@@ -32,12 +32,13 @@ struct child_message {
 
 struct child_setup {
 	struct plan *plan;
-	int stdio[3];		     /* -1: as they are */
-	int preserve_fds;	     /* 3 .. 3+n-1 stay open */
-	int listener;		     /* for OP_START; -1 */
-	int network;		     /* for OP_NETWORK; -1 */
-	const struct cgroup *cgroup; /* NULL: none; its doors are open */
-	bool free;		     /* nothing is to be done for it once it is born */
+	int stdio[3];		      /* -1: as they are */
+	int preserve_fds;	      /* 3 .. 3+n-1 stay open */
+	int listener;		      /* for OP_START; -1 */
+	int network;		      /* for OP_NETWORK; -1 */
+	const struct cgroup *cgroup;  /* NULL: none; its doors are open */
+	const struct proc_self *self; /* what we know of ourselves; NULL */
+	bool free;		      /* nothing is to be done for it once it is born */
 };
 
 /* A born child that waits for child_go(). */

@@ -139,7 +139,7 @@ static _Noreturn void child_main(const struct running *r, int sync)
 {
 	const struct criu_call *c = r->call;
 	char number[12], *argv[] = { (char[]){ "criu" }, (char[]){ "swrk" }, number, NULL };
-	signals_reset();
+	signals_reset(NULL);
 	int rc = c->cgroup ? cgroup_join(c->cgroup) : 0;
 	if (rc == 0)
 		rc = attach_root(c);

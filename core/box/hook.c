@@ -16,7 +16,7 @@ extern char **environ;
 static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 {
 	setpgid(0, 0);
-	signals_reset(); /* our caller may have blocked some for its own loop */
+	signals_reset(NULL); /* our caller may have blocked some for its own loop */
 	/* What our caller was given, for itself or for the container. */
 	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (x->dir)

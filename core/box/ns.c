@@ -4,9 +4,12 @@
 #include "base/proc.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static const struct {
@@ -106,4 +109,13 @@ int ns_join(int fd, uint64_t flags)
 		return 0;
 	int rc = -errno;
 	return rc == -EINVAL ? join_each(fd, flags) : rc;
+}
+
+int ns_loopback_up(void)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : -errno;
+	return ioctl(fd, SIOCSIFFLAGS, &r) < 0 ? -errno : 0;
 }

@@ -29,6 +29,10 @@ int ns_join(int fd, uint64_t flags);
 struct stat;
 int ns_own(uint64_t flag, struct stat *out);
 
+/* Brings up the loopback device of our own network namespace, where there is such. System calls
+ * only. 0 or -errno. */
+int ns_loopback_up(void);
+
 /* The CLONE_NEW* of the namespace that a sysctl that may be set (path below /proc/sys) is of. */
 uint64_t ns_of_sysctl(const char *path);
 

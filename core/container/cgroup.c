@@ -111,12 +111,12 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 }
 
 int container_cgroup_guard(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			   struct err *e)
+			   struct arena *a, struct err *e)
 {
 	struct err why = { 0 };
 	if (!cg->n)
 		return 0;
-	int rc = cgroup_devices(cg, s->linux_->resources, &why);
+	int rc = cgroup_devices(cg, s->linux_->resources, a, &why);
 	/* As with runc: it needs rights over the whole machine, and whoever lacks them can open no
 	 * device that is not his anyway. */
 	if (rc < 0 && !(rc == -EPERM && has_few_rights(r))) {

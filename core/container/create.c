@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 
 #define WORK_MEMORY ((size_t)64 << 20) /* address space for spec and plan */
+#define HOST_ROOT   "rootfs"
 
 /* Everything that lives while one container is being made. */
 struct making {
@@ -34,6 +35,7 @@ struct making {
 	const struct spec *spec;
 	struct buf text; /* of the spec */
 	int bundle, program, listener, lock;
+	struct proc_self self; /* asked when it has a start time */
 	struct cgroup cgroup;
 	struct resctrl resctrl;
 	struct ahead network;
@@ -165,8 +167,6 @@ static bool has_host_mounts(const struct making *m)
 	return m->r->host_mount || (m->engine->own_root && !spec_namespace(m->spec, "mount"));
 }
 
-#define HOST_ROOT "rootfs"
-
 static int host_mounts(struct making *m, struct strs *out)
 {
 	const char **v = arena_array(m->c->arena, 1, sizeof(*v));
@@ -183,7 +183,8 @@ static int host_mounts(struct making *m, struct strs *out)
 static int record(struct making *m, struct err *e)
 {
 	struct state *s = &m->c->state;
-	pid_t owner = m->r->owner ? m->r->owner : getpid();
+	pid_t owner = !m->r->owner_kind ? 0 : m->r->owner ? m->r->owner : getpid();
+	bool ours = owner && !m->r->owner && proc_self(&m->self);
 	*s = (struct state){
 		.version = STATE_VERSION,
 		.id = m->c->id,
@@ -191,8 +192,8 @@ static int record(struct making *m, struct err *e)
 		.oci_version = copied(m, m->spec->oci_version),
 		.engine = m->engine->name,
 		.status = status_name(STATUS_CREATING),
-		.owner = m->r->owner_kind ? owner : 0,
-		.owner_start_time = m->r->owner_kind ? proc_start_time(owner, NULL) : 0,
+		.owner = owner,
+		.owner_start_time = ours ? m->self.start_time : proc_start_time(owner, NULL),
 		.owner_kind = copied(m, m->r->owner_kind),
 		.rootfs = rootfs_path(m),
 		.image = copied(m, m->r->image),
@@ -230,7 +231,7 @@ static int make_cgroup(struct making *m, struct err *e)
 	int rc = container_cgroup_make(m->r, m->spec, &m->cgroup, &m->keeper,
 				       m->joins_late ? &m->child : NULL, e);
 	if (rc == 0)
-		rc = container_cgroup_guard(m->r, m->spec, &m->cgroup, e);
+		rc = container_cgroup_guard(m->r, m->spec, &m->cgroup, m->a, e);
 	if (rc == 0 && m->resctrl.group)
 		rc = resctrl_make(&m->resctrl, m->spec->linux_->intel_rdt, e);
 	if (rc < 0 || m->cgroup.n == m->c->state.cgroups.n)
@@ -271,7 +272,7 @@ static int finish_cgroups(struct making *m, struct err *e)
 {
 	if (!m->joins_late)
 		return 0;
-	return m->cgroup.v2 ? container_cgroup_guard(m->r, m->spec, &m->cgroup, e)
+	return m->cgroup.v2 ? container_cgroup_guard(m->r, m->spec, &m->cgroup, m->a, e)
 			    : make_cgroup(m, e);
 }
 
@@ -291,7 +292,8 @@ static const char *mount_point(struct making *m)
 	const char *rootfs = m->c->state.rootfs;
 	if (m->c->state.mounts.n)
 		return m->c->state.mounts.v[0];
-	if (rootfs && faccessat(m->bundle, rootfs, F_OK, 0) == 0)
+	bool opened = m->engine->own_root && m->r->rootfs_fd < 0; /* by open_root() */
+	if (rootfs && (opened || faccessat(m->bundle, rootfs, F_OK, 0) == 0))
 		return rootfs;
 	return arena_printf(m->a, "%s/%s", m->r->root, m->c->id);
 }
@@ -377,9 +379,8 @@ static int make_plan(struct making *m, struct err *e)
 
 static int launch(struct making *m, struct err *e)
 {
-	if (!m->r->start)
-		m->listener = unix_listen(m->c->dir, START_SOCKET, SOCK_STREAM, e);
-	if (!m->r->start && m->listener < 0)
+	if (!m->r->start &&
+	    (m->listener = unix_listen(m->c->dir, START_SOCKET, SOCK_STREAM, e)) < 0)
 		return m->listener;
 	struct child_setup setup = {
 		.plan = &m->plan,
@@ -388,6 +389,7 @@ static int launch(struct making *m, struct err *e)
 		.listener = m->listener,
 		.network = m->network.sock,
 		.cgroup = &m->cgroup,
+		.self = m->self.start_time ? &m->self : NULL,
 	};
 	int rc = container_clone(&setup, &m->child, e);
 	if (rc == -EAGAIN && ahead_wait(&m->network)) /* who had the last place for a process */
@@ -525,7 +527,7 @@ static int make(struct making *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (m->engine->own_root && !m->r->restore && we_are_root() && ahead_fits(m->spec))
-		ahead_begin(&m->network);
+		ahead_begin(&m->network, m->a);
 	rc = claim(m, e);
 	if (rc == 0)
 		rc = record(m, e);

@@ -8,6 +8,7 @@
 #include "container/lifecycle.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ static int undo_resctrl(struct container *c, const struct cleanup_report *r, boo
 static bool undo_quietly(struct container *c)
 {
 	auto_buf name = { 0 };
-	if (c->pidfd < 0 || !proc_ended(c->pidfd) || c->state.mounts.n || c->state.resctrl.n)
+	if (c->state.mounts.n || c->state.resctrl.n)
 		return false;
 	buf_printf(&name, "/coracle-%s", c->id);
 	for (size_t i = 0; name.p && i < c->state.cgroups.n; i++) {
@@ -140,31 +141,39 @@ static int undo_all(struct container *c, const struct cleanup_report *r, bool dr
 	return rc;
 }
 
-/* With the init of a pid namespace all in there end. Frozen ones do not, and take the long way. */
-static void end_quietly(struct container *c)
+/* With the init of a pid namespace all in there end. Frozen ones do not, and take the long way.
+ * Whether it has ended. */
+static bool end_quietly(struct container *c)
 {
-	if (c->pidfd >= 0 && !proc_ended(c->pidfd) && strs_has(&c->state.namespaces, "pid") &&
-	    status_parse(c->state.status) != STATUS_PAUSED && proc_signal(c->pidfd, SIGKILL) == 0)
-		proc_wait_end(c->pidfd, QUIET_MS);
+	if (c->pidfd < 0 || proc_ended(c->pidfd))
+		return c->pidfd >= 0;
+	return strs_has(&c->state.namespaces, "pid") &&
+	       status_parse(c->state.status) != STATUS_PAUSED &&
+	       proc_signal(c->pidfd, SIGKILL) == 0 && proc_wait_end(c->pidfd, QUIET_MS) == 0;
+}
+
+/* Most often there is nothing else in it. */
+static int remove_state(struct container *c, struct err *e)
+{
+	char path[PATH_MAX];
+	unlinkat(c->dir, STATE_FILE, 0);
+	int n = snprintf(path, sizeof(path), "%s/%s", c->root, c->id);
+	if (n < (int)sizeof(path) && rmdir(path) == 0)
+		return 0;
+	auto_close int root = openat(-1, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? fail(e, errno, "open %s", c->root) : tree_remove(root, c->id, e);
 }
 
 int container_undo(struct container *c, const struct cleanup_report *r, bool dry_run, struct err *e)
 {
 	bool quiet = !r && !dry_run;
-	if (quiet)
-		end_quietly(c);
-	int rc = quiet && undo_quietly(c) ? 0 : undo_all(c, r, dry_run, e);
+	int rc = quiet && end_quietly(c) && undo_quietly(c) ? 0 : undo_all(c, r, dry_run, e);
 	if (rc < 0)
 		return rc;
 	tell(r, "state %s/%s", c->root, c->id);
 	if (dry_run)
 		return 0;
-	auto_close int root = openat(-1, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return fail(e, errno, "open %s", c->root);
-	/* Most often there is nothing else. */
-	unlinkat(c->dir, STATE_FILE, 0);
-	return unlinkat(root, c->id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, c->id, e);
+	return remove_state(c, e);
 }
 
 int container_end(struct container *c, struct err *e)

@@ -36,7 +36,7 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 			  struct cgroup_keeper *keeper, const struct child *waiting, struct err *e);
 /* Then, before anything of the container's runs: its devices; and the doors. */
 int container_cgroup_guard(const struct create_request *r, const struct spec *s, struct cgroup *cg,
-			   struct err *e);
+			   struct arena *a, struct err *e);
 
 /* Where a container that wants a group of Intel's RDT has it. Strings go to the record's arena. */
 int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out,
