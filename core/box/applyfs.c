@@ -129,8 +129,7 @@ static int is_directory(int fd)
 	return fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode);
 }
 
-/* Since then nothing was mounted but the kernel's own file systems, whose places are no links, and
- * those elsewhere. */
+/* Since then only the kernel's own file systems were mounted, elsewhere, and not by links. */
 static bool untouched(const struct op *last, const struct op *o)
 {
 	for (const struct op *between = last + 1; between < o; between++)

@@ -1,5 +1,4 @@
-/* create.c - making a container: claim the id, read the spec, make the plan, clone, wait until it
- * is ready. */
+/* create.c - making a container: claim the id, read the spec, plan, clone, wait until ready. */
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -292,8 +291,7 @@ static const char *mount_point(struct making *m)
 	const char *rootfs = m->c->state.rootfs;
 	if (m->c->state.mounts.n)
 		return m->c->state.mounts.v[0];
-	bool opened = m->engine->own_root && m->r->rootfs_fd < 0; /* by open_root() */
-	if (rootfs && (opened || faccessat(m->bundle, rootfs, F_OK, 0) == 0))
+	if (rootfs && faccessat(m->bundle, rootfs, F_OK, 0) == 0)
 		return rootfs;
 	return arena_printf(m->a, "%s/%s", m->r->root, m->c->id);
 }

@@ -205,6 +205,29 @@ teardown() { runtime_teardown; }
 	[ -n "$ignored" ]
 }
 
+# Of a program whose parent ignores HUP and USR2 the signals that it ignores itself: deaf COMMAND...
+deaf() {
+	local ignored
+	ignored=$(sh -c 'trap "" HUP USR2; exec "$@"' - "$@" | sed -n 's/^SigIgn:\t/0x/p')
+	echo $((ignored & 0x801))
+}
+
+@test "what_a_runtime_s_caller_ignores_its_program_does_not" {
+	local rt=("$CORACLE" runtime --root "$STATE") pid
+	[ "$(deaf cat /proc/self/status)" = $((0x801)) ]
+	spec '.process.args = ["cat", "/proc/self/status"]'
+	[ "$(deaf "${rt[@]}" run -b "$B" "$ID")" = 0 ]
+	create_sleeper
+	rt start "$ID"
+	[ "$(deaf "${rt[@]}" exec "$ID" cat /proc/self/status)" = 0 ]
+	end
+	sh -c 'trap "" HUP USR2; exec "$@"' - "${rt[@]}" create -b "$B" "$ID" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1
+	pid=$(state pid)
+	[ $(($(sed -n 's/^SigIgn:\t/0x/p' "/proc/$pid/status") & 0x801)) = 0 ]
+	rt delete --force "$ID"
+	nothing_left
+}
+
 @test "kill_of_a_container_without_pid_namespace_ends_all_of_it" {
 	spec '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	create
@@ -1038,5 +1061,5 @@ add_hooks() {
 	strace -f -qqq -e signal=none -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
 	calls=$(grep -vc ' resumed' "$log")
 	echo "$calls system calls, $hierarchies hierarchies of v1"
-	[ "$calls" -le $((363 + 9 * hierarchies)) ]
+	[ "$calls" -le $((348 + 9 * hierarchies)) ]
 }
