@@ -20,18 +20,28 @@ struct answer {
 	int error; /* 0: the mount comes with it, if there is one */
 };
 
+/* Before Linux 5.8 nobody can tell. */
+static bool is_mount(const struct statx *st)
+{
+	return (st->stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	       !(st->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int clone_one(int root, const struct borrowed *b)
 {
 	struct statx st;
 	struct statfs fs;
 	auto_close int at = rootfs_open_real(root, b->path, O_PATH | O_DIRECTORY);
-	if (at < 0 || statx(at, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 ||
-	    !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || fstatfs(at, &fs) < 0 ||
-	    (b->type && (unsigned long)fs.f_type != b->type))
+	if (at < 0 || statx(at, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || !is_mount(&st) ||
+	    fstatfs(at, &fs) < 0 || (b->type && (unsigned long)fs.f_type != b->type))
 		return -ENOENT;
-	int fd = sys_open_tree(at, "",
-			       AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	return fd < 0 ? -errno : fd;
+	auto_close int fd = sys_open_tree(
+		at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	/* Before Linux 5.12 it could not be mounted as others are. */
+	const struct sys_mount_attr nothing = { 0 };
+	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH, &nothing) < 0)
+		return -errno;
+	return take_fd(&fd);
 }
 
 /* Only who is in its mount namespace may clone them. */

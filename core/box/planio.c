@@ -47,10 +47,19 @@ static bool wants_locks(const struct plan *p, const struct op *o)
 	return p->bundle && user_ns && !idmap && !joins_mounts(p);
 }
 
+/* By the fd of who holds it, which is not for the child to look at. */
+static bool is_held(const struct op *o)
+{
+	const char *source = source_of(o);
+	size_t n = source && !strncmp(source, "/proc/", 6) ? strspn(source + 6, "0123456789") : 0;
+	return n && !strncmp(source + 6 + n, "/fd/", 4);
+}
+
 /* Not what shall be a peer of the host's mount: the child's own mounts are the host's slaves. */
 static bool is_for_later(const struct plan *p, const struct op *o)
 {
-	return p->in_order && !p->old && o->kind == OP_MOUNT && !o->mount.idmap && !o->mount.peer;
+	return p->in_order && !p->old && o->kind == OP_MOUNT && !o->mount.idmap && !o->mount.peer &&
+	       !is_held(o);
 }
 
 int plan_clone_source(const struct op *o, int dir)
@@ -59,7 +68,7 @@ int plan_clone_source(const struct op *o, int dir)
 	int fd = sys_open_tree(dir, source_of(o),
 			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 				       (recursive ? AT_RECURSIVE : 0));
-	if (fd >= 0 || errno != EINVAL || strncmp(source_of(o), "/proc/", 6) != 0)
+	if (fd >= 0 || errno != EINVAL || !is_held(o))
 		return fd < 0 ? -errno : fd;
 	fd = openat(dir, source_of(o), O_PATH | O_CLOEXEC); /* what is mounted nowhere: itself */
 	return fd < 0 ? -errno : fd;

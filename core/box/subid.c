@@ -4,18 +4,22 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "box/ns.h"
 #include "box/user.h"
 #include "box/userns.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define MARK   "_CORACLE_USER" /* of the environment: the user whose root we are, "ID[:alone]" */
@@ -173,6 +177,37 @@ int subid_enter(struct err *e)
 		rc = enter_with(s, &l, e);
 	munmap(s, sizeof(*s));
 	return rc;
+}
+
+/* Of those that it is in, one in another, that which was made in ours. */
+static int outermost(int held)
+{
+	struct stat own, st;
+	auto_close int dir = proc_dir(held);
+	auto_close int ns = dir < 0 ? -1 : openat(dir, "ns/user", O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || ns_own(CLONE_NEWUSER, &own) < 0)
+		return dir < 0 ? dir : -errno;
+	for (;;) {
+		auto_close int above = ioctl(ns, NS_GET_PARENT);
+		if (above < 0 || fstat(above, &st) < 0)
+			return -errno;
+		if (st.st_ino == own.st_ino)
+			return take_fd(&ns);
+		put_fd(&ns, take_fd(&above));
+	}
+}
+
+int subid_join(int held, struct err *e)
+{
+	auto_buf map = { 0 };
+	auto_close int ns = outermost(held);
+	if (ns < 0)
+		return fail(e, ns, "look at its user namespace");
+	if (setns(ns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
+		return fail(e, errno, "enter its user namespace");
+	int rc = file_read(-1, "/proc/self/uid_map", &map, e);
+	const char *next = map.p ? strchr(map.p, '\n') : NULL;
+	return rc < 0 ? rc : become_root(!next || !next[1], e);
 }
 
 int subid_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e)

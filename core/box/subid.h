@@ -22,6 +22,10 @@ int subid_ids(struct arena *a, struct spec_linux *out, struct err *e);
  */
 int subid_enter(struct err *e);
 
+/* The same into one that exists: that of all ids of a user's process which is held, or of one that
+ * is in it. */
+int subid_join(int held, struct err *e);
+
 /* Whether we did so. No system call. */
 bool subid_inside(void);
 

@@ -489,18 +489,19 @@ static int hand_over(struct making *m, struct err *e)
 
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
 {
-	int rc = subid_enter(e);
+	const char *root = container_root(r->options.root, a, e);
+	int rc = root ? join_enter(&r->options, root, e) : -e->code;
 	if (rc < 0)
 		return rc;
 	struct making m = {
 		.r = r,
 		.options = r->options,
 		.a = a,
-		.root = container_root(r->options.root, a, e),
+		.root = root,
 		.rootfs = -1,
 		.image = &m.none,
 	};
-	rc = !m.root ? -e->code : make(&m, e);
+	rc = make(&m, e);
 	if (rc == 0)
 		rc = hand_over(&m, e);
 	release(&m);

@@ -4,6 +4,8 @@
 #include "base/proc.h"
 #include "box/borrow.h"
 #include "box/ns.h"
+#include "box/subid.h"
+#include "box/userns.h"
 #include "container/container.h"
 #include "monitor/runparts.h"
 
@@ -40,6 +42,8 @@ static const struct kind {
 	{ "userns", "user", offsetof(struct run_options, userns), 0, 0 },
 };
 
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 /* The one that is joined. */
 struct other {
 	const char *id;
@@ -58,6 +62,10 @@ static int borrow(struct joined *j, const struct kind *k, const struct other *ot
 {
 	int fds[SHARED];
 	int rc = mounts_borrow(other->held, places + k->first, k->end - k->first, fds, e);
+	if (rc == -ENOSYS) { /* an old kernel: it has its own */
+		*e = (struct err){ 0 };
+		return 0;
+	}
 	if (rc < 0)
 		return within(e, "option --%s: container %s", k->option, other->id);
 	for (enum shared i = k->first; i < k->end; i++) {
@@ -129,28 +137,62 @@ static int join_one(struct joined *j, const struct kind *k, const struct other *
 	return k->end > k->first ? borrow(j, k, other, a, e) : 0;
 }
 
+/* The container that an option names; NULL: it names none. */
+static const char *named(const struct run_options *o, const struct kind *k)
+{
+	const char *value = *(const char *const *)((const char *)o + k->offset);
+	return value && !strncmp(value, "container:", 10) ? value + 10 : NULL;
+}
+
+static int other_open(struct other *out, const char *root, const struct kind *k, const char *id,
+		      struct err *e)
+{
+	struct container *c = NULL;
+	int rc = container_open(root, id, &c, e);
+	if (rc < 0)
+		return within(e, "option --%s", k->option);
+	*out = (struct other){ id, c->state.pid, -ESRCH };
+	if (out->pid)
+		out->held = proc_open(out->pid, c->state.start_time);
+	container_close(c);
+	return out->held < 0
+		       ? refuse(e, ESRCH,
+				"container %s does not run: there is no namespace to join", id)
+		       : 0;
+}
+
+int join_enter(const struct run_options *o, const char *root, struct err *e)
+{
+	for (size_t i = 0; !we_are_root() && i < KINDS; i++) {
+		struct other other;
+		const char *id = named(o, &kinds[i]);
+		int rc = id ? other_open(&other, root, &kinds[i], id, e) : 0;
+		if (rc < 0)
+			return rc;
+		if (!id)
+			continue;
+		rc = subid_join(other.held, e);
+		put_fd(&other.held, -1);
+		return rc < 0 ? within(e, "option --%s: container %s", kinds[i].option, id) : 0;
+	}
+	return subid_enter(e);
+}
+
 int join_all(struct run_options *o, const char *root, struct arena *a, struct joined *out,
 	     struct err *e)
 {
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const char **value = (const char **)((char *)o + kinds[i].offset);
-		struct container *c = NULL;
-		if (!*value || strncmp(*value, "container:", 10) != 0)
+	for (size_t i = 0; rc == 0 && i < KINDS; i++) {
+		struct other other;
+		const char *id = named(o, &kinds[i]);
+		if (!id)
 			continue;
-		struct other other = { .id = *value + 10 };
-		rc = container_open(root, other.id, &c, e);
+		rc = other_open(&other, root, &kinds[i], id, e);
 		if (rc < 0)
-			return within(e, "option --%s", kinds[i].option);
-		other.pid = c->state.pid;
-		other.held = other.pid ? proc_open(other.pid, c->state.start_time) : -ESRCH;
-		rc = other.held < 0 ? refuse(e, ESRCH,
-					     "container %s does not run: there is no namespace to "
-					     "join",
-					     other.id)
-				    : join_one(out, &kinds[i], &other, value, a, e);
+			return rc;
+		rc = join_one(out, &kinds[i], &other, (const char **)((char *)o + kinds[i].offset),
+			      a, e);
 		put_fd(&other.held, -1);
-		container_close(c);
 	}
 	o->joined = out;
 	return rc;

@@ -24,6 +24,10 @@ struct joined {
 
 struct run_options;
 
+/* Before anything else of a run: a user's container that joins another one is made in that one's
+ * namespace of all ids, which owns its others; all others in one of their own (subid_enter). */
+int join_enter(const struct run_options *o, const char *root, struct err *e);
+
 /* Makes of each "container:ID" the "ns:PATH" of what that container has; of root's state directory
  * `root`. Nobody else gets the numbers of its processes meanwhile. */
 int join_all(struct run_options *o, const char *root, struct arena *a, struct joined *out,

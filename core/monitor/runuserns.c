@@ -72,7 +72,7 @@ int userns_check(const struct run_options *o, struct err *e)
 			      mode);
 	if (userkeep_wanted(o))
 		return userkeep_check(o, e);
-	if (userns_wanted(o) && subid_inside())
+	if (userns_wanted(o) && !is_joined(o) && subid_inside())
 		return refuse(e, EPERM,
 			      "option --userns: only root's containers have ids to choose: a "
 			      "user's has all that are his already; keep-id shows him as himself");

@@ -88,6 +88,9 @@ live() {
 	"${c[@]}" run --root "$STATE" -d --name "$ID" --rootfs "$ROOTFS" sh -c 'trap "exit 4" TERM; echo one; while :; do sleep 0.05; done' > /dev/null 3>&-
 	"${c[@]}" logs --root "$STATE" -f "$ID" > "$BATS_TEST_TMPDIR/log" 3>&- &
 	local reader=$!
+	# With another one's IPC, but a /dev/shm of its own.
+	run -0 --separate-stderr "${c[@]}" run --root "$STATE" --rm --network "container:$ID" --ipc "container:$ID" --rootfs "$ROOTFS" sh -c 'grep -c "^shm /dev/shm" /proc/mounts'
+	[ "$output" = 1 ]
 	"${c[@]}" stop --root "$STATE" "$ID" > /dev/null
 	"${c[@]}" wait --root "$STATE" "$ID" > "$BATS_TEST_TMPDIR/status"
 	wait "$reader"

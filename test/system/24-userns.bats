@@ -236,3 +236,34 @@ words() {
 		[[ "${#lines[@]}" = 1 && "$output" == "coracle: option --userns: "* ]] || { echo "$mode: $output"; return 1; }
 	done
 }
+
+@test "a_users_containers_have_namespaces_together" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	local other share keep="0 1 $USER_ID $USER_ID 0 1 $((USER_ID + 1)) $((USER_ID + 1)) $((65536 - USER_ID))"
+	run -0 as "$CORACLE" run -d --name "$ID-p" --hostname plain --rootfs "$ROOTFS" sh -c 'echo of-p > /dev/shm/x; exec sleep 1000'
+	run -0 as "$CORACLE" run -d --name "$ID-k" --hostname kept --userns keep-id layout:v1 sh -c 'echo of-k > /dev/shm/x; exec sleep 1000'
+	for other in p k; do
+		until as "$CORACLE" exec "$ID-$other" test -s /dev/shm/x; do :; done
+		share="--network container:$ID-$other --pid container:$ID-$other --ipc container:$ID-$other --uts container:$ID-$other"
+		local show='cat /proc/self/uid_map; cat /proc/1/comm; cat /dev/shm/x; hostname; stat -c %u:%g /owned'
+		local name=plain map="0 $USER_ID 1 1 $SUB_ID 65536"
+		[ $other = p ] || name=kept
+		# shellcheck disable=SC2086
+		run -0 as "$CORACLE" run --rm $share layout:v1 sh -c "$show"
+		[ "$(words)" = "$map sleep of-$other $name 7:8" ] || { echo "$other: $output"; return 1; }
+		# shellcheck disable=SC2086
+		run -0 as "$CORACLE" run --rm --userns keep-id $share layout:v1 sh -c "$show"
+		[ "$(words)" = "$keep sleep of-$other $name 7:8" ] || { echo "$other, kept: $output"; return 1; }
+		[ $other = p ] || map=$keep
+		# shellcheck disable=SC2086
+		run -0 as "$CORACLE" run --rm --userns "container:$ID-$other" $share layout:v1 sh -c "$show"
+		[ "$(words)" = "$map sleep of-$other $name 7:8" ] || { echo "$other, its ids: $output"; return 1; }
+	done
+	run -0 as "$CORACLE" run -d --name "$ID" --network "container:$ID-p" layout:v1 sleep 1000
+	[ "$(as "$CORACLE" exec "$ID" readlink /proc/self/ns/net)" = "$(as "$CORACLE" exec "$ID-p" readlink /proc/self/ns/net)" ]
+	as "$CORACLE" rm -f "$ID" "$ID-p" "$ID-k"
+	run -125 as "$CORACLE" run --rm --network "container:$ID" layout:v1 true
+	[[ "$output" == "coracle: option --network: "*"$ID" ]]
+	[ -z "$(ls -A "$HOMEDIR/.local/share/coracle/images/containers")" ]
+}
