@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "box/idmap.h"
+#include "box/rootfs.h"
 #include "box/subid.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -88,6 +89,34 @@ static struct run_subject subject_of(const struct making *m, int rootfs)
 	return (struct run_subject){ m->image, rootfs, m->command, m->id, m->id };
 }
 
+static bool is_there(int root, const char *dir, size_t n, const char *name, struct arena *a)
+{
+	const char *path = arena_printf(a, "%.*s/%s", (int)n, dir, name);
+	auto_close int fd = path ? rootfs_open(root, path, O_PATH) : -ENOMEM;
+	return fd != -ENOENT && fd != -ENOTDIR;
+}
+
+/* Whether the command is in the root, where mounts and links of the kernel's cannot bring it. */
+static int check_command(const struct making *m, const struct spec *s, int root, struct err *e)
+{
+	const struct run_options *o = &m->options;
+	const char *name = s->process->args.v[0], *path = "";
+	for (size_t i = 0; i < s->process->env.n; i++)
+		if (!strncmp(s->process->env.v[i], "PATH=", 5))
+			path = s->process->env.v[i] + 5;
+	bool brought = o->volumes.n || o->mounts.n || o->inherited.n || o->devices.n || o->gpus ||
+		       o->init || strchr(name, '/') || !*path;
+	for (size_t n; !brought && *path; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		brought = *path != '/' || is_there(root, path, n, name, m->a);
+	}
+	if (brought)
+		return 0;
+	int rc = refuse(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+	e->status = 127;
+	return rc;
+}
+
 /* Makes the spec once for nothing, on a root that goes again: what is refused now replaces
  * nobody. */
 static int rehearse(struct making *m, struct err *e)
@@ -101,6 +130,8 @@ static int rehearse(struct making *m, struct err *e)
 	int root = image ? image_mount_work(&m->store, m->image, work, e) : m->rootfs;
 	const struct run_subject subject = subject_of(m, root);
 	int rc = root < 0 ? root : runspec_make(&m->options, &subject, m->a, &spec, e);
+	if (rc == 0)
+		rc = check_command(m, spec, root, e);
 	if (image)
 		put_fd(&root, -1);
 	if (image)

@@ -346,6 +346,9 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		[[ "${#lines[@]}" = 1 && "$output" != *exists* ]]
 	done
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	run -127 box --replace --name "$(cid r)" -- nosuchcommand
+	[ "$output" = 'coracle: exec: "nosuchcommand": executable file not found in $PATH' ]
+	[ -e "/proc/$pid" ]
 	[ "$(cat "$BATS_TEST_TMPDIR/pid")" = "$pid" ]
 	run -125 box --replace --rm -- true
 	[[ "$output" == *"option --replace: it needs the --name"* ]]
