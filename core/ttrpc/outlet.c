@@ -138,6 +138,7 @@ bool outlet_is_open(const struct outlet *o)
 
 static void wait_for(struct outlet *o, uint64_t ms, void (*done)(void *arg), void *arg)
 {
+	stop_timer(o);
 	o->done = done;
 	o->arg = arg;
 	if (!is_done(o)) {

@@ -23,7 +23,7 @@ bool outlet_is_open(const struct outlet *o);
 void outlet_end(struct outlet *o, void (*done)(void *arg), void *arg);
 
 /* done is called, maybe at once, when it is not open any more, or after ten seconds: containerd's
- * own shim waits as long. After outlet_end's. */
+ * own shim waits as long. It comes in the place of what outlet_end was to call. */
 void outlet_drain(struct outlet *o, void (*done)(void *arg), void *arg);
 
 /* Moves what there is room for, and closes everything; done is not called any more. Accepts NULL.

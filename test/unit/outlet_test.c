@@ -145,11 +145,40 @@ static void a_reader_that_does_not_read_is_waited_for_a_second_and_loses_nothing
 	tear_down();
 }
 
+static int count_open(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void who_waits_for_all_waits_for_nothing_else_any_more(void)
+{
+	char some[4096];
+	int size, before = count_open();
+	set_up();
+	fill(&size);
+	outlet_end(t.o, on_done, NULL);
+	fill(&size);
+	t.done = 0;
+	outlet_end(t.o, on_done, NULL);
+	outlet_drain(t.o, on_done, NULL);
+	put_fd(&t.in, -1);
+	for (int got = 0; got < size;)
+		got += (int)read(t.out, some, sizeof(some));
+	loop_run(t.loop);
+	is_int(t.done, 1);
+	tear_down();
+	is_int(count_open(), before); /* no timer is left */
+}
+
 int main(void)
 {
 	test(what_was_written_before_the_end_is_there_at_once_and_the_reader_sees_the_end);
 	test(who_keeps_the_pipe_open_is_heard_until_it_is_closed_but_not_waited_for);
 	test(what_is_freed_has_moved_what_there_is_and_closes_the_pipe);
 	test(a_reader_that_does_not_read_is_waited_for_a_second_and_loses_nothing);
+	test(who_waits_for_all_waits_for_nothing_else_any_more);
 	return done_testing();
 }
