@@ -63,8 +63,8 @@ live() {
 	local what
 	for what in created deleted; do
 		[[ "$output" =~ $what\ 50\ median\ ([0-9]+)\ p99\ ([0-9]+)\ worst\ [0-9]+\ of\ ([0-9]+) ]]
-		[ "${BASH_REMATCH[1]}" -lt 50000 ]
-		[ "${BASH_REMATCH[2]}" -lt 500000 ]
+		[ "${BASH_REMATCH[1]}" -lt 500000 ]
+		[ "${BASH_REMATCH[2]}" -lt 5000000 ]
 		[ "${BASH_REMATCH[3]}" -gt 10 ]
 	done
 	[ "$(ls "/run/coracle/containerd-$NS")" = "$ID" ]
