@@ -38,6 +38,8 @@ const struct opt run_options_all[] = {
 	    "what the app stands on (the builder's)"),
 	OPT(OPT_LIST, run_options, buildpacks, 0, "buildpack", "ID[@VERSION]",
 	    "of the builder's these, in this order"),
+	OPT(OPT_SIZE, run_options, max_build, 0, "max-build", "SIZE",
+	    "end a build that takes more of the disk, its cache included (64 GiB)"),
 	OPT(OPT_STR, run_options, process, 0, "process", "TYPE",
 	    "of the app's processes (its default)"),
 	OPT(OPT_STR, run_options, name, 0, "name", "ID",

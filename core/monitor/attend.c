@@ -1,5 +1,6 @@
 /* attend.c - being the parent of a process, until it ends. */
 #include "monitor/attend.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -12,7 +13,9 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#define END_OF_INPUT 4 /* what a terminal takes for the end of a file: ^D */
+#define CHECK_MS     250 /* from one check to the next; longer, when it takes long */
+#define CHECK_SHARE  10	 /* of the time, that checks take at most */
+#define END_OF_INPUT 4	 /* what a terminal takes for the end of a file: ^D */
 
 /* One source of the log: a pipe, or the console. */
 struct source {
@@ -25,12 +28,13 @@ struct source {
 struct attendance {
 	const struct attend *a;
 	struct loop *loop;
-	struct watch ended, signals, notify, timeout;
+	struct watch ended, signals, notify, timeout, clock;
 	struct source sources[2];
 	struct relay input, output;
 	struct exit_status status;
 	bool reaped, interrupted;
-	int error; /* of reaping */
+	int error;	/* of reaping */
+	struct err why; /* it was killed */
 };
 
 static const int forwarded[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, 0 };
@@ -177,6 +181,21 @@ static void on_notify(void *arg, uint32_t events)
 		log_warn("%s", e.msg);
 }
 
+static void on_clock(void *arg, uint32_t events)
+{
+	struct attendance *t = arg;
+	uint64_t times, began = clock_monotonic_ns();
+	(void)events;
+	if (read(t->clock.fd, &times, sizeof(times)) != sizeof(times) || t->why.code)
+		return;
+	if (t->a->check(t->a->arg, &t->why) < 0) {
+		proc_signal(t->a->pidfd, SIGKILL);
+		return;
+	}
+	uint64_t took = (clock_monotonic_ns() - began) / 1000000;
+	timer_set(t->clock.fd, CHECK_MS + took * CHECK_SHARE, 0);
+}
+
 static int nonblocking(int fd)
 {
 	int flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
@@ -198,6 +217,10 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 		rc = loop_add(t->loop, &t->notify, EPOLLIN);
 	if (rc == 0 && a->timeout)
 		rc = watch_time(t);
+	if (rc == 0 && a->check) {
+		t->clock = (struct watch){ rc = timer_new(CHECK_MS, 0), on_clock, t };
+		rc = rc < 0 ? rc : loop_add(t->loop, &t->clock, EPOLLIN);
+	}
 	if (rc == 0)
 		rc = nonblocking(a->console);
 	for (int i = 0; rc == 0 && i < 2; i++)
@@ -231,7 +254,7 @@ static void drain_all(struct attendance *t)
 
 int attend(const struct attend *a, struct exit_status *out, struct err *e)
 {
-	struct attendance t = { .a = a, .loop = loop_new(), .timeout.fd = -1 };
+	struct attendance t = { .a = a, .loop = loop_new(), .timeout.fd = -1, .clock.fd = -1 };
 	struct terminal terminal = { .fd = -1 };
 	bool screen = a->console >= 0 && !a->log;
 	auto_close int own = screen ? stdio_reopen(STDOUT_FILENO, O_WRONLY) : -1;
@@ -248,11 +271,16 @@ int attend(const struct attend *a, struct exit_status *out, struct err *e)
 	drain_all(&t);
 	terminal_restore(&terminal);
 	put_fd(&t.timeout.fd, -1);
+	put_fd(&t.clock.fd, -1);
 	loop_free(t.loop);
 	if (rc == 0 && t.error < 0)
 		rc = fail(e, t.error, "reap process %d", (int)a->pid);
 	if (rc == 0 && t.interrupted)
 		rc = refuse(e, EINTR, "interrupted");
+	if (rc == 0 && t.why.code) {
+		*e = t.why;
+		rc = -e->code;
+	}
 	if (rc == 0)
 		*out = t.status;
 	return rc;

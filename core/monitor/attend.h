@@ -24,8 +24,11 @@ struct attend {
 	int notify;
 	bool fragile; /* a signal that would be passed on kills it: attend() fails with -EINTR */
 	uint64_t timeout; /* seconds until it is killed; 0: it is not */
-	int pipes[2];	  /* ends for reading of its stdout and stderr; -1: none. They are made
-			     nonblocking. */
+	/* Asked now and then: below 0 kills it, and attend() fails with that. NULL: nobody is. */
+	int (*check)(void *arg, struct err *e);
+	void *arg;
+	int pipes[2]; /* ends for reading of its stdout and stderr; -1: none. They are made
+			 nonblocking. */
 };
 
 /* Blocks the signals that attend() takes care of. To be called before the process is made, so that

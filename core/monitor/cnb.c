@@ -1,5 +1,6 @@
 /* cnb.c - an image out of an app's sources, made by a Cloud Native Buildpacks builder. */
 #include "monitor/cnb.h"
+#include "base/cli.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_BUILD     ((uint64_t)64 << 30)
 #define CREATOR	      "/cnb/lifecycle/creator"
 #define LAUNCHER      "/cnb/lifecycle/launcher"
 #define APIS_LABEL    "io.buildpacks.lifecycle.apis"
@@ -49,7 +51,8 @@ struct build {
 	int cache_fd;	   /* locked */
 	uid_t uid;
 	gid_t gid;
-	unsigned api; /* 0.api of the platform's interface */
+	unsigned api;  /* 0.api of the platform's interface */
+	int64_t given; /* bytes that the build found */
 };
 
 static int no_room(struct err *e)
@@ -361,10 +364,35 @@ static int judge(const struct build *b, int status, struct err *e)
 		      : 0;
 }
 
-/* Its stdout is our stderr: ours is for results. */
-static int run_creator(const struct build *b, struct err *e)
+static int count(const struct build *b, int64_t *bytes, struct err *e)
 {
-	struct monitor_request q = { .remove = true, .fragile = true };
+	*bytes = 0;
+	int rc = tree_usage(b->work, bytes, e);
+	return rc < 0 ? rc : tree_usage(b->cache_fd, bytes, e);
+}
+
+/* Of struct attend: whether its files have become too large. */
+static int check_size(void *arg, struct err *e)
+{
+	const struct build *b = arg;
+	uint64_t most = b->o->max_build ? b->o->max_build : MAX_BUILD;
+	char words[32];
+	int64_t now;
+	int rc = count(b, &now, e);
+	if (rc < 0 || now <= b->given || (uint64_t)(now - b->given) <= most)
+		return rc;
+	size_format(most, words, sizeof(words));
+	return refuse(e, EDQUOT,
+		      "the build took more than %s of the disk: it was ended; see --max-build",
+		      words);
+}
+
+/* Its stdout is our stderr: ours is for results. */
+static int run_creator(struct build *b, struct err *e)
+{
+	struct monitor_request q = {
+		.remove = true, .fragile = true, .check = check_size, .arg = b
+	};
 	const char *id = arena_printf(b->a, "cnb-%s", b->name);
 	struct spec *spec;
 	int rc = id ? make_spec(b, id, &spec, e) : no_room(e);
@@ -380,7 +408,8 @@ static int run_creator(const struct build *b, struct err *e)
 					    .spec = spec,
 					    .rootfs_fd = b->root,
 					    .image = b->builder->name };
-	rc = monitor_run(&q, e);
+	rc = count(b, &b->given, e);
+	rc = rc < 0 ? rc : monitor_run(&q, e);
 	dup2(own, STDOUT_FILENO);
 	return rc < 0 ? rc : judge(b, rc, e);
 }
@@ -430,6 +459,15 @@ static int steps(struct build *b, struct image **out, struct err *e)
 	return rc < 0 ? rc : import(b, out, e);
 }
 
+/* A build that took too much may have put it there. */
+static void forget_cache(const struct build *b)
+{
+	struct err ignored;
+	auto_close int all = openat(b->store->dir, STORE_CACHE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (all >= 0)
+		tree_remove(all, strrchr(b->cache, '/') + 1, &ignored);
+}
+
 /* From the copying of the app on signals wait, so that what was made is removed. */
 static int build(struct store *s, const struct run_options *o, struct arena *a, struct image **out,
 		 struct err *e)
@@ -451,6 +489,8 @@ static int build(struct store *s, const struct run_options *o, struct arena *a, 
 	sigprocmask(SIG_BLOCK, &end, &before);
 	if (rc == 0)
 		rc = steps(&b, out, e);
+	if (rc == -EDQUOT)
+		forget_cache(&b);
 	put_fd(&b.root, -1);
 	put_fd(&b.app, -1);
 	store_work_end(s, b.work, b.name);
@@ -512,10 +552,12 @@ static int choose_process(const struct image *im, struct run_options *o, bool ha
 int cnb_check(const struct run_options *o, struct err *e)
 {
 	if (!o->app != !o->builder ||
-	    (!o->app && (o->run_image || o->process || o->buildpacks.n)) || (o->app && o->rootfs))
-		return refuse(e, EINVAL,
-			      "--cnb and --builder go together, --run-image, --buildpack and "
-			      "--process only with them, and --rootfs only without");
+	    (!o->app && (o->run_image || o->process || o->buildpacks.n || o->max_build)) ||
+	    (o->app && o->rootfs))
+		return refuse(
+			e, EINVAL,
+			"--cnb and --builder go together, --run-image, --buildpack, "
+			"--max-build and --process only with them, and --rootfs only without");
 	return 0;
 }
 

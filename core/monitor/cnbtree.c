@@ -70,6 +70,41 @@ static int again(int dir)
 	return openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Takes the fd. */
+static int usage_below(int dir, int depth, int64_t *bytes, struct err *e)
+{
+	DIR *d = dir < 0 ? NULL : fdopendir(dir);
+	int rc = d ? 0 : fail(e, errno, "measure a directory");
+	if (!d && dir >= 0)
+		close(dir);
+	for (struct dirent *entry; rc == 0 && d && (entry = readdir(d));) {
+		struct stat st;
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		bool shared = !S_ISDIR(st.st_mode) && st.st_nlink > 1;
+		*bytes += (int64_t)st.st_blocks * 512 / (shared ? (int64_t)st.st_nlink : 1);
+		if (!S_ISDIR(st.st_mode))
+			continue;
+		if (depth == DEPTH_MAX) {
+			rc = refuse(e, ELOOP, "%d directories in one another are too many", depth);
+			continue;
+		}
+		int fd = openat(dir, entry->d_name,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 || errno == EMFILE || errno == ENFILE)
+			rc = usage_below(fd, depth + 1, bytes, e);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+int tree_usage(int dir, int64_t *bytes, struct err *e)
+{
+	return usage_below(again(dir), 0, bytes, e);
+}
+
 int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
 {
 	const struct visit v = { .give = true, .uid = uid, .gid = gid };

@@ -16,6 +16,10 @@ int tree_readable(int dir, struct err *e);
  * what is in it. */
 int tree_check(int dir, struct err *e);
 
+/* Adds what the files below the directory take of the disk, those with several names a share for
+ * each; those without a name are not seen. What comes and goes meanwhile is counted or not. */
+int tree_usage(int dir, int64_t *bytes, struct err *e);
+
 /* Makes a layout of one image in the empty directory dir, its blobs shared with the store's, of
  * which it must be on the file system. */
 int layout_lend(const struct store *s, const struct image *im, int dir, struct err *e);

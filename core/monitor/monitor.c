@@ -124,6 +124,8 @@ static int watch_over(struct charge *g, struct err *e)
 		.log = g->log.fd >= 0 ? &g->log : NULL,
 		.fragile = g->r->fragile,
 		.timeout = g->r->timeout,
+		.check = g->r->check,
+		.arg = g->r->arg,
 		.pipes = { g->out[0], g->err[0] },
 	};
 	int rc = attend(&a, &st, e);

@@ -20,7 +20,8 @@ struct monitor_request {
 	bool fragile;		    /* a signal for us kills it: monitor_run() fails with -EINTR */
 	void (*created)(void *arg); /* when the container exists: nothing else is needed for it;
 				       NULL: none */
-	void *arg;
+	int (*check)(void *arg, struct err *e); /* of struct attend; NULL: none */
+	void *arg;				/* of both */
 };
 
 /* Makes and starts the container as our child, on our stdio, and waits for its end: its exit

@@ -30,6 +30,7 @@ struct run_options {
 	struct strs dns, dns_search, dns_options;
 	const char *app, *builder, *run_image, *process; /* see cnb.h */
 	struct strs buildpacks;				 /* too */
+	uint64_t max_build;				 /* too: bytes; 0: the usual */
 	const char *cwd, *user, *hostname, *domainname, *entrypoint, *stop_signal, *umask;
 	struct opt_i64 stop_timeout; /* seconds */
 	struct strs groups;

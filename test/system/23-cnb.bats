@@ -24,6 +24,7 @@ setup_file() {
 	buildpack test/never 1 'exit 100' 'exit 1'
 	buildpack test/shell 1.0 '[ -f app.sh ] || { [ ! -f broken ] || exit 7; exit 100; }' '
 		if [ -f fail ]; then echo "this cannot be built" >&2; exit 3; fi
+		[ ! -f fill ] || { . ./fill; exec sleep 1000; }
 		[ ! -f wait ] || { echo it waits >&2; exec sleep 1000; }
 		echo "build: $(id -u):$(id -g) in $PWD, A=$A"
 		tool=$CNB_LAYERS_DIR/tool
@@ -488,6 +489,26 @@ nothing_left() {
 		exec 5<&-
 		nothing_left
 	done
+}
+
+@test "a_build_that_takes_too_much_of_the_disk_is_ended_and_leaves_nothing" {
+	local fill
+	for fill in 'head -c 30000000 /dev/zero > $CNB_LAYERS_DIR/big' 'head -c 30000000 /dev/zero > /tmp/big' \
+		'head -c 30000000 /dev/zero > big' 'i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo x > f$i; ln f$i g$i; done'; do
+		echo "$fill" > "$D/app/fill"
+		run -1 timeout 100 "$CORACLE" bundle --root "$STATE" --cnb "$D/app" --builder localhost/builder:1 --max-build 10m "$D/b"
+		[ "${lines[-1]}" = "coracle: the build took more than 10.5 MB of the disk: it was ended; see --max-build" ]
+		nothing_left
+		[ -z "$(ls -A "$CORACLE_STORE/cache")" ]
+	done
+	# What is there before, as the layers that are lent, and the app, is not the build's.
+	rm "$D/app/fill"
+	head -c 15000000 /dev/zero > "$D/app/large"
+	run -0 build --max-build 10g "$D/b"
+	run -1 build --max-build 1 "$D/b2"
+	[[ "${lines[-1]}" == *"the build took more than 1 B of the disk"* ]]
+	run -1 "$CORACLE" bundle --max-build 1g localhost/base:1 "$D/b3"
+	[[ "$output" == *"--max-build and --process only with them"* ]]
 }
 
 @test "what_a_killed_build_leaves_is_found_and_removed" {
