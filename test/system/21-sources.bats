@@ -396,6 +396,22 @@ login() {
 	assert_empty_store
 }
 
+@test "an_identity_token_that_the_registry_replaces_is_replaced_for_this_command_alone" {
+	local n
+	for n in 1 2; do
+		tar_of "$L.tar" <<< "f hello-$n 644 0:0 - x"
+		layer "$L" "$L.tar"
+	done
+	image_end "$L" v1 > /dev/null
+	strange
+	login '{"identitytoken": "id+/="}'
+	cp "$HOME/.docker/config.json" "$L.login"
+	# A token is good for a second, and a pause makes it old before the last layer.
+	run -0 pull -q --jobs 1 "$STRANGE/token/identity-rotate-short-limited:v1"
+	[ "$(grep -c "^POST $STRANGE /token " "$STRANGE_LOG")" -ge 2 ]
+	cmp "$HOME/.docker/config.json" "$L.login"
+}
+
 @test "a_helper_may_keep_an_identity_token" {
 	simple "$L" v1
 	strange
