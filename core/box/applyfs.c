@@ -265,19 +265,10 @@ static int mount_new(struct self *s, const struct op *o)
 }
 
 /* What an earlier mount of the container's shows, by a path that cannot leave its root. */
-static int clone_inside(struct self *s, const struct op *o)
+static int clone_inside(struct self *s, const struct op_mount *m)
 {
-	const struct op_mount *m = &o->mount;
 	close_later int source = rootfs_open(s->root, m->inside, O_PATH);
-	if (source >= 0 && m->idmap && s->stage.old) {
-		snprintf(s->words, sizeof(s->words), "id-mapped mounts need Linux 5.12");
-		return -ENOTSUP;
-	}
-	if (source < 0)
-		return source;
-	close_later int fd = mountfd_copy(&s->stage, source, "", m->recursive);
-	int rc = fd >= 0 && m->idmap ? self_idmap(s, o, fd) : 0;
-	return fd < 0 || rc == 0 ? take_fd(&fd) : rc;
+	return source < 0 ? source : mountfd_copy(&s->stage, source, "", m->recursive);
 }
 
 int apply_mount(struct self *s, const struct op *o)
@@ -285,18 +276,22 @@ int apply_mount(struct self *s, const struct op *o)
 	const struct op_mount *m = &o->mount;
 	if (m->type)
 		return mount_new(s, o);
+	if (m->idmap && s->stage.old) {
+		snprintf(s->words, sizeof(s->words), "id-mapped mounts need Linux 5.12");
+		return -ENOTSUP;
+	}
 	bool there = !s->stage.old && o->fd >= 0;
 	close_later int made = there	      ? -1
-			       : m->inside    ? clone_inside(s, o)
+			       : m->inside    ? clone_inside(s, m)
 			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
 					      : plan_clone_source(o, -1);
 	if (!there && made < 0) {
-		if (!*s->words)
-			snprintf(s->words, sizeof(s->words), "%s", m->source);
+		snprintf(s->words, sizeof(s->words), "%s", m->source);
 		return made;
 	}
 	int fd = made >= 0 ? made : o->fd;
-	int directory = m->directory ? 1 : is_directory(fd);
+	int rc = m->idmap_late ? self_idmap(s, o, fd) : 0;
+	int directory = rc < 0 ? rc : m->directory ? 1 : is_directory(fd);
 	return directory < 0 ? directory : attach_bind(s, o, fd, directory);
 }
 

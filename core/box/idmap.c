@@ -86,10 +86,10 @@ static int refused(const struct op *o, int error, struct err *e)
 	return fail(e, error, "%s: map ids", o->what);
 }
 
-int idmap_apply(const struct plan *p, const struct op *o, int fd, struct idmap_last *last,
-		struct err *e)
+int idmap_apply(const struct plan *p, const struct op *o, int fd, struct err *e)
 {
 	const struct op_mount *m = &o->mount;
+	struct idmap_last *last = p->last;
 	const struct spec_id_mappings *uids = m->uids, *gids = m->gids;
 	int ns = p->user_ns;
 	if (fd < 0) /* left to the child */
@@ -116,13 +116,11 @@ int idmap_apply(const struct plan *p, const struct op *o, int fd, struct idmap_l
 
 int idmap_late(const struct plan *p, unsigned nth, int fd, struct err *e)
 {
-	struct idmap_last last = { .fd = -1 };
 	for (size_t i = 0; i < p->n; i++) {
 		const struct op *o = &p->v[i];
 		if (o->kind != OP_MOUNT || o->nth != nth || !o->mount.idmap)
 			continue;
-		int rc = idmap_apply(p, o, fd, &last, e);
-		put_fd(&last.fd, -1);
+		int rc = idmap_apply(p, o, fd, e);
 		return rc < 0 ? op_within(o->kind, nth, e) : 0;
 	}
 	return refuse(e, EPROTO, "the new process wants ids mapped for no mount of its plan");

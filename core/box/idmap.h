@@ -20,8 +20,7 @@ struct idmap_last {
 
 /* Maps the ids of the detached mount fd as o->mount wants it: with its own mappings, or those of
  * the plan's user namespace. */
-int idmap_apply(const struct plan *p, const struct op *o, int fd, struct idmap_last *last,
-		struct err *e);
+int idmap_apply(const struct plan *p, const struct op *o, int fd, struct err *e);
 
 /* The same for the nth mount of the spec, which the child has just cloned. */
 int idmap_late(const struct plan *p, unsigned nth, int fd, struct err *e);

@@ -111,6 +111,7 @@ struct op_mount {
 	bool copy_up;	     /* a tmpfs: gets what it covers */
 	bool takes_mode;     /* a tmpfs that is told none: options.v has room for one more */
 	enum idmap idmap;
+	bool idmap_late;			    /* once the child has cloned it */
 	const struct spec_id_mappings *uids, *gids; /* NULL: the container's own */
 };
 
@@ -187,6 +188,7 @@ struct plan {
 	/* A pid and a user namespace to be born in, opened by plan_open(); -1. */
 	int pid_ns, user_ns;
 	const char *pid_ns_path, *user_ns_path;
+	struct idmap_last *last;       /* while mounts are id-mapped; NULL: none is */
 	int nodes;		       /* where the devices are that the child may not make */
 	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */

@@ -40,11 +40,10 @@ static bool clones_in_order(const struct plan *p)
 /* What root of a user namespace may not undo, as the flags of a mount and what lies below another,
  * is locked in its own mount namespace, and so in clones made there, but in none of ours: those are
  * for what it cannot reach. */
-static bool wants_locks(const struct plan *p, const struct op *o)
+static bool wants_locks(const struct plan *p)
 {
 	bool user_ns = p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
-	bool idmap = o->kind == OP_MOUNT && o->mount.idmap;
-	return p->bundle && user_ns && !idmap && !joins_mounts(p);
+	return p->bundle && user_ns && !joins_mounts(p);
 }
 
 /* By the fd of who holds it, which is not for the child to look at. */
@@ -91,7 +90,7 @@ static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err 
 	int fd = p->old ? -ENOSYS : plan_clone_source(o, bundle_dir);
 	o->fd = fd < 0 ? -1 : fd;
 	if (fd >= 0)
-		return wants_locks(p, o) ? leave_to_child(p, o, e) : 0;
+		return wants_locks(p) ? leave_to_child(p, o, e) : 0;
 	p->old = p->old || fd == -ENOSYS;
 	if ((p->old || fd == -EPERM) && p->bundle)
 		return leave_to_child(p, o, e);
@@ -122,7 +121,7 @@ size_t plan_open_rest(struct plan *p, int *rc)
 		return open_all(p, rc);
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (!source_of(o) || is_for_later(p, o) || (o->fd >= 0 && !wants_locks(p, o)))
+		if (!source_of(o) || is_for_later(p, o) || (o->fd >= 0 && !wants_locks(p)))
 			continue;
 		int fd = plan_clone_source(o, -1);
 		if (fd >= 0) {
@@ -186,6 +185,19 @@ int op_within(enum op_kind kind, unsigned nth, struct err *e)
 	return e ? -e->code : -EIO;
 }
 
+/* Of what the child clones, once it asks for it. */
+static int map_ids(struct plan *p, struct op *o, struct err *e)
+{
+	if (!p->last) {
+		p->last = arena_alloc(p->arena, sizeof(*p->last));
+		if (!p->last)
+			return fail(e, E2BIG, "%s", o->what);
+		*p->last = (struct idmap_last){ .fd = -1 };
+	}
+	o->mount.idmap_late = o->mount.inside || (o->fd >= 0 && wants_locks(p));
+	return o->mount.idmap_late ? 0 : idmap_apply(p, o, o->fd, e);
+}
+
 int plan_open(struct plan *p, int bundle_dir, struct err *e)
 {
 	int rc = 0;
@@ -193,7 +205,6 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 		rc = p->pid_ns = open_namespace(p->pid_ns_path, CLONE_NEWPID, bundle_dir, e);
 	if (rc >= 0 && p->user_ns_path)
 		rc = p->user_ns = open_namespace(p->user_ns_path, CLONE_NEWUSER, bundle_dir, e);
-	struct idmap_last last = { .fd = -1 };
 	p->in_order = clones_in_order(p);
 	for (size_t i = 0; rc >= 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
@@ -205,10 +216,9 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 		} else if (o->kind == OP_SYSCTL) {
 			rc = check_sysctl(p, o, e);
 		}
-		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap && !o->mount.inside)
-			rc = idmap_apply(p, o, o->fd, &last, e);
+		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
+			rc = map_ids(p, o, e);
 	}
-	put_fd(&last.fd, -1);
 	return rc < 0 ? rc : 0;
 }
 
@@ -216,6 +226,8 @@ void plan_close(struct plan *p)
 {
 	put_fd(&p->pid_ns, -1);
 	put_fd(&p->user_ns, -1);
+	if (p->last)
+		put_fd(&p->last->fd, -1);
 	device_nodes_unlink(p);
 	struct fd_run run = { 0 };
 	for (size_t i = 0; i < p->n; i++) {

@@ -332,13 +332,14 @@ binds_of() {
 	chmod 700 "$D/closed" "$D/else"
 	spec "$MAPPED"' | .process.capabilities |= with_entries(.value = ["CAP_SYS_ADMIN"]) | .linux.rootfsPropagation = "private"'
 	mounts '[{destination: "/m", source: "\($d)/src", options: ["rbind"]}, {destination: "/rw", source: "\($d)/more", options: ["rbind", "rw", "suid"]},
-		{destination: "/closed", source: "\($d)/closed/src", options: ["rbind", "ro"]}, {destination: "/else", source: "\($d)/else/src", options: ["rbind"]}]'
-	spec '.process.args = ["sh", "-c", "for m in /m /rw /closed; do umount $m/sub; mount -o remount,bind,rw,suid $m; ls $m/sub; done; umount /below
-		touch /m/x; ls /below /else/sub; awk \"\\$5 ~ /^.(m|rw|closed)$/ {print \\$5, \\$6}\" /proc/self/mountinfo"]'
+		{destination: "/mapped", source: "\($d)/src", options: ["rbind", "idmap"]}, {destination: "/closed", source: "\($d)/closed/src", options: ["rbind", "ro"]},
+		{destination: "/else", source: "\($d)/else/src", options: ["rbind"]}]'
+	spec '.process.args = ["sh", "-c", "for m in /m /rw /mapped /closed; do umount $m/sub; mount -o remount,bind,rw,suid $m; ls $m/sub; done; umount /below
+		touch /m/x; ls /below /else/sub; awk \"\\$5 ~ /^.(m|rw|mapped|closed)$/ {print \\$5, \\$6}\" /proc/self/mountinfo"]'
 	cp "$B/config.json" "$D/all.json"
 	for rt in "$CORACLE runtime --root $STATE" "runc --root $D/runc"; do
-		# runc 1.1 fails where a flag is locked and another one asked for.
-		[[ $rt != runc* ]] || spec '.mounts |= map(if .destination == "/closed" then .options = ["rbind"] else . end)'
+		# runc 1.1 fails where a flag is locked and another one asked for, and cannot map ids.
+		[[ $rt != runc* ]] || spec '.mounts |= map(if .destination == "/closed" or .destination == "/mapped" then .options = ["rbind"] else . end)'
 		# shellcheck disable=SC2086
 		D=$D R=$ROOTFS run -0 unshare -m sh -ec 'for m in src more closed/src; do
 				mount -t tmpfs none "$D/$m/sub"
@@ -350,9 +351,10 @@ binds_of() {
 			exec "$@"' sh $rt run -b "$B" "$ID"
 		echo "$output"
 		[[ $output != *hidden* ]]
-		[ "$(grep -c "can't unmount" <<< "$output")" = 4 ]
-		[ "$(tail -n 3 <<< "$output")" = "/m ro,nosuid,relatime
+		[ "$(grep -c "can't unmount" <<< "$output")" = 5 ]
+		[ "$(grep relatime <<< "$output" | sed s/,idmapped//)" = "/m ro,nosuid,relatime
 /rw ro,nosuid,relatime
+/mapped ro,nosuid,relatime
 /closed ro,nosuid,relatime" ]
 	done
 	nothing_left
