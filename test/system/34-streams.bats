@@ -201,11 +201,13 @@ ticks() {
 	task '.annotations["org.coracle.stdio"] = "drop"' "6=$T/out" seq 1 100000
 	start
 	[ "$(wait_for "$ID")" = 0 ]
-	cat "$T/out" > "$T/rest" &
-	local reader=$!
+	local lost rest writer reader
+	exec {writer}<> "$T/out"
+	exec {reader}< "$T/out" # which would wait for a writer where there is no rest, and after the deletion
+	exec {writer}>&-
 	call Delete "1=$ID" > /dev/null
-	wait $reader
-	local lost rest
+	cat <&"$reader" > "$T/rest"
+	exec {reader}<&-
 	lost=$(sed -n 's/.* \([0-9]*\) bytes of its stdout were dropped.*/\1/p' "$BUNDLES/$ID/log")
 	rest=$(stat -c %s "$T/rest")
 	echo "lost $lost, rest $rest"
