@@ -177,7 +177,7 @@ int preserved_check(int n, struct err *e)
 {
 	if (n < 0)
 		return refuse(e, EINVAL, "--preserve-fds: %d is no number of files", n);
-	for (int fd = 3; fd < 3 + n; fd++) {
+	for (int fd = 3; fd - 3 < n; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 		if (flags < 0 || flags & FD_CLOEXEC) /* ours, then */
 			return refuse(e, EBADF, "--preserve-fds %d: file %d is not open", n, fd);

@@ -117,6 +117,14 @@ static int check_command(const struct making *m, const struct spec *s, int root,
 	return rc;
 }
 
+/* With no ids and volumes yet. */
+static int plain_spec(struct making *m, int root, struct spec **out, struct err *e)
+{
+	const struct run_subject subject = subject_of(m, root);
+	int rc = userkeep_begin(&m->options, m->image == &m->none ? -1 : root, m->a, e);
+	return rc < 0 ? rc : runspec_make(&m->options, &subject, m->a, out, e);
+}
+
 /* Makes the spec once for nothing, on a root that goes again: what is refused now replaces
  * nobody. */
 static int rehearse(struct making *m, struct err *e)
@@ -128,8 +136,7 @@ static int rehearse(struct making *m, struct err *e)
 	if (image && work < 0)
 		return work;
 	int root = image ? image_mount_work(&m->store, m->image, work, e) : m->rootfs;
-	const struct run_subject subject = subject_of(m, root);
-	int rc = root < 0 ? root : runspec_make(&m->options, &subject, m->a, &spec, e);
+	int rc = root < 0 ? root : plain_spec(m, root, &spec, e);
 	if (rc == 0)
 		rc = check_command(m, spec, root, e);
 	if (image)
@@ -399,10 +406,7 @@ static int add_volumes(struct making *m, struct err *e)
 
 static int make_spec(struct making *m, struct err *e)
 {
-	const struct run_subject subject = subject_of(m, m->rootfs);
-	int rc = userkeep_begin(&m->options, m->image == &m->none ? -1 : m->rootfs, m->a, e);
-	if (rc == 0)
-		rc = runspec_make(&m->options, &subject, m->a, &m->spec, e);
+	int rc = plain_spec(m, m->rootfs, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
 	/* A volume begins with what is there: of a user's ids, as he will see it. */

@@ -431,6 +431,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$(cat "$BATS_TEST_TMPDIR/out")" = "$(cat /etc/hostname)" ]
 	run -125 box --rm --preserve-fds 1 -- true 3>&-
 	[[ "$output" == *"file 3 is not open" ]]
+	run -125 box --rm --preserve-fds 2147483647 -- true 3>&-
+	[[ "$output" == *"file 3 is not open" ]]
 	run -125 box -d --preserve-fds 1 -- true
 	[[ "$output" == *"--preserve-fds: it goes not with --detach"* ]]
 }

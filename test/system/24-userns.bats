@@ -218,7 +218,9 @@ words() {
 	run -0 as "$CORACLE" run -d --name "$ID" --userns keep-id layout:v1 sleep 1000
 	run -0 as "$CORACLE" exec "$ID" id -u
 	[ "$output" = "$USER_ID" ]
-	as "$CORACLE" rm -f "$ID"
+	# The image knows him by then, for what replaces another one, too.
+	run -0 as "$CORACLE" run --rm --replace --name "$ID" --userns keep-id -u tester layout:v1 id -un
+	[ "$output" = tester ]
 	[ -z "$(ls -A "$HOMEDIR/.local/share/coracle/images/containers")" ]
 	# Who has no ids but his own has that one.
 	: > "$BATS_TEST_TMPDIR/etc/subuid"
