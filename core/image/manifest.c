@@ -264,6 +264,19 @@ struct platform platform_here(void)
 #endif
 }
 
+/* As uname and others have it. */
+static const char *common_name(const char *architecture)
+{
+	static const char *const names[][2] = { { "x86_64", "amd64" },
+						{ "x86-64", "amd64" },
+						{ "aarch64", "arm64" },
+						{ "i386", "386" } };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(architecture, names[i][0]))
+			return names[i][1];
+	return architecture;
+}
+
 int platform_parse(const char *text, struct arena *a, struct platform *out, struct err *e)
 {
 	char *part[3] = { 0 }, *s = arena_str(a, text);
@@ -281,7 +294,7 @@ int platform_parse(const char *text, struct arena *a, struct platform *out, stru
 	if (!part[1] || !*part[0] || !*part[1] || (part[2] && !*part[2]))
 		return refuse(e, EINVAL, "%.60s is not a platform (OS/ARCHITECTURE[/VARIANT])",
 			      text);
-	*out = (struct platform){ .os = part[0], .architecture = part[1], .variant = part[2] };
+	*out = (struct platform){ common_name(part[1]), part[0], part[2] };
 	return 0;
 }
 

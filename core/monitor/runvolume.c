@@ -128,6 +128,8 @@ static int inherit_one(struct run_options *o, const struct spec_mount *m, const 
 	if (!to)
 		return -E2BIG;
 	*to = *m;
+	if (!to->type) /* of a bundle: one that is bound needs none */
+		to->type = "bind";
 	to->options.v = list_grow(a, m->options.v, m->options.n, 2, sizeof(char *));
 	if (!to->options.v)
 		return -E2BIG;

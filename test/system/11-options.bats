@@ -513,6 +513,8 @@ whole() {
 	[ "${#lines[@]}" = 1 ]
 	run -0 c run --rm --os linux --arch "$(dpkg --print-architecture)" layout:v1 echo this
 	[ "$output" = this ]
+	run -0 c run --rm --arch "$(uname -m)" --pull never layout:v1 echo this
+	[ "$output" = this ]
 	run -125 c run --rm --arch nosuch --pull never layout:v1 true
 	[[ "$output" == *"image layout:v1 of the store is for linux/"*", not linux/nosuch" ]]
 	run -125 c run --rm --arch arm64 --platform linux/amd64 layout:v1 true

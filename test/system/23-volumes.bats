@@ -385,4 +385,13 @@ assert_no_work() {
 	[[ "$output" == "coracle: option --volumes-from: "*"$(cid a)"* ]]
 	run -125 box --rm --volumes-from "$(cid a):what" -- true
 	[[ "$output" == *"CONTAINER[:ro|rw]" ]]
+	# Of a bundle, whose mounts may have no type.
+	mkdir "$BATS_TEST_TMPDIR/b"
+	run -0 "$CORACLE" bundle -q -v "$BATS_TEST_TMPDIR/host:/h" --rootfs "$ROOTFS" "$BATS_TEST_TMPDIR/b" sleep 1000
+	jq 'del(.mounts[] | select(.destination == "/h").type)' "$BATS_TEST_TMPDIR/b/config.json" > "$BATS_TEST_TMPDIR/json"
+	cp "$BATS_TEST_TMPDIR/json" "$BATS_TEST_TMPDIR/b/config.json"
+	"$CORACLE" runtime --root "$STATE" create -b "$BATS_TEST_TMPDIR/b" "$(cid b)" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1
+	run -0 box --rm --volumes-from "$(cid b)" -- cat /h/f
+	[ "$output" = host ]
+	"$CORACLE" runtime --root "$STATE" delete -f "$(cid b)"
 }

@@ -128,10 +128,12 @@ static void the_best_variant_of_the_platform_is_chosen(void)
 	is_str(chosen(arm, "linux/arm/v7"), D2);
 	is_str(chosen(arm, "linux/arm/v6"), D1);
 	is_str(chosen(arm, "linux/arm64"), D3);
+	is_str(chosen(arm, "linux/aarch64"), D3);
 	is_str(chosen(arm, "linux/arm/v5"), NULL);
 	const char *intel = "{\"manifests\":[" IN("linux", "amd64", "v3",
 						  D1) "," IN("linux", "amd64", "", D2) "]}";
 	is_str(chosen(intel, "linux/amd64"), D2);
+	is_str(chosen(intel, "linux/x86_64"), D2);
 }
 
 static void a_platform_that_is_not_there_is_answered_with_those_that_are(void)
