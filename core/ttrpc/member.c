@@ -464,8 +464,8 @@ void task_free(struct task *t)
 static bool was_removed(const struct task *t)
 {
 	struct stat st;
-	return t->container && t->init.state == MEMBER_STOPPED && !t->deleting &&
-	       fstat(t->container->dir, &st) == 0 && st.st_nlink == 0;
+	return t->container && t->init.told && !t->deleting && fstat(t->container->dir, &st) == 0 &&
+	       st.st_nlink == 0;
 }
 
 void tasks_forget_removed(struct shim *s)

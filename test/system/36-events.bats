@@ -173,6 +173,33 @@ ends() {
 	[ "$(grep -c "^/tasks/exit $ID e1" "$HEARD")" = 1 ]
 }
 
+@test "an_end_is_told_though_its_record_is_removed_while_its_output_waits_for_a_reader" {
+	local t=$BATS_TEST_TMPDIR shim waiting asking
+	mkfifo "$t/in" "$t/out"
+	exec {IN}<> "$t/in"
+	hear
+	bundle "$ID" '.process.args = ["sh", "-c", "echo words; read x; exit 7"]'
+	shim_start "$ID"
+	shim=$(shim_pid "$ID")
+	create "$ID" 5="$t/in" 6="$t/out"
+	ask Wait 1="$ID" > "$t/wait" &
+	waiting=$!
+	kill -STOP "$shim"
+	echo >&$IN
+	await_end "$PID"
+	"$CORACLE" runtime --root "/run/coracle/containerd-$NS" delete "$ID"
+	ask Shutdown 1="$ID" > /dev/null &
+	asking=$!
+	kill -CONT "$shim"
+	wait $asking
+	wait $waiting
+	ask Shutdown 1="$ID" > /dev/null || : # what was told is forgotten now
+	await_end "$shim"
+	exec {IN}>&-
+	[ "$(topics)" = "/tasks/create /tasks/start /tasks/exit" ]
+	[ "$(sed -n 's/^1: //p' "$t/wait")" = 7 ]
+}
+
 @test "lack_of_memory_again_and_again_is_told_once_to_who_was_away" {
 	local dir=/sys/fs/cgroup/memory/$NS/$ID
 	bundle "$ID" '.linux.resources.memory.limit = 16777216 | .process.args = ["sh", "-c",
