@@ -109,6 +109,9 @@ static int join_users(struct joined *j, int fd, const struct other *other, const
 		return 0;
 	}
 	j->owner = other->id;
+	if ((j->owner_held = fcntl(other->held, F_DUPFD_CLOEXEC, 0)) < 0)
+		return fail(e, errno, "option --userns: container %s", other->id);
+	j->fds[j->n++] = j->owner_held;
 	int rc = read_map(other, "uid_map", a, &j->uids, e);
 	return rc < 0 ? rc : read_map(other, "gid_map", a, &j->gids, e);
 }

@@ -13,12 +13,13 @@
 enum shared { SHARED_SYS, SHARED_PROC, SHARED_MQUEUE, SHARED_SHM, SHARED };
 
 struct joined {
-	int fds[6 + SHARED]; /* held open until the container has them */
+	int fds[7 + SHARED]; /* held open until the container has them */
 	size_t n;
 	/* The other's, as paths of the fds; "" where it has none, NULL of what is not joined. */
 	const char *shown[SHARED];
 	/* Of its user namespace. */
 	const char *owner; /* the container; NULL: it is not joined */
+	int owner_held;	   /* its init */
 	struct spec_id_mappings uids, gids;
 };
 

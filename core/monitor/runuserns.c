@@ -1,6 +1,7 @@
 /* runuserns.c - the user namespace of a container of root's: which ids of the host are its own. */
 #include "monitor/runuserns.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "box/idmap.h"
 #include "box/subid.h"
 #include "monitor/runjoin.h"
@@ -70,6 +71,10 @@ int userns_check(const struct run_options *o, struct err *e)
 	if (*mode && !own && has_maps(o))
 		return refuse(e, EINVAL, "option --userns: %s goes not with --uidmap and such",
 			      mode);
+	if (is_joined(o) && o->replace && o->name && !strcmp(mode + strlen("container:"), o->name))
+		return refuse(e, EINVAL,
+			      "option --userns: container %s is to be replaced: its ids go",
+			      o->name);
 	if (userkeep_wanted(o))
 		return userkeep_check(o, e);
 	if (userns_wanted(o) && !is_joined(o) && subid_inside())
@@ -283,7 +288,13 @@ static int use_joined(struct spec *s, const struct run_options *o, const struct 
 	*to = (struct spec_namespace){ "user", o->userns + strlen("ns:") };
 	s->linux_->uid_mappings = o->joined->uids;
 	s->linux_->gid_mappings = o->joined->gids;
-	return share_note(store, o->joined->owner, id, e);
+	int rc = share_note(store, o->joined->owner, id, e);
+	/* As long as it lives its note is there: nobody had these ids before ours was. */
+	if (rc == 0 && proc_ended(o->joined->owner_held))
+		rc = refuse(e, ESRCH,
+			    "option --userns: container %s has ended: its ids may be another's",
+			    o->joined->owner);
+	return rc;
 }
 
 int userns_apply(struct spec *s, const struct run_options *o, const struct store *store,

@@ -187,6 +187,21 @@ words() {
 	run -125 r --rm --userns "container:$ID-u" app:v1 true
 	[[ "$output" == "coracle: option --userns: "*"$ID-u" ]]
 	run -125 r --rm --userns "container:$ID-s" --uidmap 0:1:5 app:v1 true
+	run -125 r -d --replace --name "$ID-s" --userns "container:$ID-s" app:v1 sleep 1000
+	[[ "$output" == *"$ID-s is to be replaced: its ids go" ]]
+	run -0 c exec "$ID-s" true
+	# It goes while another is made that joins it.
+	run -0 r -d --name "$ID-g" --userns auto app:v1 sleep 1000
+	mkfifo "$BATS_TEST_TMPDIR/env"
+	r --rm --userns "container:$ID-g" --env-file "$BATS_TEST_TMPDIR/env" app:v1 true > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	local joining=$! status=0
+	exec 7> "$BATS_TEST_TMPDIR/env"
+	c rm -f "$ID-g"
+	echo A=b >&7
+	exec 7>&-
+	wait $joining || status=$?
+	[ $status = 125 ]
+	[ "$(< "$BATS_TEST_TMPDIR/said")" = "coracle: option --userns: container $ID-g has ended: its ids may be another's" ]
 	c rm -f "$ID-s" "$ID-h"
 }
 
