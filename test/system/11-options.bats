@@ -204,7 +204,7 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	run -126 box --rm --init --read-only --user worker -- /etc/passwd
 	# Orphans become its children, and do not stay as zombies.
 	fifo up
-	run -0 box --rm --init -v "$SYNC:/sync" -- sh -c '(exec setsid sh -c "echo \$\$ > /sync/pid; exec 3< /sync/up; exit" &)
+	run -0 box --rm --init -v "$SYNC:/sync" -- sh -c '(exec setsid sh -c "echo \$\$ > /sync/pid; read -r x < /sync/up" &)
 		echo > /sync/up; read -r pid < /sync/pid; while [ -e "/proc/$pid" ]; do :; done; echo "$pid is gone"'
 	[[ "$output" =~ ^[0-9]+" is gone"$ ]]
 	# What init would not hear as pid 1 its child does: sleep has no handler for it.
