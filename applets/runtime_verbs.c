@@ -42,6 +42,14 @@ static int manager_fds(void)
 	return atoi(n);
 }
 
+/* Too many are refused when they are looked at. */
+static int with_manager_fds(int preserve)
+{
+	int sum;
+	return preserve >= 0 && !__builtin_add_overflow(preserve, manager_fds(), &sum) ? sum
+										       : preserve;
+}
+
 bool runtime_systemd(const struct runtime_options *o)
 {
 	return o->systemd_cgroup || (o->cgroup_manager && !strcmp(o->cgroup_manager, "systemd"));
@@ -72,7 +80,7 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 		.console_plain = true,
 		.pid_file = given(o->pid_file) ? path_absolute(c->arena, o->pid_file) : NULL,
 		.pidfd_socket = if_given(o->pidfd_socket),
-		.preserve_fds = o->preserve_fds + (o->preserve_fds < 0 ? 0 : manager_fds()),
+		.preserve_fds = with_manager_fds(o->preserve_fds),
 		.listen_fds = manager_fds(),
 		.notify = manager_socket() != NULL,
 		.notify_fd = notify,

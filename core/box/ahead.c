@@ -18,7 +18,9 @@ bool ahead_fits(const struct spec *s)
 {
 	const struct spec_namespace *net = spec_namespace(s, "network");
 	bool own = net && (!net->path || !*net->path);
-	return own && !spec_namespace(s, "user") && !s->linux_->net_devices.n;
+	/* Who shares his memory may not enter a new time namespace. */
+	return own && !spec_namespace(s, "user") && !spec_namespace(s, "time") &&
+	       !s->linux_->net_devices.n;
 }
 
 /* What is said of it: whether its loopback device is up. */

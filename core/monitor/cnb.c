@@ -246,7 +246,9 @@ static int open_app(struct build *b, struct err *e)
 	b->cache_fd = b->cache ? dir_make(-1, b->cache, 0700, e) : no_room(e);
 	if (b->cache_fd < 0)
 		return b->cache_fd;
-	if (flock(b->cache_fd, LOCK_EX | LOCK_NB) < 0)
+	struct stat st; /* a build that ended just now may have removed it */
+	if (flock(b->cache_fd, LOCK_EX | LOCK_NB) < 0 || fstat(b->cache_fd, &st) < 0 ||
+	    !st.st_nlink)
 		return refuse(e, EBUSY, "the app %.200s is being built already", app);
 	return fchown(b->cache_fd, b->uid, b->gid) < 0 ? fail(e, errno, "cache %s", b->cache) : 0;
 }

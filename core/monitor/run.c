@@ -446,6 +446,11 @@ static int check_options(const struct run_options *o, struct err *e)
 			      "nothing of its caller's");
 	if (o->timeout > INT32_MAX)
 		return refuse(e, EINVAL, "option --timeout: it is a number of seconds such as 30");
+	if (o->replace && o->name && o->pid && !strncmp(o->pid, "container:", 10) &&
+	    !strcmp(o->pid + 10, o->name))
+		return refuse(e, EINVAL,
+			      "option --pid: container %s is to be replaced: its processes go",
+			      o->name);
 	int rc = cnb_check(o, e);
 	return rc < 0 ? rc : userns_check(o, e);
 }

@@ -189,6 +189,8 @@ words() {
 	run -125 r --rm --userns "container:$ID-s" --uidmap 0:1:5 app:v1 true
 	run -125 r -d --replace --name "$ID-s" --userns "container:$ID-s" app:v1 sleep 1000
 	[[ "$output" == *"$ID-s is to be replaced: its ids go" ]]
+	run -125 r -d --replace --name "$ID-s" --pid "container:$ID-s" app:v1 sleep 1000
+	[[ "$output" == *"$ID-s is to be replaced: its processes go" ]]
 	run -0 c exec "$ID-s" true
 	# It goes while another is made that joins it.
 	run -0 r -d --name "$ID-g" --userns auto app:v1 sleep 1000
