@@ -7,6 +7,7 @@
 #include "ttrpc/checkpoint.h"
 #include "ttrpc/member.h"
 #include "ttrpc/oom.h"
+#include "ttrpc/podconfig.h"
 #include "ttrpc/refusal.h"
 #include "ttrpc/sandbox.h"
 
@@ -26,6 +27,13 @@ static char *text(const char *s)
 static void hand_over(struct work *w, const struct streams *s)
 {
 	memcpy(&w->fds[WORK_STREAMS], s->end, sizeof(s->end));
+}
+
+/* A kubelet's: containerd tells the end of its input by CloseIO, and after a restart opens it once
+ * more. Others' ends with its last writer, as some forget CloseIO when they are early (ctr). */
+static bool outlives_writers(const struct container *c)
+{
+	return pairs_get(&c->state.annotations, POD_TYPE) != NULL;
 }
 
 /* Its process is about to run. */
@@ -71,8 +79,11 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 		container_delete(c, true, NULL);
 	if (rc < 0)
 		return rc;
+	if (!outlives_writers(c))
+		put_fd(&s.end[STREAM_FEED], -1);
 	w->pid = c->state.pid;
 	w->fds[WORK_PROCESS] = c->pidfd;
+	oom_prepare(c, &w->fds[WORK_OOM], &w->fds[WORK_OOM_COUNTER]);
 	hand_over(w, &s);
 	return 0;
 }
@@ -88,7 +99,7 @@ int launch_adopt(struct task *t, struct work *w, struct err *e)
 	if (rc == 0)
 		rc = member_watch(&t->init, w->pid, w->fds[WORK_PROCESS], e);
 	if (rc == 0)
-		oom_watch(t);
+		oom_watch(t, &w->fds[WORK_OOM], &w->fds[WORK_OOM_COUNTER]);
 	return rc;
 }
 
@@ -272,7 +283,8 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 		w.run = exec_run;
 		w.done = exec_done;
 	} else if (m->stdio) {
-		stdio_hold(m->stdio);
+		if (t->container && outlives_writers(t->container))
+			stdio_hold(m->stdio);
 		stdio_run(m->stdio);
 	}
 	if (t->container)

@@ -112,33 +112,29 @@ static void on_oom(void *arg, uint32_t events)
 	oom_look(t);
 }
 
-static int open_watch(struct task *t, struct err *e)
-{
-	struct cgroup cg = { 0 };
-	auto_arena *a = arena_new(OOM_MEMORY);
-	int rc = a ? cgroup_open_of(&t->container->state.cgroups, "memory", a, &cg, e) : -ENOMEM;
-	if (rc < 0)
-		return rc;
-	rc = oom_counter(&cg);
-	put_fd(&t->oom_counter, rc < 0 ? -1 : rc);
-	rc = oom_open(&cg);
-	cgroup_close(&cg);
-	return rc;
-}
-
-void oom_watch(struct task *t)
+void oom_prepare(const struct container *c, int *event, int *counter)
 {
 	struct err e = { 0 };
-	int fd = open_watch(t, &e);
-	t->oom = (struct watch){ .fd = fd < 0 ? -1 : fd, .ready = on_oom, .arg = t };
-	if (fd >= 0) {
-		fd = loop_add(t->shim->loop, &t->oom, EPOLLIN);
-		if (fd < 0)
-			put_fd(&t->oom.fd, -1);
+	struct cgroup cg = { 0 };
+	auto_arena *a = arena_new(OOM_MEMORY);
+	int rc = a ? cgroup_open_of(&c->state.cgroups, "memory", a, &cg, &e) : -ENOMEM;
+	*event = *counter = -1;
+	if (rc == 0) {
+		*counter = oom_counter(&cg);
+		*event = rc = oom_open(&cg);
+		cgroup_close(&cg);
 	}
-	if (fd < 0 && fd != -ENOENT)
-		log_warn("container %s: out of memory is told at its end only: %s", t->id,
-			 strerror(-fd));
+	if (rc < 0 && rc != -ENOENT)
+		log_warn("container %s: out of memory is told at its end only: %s", c->id,
+			 strerror(-rc));
+}
+
+void oom_watch(struct task *t, int *event, int *counter)
+{
+	put_fd(&t->oom_counter, take_fd(counter));
+	t->oom = (struct watch){ .fd = take_fd(event), .ready = on_oom, .arg = t };
+	if (t->oom.fd >= 0 && loop_add(t->shim->loop, &t->oom, EPOLLIN) < 0)
+		put_fd(&t->oom.fd, -1);
 }
 
 void oom_unwatch(struct task *t)

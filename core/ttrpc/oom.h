@@ -4,8 +4,12 @@
 
 #include "ttrpc/shim.h"
 
-/* From now on each kill is told. A machine that counts none is no error. */
-void oom_watch(struct task *t);
+/* In the fork that makes it: opens what oom_watch takes; -1: none. A machine that counts no kills
+ * is no error. */
+void oom_prepare(const struct container *c, int *event, int *counter);
+
+/* From now on each kill is told. Takes the fds. */
+void oom_watch(struct task *t, int *event, int *counter);
 void oom_unwatch(struct task *t);
 
 /* Tells what has not been told yet. False: what was heard of is not counted yet; task_go_on follows

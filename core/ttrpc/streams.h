@@ -45,8 +45,7 @@ struct streams {
 int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
 
 /* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open
- * for its reader: a client with nothing to say has closed it by then, and with some clients (ctr
- * before 2.0 forgets CloseIO when it is early) that is all it says. */
+ * for its reader: a client with nothing to say has closed it by then. */
 int streams_feed(int in);
 
 void streams_close(struct streams *s);

@@ -18,6 +18,8 @@ enum work_fd {
 	WORK_PROCESS, /* held, see proc.h */
 	WORK_CONSOLE, /* a pty's master */
 	WORK_ROOT,    /* a detached mount */
+	WORK_OOM,     /* see box/oom.h: what tells, and the */
+	WORK_OOM_COUNTER,
 	WORK_STREAMS, /* STREAM_ENDS of them */
 	WORK_FDS = WORK_STREAMS + STREAM_ENDS
 };

@@ -76,8 +76,24 @@ ticks() {
 	[ "$(wait_for "$ID")" = 0 ]
 }
 
-@test "input_whose_writers_come_and_go_ends_when_it_is_closed" {
+@test "input_ends_with_its_last_writer_who_tells_nothing" {
 	task . "5=$T/in 6=$T/out" cat
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec {WRITER}> "$T/in"
+	start
+	echo a >&"$WRITER"
+	echo b > "$T/in"
+	[ "$(status "$ID")" = 2 ]
+	exec {WRITER}>&-
+	WRITER=
+	wait $reader
+	[ "$(cat "$T/got")" = $'a\nb' ]
+	[ "$(wait_for "$ID")" = 0 ]
+}
+
+@test "input_of_a_kubelets_container_outlives_its_writers_and_ends_when_it_is_closed" {
+	task '.annotations["io.kubernetes.cri.container-type"] = "container"' "5=$T/in 6=$T/out" cat
 	cat "$T/out" > "$T/got" &
 	local reader=$!
 	exec {WRITER}> "$T/in"
