@@ -413,6 +413,8 @@ static int run_creator(struct build *b, struct err *e)
 	rc = count(b, &b->given, e);
 	rc = rc < 0 ? rc : monitor_run(&q, e);
 	dup2(own, STDOUT_FILENO);
+	if (rc == 0) /* it may have been quicker than our looks at it */
+		rc = check_size(b, e);
 	return rc < 0 ? rc : judge(b, rc, e);
 }
 
