@@ -381,8 +381,10 @@ static int check_size(void *arg, struct err *e)
 	char words[32];
 	int64_t now;
 	int rc = count(b, &now, e);
-	if (rc < 0 || now <= b->given || (uint64_t)(now - b->given) <= most)
-		return rc;
+	if (rc < 0)
+		return within(e, "what the lifecycle of %.200s wrote", b->o->builder);
+	if (now <= b->given || (uint64_t)(now - b->given) <= most)
+		return 0;
 	size_format(most, words, sizeof(words));
 	return refuse(e, EDQUOT,
 		      "the build took more than %s of the disk: it was ended; see --max-build",

@@ -374,7 +374,7 @@ nothing_left() {
 	done
 	scripted deep <<< 'cd /layout; i=0; while [ $i -lt 500 ]; do mkdir d && cd d || exit; i=$((i + 1)); done'
 	run -1 build --builder localhost/deep:1 "$D/b"
-	[[ "$output" == *"exported: 400 directories in one another are too many" ]]
+	[[ "$output" == *"what the lifecycle of localhost/deep:1 wrote: 400 directories in one another are too many" ]]
 	nothing_left
 	scripted nothing <<< 'exit 0'
 	run -1 build --builder localhost/nothing:1 "$D/b"
