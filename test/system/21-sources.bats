@@ -397,12 +397,7 @@ login() {
 }
 
 @test "an_identity_token_that_the_registry_replaces_is_replaced_for_this_command_alone" {
-	local n
-	for n in 1 2; do
-		tar_of "$L.tar" <<< "f hello-$n 644 0:0 - x"
-		layer "$L" "$L.tar"
-	done
-	image_end "$L" v1 > /dev/null
+	two_layers
 	strange
 	login '{"identitytoken": "id+/="}'
 	cp "$HOME/.docker/config.json" "$L.login"
@@ -438,12 +433,8 @@ login() {
 }
 
 @test "a_token_that_has_run_out_is_replaced_before_it_is_refused" {
-	local name n
-	for n in 1 2; do
-		tar_of "$L.tar" <<< "f hello-$n 644 0:0 - x"
-		layer "$L" "$L.tar"
-	done
-	image_end "$L" v1 > /dev/null
+	local name
+	two_layers
 	strange
 	for name in token/short-limited token/aged-limited; do
 		: > "$STRANGE_LOG"

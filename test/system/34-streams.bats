@@ -326,27 +326,27 @@ exec_() {
 	call Start "1=$ID" "2=$1" > /dev/null
 }
 
+# whole NAME COMMAND [FIELD...]: such an exec, read until its output ends, waited for and deleted.
+whole() {
+	cat "$T/out" > "$T/got" &
+	local reader=$!
+	exec_ "$@"
+	[ "$(wait_for "$ID" "2=$1")" = 0 ]
+	call Delete "1=$ID" "2=$1" > /dev/null
+	wait $reader
+}
+
 @test "what_an_exec_leaves_holds_up_its_deletion_for_ten_seconds_and_then_no_reader_any_more" {
 	task . "" sleep 1000
 	start
-	cat "$T/out" > "$T/got" &
-	local reader=$!
-	exec_ e1 '(sleep 1; echo left) & echo exec'
-	[ "$(wait_for "$ID" 2=e1)" = 0 ]
-	call Delete "1=$ID" 2=e1 > /dev/null
-	wait $reader
+	whole e1 '(sleep 1; echo left) & echo exec'
 	[ "$(cat "$T/got")" = $'exec\nleft' ]
-	cat "$T/out" > "$T/got" &
-	reader=$!
-	exec_ e2 'sleep 1000 & echo exec'
-	[ "$(wait_for "$ID" 2=e2)" = 0 ]
-	call Delete "1=$ID" 2=e2 > /dev/null
-	wait $reader
+	whole e2 'sleep 1000 & echo exec'
 	[ "$(cat "$T/got")" = exec ]
 	run -1 call State "1=$ID" 2=e2
 	# The container's end ends that, too.
 	cat "$T/out" > "$T/got" &
-	reader=$!
+	local reader=$!
 	exec_ e3 'sleep 1000 & echo exec'
 	[ "$(wait_for "$ID" 2=e3)" = 0 ]
 	call Delete "1=$ID" 2=e3 > /dev/null &
@@ -362,28 +362,18 @@ exec_() {
 @test "an_execs_output_is_all_there_in_its_order_whenever_it_is_read" {
 	task . "" sleep 1000
 	start
-	cat "$T/out" > "$T/got" &
-	local reader=$!
-	exec_ e1 'seq 1 1000000'
-	[ "$(wait_for "$ID" 2=e1)" = 0 ]
-	call Delete "1=$ID" 2=e1 > /dev/null
-	wait $reader
+	whole e1 'seq 1 1000000'
 	seq 1 1000000 | cmp - "$T/got"
 	# More than the FIFO takes, and a reader who comes after the end.
 	exec_ e2 'seq 1 20000'
 	[ "$(wait_for "$ID" 2=e2)" = 0 ]
 	cat "$T/out" > "$T/got" &
-	reader=$!
+	local reader=$!
 	call Delete "1=$ID" 2=e2 > /dev/null
 	wait $reader
 	seq 1 20000 | cmp - "$T/got"
 	# Both in one.
-	cat "$T/out" > "$T/got" &
-	reader=$!
-	exec_ e3 'for i in $(seq 1000); do echo $i; echo $i >&2; done' "6=$T/out"
-	[ "$(wait_for "$ID" 2=e3)" = 0 ]
-	call Delete "1=$ID" 2=e3 > /dev/null
-	wait $reader
+	whole e3 'for i in $(seq 1000); do echo $i; echo $i >&2; done' "6=$T/out"
 	seq 1 1000 | sed p | cmp - "$T/got"
 }
 
