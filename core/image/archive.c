@@ -186,10 +186,10 @@ static int open_layout(struct archive_origin *o, struct ref *r, struct err *e)
 			      "wrote it, it is docker-archive:FILE",
 			      r->name);
 	int rc = read_named(o, "index.json", &b, e);
-	if (rc == 0)
-		rc = index_parse(b.p, b.len, o->arena, ix, e);
+	if (rc == 0 && index_parse(b.p, b.len, o->arena, ix, e) < 0)
+		rc = within(e, "%.300s: index.json", r->name);
 	if (rc < 0)
-		return within(e, "%.300s", r->name);
+		return rc;
 	o->index = ix;
 	o->ref = *r;
 	rc = layout_which(ix, r, NULL, &top, e);
@@ -300,13 +300,13 @@ static int make_manifest(struct archive_origin *o, const struct saved *image, st
 	if (!digest)
 		return fail(e, E2BIG, "read %.300s", o->tar.path);
 	if (image->layers.n > LAYERS_MAX)
-		return refuse(e, E2BIG, "%zu layers; at most %d can be stacked", image->layers.n,
-			      LAYERS_MAX);
+		return refuse(e, E2BIG, "%.300s: %zu layers; at most %d can be stacked",
+			      o->tar.path, image->layers.n, LAYERS_MAX);
 	int rc = tarfile_find(&o->tar, image->config, o->arena, &m, e);
 	if (rc == 0)
 		rc = read_member(o, m, &b, e);
-	if (rc == 0)
-		rc = config_parse(b.p, b.len, &shape, o->arena, &config, e);
+	if (rc == 0 && config_parse(b.p, b.len, &shape, o->arena, &config, e) < 0)
+		rc = within(e, "%.300s", o->tar.path);
 	if (rc < 0)
 		return rc;
 	sha256_text(b.p, b.len, digest);
@@ -343,14 +343,11 @@ static int open_saved(struct archive_origin *o, struct ref *r, struct err *e)
 	buf_str(&b, "{\"images\":"); /* a list is no document of its own to the reader of JSON */
 	int rc = read_member(o, m, &b, e);
 	buf_char(&b, '}');
+	if (rc == 0 && json_read(b.p, b.len, saves_fields, &all, o->arena, e) < 0)
+		rc = within(e, "%.300s: manifest.json", r->name);
 	if (rc == 0)
-		rc = json_read(b.p, b.len, saves_fields, &all, o->arena, e);
-	if (rc < 0)
-		return within(e, "%.300s: manifest.json", r->name);
-	rc = choose(&all, r, o->arena, &image, e);
-	if (rc == 0 && make_manifest(o, image, e) < 0)
-		rc = within(e, "%.300s", r->name);
-	return rc;
+		rc = choose(&all, r, o->arena, &image, e);
+	return rc == 0 ? make_manifest(o, image, e) : rc;
 }
 
 int archive_open(struct ref *r, int64_t window, struct arena *a, struct origin **out, struct err *e)

@@ -24,7 +24,9 @@ static int layout_document(struct origin *o, const char *which, struct buf *b, c
 	struct descriptor d;
 	int rc = layout_which(l->index, &l->ref, which, &d, e);
 	*type = d.media_type;
-	return rc < 0 ? rc : store_blob_read(&l->store, &d, b, e);
+	if (rc == 0 && store_blob_read(&l->store, &d, b, e) < 0)
+		rc = within(e, "the layout %.200s", l->ref.name);
+	return rc;
 }
 
 /* Of a layout's manifests everything is in its index. */
@@ -41,7 +43,7 @@ static int layout_blob(struct origin *o, const struct descriptor *d, struct sour
 	struct layout *l = (struct layout *)o;
 	int fd = store_blob_open(&l->store, d->digest, -1, e);
 	if (fd < 0)
-		return fd;
+		return within(e, "the layout %.200s", l->ref.name);
 	put_fd(&l->file.fd, fd);
 	*out = &l->file.source;
 	return 0;
@@ -120,6 +122,7 @@ int layout_open(const struct ref *r, struct arena *a, struct origin **out, struc
 	file_source_init(&l->file, -1);
 	const char *path = path_absolute(a, r->name);
 	l->store.lock = -1;
+	l->store.foreign = true;
 	l->ref = *r;
 	l->index = ix;
 	l->store.dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

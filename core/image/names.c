@@ -34,9 +34,9 @@ int store_names(const struct store *s, struct arena *a, struct index *out, struc
 {
 	auto_buf b = { .max = MANIFEST_MAX };
 	int rc = file_read(s->dir, "index.json", &b, e);
-	if (rc == 0)
-		rc = index_parse(b.p, b.len, a, out, e);
-	return rc < 0 ? within(e, "the store's index.json") : 0;
+	if (rc == 0 && index_parse(b.p, b.len, a, out, e) < 0)
+		rc = within(e, "index.json");
+	return rc < 0 && !s->foreign ? within(e, "the store") : rc;
 }
 
 int store_names_lock(const struct store *s, struct err *e)

@@ -119,6 +119,32 @@ static const struct transport {
 };
 #define TRANSPORTS (sizeof(transports) / sizeof(transports[0]))
 
+/* What other tools read from, or people write, and what to do instead. */
+static const struct foreign {
+	const char *prefix, *instead;
+} foreign[] = {
+	{ "containers-storage:",
+	  "podman's own store is not read: podman save --format oci-archive -o FILE, then "
+	  "oci-archive:FILE" },
+	{ "docker-daemon:", "docker's own store is not read: docker save -o FILE, then "
+			    "docker-archive:FILE" },
+	{ "dir:", "such a directory is not read: skopeo copy dir:PATH oci-archive:FILE, then "
+		  "oci-archive:FILE" },
+	{ "https://", "write HOST/NAME without https://" },
+	{ "http://", "write HOST/NAME without http://; it is spoken to loopback addresses, and "
+		     "where hosts.toml or --tls-verify=false says so" },
+};
+#define FOREIGN (sizeof(foreign) / sizeof(foreign[0]))
+
+/* NULL: none of these. */
+static const struct foreign *foreign_of(const char *text)
+{
+	for (size_t i = 0; i < FOREIGN; i++)
+		if (!strncmp(text, foreign[i].prefix, strlen(foreign[i].prefix)))
+			return &foreign[i];
+	return NULL;
+}
+
 /* The one that the text begins with; NULL: none. */
 static const struct transport *transport_of(const char *text)
 {
@@ -128,12 +154,20 @@ static const struct transport *transport_of(const char *text)
 	return NULL;
 }
 
+static bool is_prefix(const char *name, const char *prefix)
+{
+	size_t n = strlen(name);
+	return n + 1 == strlen(prefix) && !strncmp(name, prefix, n);
+}
+
 /* Whether a name would be taken for a transport once a tag is behind it. */
 static bool is_transport(const char *name)
 {
 	for (size_t i = 0; i < TRANSPORTS; i++)
-		if (strlen(name) + 1 == strlen(transports[i].prefix) &&
-		    !strncmp(name, transports[i].prefix, strlen(name)))
+		if (is_prefix(name, transports[i].prefix))
+			return true;
+	for (size_t i = 0; i < FOREIGN; i++)
+		if (is_prefix(name, foreign[i].prefix))
 			return true;
 	return false;
 }
@@ -218,8 +252,13 @@ int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e)
 	const struct transport *t = transport_of(s);
 	if (t)
 		return parse_place(text, t, s + strlen(t->prefix), out, e);
+	const struct foreign *other = NULL;
 	if (!strncmp(s, "docker://", 9))
 		s += 9;
+	else
+		other = foreign_of(s);
+	if (other)
+		return refuse(e, EINVAL, "%s: %s", text, other->instead);
 	struct ref r = { .kind = REF_SHORT };
 	if (host_first(s)) {
 		char *slash = strchr(s, '/');

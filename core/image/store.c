@@ -128,8 +128,9 @@ int store_blob_open(const struct store *s, const char *digest, int64_t size, str
 	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "stat blob %s", digest);
 	if (!S_ISREG(st.st_mode) || (size >= 0 && st.st_size != size))
-		return refuse(e, EBADMSG, "blob %s of the store has %lld bytes instead of %lld",
-			      digest, (long long)st.st_size, (long long)size);
+		return refuse(e, EBADMSG, "blob %s%s has %lld bytes instead of %lld", digest,
+			      s->foreign ? "" : " of the store", (long long)st.st_size,
+			      (long long)size);
 	return take_fd(&fd);
 }
 
@@ -140,7 +141,10 @@ int store_blob_read(const struct store *s, const struct descriptor *d, struct bu
 	int rc = fd < 0 ? fd : file_read_fd(fd, d->digest, b, e);
 	if (rc < 0)
 		return rc;
-	if (!digest_is(d->digest, b->p, b->len, got))
+	bool right = digest_is(d->digest, b->p, b->len, got);
+	if (!right && s->foreign)
+		return refuse(e, EBADMSG, "blob %s is damaged: its digest is %s", d->digest, got);
+	if (!right)
 		return refuse(e, EBADMSG,
 			      "blob %s of the store is damaged: remove the image and pull it again",
 			      d->digest);

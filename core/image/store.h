@@ -24,7 +24,8 @@
  * crash. */
 struct store {
 	int dir;
-	int lock; /* shared while it is open; rmi wants it alone */
+	int lock;     /* shared while it is open; rmi wants it alone */
+	bool foreign; /* a layout that is only read: whoever opened it says where it is */
 };
 
 /* Where a layout has a digest's blob: "blobs/sha256/HEX". The digest is a checked one. */

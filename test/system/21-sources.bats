@@ -124,6 +124,7 @@ by_hand() {
 		run -1 pull -q "docker-archive:$A"
 		[ "${#lines[@]}" = 1 ]
 		[[ "$output" == *"$1"* ]] || { echo "$output"; return 1; }
+		[ "$(grep -o "$A" <<< "$output" | wc -l)" -le 1 ] || { echo "named more than once: $output"; return 1; }
 		assert_empty_store
 	}
 	mkdir -p "$s"
@@ -170,6 +171,28 @@ by_hand() {
 	[[ "$output" == *"is not a file" ]]
 	run -1 pull "docker-archive:$A.none"
 	[[ "$output" == "coracle: open the archive $A.none: No such file or directory" ]]
+}
+
+@test "what_is_wrong_in_a_layout_is_said_of_the_layout" {
+	local manifest
+	refused() {
+		run -1 pull -q "oci:$L:v1"
+		[ "$output" = "coracle: $1" ] || { echo "$output"; return 1; }
+		assert_empty_store
+	}
+	simple "$L" v1
+	manifest=$(jq -r .digest "$L.descriptor")
+	printf '#' | dd of="$L/blobs/sha256/${manifest:7}" conv=notrunc status=none
+	refused "the layout $L: blob $manifest is damaged: its digest is sha256:$(hex_of "$L/blobs/sha256/${manifest:7}")"
+	echo >> "$L/blobs/sha256/${manifest:7}"
+	refused "the layout $L: blob $manifest has $(stat -c %s "$L/blobs/sha256/${manifest:7}") bytes instead of $(jq .size "$L.descriptor")"
+	rm "$L/blobs/sha256/${manifest:7}"
+	refused "the layout $L: open blob $manifest: No such file or directory"
+	echo '{' > "$L/index.json"
+	run -1 pull -q "oci:$L:v1"
+	[[ "${#lines[@]}" = 1 && "$output" == "coracle: the layout $L: index.json: "* ]] || { echo "$output"; return 1; }
+	rm "$L/index.json"
+	refused "the layout $L: open index.json: No such file or directory"
 }
 
 @test "cve_2023_25153_documents_of_any_size_in_an_archive_or_layout_are_not_read_into_memory" {

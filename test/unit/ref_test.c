@@ -157,6 +157,11 @@ static void only_sha256_and_sha512_are_digests(void)
 	has_str(refused("a@sha256:" HEX "0"), "64 hex digits");
 	has_str(refused("a@sha256:ABCD"), "64 hex digits");
 	has_str(refused("a@" HEX), "not a digest");
+	has_str(refused("containers-storage:x"), "podman save --format oci-archive -o FILE");
+	has_str(refused("docker-daemon:x:1"), "docker save -o FILE");
+	has_str(refused("dir:/x"), "skopeo copy dir:");
+	has_str(refused("https://h.x/a"), "HOST/NAME without https://");
+	has_str(refused("http://h.x/a"), "HOST/NAME without http://");
 }
 
 static void lengths_have_limits(void)
