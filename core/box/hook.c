@@ -20,7 +20,7 @@ static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 	/* What our caller was given, for itself or for the container. */
 	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (x->dir)
-		(void)!chdir(x->dir); /* as good a place as any other */
+		(void)!chdir(x->dir); /* as good a place as any other, if it is gone */
 	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
 		const char *why = strerror(errno);

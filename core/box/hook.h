@@ -17,7 +17,7 @@ int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
 struct hook_stage {
 	const char *name;	/* "prestart", ... */
 	const char *state;	/* JSON, for their stdin */
-	const char *dir;	/* where they run; NULL: where we are */
+	const char *dir;	/* where they run, if it is there; NULL: where we are */
 	const struct strs *env; /* of those that are given none; NULL: ours */
 	size_t first;		/* number of the first of the list */
 };

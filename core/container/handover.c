@@ -219,10 +219,9 @@ static int hooks(struct container *c, const struct spec_hook_list *l, const char
 	if (!l->n)
 		return 0;
 	state_write_hook(&c->state, status, &state);
-	const struct hook_stage stage = { .name = name,
-					  .state = state.p,
-					  .dir = *status == 'c' ? c->state.bundle : NULL,
-					  .first = first };
+	const struct hook_stage stage = {
+		.name = name, .state = state.p, .dir = c->state.bundle, .first = first
+	};
 	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, &stage, c->arena, e);
 }
 

@@ -540,10 +540,11 @@ no_veth() {
 			{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK; pwd) > \($d)/runtime"]}],
 		createContainer: [{path: "/bin/sh", args: ["sh", "-c", "pwd > \($d)/container"]}],
 		startContainer: [{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK $OWN; pwd) > /tmp/start"]}],
-		poststop: [{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK; cat) > \($d)/stop"]}]}'
+		poststart: [{path: "/bin/sh", args: ["sh", "-c", "pwd > \($d)/poststart"]}],
+		poststop: [{path: "/bin/sh", args: ["sh", "-c", "(echo $MARK; pwd; cat) > \($d)/stop"]}]}'
 	for by in rt rc; do
 		MARK=mine $by run -b "$B" "$ID" > "$d/$by.out"
-		(cd "$d/seen" && cat runtime container && sed 's/,"pid":[0-9]*//' stop) >> "$d/$by.out"
+		(cd "$d/seen" && cat runtime container poststart && sed 's/,"pid":[0-9]*//' stop) >> "$d/$by.out"
 	done
 	diff "$d/rt.out" "$d/rc.out"
 	[ "$(head -n 4 "$d/rt.out")" = $'1\n/\nmine\n'"$B" ]
