@@ -11,9 +11,15 @@ struct feed {
 	struct source *from;
 	const void *first; /* what was read to see whether there is anything */
 	ssize_t first_n;
+	int64_t room; /* for bytes of a header */
 	struct err *e;
 	int failed; /* -errno when the source did, which says it better than libarchive could */
 };
+
+int tar_header_refuse(struct err *e)
+{
+	return refuse(e, E2BIG, "more than %lld bytes about one entry", (long long)TAR_HEADER_MAX);
+}
 
 static la_ssize_t feed_read(struct archive *a, void *arg, const void **p)
 {
@@ -23,6 +29,9 @@ static la_ssize_t feed_read(struct archive *a, void *arg, const void **p)
 	f->first_n = 0;
 	if (n == 0)
 		n = source_read(f->from, p, f->e);
+	if (n > f->room)
+		n = tar_header_refuse(f->e);
+	f->room -= n > 0 ? n : 0;
 	if (n < 0) {
 		f->failed = (int)n;
 		archive_set_error(a, EIO, "source failed");
@@ -99,22 +108,32 @@ static int entry_add(struct archive *a, struct archive_entry *in, const struct f
 	return rc < 0 ? rc : end;
 }
 
-static int entries(struct archive *a, const struct feed *f, struct tree *t, struct err *e)
+static int next_header(struct archive *a, struct feed *f, struct archive_entry **in)
+{
+	f->room = TAR_HEADER_MAX;
+	int rc = archive_read_next_header(a, in);
+	f->room = INT64_MAX;
+	return rc;
+}
+
+static int entries(struct archive *a, struct feed *f, struct tree *t, struct err *e)
 {
 	struct archive_entry *in;
 	int rc;
 	/* A warning is about a name's characters: its bytes come all the same. */
-	while ((rc = archive_read_next_header(a, &in)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
+	while ((rc = next_header(a, f, &in)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
 		int bad = entry_add(a, in, f, t, e);
 		if (bad < 0)
 			return bad;
+		if (archive_read_data_skip(a) < ARCHIVE_WARN)
+			return tar_wrong(a, f, e);
 	}
 	return rc == ARCHIVE_EOF ? 0 : tar_wrong(a, f, e);
 }
 
 int tar_read(struct source *s, struct tree *t, struct err *e)
 {
-	struct feed f = { .from = s, .e = e };
+	struct feed f = { .from = s, .room = INT64_MAX, .e = e };
 	f.first_n = source_read(s, &f.first, e);
 	if (f.first_n <= 0)
 		return (int)f.first_n;

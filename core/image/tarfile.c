@@ -3,6 +3,7 @@
 #include "image/tarfile.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "image/tar.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -32,6 +33,7 @@ struct reading {
 	const struct tarmember *member;
 	int64_t drop; /* bytes to pass over before libarchive sees any */
 	int64_t seen; /* bytes of the member */
+	int64_t room; /* for bytes of a header */
 	struct err *e;
 	int failed; /* -errno of the source, which says it better than libarchive could */
 };
@@ -64,6 +66,9 @@ static la_ssize_t feed_read(struct archive *a, void *arg, const void **p)
 		}
 		break;
 	} while (true);
+	if (n > r->room)
+		n = tar_header_refuse(r->e);
+	r->room -= n > 0 ? n : 0;
 	if (n >= 0)
 		return n;
 	r->failed = (int)n;
@@ -102,6 +107,7 @@ static int begin(const struct tarfile *t, int64_t at, struct reading **out, stru
 	*out = r;
 	r->file = t;
 	r->e = e;
+	r->room = INT64_MAX;
 	r->place.source.read = place_read;
 	r->place.fd = t->fd;
 	if (fstat(t->fd, &st) < 0)
@@ -134,6 +140,14 @@ void reading_end(struct reading *r)
 		archive_read_free(r->archive);
 	inflate_free(r->inflate);
 	free(r);
+}
+
+static int next_header(struct reading *r, struct archive_entry **in)
+{
+	r->room = TAR_HEADER_MAX;
+	int rc = archive_read_next_header(r->archive, in);
+	r->room = INT64_MAX;
+	return rc;
 }
 
 /* --- the list of members --- */
@@ -174,11 +188,12 @@ static int read_list(struct tarfile *t, struct reading *r, struct arena *a, stru
 	struct archive_entry *in;
 	auto_buf list = { .max = MEMBERS_MAX * sizeof(struct tarmember) };
 	int got;
-	while ((got = archive_read_next_header(r->archive, &in)) == ARCHIVE_OK ||
-	       got == ARCHIVE_WARN) {
+	while ((got = next_header(r, &in)) == ARCHIVE_OK || got == ARCHIVE_WARN) {
 		int rc = add_member(r, in, a, &list, e);
 		if (rc < 0)
 			return rc;
+		if (archive_read_data_skip(r->archive) < ARCHIVE_WARN)
+			return wrong(r, e);
 	}
 	if (got != ARCHIVE_EOF)
 		return wrong(r, e);
@@ -320,7 +335,7 @@ int reading_begin(const struct tarfile *t, const struct tarmember *m, struct rea
 	struct reading *r = *out;
 	r->source.read = member_read;
 	r->member = m;
-	int got = archive_read_next_header(r->archive, &in);
+	int got = next_header(r, &in);
 	if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 		rc = got == ARCHIVE_EOF ? refuse(e, EIO, "the archive %.300s is truncated", t->path)
 					: wrong(r, e);

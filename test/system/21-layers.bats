@@ -238,6 +238,33 @@ windowed() {
 	assert_empty_store
 }
 
+# holes_of N - the tar of a file of N holes: where they are is all that it has.
+holes_of() {
+	{
+		echo x GNU.sparse.{major=1,minor=0,realsize=10}
+		echo "f big 644 0:0 - $1%0A$(yes 0%0A0%0A | head -n "$1" | tr -d '\n')$(printf '%%00%.0s' {1..512})"
+	} | tar_of "$T/tar"
+}
+
+@test "what_is_said_of_a_file_before_its_content_is_bounded" {
+	local says="more than 8388608 bytes about one entry"
+	holes_of 1000
+	pull_layer "$T/tar"
+	[ "$status" = 0 ]
+	[ "$(stat -c %s "$(tree_of layout:v1)/big")" = 10 ]
+	rm -rf "$CORACLE_STORE" "$L"
+	holes_of 3000000
+	pull_layer "$T/tar"
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == *"$says" ]]
+	assert_empty_store
+	run -1 "$CORACLE" pull -q "docker-archive:$T/tar"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == *"$says" ]]
+	assert_empty_store
+}
+
 @test "of_entries_of_one_name_the_last_counts" {
 	tar_of "$T/tar" <<- 'END'
 		f a 644 0:0 - first
