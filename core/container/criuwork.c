@@ -88,6 +88,17 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	}
 }
 
+/* Whose lines come before ours: the annotation's, none when it is empty; else crun's or runc's. */
+static void take_config(struct criu_work *w)
+{
+	static char crun[] = "/etc/criu/crun.conf", runc[] = "/etc/criu/runc.conf";
+	const char *named = pairs_get(&w->spec->annotations, "org.criu.config");
+	if (!named)
+		w->opts.config_file = faccessat(-1, crun, F_OK, 0) == 0 ? crun : runc;
+	else if (*named)
+		w->opts.config_file = (char *)(uintptr_t)named;
+}
+
 /* CRIU follows links, wherever they lead, and an image of another's making may have some: to a file
  * of the host that would come into memory, or be the log. */
 static int check_plain(int dir, const char *path, struct err *e)
@@ -146,6 +157,7 @@ int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, cons
 	w->opts.has_work_dir_fd = w->work >= 0;
 	w->opts.work_dir_fd = w->work;
 	fill(w, o);
+	take_config(w);
 	return 0;
 }
 

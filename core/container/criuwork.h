@@ -18,7 +18,8 @@ struct criu_work {
 	int images, work; /* directories; -1 */
 };
 
-/* Opens the directories, made when `make`, and fills in what the options say. log: a name. */
+/* Opens the directories, made when `make`, and fills in what the options and the spec say. log: a
+ * name. */
 int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, const char *log,
 		   bool make, struct err *e);
 void criuwork_end(struct criu_work *w);

@@ -318,7 +318,7 @@ static int adopt(struct reviving *v, pid_t pid, struct err *e)
 int restore_init(const struct restoring *s, struct err *e)
 {
 	struct reviving v = { .s = s,
-			      .w = { .a = s->arena, .images = -1, .work = -1 },
+			      .w = { .a = s->arena, .spec = s->spec, .images = -1, .work = -1 },
 			      .root = -1 };
 	pid_t pid = 0;
 	int rc = criuwork_begin(&v.w, s->r->restore, "restore.log", false, e);

@@ -96,6 +96,34 @@ mounts() {
 	nothing_left
 }
 
+# Which logs there are of both ways, when /etc is $1 and the annotation $2.
+logs_with() {
+	rm -rf "$IMG" "$BATS_TEST_TMPDIR"/*.log
+	spec --arg a "$2" '.annotations = if $a == "none" then null else {"org.criu.config": $a} end'
+	start
+	[ "$(ask)" = 1 ]
+	unshare -m sh -ec 'mount --bind "$0" /etc; exec "$@"' "$1" "$CORACLE" runtime --root "$STATE" checkpoint --image-path "$IMG" "$ID"
+	unshare -m sh -ec 'mount --bind "$0" /etc; exec "$@"' "$1" "$CORACLE" runtime --root "$STATE" restore -d -b "$B" --image-path "$IMG" "$ID" \
+		< /dev/null >> "$BATS_TEST_TMPDIR/restored" 2>&1 3>&-
+	[ "$(ask)" = 2 ]
+	end
+	(cd "$BATS_TEST_TMPDIR" && echo *.log)
+}
+
+@test "criu_s_configuration_is_that_of_the_annotation_or_crun_s_or_runc_s" {
+	local etc=$BATS_TEST_TMPDIR/etc name
+	mkdir -p "$etc/criu"
+	for name in runc crun own; do
+		echo "log-file=$BATS_TEST_TMPDIR/$name.log" > "$etc/criu/$name.conf"
+	done
+	[ "$(logs_with "$etc" /etc/criu/own.conf)" = own.log ]
+	[ "$(logs_with "$etc" none)" = crun.log ]
+	[ "$(logs_with "$etc" "")" = "*.log" ]
+	rm "$etc/criu/crun.conf"
+	[ "$(logs_with "$etc" none)" = runc.log ]
+	nothing_left
+}
+
 @test "what_it_writes_goes_to_whoever_restores_it" {
 	start
 	[ "$(ask one)" = 1 ]
