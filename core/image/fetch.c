@@ -283,13 +283,12 @@ static void let_go(struct worker *w, int *status)
 	w->pid = 0;
 }
 
-pid_t fetch_flush(int work)
+pid_t fetch_flush(int disk)
 {
 	pid_t pid = fork();
 	if (pid)
 		return pid < 0 ? -errno : pid;
-	int fd = openat(work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || dup2(fd, 0) < 0)
+	if (dup2(disk, 0) < 0)
 		_exit(errno);
 	fds_close(1, ~0u, 0); /* locks end with the pull, and who reads what it says sees its end */
 	_exit(syncfs(0) < 0 ? errno : 0);
@@ -302,15 +301,18 @@ static void flush(struct crew *c)
 	if (c->flusher)
 		return;
 	c->unflushed = 0;
-	c->flusher = fetch_flush(c->f->work);
+	c->flusher = fetch_flush(c->f->disk);
 	if (c->flusher < 0) /* it is for speed alone */
 		c->flusher = 0;
 }
 
-static void look_for_flusher(struct crew *c)
+static int look_for_flusher(struct crew *c, struct err *e)
 {
-	if (c->flusher && waitpid(c->flusher, NULL, WNOHANG) == c->flusher)
-		c->flusher = 0;
+	int status = 0;
+	if (!c->flusher || waitpid(c->flusher, &status, WNOHANG) != c->flusher)
+		return 0;
+	c->flusher = 0;
+	return WEXITSTATUS(status) ? fail(e, WEXITSTATUS(status), "write the layers to disk") : 0;
 }
 
 static struct worker *worker_of(struct crew *c, size_t layer)
@@ -350,8 +352,8 @@ static int read_note(struct crew *c, struct err *e)
 /* Workers that end without a last word were killed, for memory most likely. */
 static int look_for_dead(struct crew *c, struct err *e)
 {
-	look_for_flusher(c);
-	for (size_t i = 0; i < c->jobs; i++) {
+	int rc = look_for_flusher(c, e);
+	for (size_t i = 0; rc == 0 && i < c->jobs; i++) {
 		struct worker *w = &c->workers[i];
 		siginfo_t info = { 0 };
 		if (!w->pid ||
@@ -366,7 +368,7 @@ static int look_for_dead(struct crew *c, struct err *e)
 							 : "was killed by signal",
 			      info.si_status);
 	}
-	return 0;
+	return rc;
 }
 
 static bool busy(const struct crew *c)

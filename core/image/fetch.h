@@ -30,6 +30,7 @@ struct fetch {
 	struct origin *origin;
 	const struct store *store;
 	int work; /* of store_work_begin */
+	int disk; /* the same, opened before anything is written into it */
 	const struct manifest *manifest;
 	const struct strs *diff_ids;
 	bool blob[LAYERS_MAX]; /* which blobs must come from the origin; the others are in the
@@ -53,8 +54,9 @@ struct fetch {
 int fetch_layers(const struct fetch *f, struct err *e);
 
 /* Writes what its file system has to the disk, by a process that holds no lock and exits with 0 or
- * an errno: who waits for the disk himself cannot be ended meanwhile. Its pid, or -errno. */
-pid_t fetch_flush(int work);
+ * an errno: who waits for the disk himself cannot be ended meanwhile. Its pid, or -errno. What was
+ * lost since `disk` was opened is said by it once, whoever else has been told of it. */
+pid_t fetch_flush(int disk);
 
 /* "b7" and such. */
 #define FETCH_NAME 16

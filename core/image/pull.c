@@ -276,14 +276,14 @@ static int wait_for_disk(const struct fetch *f, struct err *e)
 	auto_close int signals = signals_fd_of(&set);
 	if (signals < 0)
 		return fail(e, signals, "wait for signals");
-	pid_t pid = fetch_flush(f->work);
+	pid_t pid = fetch_flush(f->disk);
 	if (pid > 0)
 		rc = attend(pid, signals, &status, e);
 	if (rc < 0)
 		return rc;
 	int code = WEXITSTATUS(status);
 	if (pid < 0 || !WIFEXITED(status)) /* nobody said so: once more */
-		code = syncfs(f->work) < 0 ? errno : 0;
+		code = syncfs(f->disk) < 0 ? errno : 0;
 	return code ? fail(e, code, "write the layers to disk") : 0;
 }
 
@@ -345,8 +345,10 @@ static int get_by_work(struct pulling *p, struct err *e)
 	f->work = store_work_begin(p->store, name, e);
 	if (f->work < 0)
 		return f->work;
+	auto_close int disk = openat(f->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->disk = disk;
 	f->ready = on_ready;
-	int rc = fetch_layers(f, e);
+	int rc = disk < 0 ? fail(e, errno, "open the work directory") : fetch_layers(f, e);
 	if (rc == 0)
 		rc = shape_trees(p, f, e);
 	if (rc == 0)

@@ -161,6 +161,18 @@ interrupted_in_syncfs() {
 	run -0 pull -q "oci:$L:v1"
 }
 
+@test "what_the_disk_loses_while_layers_come_is_not_forgotten" {
+	noise "$L.1" 60
+	layer "$L" "$L.1" none
+	image_end "$L" v1 > /dev/null
+	# Another who asks is told nothing any more: one answer is all that there is.
+	run -1 strace -f -qqq -e signal=none -o "$L.trace" -e trace=syncfs -e inject=syncfs:error=EIO "$CORACLE" pull -q "oci:$L:v1"
+	[[ "$output" == *"write the layers to disk: I/O error" ]]
+	[ "$(grep -c syncfs "$L.trace")" = 1 ]
+	assert_empty_store
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+}
+
 # What the store has that is no file of its.
 half_made() {
 	(cd "$CORACLE_STORE" && ls -A tmp && find . -maxdepth 1 -name '.?*')
