@@ -528,12 +528,12 @@ int apply_make_dir(struct self *s, const struct op *o)
 
 /* A pty of the container's own devpts, opened by us and not by a name that the image could
  * replace. */
-static int open_master(struct self *s)
+static int open_master(int root)
 {
 	struct stat st;
 	struct statfs fs;
 	int unlock = 0;
-	auto_close int fd = rootfs_open(s->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+	auto_close int fd = rootfs_open(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
@@ -574,9 +574,8 @@ static void set_up_terminal(int master, uint64_t flags)
 int apply_console(struct self *s, const struct op *o)
 {
 	bool init = s->root >= 0; /* exec has joined: / is the root already */
-	if (!init)
-		s->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_close int master = open_master(s);
+	auto_close int joined = init ? -1 : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int master = open_master(init ? s->root : joined);
 	if (master < 0)
 		return master;
 	s->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
