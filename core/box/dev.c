@@ -25,13 +25,15 @@ static const struct {
 	{ "/dev/core", "/proc/kcore", true }, { "/dev/ptmx", "pts/ptmx" },
 };
 
-static const struct spec_mount *dev_mount(const struct spec *s)
+/* A /dev of somebody else's is used as it is. */
+static bool dev_is_bound(const struct plan_context *c)
 {
-	for (size_t i = 0; i < s->mounts.n; i++)
-		if (!strcmp(s->mounts.v[i].destination, "/dev") ||
-		    !strcmp(s->mounts.v[i].destination, "/dev/"))
-			return &s->mounts.v[i];
-	return NULL;
+	for (size_t i = 0; i < c->spec->mounts.n; i++) {
+		const struct spec_mount *m = &c->spec->mounts.v[i];
+		if (spec_mount_binds(m) && !strcmp(mount_destination(c, m), "/dev"))
+			return true;
+	}
+	return false;
 }
 
 static bool given(const struct spec *s, const char *path)
@@ -118,11 +120,9 @@ static int add_links(struct plan *p, struct err *e)
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	const struct spec *s = c->spec;
-	const struct spec_mount *m = dev_mount(s);
 	bool user_ns = p->clone_flags & CLONE_NEWUSER || p->user_ns_path;
 	int rc = 0;
-	/* A /dev of somebody else's is used as it is. */
-	if (m && (strs_has(&m->options, "bind") || strs_has(&m->options, "rbind")))
+	if (dev_is_bound(c))
 		return 0;
 	for (size_t i = 0; rc == 0 && i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		if (!given(s, defaults[i].path))

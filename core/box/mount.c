@@ -181,12 +181,6 @@ static bool shares(const struct plan *p, const struct spec *s)
 	       (!strcmp(propagation, "shared") || !strcmp(propagation, "rshared"));
 }
 
-static bool is_bind(const struct spec_mount *m)
-{
-	return strs_has(&m->options, "bind") || strs_has(&m->options, "rbind") ||
-	       (m->type && !strcmp(m->type, "bind"));
-}
-
 /* What is cloned from a shared mount is its peer: cut that first, then do as the spec says. */
 static void cut_off(struct op_mount *m)
 {
@@ -303,7 +297,7 @@ static void bind_attributes(const struct plan *p, struct op_mount *m)
 static int mount_one(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 		     struct err *e)
 {
-	bool bind = is_bind(m);
+	bool bind = spec_mount_binds(m);
 	const char *type = m->type ? m->type : "none";
 	int rc = 0;
 	struct op *o = plan_add(p, OP_MOUNT, "mount %s (%s) on %s", m->source ? m->source : type,
@@ -333,7 +327,7 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 	if (bind && !o->mount.peer)
 		cut_off(&o->mount);
 	/* /dev is written to once it is mounted: its read-only comes at the end. */
-	if (!bind && !strcmp(m->destination, "/dev"))
+	if (!bind && !strcmp(o->path, "/dev"))
 		o->mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	rc = mount_label(p, o, e);
 	if (rc == 0)
@@ -452,7 +446,7 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 
 bool mount_is_cgroup(const struct spec_mount *m)
 {
-	return !is_bind(m) && m->type &&
+	return !spec_mount_binds(m) && m->type &&
 	       (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"));
 }
 

@@ -312,8 +312,8 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		rc = plan_paths(p, s, e);
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++) {
 		const struct spec_mount *m = &s->mounts.v[i];
-		if (strcmp(m->destination, "/dev") || strs_has(&m->options, "bind") ||
-		    strs_has(&m->options, "rbind") || !strs_has(&m->options, "ro"))
+		if (strcmp(mount_destination(c, m), "/dev") || spec_mount_binds(m) ||
+		    !strs_has(&m->options, "ro"))
 			continue;
 		rc = add(p, OP_REMOUNT, "make read-only", "/dev", e);
 		if (rc == 0)

@@ -53,8 +53,7 @@ static bool below(const char *path, const char *above)
 static bool directory(const struct reviving *v, const struct spec_mount *m)
 {
 	struct stat st;
-	bool bind = strs_has(&m->options, "bind") || strs_has(&m->options, "rbind");
-	return !bind || !m->source || fstatat(v->s->bundle, m->source, &st, 0) < 0 ||
+	return !spec_mount_binds(m) || !m->source || fstatat(v->s->bundle, m->source, &st, 0) < 0 ||
 	       S_ISDIR(st.st_mode);
 }
 

@@ -261,6 +261,12 @@ static void clean(const char *path, char *out, size_t size)
 	out[n] = 0;
 }
 
+bool spec_mount_binds(const struct spec_mount *m)
+{
+	return strs_has(&m->options, "bind") || strs_has(&m->options, "rbind") ||
+	       (m->type && !strcmp(m->type, "bind"));
+}
+
 static bool shows_proc(const struct spec_mount *m, bool bind)
 {
 	char source[4096];
@@ -292,8 +298,7 @@ static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
 	if (!given(m->destination))
 		return refuse(e, EINVAL, "mounts[%zu].destination: missing", i);
 	clean(m->destination, path, sizeof(path));
-	bool bind = strs_has(&m->options, "bind") || strs_has(&m->options, "rbind") ||
-		    (m->type && !strcmp(m->type, "bind"));
+	bool bind = spec_mount_binds(m);
 	if (!*path)
 		return refuse(e, EINVAL, "mounts[%zu].destination: / is for root.path", i);
 	if (!strcmp(path, "/proc") && !shows_proc(m, bind))
@@ -337,8 +342,26 @@ static int check(const struct spec *s, struct err *e)
 	return rc == 0 ? spec_check_linux_process(s, e) : rc;
 }
 
-/* "proc" as a destination is "/proc": the spec forbids it, runc lets it pass, configurations have
- * it. And "" is as good as absent. */
+/* "proc", "/proc/" and "//proc/." are all "/proc": the first the spec forbids, but runc lets it
+ * pass and configurations have it. Where ".." leads only the kernel can tell. */
+static const char *plain_path(const char *path, struct arena *a)
+{
+	char *out = arena_alloc(a, strlen(path) + 2), *to = out;
+	for (const char *p = path; out && *p;) {
+		size_t n = strcspn(p, "/");
+		if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memcpy(to, p, n);
+			to += n;
+		}
+		p += n + strspn(p + n, "/");
+	}
+	if (to && to == out)
+		*to = '/';
+	return out;
+}
+
+/* Destinations as they are to be; and "" is as good as absent. */
 static int normalize(struct spec *s, struct arena *a, struct err *e)
 {
 	if (!s->linux_ && !(s->linux_ = arena_alloc(a, sizeof(*s->linux_))))
@@ -352,7 +375,7 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 		s->linux_->seccomp = NULL;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const char **at = &s->mounts.v[i].destination;
-		if (given(*at) && **at != '/' && !(*at = arena_printf(a, "/%s", *at)))
+		if (given(*at) && !(*at = plain_path(*at, a)))
 			return refuse(e, E2BIG, "mounts[%zu].destination: too large", i);
 	}
 	return 0;

@@ -308,8 +308,8 @@ extern const struct json_field spec_intel_rdt_fields[];
 
 /* Parses and validates a config.json. Refuses what cannot be meant: no process args, a cwd that is
  * not absolute, a mount without destination, an unknown namespace type, one given twice, ids out of
- * range, ... What runc accepts is accepted: "proc" as a destination becomes "/proc", "" as a
- * namespace's path NULL. Messages name the field: "process.args: missing". */
+ * range, ... What runc accepts is accepted: "proc" or "/proc/" as a destination becomes "/proc",
+ * "" as a namespace's path NULL. Messages name the field: "process.args: missing". */
 int spec_parse(const char *text, size_t len, struct arena *a, const struct spec **out,
 	       struct err *e);
 
@@ -355,6 +355,9 @@ int spec_word(const char *const *list, const char *word);
 extern const char *const spec_policies[],
 	*const spec_schedule_flags[], *const spec_io_classes[], *const spec_memory_modes[];
 int spec_memory_flag(const char *word); /* its bit */
+
+/* Whether it shows what is there already: by an option or by its type. */
+bool spec_mount_binds(const struct spec_mount *m);
 
 /* The namespace of that type, or NULL. */
 const struct spec_namespace *spec_namespace(const struct spec *s, const char *type);

@@ -612,6 +612,30 @@ shared_volume() {
 	nothing_left
 }
 
+@test "a_dev_that_is_bound_is_used_as_it_is_also_by_its_type_alone" {
+	local options
+	for options in '["bind"]' '["rprivate"]'; do
+		rm -rf "$D/hosts"
+		mkdir "$D/hosts"
+		touch "$D/hosts/own"
+		spec --arg d "$D/hosts" '.mounts |= map(select(.destination | startswith("/dev") | not))
+			+ [{destination: "/dev", type: "bind", source: $d, options: '"$options"'}]'
+		run -0 inside 'ls /dev'
+		[ "$output" = own ]
+		[ "$(ls "$D/hosts")" = own ]
+	done
+}
+
+@test "dev_is_written_to_before_it_is_read_only_however_it_is_spelt" {
+	local spelt
+	spec '(.mounts[] | select(.destination == "/dev")).options += ["ro"]'
+	for spelt in /dev /dev/ //dev/. dev; do
+		spec --arg d "$spelt" '(.mounts[] | select(.type == "tmpfs" and .source == "tmpfs")).destination = $d'
+		run -0 inside 'ls -d /dev/pts /dev/full; ! touch /dev/more 2> /dev/null && echo refused'
+		[ "${lines[*]}" = "/dev/full /dev/pts refused" ]
+	done
+}
+
 @test "dev_core_is_there_if_the_host_has_a_kcore" {
 	local want
 	want=$([ ! -e /proc/kcore ] || echo /proc/kcore)
@@ -797,5 +821,18 @@ CALLS="open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2"
 	run -0 "${old[@]}" exec "$ID" sh -c 'ls -A /.. | grep -cx -e d -e f; grep -c "size=16k" /proc/self/mountinfo; true'
 	[ "${lines[*]}" = "0 0" ]
 	end
+	# Nor did one that needed a procfs, here to see that its groups may not be set.
+	unshare -Ur sleep 1000 > /dev/null 3>&- &
+	local other=$!
+	until [ "$(cat "/proc/$other/setgroups")" = deny ]; do :; done
+	spec --arg p "/proc/$other/ns/user" '.linux.namespaces += [{type: "user", path: $p}]
+		| .mounts |= map(select(.type != "cgroup")) | del(.mounts[].options[]? | select(. == "gid=5"))'
+	"${old[@]}" create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	"${old[@]}" start "$ID"
+	run -0 "$TOOLS/console" "$D/s2" "${old[@]}" exec -t -g 5 --console-socket "$D/s2" "$ID" id -u < /dev/null
+	[[ $output == 0* ]]
+	run -1 grep "size=16k" "/proc/$(state pid)/mountinfo"
+	end
+	kill "$other"
 	nothing_left
 }

@@ -159,7 +159,8 @@ static void what_runc_accepts_is_accepted(void)
 	const struct spec *s = NULL;
 	struct err e = { 0 };
 	int rc = parse("{'ociVersion':'1.0.2-dev'," PROCESS "," ROOT
-		       ",'mounts':[{'destination':'proc','type':'proc','options':null}],"
+		       ",'mounts':[{'destination':'proc','type':'proc','options':null},"
+		       "{'destination':'//m/./n..//','type':'tmpfs'}],"
 		       "'hooks':null,'unknown':{'a':[1]},"
 		       "'linux':{'namespaces':[{'type':'ipc','path':''}],"
 		       "'resources':{'memory':{'limit':9223372036854771712,'swap':-1},"
@@ -170,6 +171,7 @@ static void what_runc_accepts_is_accepted(void)
 	if (rc < 0)
 		return;
 	is_str(s->mounts.v[0].destination, "/proc");
+	is_str(s->mounts.v[1].destination, "/m/n..");
 	is_str(spec_namespace(s, "ipc")->path, NULL);
 	ok(!spec_namespace(s, "pid"));
 	is_int(s->linux_->resources->memory->limit.v, 9223372036854771712);
