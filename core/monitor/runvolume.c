@@ -36,6 +36,16 @@ static int open_content(int rootfs, const struct spec_mount *m)
 	return own ? take_fd(&fd) : -1;
 }
 
+/* Whether it was made for a container alone: with the last that has it, it goes. */
+static bool is_anonymous(const struct spec_mount *m, const struct store *s, struct arena *a)
+{
+	struct volume v;
+	if (!*m->source)
+		return true;
+	return strs_has(&m->options, VOLUME_INHERITED) &&
+	       volume_read(s, m->source, a, &v, &(struct err){ 0 }) == 0 && v.anonymous;
+}
+
 /* Names those that have none, and says to the store who uses them: from then on nobody removes
  * them. */
 static int claim(struct spec *s, struct volume *made, const struct volume_use *u, struct arena *a,
@@ -49,8 +59,8 @@ static int claim(struct spec *s, struct volume *made, const struct volume_use *u
 		if (!is_volume(m))
 			continue;
 		v->name = m->source;
-		v->anonymous = !*m->source;
-		rc = v->anonymous ? volume_name_make(a, &v->name, e) : 0;
+		v->anonymous = is_anonymous(m, u->store, a);
+		rc = *m->source ? 0 : volume_name_make(a, &v->name, e);
 		char mark = u->remove ? VOLUME_GOES : VOLUME_STAYS;
 		names.v[names.n] = v->anonymous ? arena_printf(a, "%c%s", mark, v->name) : v->name;
 		if (rc == 0 && !names.v[names.n++])
@@ -69,6 +79,7 @@ static int apply_one(struct spec_mount *m, const struct volume *v, const struct 
 		return -e->code;
 	m->type = "bind";
 	words_remove(&m->options, VOLUME_NOCOPY);
+	words_remove(&m->options, VOLUME_INHERITED);
 	if (!u->mapped || strs_has(&m->options, "idmap"))
 		return 0;
 	const char **to = LIST_ADD(a, &m->options);
@@ -117,6 +128,7 @@ static int name_volume(struct spec_mount *m, const char *store, struct arena *a)
 	m->type = VOLUME_TYPE;
 	m->source = arena_strn(a, m->source + n, name);
 	words_remove(&m->options, "idmap");
+	m->options.v[m->options.n++] = VOLUME_INHERITED;
 	return m->source ? 0 : -E2BIG;
 }
 
@@ -130,7 +142,7 @@ static int inherit_one(struct run_options *o, const struct spec_mount *m, const 
 	*to = *m;
 	if (!to->type) /* of a bundle: one that is bound needs none */
 		to->type = "bind";
-	to->options.v = list_grow(a, m->options.v, m->options.n, 2, sizeof(char *));
+	to->options.v = list_grow(a, m->options.v, m->options.n, 3, sizeof(char *));
 	if (!to->options.v)
 		return -E2BIG;
 	if (*mode) {
@@ -167,20 +179,36 @@ static int inherit_all(struct run_options *o, struct container *c, const char *m
 	return rc;
 }
 
+/* Of "ro,z" what is not about labels, which we have none of. */
+static int read_mode(const char *text, const char **out, struct arena *a, struct err *e)
+{
+	struct strs words;
+	const char *colon = strchr(text, ':');
+	*out = "";
+	if (!colon)
+		return 0;
+	if (words_split(colon + 1, ",", a, &words) < 0)
+		return option_room("volumes-from", e);
+	bool good = words.n > 0;
+	for (size_t i = 0; good && i < words.n; i++) {
+		const char *word = words.v[i];
+		bool mode = !strcmp(word, "ro") || !strcmp(word, "rw");
+		good = mode ? !**out : !strcmp(word, "z");
+		*out = mode ? word : *out;
+	}
+	return good ? 0 : option_refuse("volumes-from", text, "CONTAINER[:ro|rw]", e);
+}
+
 int volumes_inherit(struct run_options *o, const char *root, struct arena *a, struct err *e)
 {
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < o->volumes_from.n; i++) {
 		struct container *c = NULL;
-		const char *text = o->volumes_from.v[i], *mode = strchr(text, ':');
+		const char *text = o->volumes_from.v[i], *mode = "";
 		const char *id = arena_strn(a, text, strcspn(text, ":"));
-		mode = mode ? mode + 1 : "";
-		if (!id)
-			return option_room("volumes-from", e);
-		if (!strcmp(mode, "z"))
-			mode = "";
-		if (*mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
-			return option_refuse("volumes-from", text, "CONTAINER[:ro|rw]", e);
+		rc = id ? read_mode(text, &mode, a, e) : option_room("volumes-from", e);
+		if (rc < 0)
+			return rc;
 		rc = container_open(root, id, &c, e);
 		rc = rc < 0 ? within(e, "option --volumes-from") : inherit_all(o, c, mode, a, e);
 		container_close(c);

@@ -11,13 +11,14 @@
 /* What a mount of a volume is until volumes_apply(): of this type, its source the volume's name, ""
  * for one of its own, and perhaps this among its options: the image's files there are not copied
  * into it. */
-#define VOLUME_TYPE   "volume"
-#define VOLUME_NOCOPY "nocopy"
+#define VOLUME_TYPE	 "volume"
+#define VOLUME_NOCOPY	 "nocopy"
+#define VOLUME_INHERITED "inherited" /* it has a name, but perhaps nobody gave it that */
 
 /* Whether there are such mounts. */
 bool volumes_wanted(const struct spec *s);
 
-/* --volumes-from: of each "CONTAINER[:ro|rw]" of the state directory `root` the mounts that its
+/* --volumes-from: of each "CONTAINER[:ro|rw][,z]" of the state directory `root` the mounts that its
  * user asked for, run it or not, to o->inherited. */
 int volumes_inherit(struct run_options *o, const char *root, struct arena *a, struct err *e);
 

@@ -380,10 +380,20 @@ assert_no_work() {
 	run -1 "$CORACLE" volume rm named
 	[[ "$output" == *"used by container $(cid b)"* ]]
 	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
+	run -0 box --rm --volumes-from "$(cid b)" -- cat /anon/f
+	[ "$output" = a ]
+	# The one without a name goes with the last of them.
+	run -0 box --name "$(cid d)" --volumes-from "$(cid b):ro,z" -- sh -c '{ echo > /n/x; } 2> /dev/null || cat /anon/f'
+	[ "$output" = a ]
 	c rm -fv "$(cid b)"
+	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
+	c rm -v "$(cid d)"
+	[ "$("$CORACLE" volume ls -q)" = named ]
 	run -125 box --rm --volumes-from "$(cid a)" -- true
 	[[ "$output" == "coracle: option --volumes-from: "*"$(cid a)"* ]]
 	run -125 box --rm --volumes-from "$(cid a):what" -- true
+	[[ "$output" == *"CONTAINER[:ro|rw]" ]]
+	run -125 box --rm --volumes-from "$(cid a):ro,rw" -- true
 	[[ "$output" == *"CONTAINER[:ro|rw]" ]]
 	# Of a bundle, whose mounts may have no type.
 	mkdir "$BATS_TEST_TMPDIR/b"
