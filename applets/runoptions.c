@@ -8,6 +8,8 @@ const struct opt run_options_all[] = {
 	OPT(OPT_FLAG, run_options, detach, 'd', "detach", NULL,
 	    "leave it to a monitor and print its id"),
 	OPT(OPT_FLAG, run_options, remove, 0, "rm", NULL, "remove it when it has ended"),
+	OPT(OPT_FLAG, run_options, remove_image, 0, "rmi", NULL,
+	    "and then its image, unless another container has it"),
 	OPT(OPT_FLAG, run_options, interactive, 'i', "interactive", NULL, "give it our stdin"),
 	OPT(OPT_STR, run_options, cidfile, 0, "cidfile", "FILE", "write its id there"),
 	OPT(OPT_PATH, run_options, pidfile, 0, "pidfile", "FILE", "write its pid there"),

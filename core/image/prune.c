@@ -88,6 +88,39 @@ int store_prune(struct store *s, bool all, struct arena *a, struct pruned *out, 
 	return rc;
 }
 
+/* Of that name, if it still means that; NULL: it does not. */
+static const struct descriptor *named(const struct index *ix, const char *name, const char *digest)
+{
+	for (size_t i = 0; i < ix->manifests.n; i++) {
+		const char *has = descriptor_name(&ix->manifests.v[i]);
+		if (has && !strcmp(has, name) && !strcmp(ix->manifests.v[i].digest, digest))
+			return &ix->manifests.v[i];
+	}
+	return NULL;
+}
+
+int image_drop(struct store *s, const char *name, const char *digest, struct err *e)
+{
+	struct index ix;
+	struct store_gc gc;
+	auto_arena *a = arena_new(ARENA_IMAGE);
+	struct used u = { .a = a };
+	if (!a)
+		return fail(e, ENOMEM, "remove image %.100s", name);
+	int rc = store_alone(s, e);
+	if (rc == 0)
+		rc = store_names(s, a, &ix, e);
+	const struct descriptor *d = rc < 0 ? NULL : named(&ix, name, digest);
+	if (!d)
+		return rc;
+	rc = store_notes_each(s, "layers", used_add, &u, e);
+	if (rc == 0 && wanted(s, d, &u, a))
+		rc = refuse(e, EBUSY, "a container needs it");
+	if (rc == 0)
+		rc = store_name_remove(s, name, e);
+	return rc < 0 ? rc : store_collect(s, &gc, e);
+}
+
 struct flat {
 	struct strs images;
 	uint64_t blobs, layers, bytes;

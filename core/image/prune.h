@@ -23,4 +23,8 @@ int store_prune(struct store *s, bool all, struct arena *a, struct pruned *out, 
 /* As an object of JSON, and a newline. */
 void pruned_json(const struct pruned *p, struct buf *out);
 
+/* Takes a name away that means this image, and with it what nothing else needs; it may mean another
+ * one by now, or nothing. -EBUSY when a container stands on it. The store is ours alone then. */
+int image_drop(struct store *s, const char *name, const char *digest, struct err *e);
+
 #endif

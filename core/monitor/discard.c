@@ -2,7 +2,9 @@
 #include "monitor/discard.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "box/subid.h"
+#include "image/prune.h"
 #include "image/store.h"
 #include "image/volume.h"
 
@@ -71,6 +73,26 @@ int data_remove(const struct data *d, struct err *e)
 	if (stat(d->store, &st) < 0 && errno == ENOENT)
 		return 0;
 	return subid_call(remove_data, &own, e);
+}
+
+static int remove_image(void *arg, struct err *e)
+{
+	const struct dropped *d = arg;
+	struct store s;
+	int rc = store_open(d->store, &s, e);
+	if (rc < 0)
+		return rc;
+	rc = image_drop(&s, d->name, d->digest, e);
+	store_close(&s);
+	return rc;
+}
+
+void discard_image(const struct dropped *d)
+{
+	struct dropped own = *d;
+	struct err why = { 0 };
+	if (subid_call(remove_image, &own, &why) < 0)
+		log_warn("option --rmi: image %s stays: %s", d->name, why.msg);
 }
 
 /* Ends it, if it has not ended and can be. */

@@ -38,6 +38,14 @@ struct data {
 	int dir;      /* its directory, open; -1: what is there under its name */
 };
 
+/* An image that goes with its container, unless another one stands on it. */
+struct dropped {
+	const char *store, *name, *digest;
+};
+
+/* Removes it from the store, or warns of why it stays. */
+void discard_image(const struct dropped *d);
+
 /* Removes it. */
 int data_remove(const struct data *d, struct err *e);
 

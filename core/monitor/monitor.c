@@ -138,6 +138,8 @@ static int watch_over(struct charge *g, struct err *e)
 		struct err later = { 0 };
 		int gone = discard(g->c, DISCARD_FORCE, rc == 0 ? e : &later);
 		rc = rc == 0 ? gone : rc;
+		if (gone == 0 && g->r->drop.name)
+			discard_image(&g->r->drop);
 	}
 	return rc < 0 ? rc : st.code;
 }

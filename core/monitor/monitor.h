@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "container/container.h"
+#include "monitor/discard.h"
 
 #include <stdbool.h>
 
@@ -17,6 +18,7 @@ struct monitor_request {
 	const char *data;	    /* directory for the log, absolute; NULL: no log */
 	uint64_t timeout;	    /* seconds until it is killed; 0: it is not */
 	bool remove;		    /* at the end: the container and all it wrote */
+	struct dropped drop;	    /* and then its image; name NULL: it stays */
 	bool fragile;		    /* a signal for us kills it: monitor_run() fails with -EINTR */
 	void (*created)(void *arg); /* when the container exists: nothing else is needed for it;
 				       NULL: none */

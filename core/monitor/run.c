@@ -434,7 +434,7 @@ static int add_started(struct making *m, struct err *e)
 }
 
 /* What concerns us more than the container. */
-static int check_options(const struct run_options *o, struct err *e)
+static int check_options(const struct run_options *o, bool image, struct err *e)
 {
 	static const char *const cgroups[] = { "enabled", "no-conmon", "disabled" };
 	const struct strs known = { (const char **)cgroups, 3 };
@@ -444,6 +444,8 @@ static int check_options(const struct run_options *o, struct err *e)
 		return refuse(e, EINVAL,
 			      "option --preserve-fds: it goes not with --detach: a monitor keeps "
 			      "nothing of its caller's");
+	if (o->remove_image && (o->rootfs || !image))
+		return refuse(e, EINVAL, "option --rmi: there is no image to remove");
 	if (o->timeout > INT32_MAX)
 		return refuse(e, EINVAL, "option --timeout: it is a number of seconds such as 30");
 	if (o->replace && o->name && o->pid && !strncmp(o->pid, "container:", 10) &&
@@ -457,7 +459,8 @@ static int check_options(const struct run_options *o, struct err *e)
 
 static int make(struct making *m, struct err *e)
 {
-	int rc = check_options(&m->options, e);
+	bool embedded = !m->r->args.n && !m->options.app;
+	int rc = check_options(&m->options, !embedded, e);
 	if (rc == 0)
 		rc = choose_id(m, e);
 	if (rc == 0) /* for what builds its image, too */
@@ -466,7 +469,6 @@ static int make(struct making *m, struct err *e)
 		rc = volumes_inherit(&m->options, m->root, m->a, e);
 	if (rc == 0)
 		rc = check_cidfile(m, e);
-	bool embedded = !m->r->args.n && !m->options.app;
 	if (rc == 0 && embedded)
 		rc = add_started(m, e);
 	if (rc == 0)
@@ -515,6 +517,8 @@ static int hand_over(struct making *m, struct err *e)
 		.terminal = m->options.terminal,
 		.data = detach ? data : NULL,
 		.remove = m->options.remove,
+		.drop = { m->store_path, m->options.remove_image ? m->image->name : NULL,
+			  m->image->descriptor.digest },
 		.timeout = m->options.timeout,
 		.created = release,
 		.arg = m,
@@ -541,6 +545,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.rootfs = -1,
 		.image = &m.none,
 	};
+	m.options.remove |= m.options.remove_image;
 	rc = make(&m, e);
 	if (rc == 0)
 		rc = hand_over(&m, e);

@@ -21,7 +21,7 @@ struct run_options {
 	int preserve_fds;
 	const char *cgroups, *tz, *personality, *image_volume;
 	struct signers signers;
-	bool detach, remove, interactive, terminal, quiet, rootfs;
+	bool detach, remove, remove_image, interactive, terminal, quiet, rootfs;
 	bool replace, oom_kill_disable, env_host, unset_all, no_hosts, readonly_tmpfs;
 	const char *pidfile, *gpus;
 	struct strs env, env_files, env_merge, unset, labels, label_files, annotations;

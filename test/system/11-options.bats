@@ -374,6 +374,45 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	rm -r "${ROOTFS:?}/run" "${ROOTFS:?}/var"
 }
 
+@test "an_image_goes_with_its_last_container_if_asked_for" {
+	local L=$BATS_TEST_TMPDIR/layout
+	images() { "$CORACLE" images -q; }
+	whole '{}' <<< 'f owned 640 7:8 - x'
+	run -0 c run --rmi layout:v1 cat /owned
+	[ "$output" = x ]
+	[ -z "$(images)$(ls -A "$STATE")$(find "$CORACLE_STORE/blobs" "$CORACLE_STORE/layers" -mindepth 2)" ]
+	# Another container has it; then none.
+	"$CORACLE" pull -q "oci:$L:v1" > /dev/null
+	c run -d --name "$(cid o)" layout:v1 sleep 1000
+	run -3 c run --rmi layout:v1 sh -c 'exit 3'
+	[ "$output" = "coracle: warning: option --rmi: image layout:v1 stays: a container needs it" ]
+	[ -n "$(images)" ]
+	c rm -f "$(cid o)"
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	run -0 c run -d --rmi --name "$(cid o)" -v "$BATS_TEST_TMPDIR/go:/go" layout:v1 cat /go
+	# Its name means another one by now: that stays.
+	"$CORACLE" tag layout:v1 other:v1 > /dev/null
+	simple "$L" v1
+	"$CORACLE" pull -q "oci:$L:v1" > /dev/null
+	local monitor
+	monitor=$(field "$(cid o)" owner)
+	: > "$BATS_TEST_TMPDIR/go"
+	tail --pid="$monitor" -f /dev/null
+	assert_gone "$(cid o)"
+	[ "$(images | wc -l)" = 2 ]
+	run -0 c run -d --rmi --name "$(cid o)" -v "$BATS_TEST_TMPDIR/go:/go" other:v1 cat /go
+	monitor=$(field "$(cid o)" owner)
+	: > "$BATS_TEST_TMPDIR/go"
+	tail --pid="$monitor" -f /dev/null
+	[ "$(images | wc -l)" = 1 ]
+	# What cannot be run takes nothing with it.
+	run -127 c run --rmi layout:v1 nosuch
+	[ "$(images | wc -l)" = 1 ]
+	run -125 box --rmi -- true
+	[ "$output" = "coracle: option --rmi: there is no image to remove" ]
+	run -125 c run --rmi
+}
+
 @test "labels_and_annotations_are_in_the_record" {
 	box -d --name "$(cid l)" -l owner=me --label bare --annotation org.example.x=y=z -- true
 	c wait "$(cid l)"
