@@ -55,7 +55,8 @@ struct create_request {
 	const char *image, *log; /* for the record; may be NULL */
 	const char *store;	 /* so, too: what goes with it is of this image store */
 	bool auto_remove;
-	bool start; /* at once: container_start() is not needed, and its cost is saved */
+	bool own_pid_file; /* pid_file goes with it */
+	bool start;	   /* at once: container_start() is not needed, and its cost is saved */
 	bool limits_if_possible; /* without a cgroup, none */
 	bool no_cgroup;		 /* it stays in its creator's */
 	bool own_program; /* its init is this program itself: the root stays as empty as it is */

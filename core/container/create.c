@@ -198,6 +198,7 @@ static int record(struct making *m, struct err *e)
 		.image = copied(m, m->r->image),
 		.log = copied(m, m->r->log),
 		.store = copied(m, m->r->store),
+		.pid_file = m->r->own_pid_file ? copied(m, m->r->pid_file) : NULL,
 		.created = clock_now(),
 		.auto_remove = m->r->auto_remove,
 		.no_new_keyring = m->r->no_new_keyring,
@@ -468,8 +469,7 @@ static int hand_over(struct making *m, struct err *e)
 		*m->r->console_fd = take_fd(&m->console);
 	bool runs = m->r->start || m->r->restore;
 	m->c->state.status = status_name(runs ? STATUS_RUNNING : STATUS_CREATED);
-	if (runs)
-		m->c->state.started = clock_now();
+	m->c->state.started = runs ? clock_now() : m->c->state.started;
 	if (rc == 0)
 		rc = container_save(m->c, e);
 	if (rc == 0 && m->r->pid_file)

@@ -107,7 +107,7 @@ static void end(struct container *c)
 /* Unless it is another one's by now. */
 static void remove_pid_file(const struct container *c)
 {
-	const char *path = pairs_get(&c->state.annotations, NOTE_PID_FILE);
+	const char *path = c->state.pid_file;
 	auto_buf text = { .max = 32 };
 	if (path && file_read(-1, path, &text, NULL) == 0 && text.p &&
 	    strtol(text.p, NULL, 10) == c->state.pid)

@@ -8,7 +8,6 @@
 /* Annotations that `run` gives to its containers. */
 #define NOTE_STOP_SIGNAL  "coracle.stop-signal"
 #define NOTE_STOP_TIMEOUT "coracle.stop-timeout" /* seconds */
-#define NOTE_PID_FILE	  "coracle.pid-file"
 
 /* What discard() may do more than it must. */
 enum {

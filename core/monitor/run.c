@@ -507,6 +507,7 @@ static int hand_over(struct making *m, struct err *e)
 			.rootfs_fd = m->bundle ? -1 : m->rootfs,
 			.limits_if_possible = m->own_limits,
 			.pid_file = m->options.pidfile,
+			.own_pid_file = true,
 			.image = m->image_name,
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
 			.store = m->store_path,

@@ -200,10 +200,10 @@ static int apply_notes(struct spec *s, const struct run_options *o, struct arena
 /* What `coracle stop` and rm will read. */
 static int apply_stop(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
-	int rc = o->pidfile ? runspec_note(s, NOTE_PID_FILE, o->pidfile, a, e) : 0;
+	int rc = 0;
 	if (o->stop_signal && signal_parse(o->stop_signal) < 0)
 		return option_refuse("stop-signal", o->stop_signal, "a signal such as SIGINT", e);
-	if (rc == 0 && o->stop_signal)
+	if (o->stop_signal)
 		rc = runspec_note(s, NOTE_STOP_SIGNAL, o->stop_signal, a, e);
 	if (rc < 0 || !o->stop_timeout.set)
 		return rc;

@@ -55,6 +55,7 @@ const struct json_field state_fields[] = {
 	JSON(J_STR, state, image, "image"),
 	JSON(J_STR, state, log, "log"),
 	JSON(J_STR, state, store, "store"),
+	JSON(J_STR, state, pid_file, "pidFile"),
 	JSON(J_PAIRS, state, annotations, "annotations"),
 	JSON(J_BOOL, state, no_new_keyring, "noNewKeyring"),
 	JSON(J_BOOL, state, hooks, "hooks"),

@@ -40,6 +40,7 @@ struct state {
 	const char *image;	/* of `coracle run`, as the user wrote it */
 	const char *log;	/* the monitor's log file */
 	const char *store;	/* of `coracle run`: the image store that has its directory */
+	const char *pid_file;	/* of `coracle run`: one that goes with it */
 	struct pairs annotations;
 	bool no_new_keyring; /* it shares its creator's */
 	bool hooks;	     /* its spec has some: only then start and delete read it again */

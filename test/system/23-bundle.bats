@@ -194,16 +194,19 @@ of() {
 	mkdir -p "$mine"
 	touch "$mine/precious"
 	run -0 "$CORACLE" bundle app:v1 "$L.b" true
-	jq --arg s "$BATS_TEST_TMPDIR/victim" '.annotations["coracle.store"] = $s | .store = $s' "$L.b/config.json" > "$L.json"
+	jq --arg s "$BATS_TEST_TMPDIR/victim" '.annotations["coracle.store"] = $s | .store = $s |
+		.annotations["coracle.pid-file"] = $s + "/pid" | .pidFile = $s + "/pid"' "$L.b/config.json" > "$L.json"
 	cp "$L.json" "$L.b/config.json"
 	local end
 	for end in "rm $ID" "runtime --root $STATE delete $ID" "cleanup --root $STATE $ID"; do
 		run -0 "$CORACLE" runtime --root "$STATE" run -b "$L.b" -d "$ID"
 		await_end "$(field "$ID" pid)"
+		field "$ID" pid > "$BATS_TEST_TMPDIR/victim/pid"
 		# shellcheck disable=SC2086 # words
 		if [ "$end" = "rm $ID" ]; then run -0 c $end; else run -0 "$CORACLE" $end; fi
 		[ ! -e "$STATE/$ID" ]
 		[ -e "$mine/precious" ]
+		[ -e "$BATS_TEST_TMPDIR/victim/pid" ]
 	done
 }
 
