@@ -23,8 +23,8 @@ static int check_binary(const char *name, struct err *e)
 		return 0;
 	return refuse(
 		e, EINVAL,
-		"options' BinaryName %s: this shim is in the place of runc and crun, and runs no "
-		"other runtime",
+		"options' BinaryName \"%s\": this shim is in the place of runc and crun, and runs "
+		"no other runtime",
 		name);
 }
 

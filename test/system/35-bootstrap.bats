@@ -328,7 +328,7 @@ x = 1' 9="$SOCKETS"
 @test "a_runtime_that_is_not_ours_to_replace_is_refused" {
 	says 1=containerd.runc.v1.Options 2.6=/usr/bin/nvidia-container-runtime
 	run shim -- -info
-	refused 1 "*BinaryName /usr/bin/nvidia-container-runtime: this shim is in the place of runc and crun, and runs no other runtime"
+	refused 1 "*BinaryName \"/usr/bin/nvidia-container-runtime\": this shim is in the place of runc and crun, and runs no other runtime"
 	says 1=containerd.runc.v1.Options 2.6=/usr/bin/crun
 	shim -- -info > "$OUT"
 }

@@ -90,14 +90,14 @@ teardown() {
 	bundle "$ID"
 	shim_start "$ID"
 	run -1 create "$ID" "$RUNC" 10.2=$'\x32\x0e/usr/bin/runsc'
-	[[ $output == *"BinaryName /usr/bin/runsc: this shim is in the place of runc and crun"* ]]
+	[[ $output == *"BinaryName \"/usr/bin/runsc\": this shim is in the place of runc and crun"* ]]
 	run -1 create "$ID" 10.1=example.Options 10.2=x
 	[[ $output == *"runtime options of type example.Options are not understood"* ]]
 	create "$ID" "$RUNC" 10.2=$'\x32\x04runc'
 	bundle "$ID-b"
 	any containerd.runc.v1.Options $'\x32\x05runsc' > "$BATS_TEST_TMPDIR/in"
 	run -1 shim_start "$ID-b" "$BATS_TEST_TMPDIR/in"
-	[[ $output == *"BinaryName runsc: this shim is in the place"* ]]
+	[[ $output == *"BinaryName \"runsc\": this shim is in the place"* ]]
 }
 
 @test "generic_options_are_toml_in_the_message_or_in_a_file" {
