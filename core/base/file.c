@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -231,17 +232,16 @@ int dir_make(int dir, const char *path, mode_t mode, struct err *e)
 
 static int remove_below(DIR *d, int top, int depth, struct err *e);
 
-/* A directory that is too deep for an fd a level goes up to the top, where its turn comes again. */
+/* A directory that is too deep for an fd a level goes up to the top, where its turn comes again: by
+ * a name that nobody who filled the tree could have taken. */
 static int lift(int dir, const char *name, int top, struct err *e)
 {
 	char to[32];
-	struct stat st;
-	for (unsigned i = 0;; i++) {
-		snprintf(to, sizeof(to), ".deep-%u", i);
-		if (fstatat(top, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			continue;
-		return renameat(dir, name, top, to) < 0 ? fail(e, errno, "remove %s", name) : 0;
-	}
+	uint64_t random;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return fail(e, EIO, "get random bytes");
+	snprintf(to, sizeof(to), ".deep-%016llx", (unsigned long long)random);
+	return renameat(dir, name, top, to) < 0 ? fail(e, errno, "remove %s", name) : 0;
 }
 
 /* A directory that is no mount point. */

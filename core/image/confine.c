@@ -127,6 +127,7 @@ static const int calls[] = {
 	SYS_symlinkat,
 	SYS_linkat,
 	SYS_unlinkat,
+	SYS_renameat2,
 	SYS_fchown,
 	SYS_fchownat,
 	SYS_fchmod,
@@ -180,6 +181,9 @@ static const int calls[] = {
 #endif
 #ifdef SYS_newfstatat
 	SYS_newfstatat,
+#endif
+#ifdef SYS_renameat
+	SYS_renameat,
 #endif
 #ifdef SYS_open
 	SYS_open,

@@ -283,6 +283,26 @@ holes_of() {
 	[ ! -L c ]
 }
 
+@test "directories_of_any_depth_and_number_are_replaced_and_removed_in_time" {
+	local deep
+	deep=$(printf 'd/%.0s' {1..64})
+	printf 'x path=%s\nf long 644 0:0 - x\n' "$deep"{1..500}/file | tar_of "$T/tar"
+	pull_layer "$T/tar"
+	[ "$status" = 0 ]
+	run -0 strace -f -qqq -e signal=none -o "$T/trace" "$CORACLE" rmi layout:v1
+	[ "$(wc -l < "$T/trace")" -lt 10000 ]
+	assert_empty_store
+	# The process that reads a layer must be allowed what that takes.
+	tar_of "$T/tar" <<- END
+		x path=${deep}d/d/file
+		f long 644 0:0 - x
+		f d 644 0:0 - file
+	END
+	pull_layer "$T/tar"
+	[ "$status" = 0 ]
+	[ "$(cat "$(tree_of layout:v1)/d")" = file ]
+}
+
 @test "names_that_begin_at_the_root_are_of_the_layer" {
 	tar_of "$T/tar" <<- 'END'
 		f /etc/name 644 0:0 - here
