@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -37,14 +38,15 @@ struct attendance {
 	struct err why; /* it was killed */
 };
 
-static const int forwarded[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, 0 };
-
 int attend_signals(struct err *e)
 {
-	/* SIGPIPE: a reader that goes away is an error of a write, not our end. */
-	static const int list[] = { SIGTERM, SIGINT,   SIGHUP,	SIGQUIT, SIGUSR1,
-				    SIGUSR2, SIGWINCH, SIGCHLD, SIGPIPE, 0 };
-	int fd = signals_fd(list);
+	/* Job control is between us and our shell. */
+	static const int usual[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGURG, 0 };
+	sigset_t all;
+	memset(&all, 0xff, sizeof(all)); /* those that musl has for itself, too */
+	for (const int *s = usual; *s; s++)
+		sigdelset(&all, *s);
+	int fd = signals_fd_of(&all);
 	return fd < 0 ? fail(e, fd, "signalfd") : fd;
 }
 
@@ -79,11 +81,15 @@ static void reap_others(struct attendance *t)
 	}
 }
 
-/* As nohup has it. The kernel keeps it all the same, as it is blocked. */
-static bool is_ignored(int sig)
+/* SIGPIPE: a reader of ours that goes away is an error of a write. What is ignored, as nohup has
+ * it, the kernel keeps all the same, as it is blocked. */
+static bool is_for_it(int sig)
 {
 	struct sigaction now;
-	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+	if (sig == SIGWINCH || sig == SIGPIPE)
+		return false;
+	/* musl tells nothing of those that it has for itself. */
+	return sigaction(sig, NULL, &now) < 0 || now.sa_handler != SIG_IGN;
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -97,11 +103,10 @@ static void on_signal(void *arg, uint32_t events)
 			reap_others(t);
 		else if (sig == SIGWINCH && t->a->console >= 0)
 			terminal_copy_size(t->a->console);
-		for (const int *f = forwarded; *f && !t->reaped; f++)
-			if (*f == sig && !is_ignored(sig)) {
-				t->interrupted = t->a->fragile;
-				proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
-			}
+		else if (is_for_it(sig) && !t->reaped) {
+			t->interrupted = t->a->fragile;
+			proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
+		}
 	}
 }
 
