@@ -3,6 +3,7 @@
 #include "container/container.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 struct kill_options {
 	const char *signal, *root;
@@ -23,6 +24,8 @@ static int kill_one(const struct kill_options *o, const char *id, int sig, struc
 	int rc = container_open(o->root, id, &c, e);
 	if (rc == 0)
 		rc = container_kill(c, sig, o->all, e);
+	if (rc == 0)
+		puts(id);
 	container_close(c);
 	return rc;
 }
@@ -35,8 +38,10 @@ static int kill_applet(const struct call *c, struct err *e)
 	int rc = o.root ? 0 : -e->code;
 	if (sig < 0)
 		return refuse(e, EINVAL, "unknown signal '%s'", o.signal);
-	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = kill_one(&o, c->args.v[i], sig, e);
+	for (size_t i = 0; o.root && i < c->args.n; i++) {
+		struct err one = { 0 };
+		rc = err_first(rc, kill_one(&o, c->args.v[i], sig, &one), &one, e);
+	}
 	return rc;
 }
 

@@ -158,10 +158,7 @@ static int remove_all(const struct store *s, const struct strs *names, bool forc
 		int rc = volume_remove(s, names->v[i], NULL, &one);
 		if (rc == 0)
 			puts(names->v[i]);
-		if (rc < 0 && !(rc == -ENOENT && force) && first == 0) {
-			*e = one;
-			first = rc;
-		}
+		first = err_first(first, rc == -ENOENT && force ? 0 : rc, &one, e);
 	}
 	return first;
 }

@@ -32,8 +32,10 @@ static int wait_applet(const struct call *c, struct err *e)
 	const struct wait_options *o = c->opts;
 	const char *root = container_root(o->root, c->arena, e);
 	int rc = !root ? -e->code : 0;
-	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = wait_one(root, c->args.v[i], e);
+	for (size_t i = 0; root && i < c->args.n; i++) {
+		struct err one = { 0 };
+		rc = err_first(rc, wait_one(root, c->args.v[i], &one), &one, e);
+	}
 	return rc;
 }
 

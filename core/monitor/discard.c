@@ -156,10 +156,7 @@ int discard_all(const char *root, const struct strs *ids, unsigned how,
 			rc = discard(c, how, &one);
 		if (rc == 0)
 			removed(NULL, ids->v[i]);
-		if (rc < 0 && !absent && first == 0) {
-			*e = one;
-			first = rc;
-		}
+		first = err_first(first, absent ? 0 : rc, &one, e);
 		container_close(c);
 	}
 	return first;

@@ -21,12 +21,12 @@ static int choose_signal(const struct stop_request *r, const struct container *c
 	return sig < 0 ? SIGTERM : sig;
 }
 
-/* A lifetime at most: in nanoseconds more may be less. */
+/* Three weeks at most: in milliseconds more may be less. */
 static int64_t choose_seconds(const struct stop_request *r, const struct container *c)
 {
 	const char *text = pairs_get(&c->state.annotations, NOTE_STOP_TIMEOUT);
 	int64_t n = r->seconds.set ? r->seconds.v : text ? strtoll(text, NULL, 10) : 10;
-	return n > INT32_MAX ? INT32_MAX : n;
+	return n > INT32_MAX / 1000 ? INT32_MAX / 1000 : n;
 }
 
 /* A container that was never started has nobody to hear a polite signal; one that is frozen must be
@@ -89,20 +89,14 @@ int stop(const struct stop_request *r, struct arena *a, struct err *e)
 			container_close(c[i]);
 			c[i] = NULL;
 		}
-		if (rc < 0 && first == 0) {
-			*e = one;
-			first = rc;
-		}
+		first = err_first(first, rc, &one, e);
 	}
 	for (size_t i = 0; c && i < r->ids.n; i++) {
 		struct err one = { 0 };
 		int rc = c[i] ? stop_one(r, c[i], begun, &one) : 0;
 		if (c[i] && rc == 0 && r->stopped)
 			r->stopped(r->arg, r->ids.v[i]);
-		if (rc < 0 && first == 0) {
-			*e = one;
-			first = rc;
-		}
+		first = err_first(first, rc, &one, e);
 		container_close(c[i]);
 	}
 	return first;

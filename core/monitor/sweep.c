@@ -32,10 +32,7 @@ struct sweeping {
 /* Keeps the first error and goes on. */
 static void note_error(struct sweeping *s, int rc, const struct err *one)
 {
-	if (rc >= 0 || s->first < 0)
-		return;
-	s->first = rc;
-	*s->e = *one;
+	s->first = err_first(s->first, rc, one, s->e);
 }
 
 static void say(struct sweeping *s, const char *kind, const char *what, const char *id)

@@ -394,7 +394,27 @@ value() {
 	read -r _ < "$SYNC/up"
 	run -0 c stop -t 18446744074 "$(cid r)"
 	[ "$(c wait "$(cid r)")" = 3 ]
+	# And these as few, were milliseconds to have 32.
+	c rm "$(cid r)"
+	box -d --name "$(cid r)" -v "$SYNC:/sync" -- sh -c \
+		'trap "sleep 1; exit 3" TERM; echo up > /sync/up; while :; do sleep 1000 & wait; done'
+	read -r _ < "$SYNC/up"
+	run -0 c stop -t 4294968 "$(cid r)"
+	[ "$(c wait "$(cid r)")" = 3 ]
 	c rm "$(cid p)" "$(cid q)" "$(cid r)"
+}
+
+@test "kill_and_wait_go_on_after_one_that_is_not_there" {
+	box -d --name "$(cid a)" -- sleep 1000
+	box -d --name "$(cid b)" -- sleep 1000
+	run --separate-stderr -1 c kill "$(cid a)" "$(cid none)" "$(cid b)"
+	[ "$output" = "$(cid a)"$'\n'"$(cid b)" ]
+	# shellcheck disable=SC2154
+	[ "$stderr" = "coracle: container does not exist: $(cid none)" ]
+	run --separate-stderr -1 c wait "$(cid none)" "$(cid a)" "$(cid b)"
+	[ "$output" = $'137\n137' ]
+	[ "$stderr" = "coracle: container does not exist: $(cid none)" ]
+	c rm "$(cid a)" "$(cid b)"
 }
 
 @test "stop_sends_the_signal_that_run_was_told" {
