@@ -437,6 +437,8 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	rc = plan_wait(p, e);
 	if (rc == 0)
 		rc = p->joins_late ? plan_own_namespaces(p, c, e) : plan_namespaces(p, s, e);
+	if (rc == 0 && p->network_ahead)
+		rc = add(p, OP_NETWORK, "make the network namespace", NULL, e);
 	if (rc == 0 && !p->joins_late)
 		rc = plan_join(p, e);
 	if (rc == 0)
@@ -449,8 +451,6 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 		rc = plan_session(p, s->process, c->no_new_keyring ? NULL : c->id, e);
 	if (rc == 0)
 		rc = add(p, OP_STDIO, "set up stdio", NULL, e);
-	if (rc == 0 && p->network_ahead)
-		rc = add(p, OP_NETWORK, "make the network namespace", NULL, e);
 	if (rc == 0 && is_new(spec_namespace(s, "network")))
 		rc = add(p, OP_LOOPBACK, "bring up the loopback device", NULL, e);
 	if (rc == 0 && s->hostname && *s->hostname)
