@@ -54,16 +54,26 @@ struct ahead_maker {
 	_Alignas(16) char stack[STACK];
 };
 
-static char loopback_up(void)
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894c
+#endif
+
+static char loopback_up(long sock)
 {
 	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	long fd = call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd >= 0 && call(SYS_ioctl, fd, SIOCSIFFLAGS, (long)&r) == 0 ? UP : DOWN;
+	return sock >= 0 && call(SYS_ioctl, sock, SIOCSIFFLAGS, (long)&r) == 0 ? UP : DOWN;
+}
+
+/* By its file of /proc if need be, which takes ten times as long. */
+static long own_network(long sock)
+{
+	static const char name[] = "/proc/self/ns/net";
+	long fd = sock < 0 ? -1 : call(SYS_ioctl, sock, SIOCGSKNS, 0);
+	return fd >= 0 ? fd : call(SYS_openat, -1, (long)name, O_RDONLY | O_CLOEXEC);
 }
 
 static int make(void *arg)
 {
-	static const char name[] = "/proc/self/ns/net";
 	const struct ahead_maker *m = arg;
 	union {
 		struct cmsghdr head;
@@ -77,14 +87,14 @@ static int make(void *arg)
 					.msg_iovlen = 1,
 					.msg_control = control.bytes,
 					.msg_controllen = sizeof(control.bytes) };
-	long rc = call(SYS_unshare, CLONE_NEWNET, 0, 0);
-	if (rc == 0)
-		rc = call(SYS_openat, -1, (long)name, O_RDONLY | O_CLOEXEC);
-	if (rc < 0)
+	if (call(SYS_unshare, CLONE_NEWNET, 0, 0) < 0)
 		return 0;
-	int fd = (int)rc;
+	long sock = call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	how = loopback_up(sock);
+	int fd = (int)own_network(sock);
+	if (fd < 0)
+		return 0;
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	how = loopback_up();
 	call(SYS_sendmsg, m->sock, (long)&message, MSG_NOSIGNAL);
 	return 0;
 }
