@@ -193,13 +193,17 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 	return 0;
 }
 
+/* v1's of memory comes first: it takes ten times as long as another, and nobody can mount anything
+ * meanwhile, which an init that was born already soon wants to. */
 int cgroup_make(struct cgroup *cg, struct err *e)
 {
-	for (size_t i = 0; i < cg->n; i++) {
-		int rc = cg->v[i].fd < 0 ? make_dir(&cg->v[i], e) : 0;
-		if (rc < 0)
-			return rc;
-	}
+	struct cgroup_dir *memory = cgroup_v1_dir(cg, "memory");
+	int rc = memory && memory->fd < 0 ? make_dir(memory, e) : 0;
+	for (size_t i = 0; rc == 0 && i < cg->n; i++)
+		if (&cg->v[i] != memory && cg->v[i].fd < 0)
+			rc = make_dir(&cg->v[i], e);
+	if (rc < 0)
+		return rc;
 	if (cg->v2)
 		cgroup_enable(&cg->v[0]);
 	return 0;
