@@ -62,12 +62,16 @@ static int make(const struct op_device *d, const struct spec_linux *l, int dir, 
 
 int device_nodes_make(struct plan *p, const struct spec_linux *l, int dir, struct err *e)
 {
-	if (!we_are_root() || !userns_first())
-		return 0;
+	bool asked = false;
 	p->nodes = dir;
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->kind != OP_MKNOD || !o->device.bind || host_has(o))
+		if (o->kind != OP_MKNOD || !o->device.bind)
+			continue;
+		if (!asked && (!we_are_root() || !userns_first()))
+			return 0;
+		asked = true;
+		if (host_has(o))
 			continue;
 		int fd = make(&o->device, l, dir, name_of(i).text);
 		if (fd == -ENOSYS)
