@@ -430,6 +430,24 @@ static int cgroup_v2_mount(struct plan *p, const struct plan_context *c, struct 
 	return o->mount.source ? 0 : fail(e, E2BIG, "cgroup mounts");
 }
 
+/* Of v2: options of its own are the host's to set, and others are the kernel's to refuse. */
+static int check_cgroup_options(const struct spec_mount *m, const char *what, struct err *e)
+{
+	static const char *const own[] = { "nsdelegate",	   "favordynmods",
+					   "nofavordynmods",	   "memory_localevents",
+					   "memory_recursiveprot", "memory_hugetlb_accounting",
+					   "pids_localevents",	   "" };
+	for (size_t i = 0; i < m->options.n; i++) {
+		const char *text = m->options.v[i];
+		bool known = word_find(text) || word_recursive(text);
+		for (size_t k = 0; !known && k < sizeof(own) / sizeof(own[0]); k++)
+			known = !strcmp(own[k], text);
+		if (!known)
+			return fail(e, EINVAL, "%s: option %s", what, text);
+	}
+	return 0;
+}
+
 static int mount_cgroup(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
 			struct err *e)
 {
@@ -440,8 +458,10 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 	o->mount.real_directory = true;
 	o->mount.propagation[0] = MS_PRIVATE;
 	o->mount.set = attributes(m);
-	return c->cgroup && c->cgroup->v2 ? cgroup_v2_mount(p, c, o, e)
-					  : cgroup_v1_mount(p, c, m, o, e);
+	if (!c->cgroup || !c->cgroup->v2)
+		return cgroup_v1_mount(p, c, m, o, e);
+	int rc = check_cgroup_options(m, o->what, e);
+	return rc == 0 ? cgroup_v2_mount(p, c, o, e) : rc;
 }
 
 bool mount_is_cgroup(const struct spec_mount *m)

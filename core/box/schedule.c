@@ -21,8 +21,14 @@ static int plan_scheduler(struct plan *p, const struct spec_scheduler *s, const 
 		return 0;
 	/* runc's words: a deadline needs the processors of the whole machine. */
 	bool confined = cpus && *cpus && !strcmp(s->policy, "SCHED_DEADLINE");
-	struct op *o = plan_add(p, OP_SCHEDULE, "process.scheduler: %s, priority %d, nice %d%s",
-				s->policy, s->priority, s->nice,
+	const char *how =
+		strcmp(s->policy, "SCHED_DEADLINE") != 0
+			? arena_printf(p->arena, "priority %d, nice %d", s->priority, s->nice)
+			: arena_printf(p->arena,
+				       "runtime %" PRIu64 ", deadline %" PRIu64 ", period %" PRIu64,
+				       s->runtime, s->deadline, s->period);
+	struct op *o = plan_add(p, OP_SCHEDULE, "process.scheduler: %s, %s%s", s->policy,
+				how ? how : "",
 				confined ? " (process scheduler can't be used together with "
 					   "AllowedCPUs, linux.resources.cpu.cpus)"
 					 : "");

@@ -53,6 +53,9 @@ policy_of() {
 	else
 		refused 1 "process.scheduler: SCHED_FIFO, priority 3" CAP_SYS_NICE realtimeRuntime
 	fi
+	spec '.process.scheduler = {policy: "SCHED_DEADLINE", runtime: 30000000, deadline: 20000000, period: 40000000}'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "process.scheduler: SCHED_DEADLINE, runtime 30000000, deadline 20000000, period 40000000: "
 	nothing_left
 }
 
