@@ -77,6 +77,8 @@ uint64_t ns_of_sysctl(const char *path)
 {
 	if (!strncmp(path, "net/", 4))
 		return CLONE_NEWNET;
+	if (!strncmp(path, "user/", 5))
+		return CLONE_NEWUSER;
 	return strcmp(path, "kernel/domainname") ? CLONE_NEWIPC : CLONE_NEWUTS;
 }
 

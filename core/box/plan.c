@@ -175,6 +175,9 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 	uint64_t wanted = propagation(name);
 	if (name && *name && !wanted)
 		return refuse(e, EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
+	if (c->no_pivot && wanted & MS_PRIVATE) /* the old root stays, covered */
+		return refuse(e, EINVAL,
+			      "linux.rootfsPropagation: '%s' is not safe without pivot_root", name);
 	int rc = 0;
 	/* Not private: what the host unmounts must go away here too. Not shared, whatever the spec
 	 * wants for later: what is mounted here would show up on the host. */

@@ -128,6 +128,8 @@ static int check_sysctls(const struct spec *s, struct err *e)
 			ns = "network";
 		else if (!strcmp(name, "kernel.domainname"))
 			ns = "uts";
+		else if (!strncmp(name, "user.", 5))
+			ns = "user";
 		else
 			return refuse(e, EINVAL,
 				      "linux.sysctl: %s is the whole machine's, not a namespace's",
@@ -177,10 +179,27 @@ static int check_all_hooks(const struct spec_hooks *h, struct err *e)
 	return rc;
 }
 
+static int check_device_rules(const struct spec_resources *r, const char *at, struct err *e)
+{
+	static const char *const types[] = { "a", "c", "b", "", NULL };
+	for (size_t i = 0; r && i < r->devices.n; i++) {
+		const struct spec_device_rule *d = &r->devices.v[i];
+		if (d->type && !one_of(d->type, types))
+			return refuse(e, EINVAL, "%sdevices[%zu].type: '%.40s' is none of a b c",
+				      at, i, d->type);
+		if (!given(d->access)) /* runc's rule, too */
+			return refuse(e, EINVAL, "%sdevices[%zu].access: missing", at, i);
+		/* "a" says nothing; runc takes it, and so there are specs that have it. */
+		if (d->access[strspn(d->access, "rwma")])
+			return refuse(e, EINVAL, "%sdevices[%zu].access: '%.40s' is not of r w m",
+				      at, i, d->access);
+	}
+	return 0;
+}
+
 static int check_devices(const struct spec_linux *l, struct err *e)
 {
 	static const char *const types[] = { "c", "b", "u", "p", NULL };
-	static const char *const rules[] = { "a", "c", "b", "", NULL };
 	for (size_t i = 0; i < l->devices.n; i++) {
 		const struct spec_device *d = &l->devices.v[i];
 		if (!one_of(d->type, types))
@@ -199,19 +218,6 @@ static int check_devices(const struct spec_linux *l, struct err *e)
 		    (d->gid.set && (d->gid.v < 0 || d->gid.v >= UINT32_MAX)))
 			return refuse(e, EINVAL, "linux.devices[%zu]: its owner is no id", i);
 	}
-	for (size_t i = 0; l->resources && i < l->resources->devices.n; i++) {
-		const struct spec_device_rule *d = &l->resources->devices.v[i];
-		if (d->type && !one_of(d->type, rules))
-			return refuse(e, EINVAL,
-				      "linux.resources.devices[%zu].type: '%.40s' is none of a b c",
-				      i, d->type);
-		/* "a" says nothing; runc takes it, and so there are specs that have it. */
-		if (d->access && d->access[strspn(d->access, "rwma")])
-			return refuse(
-				e, EINVAL,
-				"linux.resources.devices[%zu].access: '%.40s' is not of r w m", i,
-				d->access);
-	}
 	return 0;
 }
 
@@ -229,8 +235,15 @@ static int check_linux(const struct spec *s, struct err *e)
 		rc = check_sysctls(s, e);
 	if (rc == 0)
 		rc = check_devices(l, e);
+	if (rc == 0)
+		rc = check_device_rules(l->resources, "linux.resources.", e);
 	if (rc < 0)
 		return rc;
+	const struct spec_namespace *time = spec_namespace(s, "time");
+	if (l->time_offsets.n && (!time || time->path))
+		return refuse(e, EINVAL,
+			      "linux.timeOffsets: needs a new time namespace of the container's "
+			      "own");
 	if (l->seccomp && !given(l->seccomp->default_action))
 		return refuse(e, EINVAL, "linux.seccomp.defaultAction: missing");
 	if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
@@ -438,6 +451,8 @@ int spec_resources_parse(const char *text, size_t len, struct arena *a,
 	struct spec_resources *r = arena_alloc(a, sizeof(*r));
 	int rc = r ? json_read(text, len, spec_resources_fields, r, a, e)
 		   : fail(e, E2BIG, "resources");
+	if (rc == 0)
+		rc = check_device_rules(r, "", e);
 	if (rc == 0)
 		*out = r;
 	return rc;

@@ -802,6 +802,12 @@ deaf() {
 	run -0 inside 'cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_forward'
 	[ "$(echo "$output" | tr '\n' ' ')" = "77 12345 1 " ]
 	[ "$(cat /proc/sys/net/ipv4/ip_default_ttl)" = "$before" ]
+	before=$(cat /proc/sys/user/max_net_namespaces)
+	spec '.linux.namespaces += [{type: "user"}] | .linux |= (.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+		| .gidMappings = .uidMappings | .sysctl = {"user.max_net_namespaces": "7"}) | .mounts |= map(select(.type != "cgroup"))'
+	run -0 inside 'cat /proc/sys/user/max_net_namespaces'
+	[ "$output" = 7 ]
+	[ "$(cat /proc/sys/user/max_net_namespaces)" = "$before" ]
 }
 
 @test "seccomp_returns_errors_by_number_and_by_argument" {

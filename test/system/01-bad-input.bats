@@ -331,6 +331,7 @@ refuses() {
 	local ID=$ID-2
 	spec '.process.args = ["true"]'
 	echo '{"memory": {"limit": "x"}}' > "$BATS_TEST_TMPDIR/r"
+	echo '{"devices": [{"allow": true, "type": "q", "access": "r"}]}' > "$BATS_TEST_TMPDIR/q"
 	while IFS='|' read -r saying args; do
 		# shellcheck disable=SC2086,SC2294
 		why=$(eval refuses '"$saying"' rt $args) || {
@@ -406,6 +407,7 @@ refuses() {
 		option --pids-limit: '1.5'|update --pids-limit 1.5 ${ID%-2}
 		option --blkio-weight: '0x10'|update --blkio-weight 0x10 ${ID%-2}
 		memory.limit: expected a number|update --resources $BATS_TEST_TMPDIR/r ${ID%-2}
+		devices[0].type: 'q'|update --resources $BATS_TEST_TMPDIR/q ${ID%-2}
 		resources /not/there|update -r /not/there ${ID%-2}
 		does not exist|events $ID
 		option --interval: 'x'|events --interval x ${ID%-2}

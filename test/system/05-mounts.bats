@@ -452,6 +452,11 @@ shared_volume() {
 		unbindable:unbindable -
 		runbindable:unbindable -
 	END
+	# Where the old root is covered alone, what the host unmounts is to go there, too.
+	spec '.linux.rootfsPropagation = "rprivate"'
+	attempt rt run --no-pivot -b "$B" "$ID"
+	refused 1 linux.rootfsPropagation "without pivot_root"
+	nothing_left
 }
 
 @test "a_label_for_mounts_is_told_to_be_of_no_use_where_nothing_labels" {
