@@ -46,6 +46,12 @@ static int action_find(const char *name, const struct opt_u64 *errno_ret, uint32
 	return -EINVAL;
 }
 
+/* The spec: for the others it is an error. */
+static bool returns_number(const char *action)
+{
+	return !strcmp(action, "SCMP_ACT_ERRNO") || !strcmp(action, "SCMP_ACT_TRACE");
+}
+
 static int compare_find(const char *name, enum scmp_compare *out)
 {
 	static const struct {
@@ -118,6 +124,9 @@ static int add_rule(scmp_filter_ctx ctx, const struct spec_seccomp *s, size_t at
 	if (action_find(r->action, &r->errno_ret, &action) < 0)
 		return refuse(e, EINVAL, "linux.seccomp.syscalls[%zu].action: unknown '%s'", at,
 			      r->action ? r->action : "");
+	if (r->errno_ret.set && !returns_number(r->action))
+		return refuse(e, EINVAL, "linux.seccomp.syscalls[%zu].errnoRet: %s has none", at,
+			      r->action);
 	if (r->args.n > ARGS_MAX)
 		return refuse(e, EINVAL, "linux.seccomp.syscalls[%zu].args: more than 6", at);
 	for (size_t i = 0; i < r->args.n; i++) {
@@ -345,6 +354,9 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 	if (action_find(s->default_action, &s->default_errno_ret, &otherwise) < 0)
 		return refuse(e, EINVAL, "linux.seccomp.defaultAction: unknown '%s'",
 			      s->default_action ? s->default_action : "");
+	if (s->default_errno_ret.set && !returns_number(s->default_action))
+		return refuse(e, EINVAL, "linux.seccomp.defaultErrnoRet: %s has none",
+			      s->default_action);
 	int rc = check_size(s, e);
 	if (rc == 0)
 		rc = check_notify(s, e);
