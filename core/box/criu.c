@@ -145,8 +145,8 @@ static _Noreturn void child_main(const struct running *r, int sync)
 		rc = attach_root(c);
 	if (rc == 0)
 		rc = take_stdio(c);
-	if (rc == 0 && sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (rc == 0 && c->opts)
 		rc = open_directories(c);
 	if (rc == 0)

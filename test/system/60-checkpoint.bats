@@ -534,6 +534,17 @@ in_its_groups() {
 	nothing_left
 }
 
+@test "linux_before_5_11_is_no_obstacle" {
+	start
+	ask
+	"$TOOLS/deny" close_range,close_range_cloexec -- "$CORACLE" runtime --root "$STATE" checkpoint --image-path "$IMG" "$ID"
+	"$TOOLS/deny" close_range,close_range_cloexec -- "$CORACLE" runtime --root "$STATE" restore -d -b "$B" --image-path "$IMG" "$ID" \
+		< /dev/null >> "$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+	[ "$(ask)" = 2 ]
+	end
+	nothing_left
+}
+
 @test "without_iptables_the_network_is_stopped_by_nftables" {
 	local program
 	mkdir "$BATS_TEST_TMPDIR/bin"
