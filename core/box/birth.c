@@ -212,7 +212,10 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 	while (rc == 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (rc == 0 && b->pid <= 0)
-		rc = refuse(e, b->why.code ? b->why.code : ECHILD, "%s", b->why.msg);
+		rc = b->why.code ? refuse(e, b->why.code, "%s", b->why.msg)
+				 : refuse(e, ECHILD,
+					  "clone a process: who was to do so in the namespaces "
+					  "that were given was killed");
 	if (rc == 0) {
 		out->pid = b->pid;
 		out->pidfd = proc_hold(b->pid); /* nobody but us reaps it: it is that one */

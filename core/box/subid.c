@@ -171,7 +171,7 @@ int subid_enter(struct err *e)
 	auto_arena *a = arena_new(MEMORY);
 	if (!a || !s)
 		return fail(e, ENOMEM, "enter a user namespace");
-	s->rc = -EIO;
+	s->rc = refuse(&s->why, EIO, "the process that was to map the ids died");
 	int rc = subid_ids(a, &l, e);
 	if (rc == 0)
 		rc = enter_with(s, &l, e);
