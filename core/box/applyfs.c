@@ -427,7 +427,7 @@ int apply_readonly(struct self *s, const struct op *o)
 	close_later int fd = mountfd_copy(&s->stage, target, "", true);
 	if (fd < 0)
 		return fd;
-	int rc = set_attributes(s, fd, MOUNT_ATTR_RDONLY, 0, true);
+	int rc = set_attributes(s, fd, MOUNT_ATTR_RDONLY, 0, false); /* what is below stays */
 	return rc < 0 ? rc : mountfd_attach(&s->stage, fd, target);
 }
 

@@ -112,6 +112,7 @@ root rslave@.linux.rootfsPropagation = "rslave"
 root private@.linux.rootfsPropagation = "private"
 root rprivate@.linux.rootfsPropagation = "rprivate"
 masks@.root.readonly = false | .linux.maskedPaths = ["/proc/kcore", "/root", "/not/there", "/bin/sh", "/proc/sys/kernel"] | .linux.readonlyPaths = ["/tmp", "/nor/there", "/bin", "/bin/busybox", "/dev/shm", "/proc"]
+mount below a read-only path@.root.readonly = false | .mounts += [{destination: "/tmp/sub", type: "tmpfs", source: "t"}] | .linux.readonlyPaths = ["/tmp"]
 --no-pivot@.
 no masks@.linux.maskedPaths = [] | .linux.readonlyPaths = []
 sysctl@.linux.sysctl = {"net.ipv4.ip_default_ttl": "77", "kernel.shmmax": "12345", "net/ipv4/ip_forward": "1"}@/proc/sys/net/ipv4/ip_default_ttl /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_forward
