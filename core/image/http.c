@@ -40,8 +40,8 @@ struct http {
 	/* The request as it was asked for, and where redirects have led. */
 	char *url, *accept, *authorization, *form;
 	struct http_request request; /* but its texts, which are these */
-	char *at;
-	struct buf in, out; /* what came, and what the reader has */
+	char *at, shown[201];	     /* the second for people */
+	struct buf in, out;	     /* what came, and what the reader has */
 	struct buf challenge, type, retry, link;
 	int64_t taken, skip; /* bytes that the reader got; bytes that come a second time */
 	int tries, status;
@@ -179,21 +179,21 @@ static bool at_home(const struct http *h)
 	return h->options.place && same_place(h->at, h->options.place);
 }
 
-static int check_url(const struct http *h, const char *url, bool *loopback, struct err *e)
+static int check_url(const struct http *h, bool *loopback, struct err *e)
 {
 	CURLU *u = curl_url();
 	char *scheme = NULL, *host = NULL;
 	int rc = 0;
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
+	if (!u || curl_url_set(u, CURLUPART_URL, h->at, 0) ||
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0))
-		rc = refuse(e, EINVAL, "%.200s is not a URL", url);
+		rc = refuse(e, EINVAL, "%s is not a URL", h->shown);
 	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
-		rc = refuse(e, EINVAL, "%.200s: only http and https are spoken", url);
+		rc = refuse(e, EINVAL, "%s: only http and https are spoken", h->shown);
 	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host) &&
 		 !(h->options.plain && at_home(h)))
-		rc = refuse(e, EPERM,
-			    "%.200s: plain http is refused (--tls-verify=false allows it)", url);
+		rc = refuse(e, EPERM, "%s: plain http is refused (--tls-verify=false allows it)",
+			    h->shown);
 	*loopback = rc == 0 && host_is_loopback(host);
 	curl_free(scheme);
 	curl_free(host);
@@ -270,7 +270,7 @@ static void set_options(struct http *h)
  * transfer failed. */
 static int transfer_begin(struct http *h, struct err *e)
 {
-	int rc = check_url(h, h->at, &h->loopback, e);
+	int rc = check_url(h, &h->loopback, e);
 	if (rc < 0)
 		return rc;
 	transfer_end(h);
@@ -299,7 +299,7 @@ static int transfer_begin(struct http *h, struct err *e)
 	h->head = h->done = h->paused = false;
 	h->why[0] = 0;
 	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK)
-		return fail(e, ENOMEM, "get %.200s", h->at);
+		return fail(e, ENOMEM, "get %s", h->shown);
 	h->added = true;
 	pump(h, true);
 	long status = 0;
@@ -349,14 +349,14 @@ static int proxy_failed(const struct http *h, const char *why, struct err *e)
 		why = "it is not a URL of a kind that is known here";
 	if (proxy_status(h) == 407)
 		why = "it wants a login: write http://USER:PASSWORD@HOST:PORT in the variable";
-	return refuse(e, EACCES, "%.200s: the proxy %s: %.*s", h->at, place,
+	return refuse(e, EACCES, "%s: the proxy %s: %.*s", h->shown, place,
 		      (int)strcspn(why, "\r\n"), why);
 }
 
 static int transfer_failed(const struct http *h, struct err *e)
 {
 	if (h->result == CURLE_ABORTED_BY_CALLBACK)
-		return refuse(e, EINTR, "%.200s: interrupted", h->at);
+		return refuse(e, EINTR, "%s: interrupted", h->shown);
 	const char *why = h->why[0] ? h->why : curl_easy_strerror(h->result);
 	int line = (int)strcspn(why, "\r\n"); /* mbedTLS ends its words with one */
 	int code = h->result == CURLE_COULDNT_RESOLVE_HOST ? EHOSTUNREACH
@@ -371,8 +371,25 @@ static int transfer_failed(const struct http *h, struct err *e)
 	if (proxied(h) &&
 	    (proxy_status(h) >= 300 || h->result == CURLE_COULDNT_CONNECT || strstr(why, " proxy")))
 		return proxy_failed(h, why, e);
-	return refuse(e, code, "%.200s: %.*s%s", h->at, line, why,
+	return refuse(e, code, "%s: %.*s%s", h->shown, line, why,
 		      distrust ? "; name its CA in SSL_CERT_FILE, or give --tls-verify=false" : "");
+}
+
+/* No error shows what follows "?" or stands before "@": it lets in whoever has it. */
+static int go_to(struct http *h, const char *url, struct err *e)
+{
+	char *at = strdup(url);
+	if (!at)
+		return fail(e, ENOMEM, "get a URL");
+	free(h->at);
+	h->at = at;
+	const char *host = strstr(at, "://");
+	host = host ? host + 3 : at;
+	const char *login = memrchr(host, '@', strcspn(host, "/?#"));
+	const char *rest = login ? login + 1 : host;
+	snprintf(h->shown, sizeof(h->shown), "%.*s%.*s", (int)(host - at), at,
+		 (int)strcspn(rest, "?#"), rest);
+	return 0;
 }
 
 /* A redirect's target, for the next hop. 1: there is one. */
@@ -383,24 +400,8 @@ static int redirected(struct http *h, struct err *e)
 			h->status != 307 && h->status != 308))
 		return 0;
 	curl_easy_getinfo(h->easy, CURLINFO_REDIRECT_URL, &to);
-	if (!to)
-		return 0;
-	to = strdup(to);
-	if (!to)
-		return fail(e, ENOMEM, "get %.200s", h->at);
-	free(h->at);
-	h->at = to;
-	return 1;
-}
-
-static int start_over(struct http *h, struct err *e)
-{
-	char *at = strdup(h->url);
-	if (!at)
-		return fail(e, ENOMEM, "get %.200s", h->url);
-	free(h->at);
-	h->at = at;
-	return 0;
+	int rc = to ? go_to(h, to, e) : 0;
+	return rc < 0 ? rc : to != NULL;
 }
 
 /* Before the next try: 0.2, 0.4, 0.8 seconds, or what the server wants (Retry-After in seconds; a
@@ -422,7 +423,7 @@ static int get(struct http *h, struct err *e)
 {
 	int hops = 0;
 	for (;;) {
-		int rc = hops ? 0 : start_over(h, e);
+		int rc = hops ? 0 : go_to(h, h->url, e);
 		if (rc == 0)
 			rc = transfer_begin(h, e);
 		if (rc < 0)
@@ -478,7 +479,7 @@ static int take_up(struct http *h, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (h->status != 200 && h->status != 206)
-		return refuse(e, EIO, "%.200s: status %d for the rest of it", h->at, h->status);
+		return refuse(e, EIO, "%s: status %d for the rest of it", h->shown, h->status);
 	return 0;
 }
 

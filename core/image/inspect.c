@@ -171,10 +171,17 @@ int inspect_json(const struct store *s, const struct image *im, struct arena *a,
 	return rc;
 }
 
+/* Nothing that an image says speaks to a terminal. */
 static void line(struct buf *out, const char *what, const char *value)
 {
-	if (value && *value)
-		buf_printf(out, "%-10s  %s\n", what, value);
+	size_t at = out->len;
+	if (!value || !*value)
+		return;
+	buf_printf(out, "%-10s  %s", what, value);
+	for (; at < out->len; at++)
+		if ((unsigned char)out->p[at] < 0x20 || out->p[at] == 0x7f)
+			out->p[at] = '?';
+	buf_char(out, '\n');
 }
 
 static void lines(struct buf *out, const char *what, const struct strs *l)
@@ -195,9 +202,9 @@ int inspect_text(const struct store *s, const struct image *im, struct arena *a,
 	line(out, "DIGEST", v.digest);
 	line(out, "ID", v.id);
 	line(out, "CREATED", v.created);
-	buf_printf(out, "%-10s  %s/%s%s%s\n", "PLATFORM", v.os ? v.os : "?",
-		   v.architecture ? v.architecture : "?", v.variant ? "/" : "",
-		   v.variant ? v.variant : "");
+	line(out, "PLATFORM",
+	     arena_printf(a, "%s/%s%s%s", v.os ? v.os : "?", v.architecture ? v.architecture : "?",
+			  v.variant ? "/" : "", v.variant ? v.variant : ""));
 	size_format((uint64_t)v.size, size, sizeof(size));
 	line(out, "SIZE", size);
 	lines(out, "ENTRYPOINT", &im->config.config.entrypoint);

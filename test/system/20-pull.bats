@@ -579,7 +579,8 @@ unpacks() {
 	run -1 pull -q "$STRANGE/endless/app:v1"
 	[[ "$output" == *"more than 5 redirects" ]]
 	run -1 pull -q "$STRANGE/away/app:v1"
-	[[ "$output" == *"plain http is refused"* ]]
+	# By what a redirect leads to with, whoever has it gets the blob.
+	[[ "$output" == *"http://192.0.2.1/v2/away/app/blobs/sha256:"*": plain http is refused"* && "$output" != *hidden* ]]
 	assert_empty_store
 }
 

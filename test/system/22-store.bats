@@ -45,6 +45,15 @@ named() {
 	[[ "$output" == *"COMMAND     /x"*"ENV         A=b"* ]]
 }
 
+@test "what_an_image_says_of_itself_does_not_speak_to_a_terminal" {
+	tar_of "$L.tar" <<< "f hello 644 0:0 - x"
+	layer "$L" "$L.tar"
+	image_end "$L" v1 '{"Env": ["A=\u001b]0;x\u0007\nUSER root"], "User": "\u007f9"}' > /dev/null
+	run -0 "$CORACLE" pull -q "oci:$L:v1"
+	run -0 "$CORACLE" inspect --format table layout:v1
+	[[ "$output" == *"ENV         A=?]0;x??USER root"* && "$output" == *"USER        ?9"* ]]
+}
+
 @test "inspect_of_what_is_not_there_prints_nothing_but_the_reason" {
 	named "$L" v1 app:1
 	run -1 --separate-stderr "$CORACLE" inspect app:1 nope:2
