@@ -10,12 +10,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define BATCH 16
+#define BATCH 64 /* lengthy ones that wait are in it, too, and are not to hide others */
 
 struct loop {
 	int fd;
 	bool stopped;
-	int next, count; /* of the batch being handled */
+	int count; /* of the batch being handled */
 	struct epoll_event batch[BATCH];
 };
 
@@ -59,9 +59,31 @@ int loop_change(struct loop *l, struct watch *w, uint32_t events)
 void loop_remove(struct loop *l, struct watch *w)
 {
 	control(l, EPOLL_CTL_DEL, w, 0);
-	for (int i = l->next; i < l->count; i++)
+	for (int i = 0; i < l->count; i++)
 		if (l->batch[i].data.ptr == w)
 			l->batch[i].data.ptr = NULL;
+}
+
+static bool handle(struct loop *l, int i, bool lengthy)
+{
+	struct epoll_event ev = l->batch[i];
+	struct watch *w = ev.data.ptr;
+	if (!w || w->lengthy != lengthy)
+		return false;
+	l->batch[i].data.ptr = NULL;
+	w->ready(w->arg, ev.events);
+	return true;
+}
+
+/* One lengthy one at the most, and last: of the others epoll tells again. */
+static void handle_batch(struct loop *l)
+{
+	bool handled = false;
+	for (int i = 0; !l->stopped && i < l->count; i++)
+		handle(l, i, false);
+	for (int i = 0; !l->stopped && !handled && i < l->count; i++)
+		handled = handle(l, i, true);
+	l->count = 0;
 }
 
 int loop_run(struct loop *l)
@@ -71,13 +93,7 @@ int loop_run(struct loop *l)
 		l->count = epoll_wait(l->fd, l->batch, BATCH, -1);
 		if (l->count < 0 && errno != EINTR)
 			return -errno;
-		for (l->next = 0; !l->stopped && l->next < l->count;) {
-			struct epoll_event ev = l->batch[l->next++];
-			struct watch *w = ev.data.ptr;
-			if (w)
-				w->ready(w->arg, ev.events);
-		}
-		l->count = 0;
+		handle_batch(l);
 	}
 	return 0;
 }

@@ -3,17 +3,20 @@
 #define BASE_LOOP_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
 struct loop;
 
 /* One watched fd. Owned by the caller, often inside the object that arg points to; must stay until
- * loop_remove. The fd is not closed by the loop. */
+ * loop_remove. The fd is not closed by the loop. lengthy: its handler takes its time; between two
+ * of these come all others that are ready. Not with EPOLLET: it may have to be told again. */
 struct watch {
 	int fd;
 	void (*ready)(void *arg, uint32_t events);
 	void *arg;
+	bool lengthy;
 };
 
 /* NULL with errno. */

@@ -168,7 +168,6 @@ static int create_failed(struct work *w, int rc)
 	struct err ignored = { 0 };
 	const struct work undo = { .member = w->member, .run = undo_run, .done = undo_done };
 	bool left = w->lost || w->pid;
-	w->member->task->aborted = true;
 	if (!left || work_start(w->shim, &undo, NULL, &ignored) != RPC_LATER)
 		forget(w->member->task);
 	return rc;
@@ -253,7 +252,6 @@ void create_abort(struct shim *s, const char *id)
 		if (!t->creating || strcmp(t->id, id) != 0)
 			continue;
 		struct work *w = work_find(s, &t->init, create_run);
-		t->aborted = true;
 		if (w)
 			work_abort(w);
 		return;

@@ -496,6 +496,8 @@ void reap_strangers(struct shim *s)
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
 		    !info.si_pid)
 			return;
+		if (works_have(s, info.si_pid)) /* and will be back */
+			return;
 		struct member *m = member_of_pid(s, info.si_pid);
 		if (!m) { /* maybe what a piece of work has made: it ended no later */
 			works_settle(s);

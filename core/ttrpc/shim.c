@@ -52,7 +52,7 @@ static void shim_stop(struct shim *s)
 void shim_leave(struct shim *s)
 {
 	for (const struct task *t = s->tasks; t; t = t->next)
-		if (!t->aborted)
+		if (!t->creating)
 			return;
 	if (s->sandbox)
 		return;
@@ -132,7 +132,7 @@ static int watch(struct shim *s, struct watch *w, int fd, void (*ready)(void *, 
 {
 	if (fd < 0)
 		return fd;
-	*w = (struct watch){ .fd = fd, .ready = ready, .arg = s };
+	*w = (struct watch){ .fd = fd, .ready = ready, .arg = s, .lengthy = true };
 	return loop_add(s->loop, w, EPOLLIN);
 }
 

@@ -54,7 +54,6 @@ struct task {
 	struct member init;
 	struct member *execs;
 	bool creating, deleting; /* one that is being made is not to be found yet */
-	bool aborted;		 /* and will never be */
 	bool paused;
 	struct watch oom; /* on its cgroup */
 	int oom_counter;  /* of it, open */
@@ -80,7 +79,7 @@ struct shim {
 	struct works works;
 	struct loggers loggers;
 	struct watch signals, lease;
-	bool leaving; /* told to shut down, but one that was aborted is still being undone */
+	bool leaving; /* told to shut down, while those that there are were still being made */
 	uint64_t lease_ms;
 	int spare[SPARE_FDS]; /* for the end of a process when there are no others left */
 	bool stopping;	      /* told to shut down and without tasks: goes as soon as all is told */
@@ -98,8 +97,8 @@ struct shim_options {
 };
 int shim_serve(const struct shim_options *o, struct err *e);
 
-/* Told to shut down: stops, if there are no tasks, now or as soon as those that never came to be
- * are gone. */
+/* Told to shut down: stops, if there are no tasks, now or as soon as none of those that are being
+ * made has come to be, and all are undone. */
 void shim_leave(struct shim *s);
 
 /* A task has gone: without another one the shim goes as well, after its lease. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "ttrpc/member.h"
 #include "ttrpc/shim.h"
 
 #include <fcntl.h>
@@ -244,10 +245,14 @@ static void finish(struct work *w)
 	conclude(w, rc, &e);
 }
 
+/* What ended after it, and was not looked at until then. */
 static void on_end(void *arg, uint32_t events)
 {
+	struct work *w = arg;
+	struct shim *s = w->shim;
 	(void)events;
-	finish(arg);
+	finish(w);
+	reap_strangers(s);
 }
 
 static int launch(struct work *w, struct err *e)
@@ -258,15 +263,16 @@ static int launch(struct work *w, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "begin a piece of work");
 	w->result = pair[0];
-	pid_t pid = proc_clone(&args, &w->end.fd);
-	if (pid == 0)
+	w->fork = proc_clone(&args, &w->end.fd);
+	if (w->fork == 0)
 		work_main(w, pair[1], shim);
 	close(pair[1]);
-	if (pid < 0)
-		return fail(e, pid, "fork");
+	if (w->fork < 0)
+		return fail(e, w->fork, "fork");
 	fcntl(w->result, F_SETFL, O_NONBLOCK);
 	int rc = loop_add(w->shim->loop, &w->end, EPOLLIN);
-	if (rc == 0 || rc == -EPERM) /* without a pidfd, SIGCHLD tells alone */
+	w->watched = rc == 0;
+	if (rc == 0 || rc == -EPERM)
 		return 0;
 	proc_signal(w->end.fd, SIGKILL);
 	take_result(w, &(struct err){ 0 });
@@ -309,7 +315,9 @@ int works_open(struct shim *s, struct err *e)
 	int fd = timer_new(0, 0);
 	int rc = sched_getaffinity(0, sizeof(cpus), &cpus);
 	s->works.at_once = rc < 0 ? 1 : (unsigned)CPU_COUNT(&cpus);
-	s->works.next = (struct watch){ .fd = fd < 0 ? -1 : fd, .ready = on_next, .arg = s };
+	s->works.next = (struct watch){
+		.fd = fd < 0 ? -1 : fd, .ready = on_next, .arg = s, .lengthy = true
+	};
 	s->works.nice = getpriority(PRIO_PROCESS, 0);
 	s->works.privileged = rank(s->works.nice + NICE, SLICE_NS);
 	rc = fd < 0 ? fd : loop_add(s->loop, &s->works.next, EPOLLIN);
@@ -341,7 +349,7 @@ int work_start(struct shim *s, const struct work *order, const struct rpc *r, st
 	*w = *order;
 	w->shim = s;
 	w->next = NULL;
-	w->end = (struct watch){ .fd = -1, .ready = on_end, .arg = w };
+	w->end = (struct watch){ .fd = -1, .ready = on_end, .arg = w, .lengthy = true };
 	w->result = w->logger = -1;
 	w->rpc = (struct rpc){ 0 };
 	for (int i = 0; i < WORK_FDS; i++)
@@ -413,6 +421,14 @@ void works_settle(struct shim *s)
 			finish(w);
 		w = ended ? s->works.running : w->next;
 	}
+}
+
+bool works_have(const struct shim *s, pid_t pid)
+{
+	const struct work *w = s->works.running;
+	while (w && (w->fork != pid || !w->watched))
+		w = w->next;
+	return w;
 }
 
 void works_forget(struct shim *s, const struct member *m)

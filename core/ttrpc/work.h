@@ -48,9 +48,11 @@ struct work {
 	struct work *next;
 	struct shim *shim;
 	struct rpc rpc; /* to be answered with what done returns; request NULL: nobody waits */
+	pid_t fork;
 	struct watch end;
-	int result; /* socket; in the fork its end of it */
-	int logger; /* held, see proc.h: one that the fork has started; -1 */
+	bool watched; /* by the loop: without a pidfd SIGCHLD tells alone */
+	int result;   /* socket; in the fork its end of it */
+	int logger;   /* held, see proc.h: one that the fork has started; -1 */
 	uint64_t begun;
 };
 
@@ -90,6 +92,10 @@ struct work *work_find(struct shim *s, const struct member *m,
 /* Finishes what has ended. Who finds an ended child that he does not know calls it before he takes
  * it for a stranger. */
 void works_settle(struct shim *s);
+
+/* Whether that child of ours is the fork of one whose end the loop is to tell. Then reap_strangers
+ * is called. */
+bool works_have(const struct shim *s, pid_t pid);
 
 /* A member is no more. */
 void works_forget(struct shim *s, const struct member *m);

@@ -56,6 +56,72 @@ static void a_removed_watch_gets_nothing_more(void)
 	loop_free(NULL);
 }
 
+/* What waits its turn, by its letter; in the order in which they ran. */
+struct queue {
+	struct loop *l;
+	struct watch w[4];
+	int pipes[4][2];
+	char ran[16];
+};
+
+static void take(struct queue *q, int i)
+{
+	char c;
+	ok(read(q->w[i].fd, &c, 1) == 1);
+	q->ran[strlen(q->ran)] = "abcd"[i];
+}
+
+/* Lengthy; meanwhile c becomes ready again, and what is still to come of d is not any more. */
+static void on_lengthy_a(void *arg, uint32_t events)
+{
+	struct queue *q = arg;
+	(void)events;
+	take(q, 0);
+	ok(write(q->pipes[2][1], "x", 1) == 1);
+	loop_remove(q->l, &q->w[3]);
+}
+
+static void on_lengthy_b(void *arg, uint32_t events)
+{
+	struct queue *q = arg;
+	(void)events;
+	take(q, 1);
+	loop_stop(q->l);
+}
+
+static void on_quick_c(void *arg, uint32_t events)
+{
+	(void)events;
+	take(arg, 2);
+}
+
+static void on_lengthy_d(void *arg, uint32_t events)
+{
+	(void)events;
+	take(arg, 3);
+}
+
+static void what_is_quick_comes_before_each_that_is_lengthy(void)
+{
+	void (*const ready[])(void *, uint32_t) = { on_lengthy_a, on_lengthy_b, on_quick_c,
+						    on_lengthy_d };
+	struct queue q = { .l = loop_new() };
+	ok(q.l != NULL);
+	for (int i = 0; i < 4; i++) {
+		ok(pipe2(q.pipes[i], O_CLOEXEC) == 0);
+		q.w[i] = (struct watch){ q.pipes[i][0], ready[i], &q, i != 2 };
+		is_int(loop_add(q.l, &q.w[i], EPOLLIN), 0);
+		is_int(write(q.pipes[i][1], "x", 1), 1);
+	}
+	is_int(loop_run(q.l), 0);
+	is_str(q.ran, "cacb");
+	for (int i = 0; i < 4; i++) {
+		close(q.pipes[i][0]);
+		close(q.pipes[i][1]);
+	}
+	loop_free(q.l);
+}
+
 static void stop(void *arg, uint32_t events)
 {
 	(void)events;
@@ -137,6 +203,7 @@ static void a_socket_may_be_deeper_than_its_address(void)
 int main(void)
 {
 	test(a_removed_watch_gets_nothing_more);
+	test(what_is_quick_comes_before_each_that_is_lengthy);
 	test(a_timer_fires_and_can_be_set_again);
 	test(signals_come_as_events);
 	test(fds_travel_with_a_message);
