@@ -186,7 +186,7 @@ int command_state(const struct call *c, struct err *e)
 int command_kill(const struct call *c, struct err *e)
 {
 	const struct kill_options *o = c->opts;
-	const char *name = c->args.n > 1 ? c->args.v[1] : "TERM";
+	const char *name = c->args.n > 1 && *c->args.v[1] ? c->args.v[1] : "TERM";
 	int sig = strcmp(name, "0") ? signal_parse(name) : 0; /* 0: is it there? */
 	struct container *found;
 	if (sig < 0)
@@ -195,24 +195,6 @@ int command_kill(const struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = container_kill(found, sig, o->all, e);
-	container_close(found);
-	return rc;
-}
-
-int command_delete(const struct call *c, struct err *e)
-{
-	const struct delete_options *o = c->opts;
-	struct container *found;
-	const char *root = runtime_root(c, e);
-	int rc = !root ? -e->code : container_id_check(c->args.v[0], e);
-	if (rc < 0)
-		return rc;
-	rc = runtime_open(c, &found, e);
-	if (rc < 0 && o->force) /* half made, or gone: force leaves nothing either way */
-		return container_cleanup(root, c->args.v[0], false, NULL, e);
-	if (rc < 0)
-		return rc;
-	rc = container_delete(found, o->force, e);
 	container_close(found);
 	return rc;
 }
@@ -227,6 +209,22 @@ static int change(const struct call *c, int (*verb)(struct container *, struct e
 	rc = verb(found, e);
 	container_close(found);
 	return rc;
+}
+
+static int delete_stopped(struct container *found, struct err *e)
+{
+	return container_delete(found, false, e);
+}
+
+int command_delete(const struct call *c, struct err *e)
+{
+	const struct delete_options *o = c->opts;
+	const char *root = runtime_root(c, e);
+	if (!root)
+		return -e->code;
+	if (o->force) /* also what is half made, or gone */
+		return container_remove(root, c->args.v[0], e);
+	return change(c, delete_stopped, e);
 }
 
 int command_pause(const struct call *c, struct err *e)

@@ -128,7 +128,8 @@ int container_root_check(int fd, const char *root, struct err *e)
 	return 0;
 }
 
-int container_dir(const char *root, const char *id, struct err *e)
+/* -ENOENT: "container does not exist: ID". */
+static int find_dir(const char *root, const char *id, struct err *e)
 {
 	auto_close int at = openat(-1, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = at < 0 ? 0 : container_root_check(at, root, e);
@@ -142,12 +143,10 @@ int container_dir(const char *root, const char *id, struct err *e)
 	return fail(e, errno, "open the state of container %s in %s", id, root);
 }
 
-int container_open(const char *root, const char *id, struct container **out, struct err *e)
+int container_find(const char *root, const char *id, struct container **out, struct err *e)
 {
 	int rc = container_id_check(id, e);
-	if (rc < 0)
-		return rc;
-	int dir = container_dir(root, id, e);
+	int dir = rc < 0 ? rc : find_dir(root, id, e);
 	if (dir < 0)
 		return dir;
 	struct container *c = container_new(root, id, e);
@@ -156,6 +155,16 @@ int container_open(const char *root, const char *id, struct container **out, str
 		return -ENOMEM;
 	}
 	c->dir = dir;
+	*out = c;
+	return 0;
+}
+
+int container_open(const char *root, const char *id, struct container **out, struct err *e)
+{
+	struct container *c;
+	int rc = container_find(root, id, &c, e);
+	if (rc < 0)
+		return rc;
 	rc = container_reload(c, e);
 	if (rc < 0) {
 		container_close(c);
@@ -163,6 +172,12 @@ int container_open(const char *root, const char *id, struct container **out, str
 	}
 	*out = c;
 	return 0;
+}
+
+bool container_gone(const struct container *c)
+{
+	struct stat st;
+	return fstat(c->dir, &st) == 0 && st.st_nlink == 0;
 }
 
 bool container_waits(int dir)

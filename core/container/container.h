@@ -170,20 +170,22 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 /* 1-ID_MAX of [A-Za-z0-9_+.-], not starting with "." nor "-". */
 int container_id_check(const char *id, struct err *e);
 
-/* Stops and removes whatever a crash left of one id, complete or not: the one path of undo. dry_run
- * only reports. report gets a line for each thing. */
+/* Stops and removes whatever a crash left of one id, complete or not: the one path of undo. A
+ * report gets a line for each thing. */
 struct cleanup_report {
 	void (*line)(void *arg, const char *text);
 	void *arg;
 };
-int container_cleanup(const char *root, const char *id, bool dry_run,
+/* How: only reported; only if a crash left it, as its maker died half way, or its owner (monitor,
+ * shim) is gone: else the result is 1. */
+enum { CLEANUP_ORPHAN = 1, CLEANUP_DRY_RUN = 2 };
+int container_cleanup(const char *root, const char *id, unsigned how,
 		      const struct cleanup_report *r, struct err *e);
 
-/* Deletes one by force, or does the same where there is no record of it that can be read. */
+/* Deletes one by force, also where there is no record of it that can be read. */
 int container_remove(const char *root, const char *id, struct err *e);
 
-/* Whether a crash left this one: its creator died half way, or its owner (monitor, shim) is
- * gone. */
-bool container_orphaned(const char *root, const char *id);
+/* Whether its state directory has been removed: who has the id now is somebody else. */
+bool container_gone(const struct container *c);
 
 #endif

@@ -218,10 +218,9 @@ int container_delete(struct container *c, bool force, struct err *e)
 	if (lock < 0)
 		return lock == -ENOENT ? 0 : lock;
 	int rc = container_reload(c, e);
-	struct stat st;
-	if (rc == -ENOENT && fstat(c->dir, &st) == 0 && st.st_nlink == 0)
-		return 0;  /* gone while we waited; who has the id now is somebody else */
-	if (rc == -ENOENT) /* never finished */
+	if (rc < 0 && container_gone(c))
+		return 0; /* while we waited; who has the id now is somebody else */
+	if (rc == -ENOENT || (rc < 0 && force)) /* never finished */
 		return container_undo(c, NULL, false, e);
 	if (rc == 0 && !force)
 		rc = lifecycle_check(container_status(c), EV_DELETE, c->id, e);
@@ -238,40 +237,6 @@ int container_delete(struct container *c, bool force, struct err *e)
 	return rc;
 }
 
-/* A record that cannot be read was never completed, and what it would tell of was never made. */
-int container_cleanup(const char *root, const char *id, bool dry_run,
-		      const struct cleanup_report *r, struct err *e)
-{
-	int rc = container_id_check(id, e);
-	int dir = rc == 0 ? container_dir(root, id, e) : rc;
-	if (dir < 0)
-		return dir == -ENOENT ? 0 : dir;
-	struct container *c = container_new(root, id, e);
-	if (!c) {
-		close(dir);
-		return -ENOMEM;
-	}
-	c->dir = dir;
-	auto_close int lock = container_lock(c, LOCK_NB, e);
-	rc = lock < 0 ? lock : 0;
-	if (rc == 0) {
-		container_reload(c, NULL);
-		rc = container_undo(c, r, dry_run, e);
-	}
-	container_close(c);
-	return rc;
-}
-
-int container_remove(const char *root, const char *id, struct err *e)
-{
-	struct container *c;
-	if (container_open(root, id, &c, NULL) < 0)
-		return container_cleanup(root, id, false, NULL, e);
-	int rc = container_delete(c, true, e);
-	container_close(c);
-	return rc;
-}
-
 static bool owner_gone(const struct state *s)
 {
 	if (s->owner <= 0)
@@ -282,29 +247,58 @@ static bool owner_gone(const struct state *s)
 	return fd == -ESRCH;
 }
 
-/* Under the lock of the root, which who makes a container holds until its own lock is held. */
-bool container_orphaned(const char *root, const char *id)
+/* A record that cannot be read was never completed, and what it would tell of was never made. */
+static bool is_orphan(const struct state *s, bool read)
 {
-	auto_close int all = openat(-1, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (all < 0 || flock(all, LOCK_EX) < 0)
-		return false;
-	int dir = container_dir(root, id, NULL);
-	if (dir < 0)
-		return false;
-	struct container *c = container_new(root, id, NULL);
-	if (!c) {
-		close(dir);
-		return false;
-	}
-	c->dir = dir;
-	auto_close int lock = container_lock(c, LOCK_NB, NULL);
-	bool orphaned = false;
-	struct stat st;
-	if (lock >= 0 && fstat(dir, &st) == 0 && st.st_nlink > 0) {
-		bool read = container_reload(c, NULL) == 0;
-		orphaned = !read || status_parse(c->state.status) == STATUS_CREATING ||
-			   (owner_gone(&c->state) && (!c->state.has_exit || c->state.auto_remove));
-	}
+	return !read || status_parse(s->status) == STATUS_CREATING ||
+	       (owner_gone(s) && (!s->has_exit || s->auto_remove));
+}
+
+/* For orphans under the lock of the root, which who makes a container holds until its own lock is
+ * held. */
+static int lock_to_clean(struct container *c, bool orphans, struct err *e)
+{
+	auto_close int all = orphans ? openat(-1, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (orphans && (all < 0 || flock(all, LOCK_EX) < 0))
+		return fail(e, errno, "lock %s", c->root);
+	return container_lock(c, LOCK_NB, e);
+}
+
+static int clean(struct container *c, unsigned how, const struct cleanup_report *r, struct err *e)
+{
+	bool orphans = how & CLEANUP_ORPHAN;
+	auto_close int lock = lock_to_clean(c, orphans, e);
+	if (lock == -ENOENT || (orphans && lock == -EBUSY))
+		return orphans;
+	if (lock < 0)
+		return lock;
+	bool read = container_reload(c, NULL) == 0;
+	if (container_gone(c) || (orphans && !is_orphan(&c->state, read)))
+		return orphans;
+	return container_undo(c, r, how & CLEANUP_DRY_RUN, e);
+}
+
+int container_cleanup(const char *root, const char *id, unsigned how,
+		      const struct cleanup_report *r, struct err *e)
+{
+	struct container *c;
+	int rc = container_find(root, id, &c, e);
+	if (rc == -ENOENT)
+		return how & CLEANUP_ORPHAN;
+	if (rc < 0)
+		return rc;
+	rc = clean(c, how, r, e);
 	container_close(c);
-	return orphaned;
+	return rc;
+}
+
+int container_remove(const char *root, const char *id, struct err *e)
+{
+	struct container *c;
+	int rc = container_find(root, id, &c, e);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	rc = container_delete(c, true, e);
+	container_close(c);
+	return rc;
 }

@@ -16,8 +16,8 @@ struct container *container_new(const char *root, const char *id, struct err *e)
 /* The open directory of all states is ours, and nobody else writes there; else it is refused. */
 int container_root_check(int fd, const char *root, struct err *e);
 
-/* Its state directory; -ENOENT: "container does not exist: ID". */
-int container_dir(const char *root, const char *id, struct err *e);
+/* As container_open, but the record is still to be read: it may be that there is none. */
+int container_find(const char *root, const char *id, struct container **out, struct err *e);
 
 /* Holds the container against all other verbs while the returned fd is open. flags: LOCK_NB or
  * 0. */

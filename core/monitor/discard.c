@@ -53,8 +53,7 @@ static int remove_data(void *arg, struct err *e)
 	return rc;
 }
 
-/* -ENOENT, nothing said: it has none. */
-static int data_open(const char *store, const char *id, struct err *e)
+int data_open(const char *store, const char *id, struct err *e)
 {
 	auto_buf path = { 0 };
 	buf_printf(&path, "%s/containers/%s", store, id);
@@ -120,7 +119,6 @@ int discard(struct container *c, unsigned how, struct err *e)
 {
 	const char *note = c->state.store;
 	auto_buf store = { 0 }; /* a copy: the record is read again meanwhile */
-	struct stat st;
 	if (note)
 		buf_str(&store, note);
 	if (store.failed)
@@ -130,7 +128,7 @@ int discard(struct container *c, unsigned how, struct err *e)
 		end(c);
 	bool ended = container_status(c) == STATUS_STOPPED;
 	auto_close int dir = note ? data_open(store.p, c->id, e) : -ENOENT;
-	if (fstat(c->dir, &st) == 0 && st.st_nlink == 0)
+	if (container_gone(c))
 		return 0; /* somebody was faster */
 	if (dir < 0 && dir != -ENOENT)
 		return dir;

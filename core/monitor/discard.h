@@ -45,6 +45,9 @@ struct dropped {
 /* Removes it from the store, or warns of why it stays. */
 void discard_image(const struct dropped *d);
 
+/* What a store has of a container, opened. -ENOENT, nothing said: it has nothing. */
+int data_open(const char *store, const char *id, struct err *e);
+
 /* Removes it. */
 int data_remove(const struct data *d, struct err *e);
 

@@ -109,16 +109,13 @@ static void on_line(void *arg, const char *text)
 }
 
 /* The store's directory of a container: said, and removed. */
-static int clean_data(struct sweeping *s, const char *store, const char *id, struct err *e)
+static int clean_data(struct sweeping *s, const struct data *d, struct err *e)
 {
-	const char *path = arena_printf(s->a, "%s/containers/%s", store, id);
-	struct stat st;
+	const char *path = arena_printf(s->a, "%s/containers/%s", d->store, d->id);
 	if (!path)
 		return fail(e, ENOMEM, "cleanup");
-	if (lstat(path, &st) < 0)
-		return 0;
-	say(s, "data", path, id);
-	return s->r->dry_run ? 0 : data_remove(&(struct data){ store, id, false, -1 }, e);
+	say(s, "data", path, d->id);
+	return s->r->dry_run ? 0 : data_remove(d, e);
 }
 
 /* The store's directory of a container, as its record says. */
@@ -132,15 +129,18 @@ static const char *store_of(struct sweeping *s, const char *root, const char *id
 	return store;
 }
 
-static void clean_container(struct sweeping *s, const char *root, const char *id)
+/* What it wrote is opened while its state is there, and so the id its own. */
+static void clean_container(struct sweeping *s, const char *root, const char *id, unsigned how)
 {
 	struct err one = { 0 };
 	const struct cleanup_report lines = { on_line, s };
 	const char *store = store_of(s, root, id);
+	auto_close int dir = store ? data_open(store, id, &one) : -ENOENT;
 	s->id = id;
-	int rc = container_cleanup(root, id, s->r->dry_run, &lines, &one);
-	if (rc == 0 && store)
-		rc = clean_data(s, store, id, &one);
+	int rc = container_cleanup(root, id, how | (s->r->dry_run ? CLEANUP_DRY_RUN : 0), &lines,
+				   &one);
+	if (rc == 0 && dir >= 0)
+		rc = clean_data(s, &(struct data){ store, id, false, dir }, &one);
 	note_error(s, rc, &one);
 }
 
@@ -159,8 +159,8 @@ static void sweep_containers(struct sweeping *s, const char *root)
 	int rc = directories(-1, root, s->a, &ids, &one);
 	note_error(s, rc, &one);
 	for (size_t i = 0; rc == 0 && i < ids.n; i++)
-		if (container_id_check(ids.v[i], NULL) == 0 && container_orphaned(root, ids.v[i]))
-			clean_container(s, root, ids.v[i]);
+		if (container_id_check(ids.v[i], NULL) == 0)
+			clean_container(s, root, ids.v[i], CLEANUP_ORPHAN);
 }
 
 static bool known(const struct sweeping *s, const char *id)
@@ -383,7 +383,7 @@ static void sweep_ids(struct sweeping *s)
 		note_error(s, rc, &one);
 		for (size_t k = 0; rc == 0 && k < s->roots.n; k++)
 			if (exists(s->roots.v[k], id))
-				clean_container(s, s->roots.v[k], id);
+				clean_container(s, s->roots.v[k], id, 0);
 		if (rc == 0 && !known(s, id))
 			clean_cgroup(s, id, true);
 	}

@@ -149,7 +149,7 @@ static void forget(struct task *t)
 static int undo_run(struct work *w, struct err *e)
 {
 	const struct task *t = w->member->task;
-	return container_cleanup(t->root, t->id, false, NULL, e);
+	return container_cleanup(t->root, t->id, 0, NULL, e);
 }
 
 static int undo_done(struct work *w, int rc, struct err *e)

@@ -95,7 +95,7 @@ static int remove_members(const struct removing *r, struct err *e)
 	int rc = container_list(r->members, r->arena, &all, e);
 	for (size_t i = 0; rc == 0 && i < all.n; i++)
 		if (goes_with(r, all.v[i].id))
-			rc = container_cleanup(r->members, all.v[i].id, false, NULL, e);
+			rc = container_cleanup(r->members, all.v[i].id, 0, NULL, e);
 	return rc;
 }
 

@@ -235,7 +235,7 @@ static int undo_run(struct work *w, struct err *e)
 	const struct sandbox *b = w->shim->sandbox;
 	struct arena *a = w->rpc.arena;
 	const char *root = root_of(b, a);
-	int rc = root ? container_cleanup(root, b->id, false, NULL, e) : fail(e, E2BIG, "undo it");
+	int rc = root ? container_cleanup(root, b->id, 0, NULL, e) : fail(e, E2BIG, "undo it");
 	unmount_shm(b, a);
 	return rc;
 }

@@ -167,7 +167,7 @@ static void tear_down(struct shim *s)
 	works_close(s);
 	for (const struct task *t = s->tasks; t; t = t->next)
 		if (t->creating)
-			container_cleanup(t->root, t->id, false, NULL, NULL);
+			container_cleanup(t->root, t->id, 0, NULL, NULL);
 	while (s->tasks)
 		task_free(s->tasks);
 	sandbox_free(s->sandbox);

@@ -204,6 +204,28 @@ assert_nothing_left() {
 	[ ! -s "$BATS_TEST_TMPDIR/cleaned" ]
 }
 
+@test "cleanup_leaves_the_next_container_of_an_orphan_s_name_alone" {
+	local id trace=$BATS_TEST_TMPDIR/late cleaner owner
+	id=$(cid n)
+	box -d --name "$id" -- sleep 86409
+	owner=$(field "$id" owner)
+	kill -9 "$owner"
+	await_end "$owner"
+	# Stopped when it has looked at the orphan.
+	strace -D -q -o "$trace" -P "$STATE/$id" -e trace=close -e "inject=close:signal=STOP:when=1" \
+		"$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	cleaner=$!
+	until grep -qs "stopped by SIGSTOP" "$trace"; do sleep 0.01; done
+	c rm -f "$id"
+	box -d --name "$id" -- sleep 86409
+	kill -CONT "$cleaner"
+	wait "$cleaner"
+	[ "$(c exec "$id" echo lives)" = lives ]
+	[ -e "$CORACLE_STORE/containers/$id/log" ]
+	c rm -f "$id"
+	assert_nothing_left "$id" "sleep 86409"
+}
+
 # Runs coracle with each of its processes killed at its Nth call of a kind. strace is a grandchild (-D), so that what we
 # wait for is coracle itself, not what its killed parts leave behind.
 run_killed_at() {
