@@ -102,7 +102,8 @@ static int watch(struct waiting *w, struct err *e)
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->c->dir);
 	/* Before anything is looked at: what happens from now on wakes us. */
-	int rc = inotify_add_watch(w->events, path, IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF);
+	int rc = inotify_add_watch(w->events, path,
+				   IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF);
 	if (rc >= 0 && w->file >= 0) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", w->file);
 		rc = inotify_add_watch(w->events, path, IN_MODIFY | IN_CLOSE_WRITE);

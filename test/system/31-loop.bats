@@ -71,6 +71,18 @@ live() {
 	assert_undone "$ID-"
 }
 
+@test "wait_hears_of_an_end_that_a_shim_records_and_lives_on" {
+	local waiter
+	"$CORACLE" wait --root "/run/coracle/containerd-$NS" "$ID" > "$BATS_TEST_TMPDIR/status" 3>&- &
+	waiter=$!
+	until grep -qs inotify "/proc/$waiter/fdinfo/"*; do sleep 0.01; done
+	call Kill "1=$ID" 3:9 > /dev/null
+	timeout 60 "$TOOLS/await" "$waiter"
+	wait "$waiter"
+	[ "$(cat "$BATS_TEST_TMPDIR/status")" = 137 ]
+	[ -d "/proc/$SHIM" ]
+}
+
 @test "a_hook_that_takes_its_time_keeps_nobody_waiting" {
 	waiting_bundle "$ID-a" createRuntime
 	create "$ID-a" &
