@@ -148,6 +148,9 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	if (r.process->terminal && o->detach && !r.console_socket)
 		return refuse(e, EINVAL,
 			      "a detached process with a terminal needs --console-socket");
+	if (!r.process->terminal && r.console_socket)
+		return refuse(e, EINVAL,
+			      "--console-socket is of no use: the process has no terminal");
 	r.spec = spec;
 	r.console_fd = o->detach || r.console_socket ? NULL : &console;
 	r.console_plain = true;

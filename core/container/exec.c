@@ -51,7 +51,8 @@ static int look_at_init(struct joining *j, uint64_t known, uint64_t *namespaces,
 		j->cgroup_ns = openat(-1, path, O_RDONLY | O_CLOEXEC);
 		rc = j->cgroup_ns < 0 ? -errno : 0;
 	}
-	if (proc_ended(j->c->pidfd))
+	/* ENOENT: it is on its way to its end, and has these no more. */
+	if (rc == -ENOENT || proc_ended(j->c->pidfd))
 		return lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
 	return rc < 0 ? fail(e, rc, "look at the init of container %s", j->c->id) : 0;
 }

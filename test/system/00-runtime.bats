@@ -165,6 +165,7 @@ teardown() { runtime_teardown; }
 	for s in 0 URG SIGURG sigurg 23 CONT; do
 		rt kill "$ID" $s
 	done
+	rt kill "$ID" "" # TERM, as with runc, to which it is deaf
 	[ "$(state status)" = running ]
 	rt kill "$ID" SIGKILL
 	await "$pid"

@@ -397,6 +397,7 @@ refuses() {
 		no command|exec ${ID%-2}
 		process file /not/there|exec --process /not/there ${ID%-2}
 		--console-socket|exec -t -d ${ID%-2} true
+		--console-socket is of no use|exec --console-socket /not/there ${ID%-2} true
 		is not NAME=VALUE|exec -e NOEQUALS ${ID%-2} true
 		--cgroup|exec --cgroup none ${ID%-2} true
 		does not exist|update --memory 64m $ID

@@ -401,6 +401,15 @@ paths_of() {
 	nothing_left
 }
 
+@test "an_exec_whose_helper_is_killed_says_so" {
+	sleeper
+	attempt strace -D -f -qq -o /dev/null -e trace=setns -e inject=setns:signal=KILL "$CORACLE" runtime --root "$STATE" exec "$ID" true
+	refused 255 "unable to start container process: clone a process: who was to do so in the namespaces that were given was killed"
+	rt exec "$ID" true
+	end
+	nothing_left
+}
+
 @test "kill_all_signals_every_process_without_a_pid_namespace" {
 	mkfifo "$SYNC/out"
 	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]
