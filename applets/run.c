@@ -43,8 +43,8 @@ const struct command applet_run = {
 		"until it is removed. Another store does not know which are taken, nor does "
 		"podman, which has the same user's: where they have some too, name others with "
 		"--uidmap. A user is root in his containers; with --userns keep-id he is himself, "
-		"or keep-id:uid=ID,gid=ID, and with nomap not there at all. His image is copied "
-		"for that.",
+		"or keep-id:uid=ID,gid=ID,size=N, and with nomap not there at all. His image is "
+		"copied for that.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.defaults = &run_options_defaults,

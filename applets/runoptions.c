@@ -62,7 +62,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_STR, run_options, user, 'u', "user", "USER[:GROUP]",
 	    "names of the image, or numbers"),
 	OPT(OPT_LIST, run_options, groups, 0, "group-add", "GROUP",
-	    "a group more, by the image's name or number"),
+	    "a group more, by the image's name or number; keep-groups: the caller's instead"),
 	OPT(OPT_STR, run_options, hostname, 'h', "hostname", "NAME", "the id otherwise"),
 	OPT(OPT_STR, run_options, domainname, 0, "domainname", "NAME", "its NIS domain"),
 	OPT(OPT_STR, run_options, entrypoint, 0, "entrypoint", "PROGRAM",

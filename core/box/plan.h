@@ -284,6 +284,7 @@ int plan_join(struct plan *p, struct err *e);
 enum mounts { MOUNTS_ALL, MOUNTS_BUT_CGROUPS, MOUNTS_OF_CGROUPS };
 
 /* Whether an annotation has it keep its caller's groups. */
+#define NOTE_KEEP_GROUPS "run.oci.keep_original_groups"
 bool process_keeps_groups(const struct spec *s);
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */

@@ -78,7 +78,7 @@ void limits_raise(pid_t pid, const struct plan *p)
  * files by his groups. */
 bool process_keeps_groups(const struct spec *s)
 {
-	const char *v = pairs_get(&s->annotations, "run.oci.keep_original_groups");
+	const char *v = pairs_get(&s->annotations, NOTE_KEEP_GROUPS);
 	return v && (!strcmp(v, "1") || !strcmp(v, "true"));
 }
 

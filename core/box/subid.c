@@ -124,7 +124,6 @@ static int become_root(bool alone, struct err *e)
 	char text[32];
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return fail(e, errno, "become root of a user namespace");
-	syscall(SYS_setgroups, 0, NULL); /* where it is denied they stay */
 	snprintf(text, sizeof(text), "%lu%s", getauxval(AT_EUID), alone ? ":alone" : "");
 	return setenv(MARK, text, 1) < 0 ? fail(e, errno, "set the environment") : 0;
 }
@@ -162,7 +161,21 @@ static int enter_with(struct shared *s, const struct spec_linux *l, struct err *
 	return rc < 0 ? rc : become_root(l->uid_mappings.n == 1, e);
 }
 
+void subid_drop_groups(void)
+{
+	syscall(SYS_setgroups, 0, NULL); /* where it is denied they stay */
+}
+
 int subid_enter(struct err *e)
+{
+	bool root = we_are_root();
+	int rc = subid_enter_grouped(e);
+	if (rc == 0 && !root)
+		subid_drop_groups();
+	return rc;
+}
+
+int subid_enter_grouped(struct err *e)
 {
 	struct spec_linux l = { 0 };
 	if (we_are_root())

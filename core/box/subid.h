@@ -22,6 +22,10 @@ int subid_ids(struct arena *a, struct spec_linux *out, struct err *e);
  */
 int subid_enter(struct err *e);
 
+/* The same with the groups that the user has, until they are dropped. */
+int subid_enter_grouped(struct err *e);
+void subid_drop_groups(void);
+
 /* The same into one that exists: that of all ids of a user's process which is held, or of one that
  * is in it. */
 int subid_join(int held, struct err *e);

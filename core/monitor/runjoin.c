@@ -164,9 +164,10 @@ static int other_open(struct other *out, const char *root, const struct kind *k,
 		       : 0;
 }
 
-int join_enter(const struct run_options *o, const char *root, struct err *e)
+/* Into that of a container that is joined, or one of our own. */
+static int enter(const struct run_options *o, const char *root, struct err *e)
 {
-	for (size_t i = 0; !we_are_root() && i < KINDS; i++) {
+	for (size_t i = 0; i < KINDS; i++) {
 		struct other other;
 		const char *id = named(o, &kinds[i]);
 		int rc = id ? other_open(&other, root, &kinds[i], id, e) : 0;
@@ -178,7 +179,15 @@ int join_enter(const struct run_options *o, const char *root, struct err *e)
 		put_fd(&other.held, -1);
 		return rc < 0 ? within(e, "option --%s: container %s", kinds[i].option, id) : 0;
 	}
-	return subid_enter(e);
+	return subid_enter_grouped(e);
+}
+
+int join_enter(const struct run_options *o, const char *root, struct err *e)
+{
+	int rc = we_are_root() ? 1 : enter(o, root, e);
+	if (rc == 0 && !strs_has(&o->groups, KEEP_GROUPS))
+		subid_drop_groups();
+	return rc < 0 ? rc : 0;
 }
 
 int join_all(struct run_options *o, const char *root, struct arena *a, struct joined *out,

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "box/init.h"
+#include "box/plan.h"
 #include "box/rootfs.h"
 #include "box/selfexe.h"
 #include "box/user.h"
@@ -299,10 +300,16 @@ int group_add(struct spec_user *u, uint32_t gid, struct arena *a)
 }
 
 /* Those of --group-add. */
-static int add_groups(struct spec_user *u, const struct run_options *o, int rootfs, struct arena *a,
+static int add_groups(struct spec *s, const struct run_options *o, int rootfs, struct arena *a,
 		      struct err *e)
 {
+	struct spec_user *u = &s->process->user;
 	int rc = 0;
+	if (strs_has(&o->groups, KEEP_GROUPS) && o->groups.n > 1)
+		return refuse(e, EINVAL,
+			      "option --group-add: " KEEP_GROUPS " goes not with other groups");
+	if (o->groups.n && !strcmp(o->groups.v[0], KEEP_GROUPS))
+		return runspec_note(s, NOTE_KEEP_GROUPS, "1", a, e);
 	for (size_t i = 0; rc == 0 && i < o->groups.n; i++) {
 		uint32_t gid;
 		rc = user_group(rootfs, o->groups.v[i], &gid, e);
@@ -451,7 +458,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 	if (rc == 0)
 		rc = image_spec(subject->image, subject->rootfs, &over, a, &s, e);
 	if (rc == 0)
-		rc = add_groups(&s->process->user, o, subject->rootfs, a, e);
+		rc = add_groups(s, o, subject->rootfs, a, e);
 	if (rc == 0)
 		rc = add_volumes(s, o, subject, a, e);
 	if (rc == 0)

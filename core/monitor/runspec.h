@@ -51,6 +51,9 @@ struct run_options {
 	const struct joined *joined; /* see runjoin.h; NULL: nothing is */
 };
 
+/* A group of --group-add: the caller's, with those that have no number inside. */
+#define KEEP_GROUPS "keep-groups"
+
 /* What is to be run. */
 struct run_subject {
 	const struct image *image; /* NULL: none that says something about itself */

@@ -61,7 +61,7 @@ int userns_check(const struct run_options *o, struct err *e)
 	if (!host && !own && !is_auto(o) && !is_joined(o) && !userkeep_wanted(o))
 		return option_refuse(
 			"userns", mode,
-			"one of host, auto[:size=NUMBER,...], keep-id[:uid=ID,gid=ID], "
+			"one of host, auto[:size=NUMBER,...], keep-id[:uid=ID,gid=ID,size=N], "
 			"nomap, container:ID or, with --uidmap or --subuidname, private",
 			e);
 	if (own && !has_maps(o))

@@ -29,25 +29,35 @@ bool userkeep_wanted(const struct run_options *o)
 			       (!o->userns[n] || o->userns[n] == ':'));
 }
 
-/* What the user is in the container. */
+/* What the user is in the container, and how many ids it has (0: all that he has). */
 struct who {
-	uint32_t uid, gid;
+	uint32_t uid, gid, size;
 };
+
+static uint32_t *value_of(struct who *w, const char *word)
+{
+	return !strncmp(word, "uid=", 4)    ? &w->uid
+	       : !strncmp(word, "gid=", 4)  ? &w->gid
+	       : !strncmp(word, "size=", 5) ? &w->size
+					    : NULL;
+}
 
 /* Of "keep-id:uid=1000,gid=1000". */
 static int read_who(const struct run_options *o, struct who *out, struct err *e)
 {
-	struct who w = { (uint32_t)getauxval(AT_EUID), (uint32_t)getauxval(AT_EGID) };
+	struct who w = { (uint32_t)getauxval(AT_EUID), (uint32_t)getauxval(AT_EGID), 0 };
 	const char *p = o->userns + strlen(KEEP);
 	while (*p) {
 		char *end = NULL;
 		unsigned long long n = UINT32_MAX;
-		bool uid = !strncmp(++p, "uid=", 4), gid = !strncmp(p, "gid=", 4);
-		if ((uid || gid) && p[4] >= '0' && p[4] <= '9')
-			n = strtoull(p + 4, &end, 10);
-		if (n >= UINT32_MAX || (*end && *end != ','))
-			return option_refuse("userns", o->userns, KEEP "[:uid=ID,gid=ID]", e);
-		*(uid ? &w.uid : &w.gid) = (uint32_t)n;
+		uint32_t *to = value_of(&w, ++p);
+		p += strcspn(p, "=") + 1;
+		if (to && *p >= '0' && *p <= '9')
+			n = strtoull(p, &end, 10);
+		if (n >= UINT32_MAX || (*end && *end != ',') || (to == &w.size && !n))
+			return option_refuse("userns", o->userns, KEEP "[:uid=ID,gid=ID,size=N]",
+					     e);
+		*to = (uint32_t)n;
 		p = end;
 	}
 	*out = w;
@@ -138,11 +148,14 @@ int userkeep_begin(struct run_options *o, int rootfs, struct arena *a, struct er
 
 /* Of the ids in our own user namespace the first is the user's; the others are the container's from
  * its 0 on, and leave out the one that is to be the user. */
-static int make_map(const struct spec_id_mappings *all, const uint32_t *self, struct arena *a,
-		    struct spec_id_mappings *out, struct err *e)
+static int make_map(const struct spec_id_mappings *all, const uint32_t *self, uint32_t size,
+		    struct arena *a, struct spec_id_mappings *out, struct err *e)
 {
 	const struct spec_id_mapping *last = &all->v[all->n - 1];
-	uint32_t n = last->container_id + last->size, below = n - 1; /* others */
+	uint32_t n = last->container_id + last->size;
+	if (size && size < n)
+		n = size;
+	uint32_t below = n - 1; /* others */
 	struct spec_id_mapping *v = arena_array(a, 3, sizeof(*v));
 	if (!v)
 		return option_room("userns", e);
@@ -161,17 +174,17 @@ static int make_map(const struct spec_id_mappings *all, const uint32_t *self, st
 int userkeep_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	struct spec_linux ours = { 0 };
-	struct who w;
+	struct who w = { 0 };
 	bool keep = !is_nomap(o);
 	int rc = keep ? read_who(o, &w, e) : 0;
 	if (rc == 0)
 		rc = subid_ids(a, &ours, e);
 	if (rc == 0)
-		rc = make_map(&ours.uid_mappings, keep ? &w.uid : NULL, a, &s->linux_->uid_mappings,
-			      e);
+		rc = make_map(&ours.uid_mappings, keep ? &w.uid : NULL, w.size, a,
+			      &s->linux_->uid_mappings, e);
 	if (rc == 0)
-		rc = make_map(&ours.gid_mappings, keep ? &w.gid : NULL, a, &s->linux_->gid_mappings,
-			      e);
+		rc = make_map(&ours.gid_mappings, keep ? &w.gid : NULL, w.size, a,
+			      &s->linux_->gid_mappings, e);
 	struct spec_namespace *to = rc < 0 ? NULL : LIST_ADD(a, &s->linux_->namespaces);
 	if (to)
 		*to = (struct spec_namespace){ .type = "user" };

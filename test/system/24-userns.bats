@@ -250,10 +250,34 @@ words() {
 		run -125 c run --rm --userns $mode app:v1 true
 		[[ "$output" == "coracle: option --userns: $mode is for users"* ]]
 	done
-	for mode in keep-id:uid= keep-id:uid=1x keep-id:size keep-id:gid=4294967295 keep-idx 'keep-id:uid=1,'; do
+	for mode in keep-id:uid= keep-id:uid=1x keep-id:size keep-id:size=0 keep-id:size=4294967296 keep-id:gid=4294967295 keep-idx 'keep-id:uid=1,'; do
 		run -125 as "$CORACLE" run --rm --userns "$mode" layout:v1 true
 		[[ "${#lines[@]}" = 1 && "$output" == "coracle: option --userns: "* ]] || { echo "$mode: $output"; return 1; }
 	done
+}
+
+@test "a_user_keeps_his_groups_and_may_have_fewer_ids" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	echo shared > "$HOMEDIR/shared"
+	chown "0:$((USER_ID + 7))" "$HOMEDIR/shared"
+	chmod 640 "$HOMEDIR/shared"
+	local ids KEPT
+	for ids in host keep-id; do
+		KEPT=--groups=$((USER_ID + 7))
+		run -0 as "$CORACLE" run --rm --userns $ids --group-add keep-groups -v "$HOMEDIR:/h" layout:v1 cat /h/shared
+		[ "$output" = shared ]
+		run -1 as "$CORACLE" run --rm --userns $ids -v "$HOMEDIR:/h" layout:v1 cat /h/shared
+	done
+	run -125 as "$CORACLE" run --rm --group-add keep-groups --group-add 7 layout:v1 true
+	[ "$output" = "coracle: option --group-add: keep-groups goes not with other groups" ]
+	run -0 setpriv --groups $((USER_ID + 7)) "$CORACLE" run --rm --group-add keep-groups app:v1 id -G
+	[ "$output" = "0 $((USER_ID + 7))" ]
+	# Of his ids as many as are asked for, himself among them.
+	run -0 as "$CORACLE" run --rm --userns keep-id:uid=1000,gid=7,size=2000 layout:v1 cat /proc/self/uid_map /proc/self/gid_map
+	[ "$(words)" = "0 1 1000 1000 0 1 1001 1001 999 0 1 7 7 0 1 8 8 1992" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id:size=10 layout:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 1 9 $USER_ID 0 1" ]
 }
 
 @test "a_users_containers_have_namespaces_together" {

@@ -45,14 +45,15 @@ rootless_teardown() {
 	private_teardown
 }
 
-# Runs a command as him, in his home. BEFORE: what root does first in the mount namespace of the command.
+# Runs a command as him, in his home. BEFORE: what root does first in the mount namespace of the
+# command. KEPT: an option of setpriv for his groups, of which he has none otherwise.
 as() {
 	local e=$BATS_TEST_TMPDIR/etc
-	E=$e U=$USER_ID XDG=$XDG HOMEDIR=$HOMEDIR BEFORE=${BEFORE:-} unshare -m --propagation private sh -c '
+	E=$e U=$USER_ID KEPT=${KEPT:-} XDG=$XDG HOMEDIR=$HOMEDIR BEFORE=${BEFORE:-} unshare -m --propagation private sh -c '
 		for f in passwd group subuid subgid; do mount --bind "$E/$f" "/etc/$f" || exit; done
 		eval "$BEFORE"
 		cd "$HOMEDIR"
-		exec setpriv --reuid "$U" --regid "$U" --clear-groups \
+		exec setpriv --reuid "$U" --regid "$U" ${KEPT:---clear-groups} \
 			env -i PATH="$PATH" HOME="$HOMEDIR" USER=tester ${XDG:+XDG_RUNTIME_DIR="$XDG"} "$@"' as "$@"
 }
 
