@@ -441,7 +441,8 @@ uc() {
 		d kept 755 0:0
 		f kept/b 644 0:0 - b
 		f gone 644 0:0 - c
-		c node 666 0:0
+		c node 666 0:0 1:3
+		b blocks 666 0:0 7:0
 	END
 	(cd "$ROOTFS" && tar --append --owner=0 --group=0 -f "$l.tar" bin/busybox bin/sh bin/ls bin/id bin/cat bin/stat bin/touch bin/rm bin/mkdir)
 	layer "$l" "$l.tar" none
@@ -459,6 +460,10 @@ uc() {
 	[ "${lines[0]}" = "uid=11 gid=12" ]
 	[ "${lines[1]}/${lines[2]}" = "/old 7:8 700//kept 0:0 755" ]
 	[ "${#lines[@]}" = 3 ]
+	# Devices of a layer are not there for him.
+	run -0 uc run --rm -u 0 "oci:$l:his" sh -c 'ls /node /blocks 2> /dev/null; ls /old'
+	[ "$output" = new ]
+	[ -z "$(find "$HOMEDIR/.local/share/coracle/images/layers" \( -name node -o -name blocks -o -type b \) -print)" ]
 	run -0 uc run --name "$ID" -u 0 "oci:$l:his" sh -c 'ls /old; stat -c %u /old/new; rm -r /old; mkdir /old; ls /old; touch /by-root'
 	[ "$output" = "new
 9" ]

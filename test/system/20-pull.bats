@@ -73,7 +73,8 @@ pull() {
 		f dir/suid 4755 7:8 - x
 		h dir/hard - - dir/suid
 		l dir/soft - 9:10 /nowhere
-		c dir/null 666
+		c dir/null 666 0:0 1:3
+		b dir/block 640 0:6 7:259
 		p dir/fifo 600
 		x SCHILY.xattr.user.note=kept
 		f noted 644 0:0 - x
@@ -85,7 +86,8 @@ pull() {
 	[ "$(stat -c '%a %u:%g %Y' dir)" = "1777 5:6 1000000000" ]
 	[ "$(stat -c '%a %u:%g %h %Y' dir/hard)" = "4755 7:8 2 1000000000" ]
 	[ "$(stat -c '%F %u:%g %N %Y' dir/soft)" = "symbolic link 9:10 'dir/soft' -> '/nowhere' 1000000000" ]
-	[ "$(stat -c '%F' dir/null)" = "character special file" ]
+	[ "$(stat -c '%F %t:%T %a' dir/null)" = "character special file 1:3 666" ]
+	[ "$(stat -c '%F %t:%T %a %u:%g' dir/block)" = "block special file 7:103 640 0:6" ]
 	[ "$(stat -c '%F %a' dir/fifo)" = "fifo 600" ]
 	tar --xattrs --xattrs-include='*' -cf - noted | grep -qa 'SCHILY.xattr.user.note=kept'
 }
