@@ -39,12 +39,17 @@ int store_names(const struct store *s, struct arena *a, struct index *out, struc
 	return rc < 0 && !s->foreign ? within(e, "the store") : rc;
 }
 
-int store_names_lock(const struct store *s, struct err *e)
+int store_names_open(const struct store *s, struct err *e)
 {
-	auto_close int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-				   0600);
+	int fd = openat(s->dir, "index.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? fail(e, errno, "open the store's index.lock") : fd;
+}
+
+static int lock_names(const struct store *s, struct err *e)
+{
+	auto_close int fd = store_names_open(s, e);
 	if (fd < 0)
-		return fail(e, errno, "open the store's index.lock");
+		return fd;
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return fail(e, errno, "lock the store's index.lock");
@@ -123,7 +128,7 @@ static int put_name(const struct store *s, const char *name, const struct descri
 int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
 		   struct err *e)
 {
-	auto_close int lock = store_names_lock(s, e);
+	auto_close int lock = lock_names(s, e);
 	int rc = lock < 0 ? lock : put_name(s, name, d, s->dir, e);
 	return rc < 0 ? rc : 0;
 }
@@ -147,7 +152,7 @@ int store_name_remove(const struct store *s, const char *name, struct err *e)
 	auto_arena *a = arena_new(INDEX_ARENA);
 	if (!a)
 		return fail(e, ENOMEM, "read the store's index.json");
-	auto_close int lock = store_names_lock(s, e);
+	auto_close int lock = lock_names(s, e);
 	int rc = lock < 0 ? lock : store_names(s, a, &ix, e);
 	if (rc < 0)
 		return rc;

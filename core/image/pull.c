@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -252,33 +254,32 @@ static int put_document(const struct fetch *f, const char *name, const struct bu
 }
 
 /* Until it has ended. A signal to end the program ends it, and is then heard. */
-static int attend(pid_t pid, int signals, int *status, struct err *e)
+static int attend(pid_t pid, int *status, struct err *e)
 {
 	struct signalfd_siginfo info;
-	struct pollfd heard = { .fd = signals, .events = POLLIN };
-	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (poll(&heard, 1, -1) < 0 && errno != EINTR)
-			return fail(e, errno, "wait for the disk");
-		if (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGCHLD)
-			continue;
-		kill(pid, SIGKILL); /* as soon as the disk lets it go */
-		return refuse(e, EINTR, "interrupted");
-	}
-	return 0;
-}
-
-static int wait_for_disk(const struct fetch *f, struct err *e)
-{
-	int status = SIGKILL, rc = 0;
 	sigset_t set;
 	signals_ending(&set);
 	sigaddset(&set, SIGCHLD);
 	auto_close int signals = signals_fd_of(&set);
-	if (signals < 0)
-		return fail(e, signals, "wait for signals");
+	struct pollfd heard = { .fd = signals, .events = POLLIN };
+	int rc = signals < 0 ? fail(e, signals, "wait for signals") : 0;
+	while (rc == 0 && waitpid(pid, status, WNOHANG) == 0) {
+		if (poll(&heard, 1, -1) < 0 && errno != EINTR)
+			rc = fail(e, errno, "wait for a process");
+		else if (read(signals, &info, sizeof(info)) == sizeof(info) &&
+			 info.ssi_signo != SIGCHLD)
+			rc = refuse(e, EINTR, "interrupted");
+	}
+	if (rc < 0)
+		kill(pid, SIGKILL); /* as soon as the disk lets it go */
+	return rc;
+}
+
+static int wait_for_disk(const struct fetch *f, struct err *e)
+{
+	int status = SIGKILL;
 	pid_t pid = fetch_flush(f->disk);
-	if (pid > 0)
-		rc = attend(pid, signals, &status, e);
+	int rc = pid > 0 ? attend(pid, &status, e) : 0;
 	if (rc < 0)
 		return rc;
 	int code = WEXITSTATUS(status);
@@ -287,13 +288,31 @@ static int wait_for_disk(const struct fetch *f, struct err *e)
 	return code ? fail(e, code, "write the layers to disk") : 0;
 }
 
+/* Another's wait for the disk may be a long one: a process takes the lock, which is ours then. */
+static int lock_names(const struct store *s, struct err *e)
+{
+	auto_close int lock = store_names_open(s, e);
+	int status = 0;
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
+		return take_fd(&lock);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(flock(lock, LOCK_EX) < 0 ? errno : 0);
+	}
+	int rc = pid < 0 ? fail(e, errno, "fork") : attend(pid, &status, e);
+	if (rc == 0 && status)
+		rc = fail(e, WIFEXITED(status) ? WEXITSTATUS(status) : EIO, "lock the store");
+	return rc < 0 ? rc : take_fd(&lock);
+}
+
 /* What is named by its digest is whole, also after a crash: one wait for the disk comes before all
  * the names, of which the image's is the last. If the machine goes before these are on the disk,
  * the next pull brings what they name. */
 static int commit(const struct pulling *p, const struct fetch *f, struct err *e)
 {
 	const struct descriptor *d = &p->image.descriptor;
-	auto_close int lock = store_names_lock(p->store, e);
+	auto_close int lock = lock_names(p->store, e);
 	int named = lock < 0 ? lock : store_name_stage(p->store, p->image.name, d, f->work, e);
 	int rc = named < 0 ? named : put_document(f, "config", &p->config_text, e);
 	if (rc == 0)

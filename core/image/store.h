@@ -80,10 +80,11 @@ int store_name_new(const char *text, struct arena *a, const char **out, struct e
 int store_name_put(const struct store *s, const char *name, const struct descriptor *d,
 		   struct err *e);
 
-/* The same in two steps, with what is named. Nobody else changes names while the lock is open; with
- * it the new index.json is written into a work directory, to be synced with all that is there (1,
- * or 0 when nothing would change), and comes to its place as the last. */
-int store_names_lock(const struct store *s, struct err *e);
+/* The same in two steps, with what is named. Nobody else changes names while what store_names_open
+ * gives is locked (flock); with it the new index.json is written into a work directory, to be
+ * synced with all that is there (1, or 0 when nothing would change), and comes to its place as the
+ * last. */
+int store_names_open(const struct store *s, struct err *e);
 int store_name_stage(const struct store *s, const char *name, const struct descriptor *d, int work,
 		     struct err *e);
 int store_name_commit(const struct store *s, int work, struct err *e);

@@ -161,6 +161,26 @@ interrupted_in_syncfs() {
 	run -0 pull -q "oci:$L:v1"
 }
 
+@test "a_pull_that_waits_for_anothers_turn_to_name_an_image_is_ended_by_a_signal" {
+	local holder pid
+	pull -q "oci:$(image "$L.a" one; echo "$L.a"):v1"
+	image "$L" two
+	mkfifo "$L.go"
+	flock "$CORACLE_STORE/index.lock" cat "$L.go" 3>&- & holder=$!
+	exec 9> "$L.go" # it has the lock
+	strace -f -qqq -e signal=none -o "$L.trace" -e trace=flock "$CORACLE" pull -q "oci:$L:v1" > "$L.said" 2>&1 9>&- 3>&- & pid=$!
+	until grep -q 'LOCK_EX <unfinished\|LOCK_EX$' "$L.trace" 2> /dev/null; do
+		sleep 0.01
+	done
+	kill -TERM "$(pgrep -P "$pid")"
+	await_end "$pid"
+	[[ "$(< "$L.said")" == *interrupted ]]
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	exec 9>&-
+	wait "$holder"
+	run -0 pull -q "oci:$L:v1"
+}
+
 @test "what_the_disk_loses_while_layers_come_is_not_forgotten" {
 	noise "$L.1" 60
 	layer "$L" "$L.1" none
