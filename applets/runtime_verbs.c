@@ -130,7 +130,7 @@ int runtime_attend(struct container *run, int signals, int console, int notify, 
 		   struct err *e)
 {
 	struct exit_status st;
-	const struct notify_host manager = { manager_socket(), getpid() };
+	const struct notify_host manager = { manager_socket(), notify < 0 ? 0 : getpid() };
 	const struct attend a = { .pid = run->state.pid,
 				  .pidfd = run->pidfd,
 				  .signals = signals,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define STATE_MAX  ((size_t)4 << 20)
+#define LINE	   1000 /* bytes, as most lines have */
 #define GLANCE	   4096
 #define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
 #define AHEAD	   4		      /* states for which there is to be room on the disk */
@@ -292,6 +293,7 @@ int state_save(int dir, struct state *s, struct err *e)
 	if (rc <= 0 && (rc == 0 || rc == -ENOENT || !s->has_exit))
 		return rc;
 	/* Or there is no room for another file: the one that there is has some. */
+	buf_room(&text, LINE); /* at once, and not by halves */
 	rc = add_line(s, &text, e);
 	if (rc == 0)
 		rc = write_lines(dir, O_APPEND, &text, s, e);
