@@ -271,6 +271,14 @@ static int clone_inside(struct self *s, const struct op_mount *m)
 	return source < 0 ? source : mountfd_copy(&s->stage, source, "", m->recursive);
 }
 
+/* A cgroup's directory, of which no more is wanted. Else the long way says why not. */
+static bool bind_directory(struct self *s, const struct op *o)
+{
+	const char *name;
+	int dir = s->stage.old || !likely_missing(s, o) ? -1 : make_target(s, o, &name);
+	return dir >= 0 && mountfd_bind_in(o->mount.source, dir, name) == 0;
+}
+
 int apply_mount(struct self *s, const struct op *o)
 {
 	const struct op_mount *m = &o->mount;
@@ -281,6 +289,8 @@ int apply_mount(struct self *s, const struct op *o)
 		return -ENOTSUP;
 	}
 	bool there = !s->stage.old && o->fd >= 0;
+	if (!there && m->directory && bind_directory(s, o))
+		return 0;
 	close_later int made = there	      ? -1
 			       : m->inside    ? clone_inside(s, m)
 			       : s->stage.old ? mountfd_copy(&s->stage, o->fd, "", m->recursive)
@@ -506,12 +516,6 @@ int apply_chroot(struct self *s, const struct op *o)
 {
 	(void)s;
 	return fchdir(o->fd) < 0 || chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
-}
-
-int apply_root_propagation(struct self *s, const struct op *o)
-{
-	(void)s;
-	return mount(NULL, "/", NULL, o->flags, NULL) < 0 ? -errno : 0;
 }
 
 int apply_root_readonly(struct self *s, const struct op *o)

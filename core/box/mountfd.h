@@ -38,6 +38,10 @@ int mountfd_new(struct stage *s, const struct op_mount *m, const struct mount_wo
 /* The same on target at once, by mount(2). */
 int mountfd_new_at(int target, const struct op_mount *m);
 
+/* The directory source, without what is mounted below, on a directory of dir's that is ours alone,
+ * by mount(2). */
+int mountfd_bind_in(const char *source, int dir, const char *name);
+
 /* A copy of the mount at path ("": at dir itself), with all below it or alone. */
 int mountfd_copy(struct stage *s, int dir, const char *path, bool recursive);
 

@@ -121,6 +121,15 @@ int mountfd_new_at(int target, const struct op_mount *m)
 	return mount(m->source, name_of(target).text, m->type, how, data) < 0 ? -errno : 0;
 }
 
+int mountfd_bind_in(const char *source, int dir, const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", name_of(dir).text, name);
+	if (n >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return mount(source, path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
 int stage_new(struct stage *s, const struct op_mount *m)
 {
 	char data[PATH_MAX];

@@ -1059,8 +1059,8 @@ add_hooks() {
 	nothing_left
 }
 
-# Of all its processes. A hierarchy of v1 takes nine: looked for, looked at, made, opened, joined, cloned, given a
-# directory, mounted, removed.
+# Of all its processes. A hierarchy of v1 takes eight: looked for, looked at, made, opened, joined, given a directory,
+# mounted, removed.
 @test "a_run_takes_few_system_calls" {
 	local log=$BATS_TEST_TMPDIR/calls calls hierarchies
 	hierarchies=$(grep -vc ^0: /proc/self/cgroup) || true
@@ -1068,5 +1068,5 @@ add_hooks() {
 	strace -f -qqq -e signal=none -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
 	calls=$(grep -vc ' resumed' "$log")
 	echo "$calls system calls, $hierarchies hierarchies of v1"
-	[ "$calls" -le $((348 + 9 * hierarchies)) ]
+	[ "$calls" -le $((345 + 8 * hierarchies)) ]
 }
