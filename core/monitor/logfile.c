@@ -37,10 +37,17 @@ int logfile_open(struct logfile *f, int dir, const char *name, struct err *e)
 		int rc = write_all(fd, "\n", 1);
 		if (rc < 0)
 			return fail(e, rc, "write the log %s", name);
-		st.st_size++;
 	}
-	*f = (struct logfile){ .fd = take_fd(&fd), .end = st.st_size };
+	*f = (struct logfile){ .fd = take_fd(&fd) };
 	return 0;
+}
+
+/* What was half written is at the end, wherever that is by now: somebody may have cut the log short
+ * for want of room. */
+static int take_back(int fd, off_t wrote, int rc)
+{
+	off_t end = wrote ? lseek(fd, 0, SEEK_END) : 0;
+	return wrote && end >= wrote && ftruncate(fd, end - wrote) < 0 ? -errno : rc;
 }
 
 /* Writes the collected parts, going on after short writes; a failure takes back what it left half
@@ -48,16 +55,16 @@ int logfile_open(struct logfile *f, int dir, const char *name, struct err *e)
 static int flush(struct writer *w)
 {
 	struct iovec *v = w->v;
+	off_t wrote = 0;
 	int n = w->n;
 	w->n = 0;
 	while (n > 0) {
 		ssize_t done = writev(w->f->fd, v, n);
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done <= 0) {
-			int rc = done < 0 ? -errno : -EIO;
-			return ftruncate(w->f->fd, w->f->end) < 0 ? -errno : rc;
-		}
+		if (done <= 0)
+			return take_back(w->f->fd, wrote, done < 0 ? -errno : -EIO);
+		wrote += done;
 		while (n > 0 && (size_t)done >= v->iov_len) {
 			done -= (ssize_t)v->iov_len;
 			v++, n--;
@@ -67,9 +74,6 @@ static int flush(struct writer *w)
 			v->iov_len -= (size_t)done;
 		}
 	}
-	off_t end = lseek(w->f->fd, 0, SEEK_END);
-	if (end >= 0)
-		w->f->end = end;
 	return 0;
 }
 

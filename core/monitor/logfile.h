@@ -17,7 +17,6 @@
  * bytes. */
 struct logfile {
 	int fd;
-	off_t end; /* after the last whole record */
 };
 
 struct log_stream {

@@ -272,21 +272,53 @@ static void a_record_cut_short_by_a_crash_garbles_nothing_after_it(void)
 	end(&b);
 }
 
+/* Writes what does not fit into a file that may have so many bytes more than now. */
+static void overflow(struct bench *b, const char *text, off_t room)
+{
+	struct rlimit was, tiny;
+	off_t size = lseek(b->log.fd, 0, SEEK_END);
+	getrlimit(RLIMIT_FSIZE, &was);
+	signal(SIGXFSZ, SIG_IGN);
+	tiny = (struct rlimit){ (rlim_t)(size + room), was.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &tiny);
+	is_int(logfile_write(&b->log, &b->out, text, strlen(text)), -EFBIG);
+	setrlimit(RLIMIT_FSIZE, &was);
+	is_int(lseek(b->log.fd, 0, SEEK_END), size);
+}
+
 static void a_full_disk_leaves_whole_records_only(void)
 {
 	struct bench b;
-	struct rlimit was, tiny;
 	begin(&b);
 	put(&b, &b.out, "fits\n");
-	getrlimit(RLIMIT_FSIZE, &was);
-	signal(SIGXFSZ, SIG_IGN);
-	tiny = (struct rlimit){ (rlim_t)b.log.end + 20, was.rlim_max };
-	setrlimit(RLIMIT_FSIZE, &tiny);
-	is_int(logfile_write(&b.log, &b.out, "does not fit\n", 13), -EFBIG);
-	setrlimit(RLIMIT_FSIZE, &was);
+	overflow(&b, "does not fit\n", 20);
 	put(&b, &b.out, "fits again\n");
 	is_int(collect(&b, &all), 0);
 	is_str(b.got[OUT].p, "fits\nfits again\n");
+	end(&b);
+}
+
+static void a_full_disk_leaves_nothing_in_a_log_that_somebody_has_cut_short(void)
+{
+	struct bench b;
+	begin(&b);
+	put(&b, &b.out, "goes\n");
+	off_t size = lseek(b.log.fd, 0, SEEK_END);
+	is_int(ftruncate(b.log.fd, 0), 0);
+	overflow(&b, "does not fit, as it is longer than what was there before\n", size + 10);
+	put(&b, &b.out, "fits\n");
+	is_int(collect(&b, &all), 0);
+	is_str(b.got[OUT].p, "fits\n");
+	end(&b);
+}
+
+static void a_full_disk_leaves_the_end_of_another_stream(void)
+{
+	struct bench b;
+	begin(&b);
+	put(&b, &b.err, "unfinished");
+	is_int(logfile_end(&b.log, &b.err), 0);
+	overflow(&b, "does not fit\n", 20);
 	end(&b);
 }
 
@@ -390,6 +422,8 @@ int main(void)
 	test(since_leaves_out_what_is_older);
 	test(a_record_cut_short_by_a_crash_garbles_nothing_after_it);
 	test(a_full_disk_leaves_whole_records_only);
+	test(a_full_disk_leaves_nothing_in_a_log_that_somebody_has_cut_short);
+	test(a_full_disk_leaves_the_end_of_another_stream);
 	test(follow_sees_what_comes_and_ends_with_the_writer);
 	test(what_is_no_record_is_refused);
 	test(since_takes_durations_times_and_seconds);
