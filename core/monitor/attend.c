@@ -135,9 +135,9 @@ static void source_close(struct source *s)
 	logfile_end(s->parent->a->log, &s->stream);
 }
 
-/* Logs what the source holds, once. False: nothing there now, or ever. A log that cannot be written
- * loses its lines; the container is not stopped for it. */
-static bool source_read(struct source *s)
+/* Logs what the source holds, once: so many bytes. 0: nothing there now, or ever. A log that cannot
+ * be written loses its lines; the container is not stopped for it. */
+static size_t source_read(struct source *s)
 {
 	char text[LOGFILE_LINE_MAX];
 	ssize_t n;
@@ -148,7 +148,7 @@ static bool source_read(struct source *s)
 		logfile_write(s->parent->a->log, &s->stream, text, (size_t)n);
 	else if (n == 0 || errno != EAGAIN)
 		source_close(s);
-	return n > 0;
+	return n > 0 ? (size_t)n : 0;
 }
 
 static void on_source(void *arg, uint32_t events)
@@ -251,9 +251,10 @@ static void drain_all(struct attendance *t)
 	relay_stop(&t->input);
 	relay_finish(&t->output);
 	for (int i = 0; i < 2; i++) {
-		while (t->sources[i].open && source_read(&t->sources[i]))
-			;
-		source_close(&t->sources[i]);
+		struct source *s = &t->sources[i];
+		for (size_t n = 0, got = 1; s->open && got && n < STDIO_LEFT; n += got)
+			got = source_read(s);
+		source_close(s);
 	}
 }
 

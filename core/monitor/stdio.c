@@ -168,14 +168,16 @@ int relay_start(struct relay *r, struct loop *l, int from, int to, struct err *e
 
 void relay_finish(struct relay *r)
 {
+	size_t n = 0;
 	if (!r->loop)
 		return;
 	do {
+		n += r->len;
 		while (!put(r)) {
 			struct pollfd p = { .fd = r->to.fd, .events = POLLOUT };
 			poll(&p, 1, -1);
 		}
-	} while (!r->ended && get(r));
+	} while (!r->ended && n < STDIO_LEFT && get(r));
 	relay_stop(r);
 }
 

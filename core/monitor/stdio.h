@@ -40,6 +40,10 @@ struct relay {
 
 int relay_start(struct relay *r, struct loop *l, int from, int to, struct err *e);
 
+/* What a pipe or a terminal holds at most when its writer has ended. What comes after that is of
+ * others, who may go on for ever. */
+#define STDIO_LEFT ((size_t)1 << 20)
+
 /* Carries over what `from` holds now, waiting for `to`; then stops. For when the writer has ended;
  * from must not block. */
 void relay_finish(struct relay *r);

@@ -164,6 +164,18 @@ value() {
 	c rm "$(cid t)"
 }
 
+@test "who_goes_on_to_write_to_a_terminal_does_not_keep_its_run_from_its_end" {
+	# One that reads slower than he writes.
+	box -d --name "$(cid w)" -- sleep 1000
+	local status
+	set +o pipefail
+	timeout -s KILL 100 "$CORACLE" exec --root "$STATE" -t "$(cid w)" sh -c 'trap "" HUP; yes & sleep 0.1; exit 5' < /dev/null 3>&- |
+		perl -e 'select undef, undef, undef, 0.02 while sysread STDIN, $x, 8192'
+	status=${PIPESTATUS[0]}
+	[ "$status" = 5 ]
+	c rm -f "$(cid w)"
+}
+
 @test "a_terminal_without_one_of_ours_ends_with_its_input" {
 	run -0 bash -c "echo hello | '$CORACLE' run --root '$STATE' --rm -it --rootfs '$ROOTFS' cat"
 	[[ "$output" == *hello* ]]
