@@ -15,6 +15,13 @@ const struct opt run_options_all[] = {
 	OPT(OPT_PATH, run_options, pidfile, 0, "pidfile", "FILE", "write its pid there"),
 	OPT(OPT_FLAG, run_options, replace, 0, "replace", NULL,
 	    "remove the container that has its --name"),
+	OPT(OPT_STR, run_options, passwd_entry, 0, "passwd-entry", "LINE",
+	    "of /etc/passwd, for a user that the image does not know; has $USERNAME, $UID, $GID, "
+	    "$NAME and $HOME"),
+	OPT(OPT_STR, run_options, group_entry, 0, "group-entry", "LINE",
+	    "of /etc/group, for his group; has $GROUPNAME and $GID"),
+	OPT(OPT_FLAG, run_options, passwd, 0, "passwd", NULL,
+	    "=false: no line for the user of keep-id"),
 	OPT(OPT_STR, run_options, userns, 0, "userns", "auto|keep-id|nomap|container:ID|host",
 	    "auto: ids that no other of the store has, of the user containers in /etc/subuid"),
 	OPT(OPT_LIST, run_options, uidmaps, 0, "uidmap", "CONTAINER:HOST:SIZE",
@@ -194,4 +201,4 @@ const struct opt run_options_all[] = {
 	{ 0 },
 };
 
-const struct run_options run_options_defaults = { .tls_verify = true };
+const struct run_options run_options_defaults = { .tls_verify = true, .passwd = true };

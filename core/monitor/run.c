@@ -15,6 +15,7 @@
 #include "monitor/monitor.h"
 #include "monitor/runjoin.h"
 #include "monitor/runparts.h"
+#include "monitor/runpasswd.h"
 #include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
 #include "monitor/userkeep.h"
@@ -121,7 +122,12 @@ static int check_command(const struct making *m, const struct spec *s, int root,
 static int plain_spec(struct making *m, int root, struct spec **out, struct err *e)
 {
 	const struct run_subject subject = subject_of(m, root);
-	int rc = userkeep_begin(&m->options, m->image == &m->none ? -1 : root, m->a, e);
+	const char *user = m->image->config.config.user;
+	int own = m->image == &m->none ? -1 : root;
+	int rc = userkeep_begin(&m->options, own, m->a, e);
+	if (rc == 0)
+		rc = passwd_apply(&m->options, m->options.user ? m->options.user : user, own, m->a,
+				  e);
 	return rc < 0 ? rc : runspec_make(&m->options, &subject, m->a, out, e);
 }
 

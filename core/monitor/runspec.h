@@ -24,6 +24,8 @@ struct run_options {
 	bool detach, remove, remove_image, interactive, terminal, quiet, rootfs;
 	bool replace, oom_kill_disable, env_host, unset_all, no_hosts, readonly_tmpfs;
 	const char *pidfile, *gpus;
+	bool passwd; /* false: what the image has of users stays as it is */
+	const char *passwd_entry, *group_entry;
 	struct strs env, env_files, env_merge, unset, labels, label_files, annotations;
 	struct opt_u64 blkio_weight;
 	struct strs blkio_weights, read_bps, write_bps, read_iops, write_iops, cgroup_conf;

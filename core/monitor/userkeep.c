@@ -2,17 +2,15 @@
  */
 #include "monitor/userkeep.h"
 #include "base/file.h"
-#include "box/rootfs.h"
 #include "box/subid.h"
 #include "box/user.h"
 #include "monitor/runparts.h"
+#include "monitor/runpasswd.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 
 #define KEEP  "keep-id"
 #define NOMAP "nomap"
@@ -79,28 +77,6 @@ int userkeep_check(const struct run_options *o, struct err *e)
 	return is_nomap(o) ? 0 : read_who(o, &w, e);
 }
 
-/* A line more of a file of the container's own. */
-static int append(int rootfs, const char *path, const char *line, struct err *e)
-{
-	struct stat st;
-	char name[32], last = '\n';
-	auto_close int found = rootfs_make(rootfs, path, false);
-	if (found < 0 || fstat(found, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0; /* whoever made that image wants none */
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
-	auto_close int fd = open(name, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return fail(e, errno, "open %s of the container", path);
-	if (st.st_size && pread(fd, &last, 1, st.st_size - 1) != 1)
-		return fail(e, errno, "read %s of the container", path);
-	if (lseek(fd, 0, SEEK_END) < 0)
-		return fail(e, errno, "write %s of the container", path);
-	int rc = last == '\n' ? 0 : write_all(fd, "\n", 1);
-	if (rc == 0)
-		rc = write_all(fd, line, strlen(line));
-	return rc < 0 ? fail(e, rc, "write %s of the container", path) : 0;
-}
-
 /* His home on the host if that is shown there, too. */
 static const char *home_of(const struct run_options *o, const char *home)
 {
@@ -119,17 +95,15 @@ static int add_user(const struct run_options *o, const struct who *w, int rootfs
 	auto_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const uint32_t own = (uint32_t)getauxval(AT_EUID);
 	const char *name = host < 0 ? NULL : user_name(host, own, a);
-	const char *number = arena_printf(a, "%u", w->gid);
 	if (!name)
 		name = arena_printf(a, "user%u", own);
-	const char *passwd = arena_printf(a, "%s:*:%u:%u:%s:%s:/bin/sh\n", name, w->uid, w->gid,
-					  name, home_of(o, user_home(host, own, a)));
-	const char *group = arena_printf(a, "%s:*:%u:\n", name, w->gid);
-	if (!name || !number || !passwd || !group)
-		return option_room("userns", e);
-	int rc = user_name(rootfs, w->uid, a) ? 0 : append(rootfs, "/etc/passwd", passwd, e);
-	return rc == 0 && !group_known(rootfs, w->gid) ? append(rootfs, "/etc/group", group, e)
-						       : rc;
+	const struct person p = { .name = name,
+				  .group = name,
+				  .full = name,
+				  .home = home_of(o, user_home(host, own, a)),
+				  .uid = w->uid,
+				  .gid = w->gid };
+	return name ? passwd_add(o, rootfs, &p, a, e) : option_room("userns", e);
 }
 
 int userkeep_begin(struct run_options *o, int rootfs, struct arena *a, struct err *e)
@@ -138,7 +112,7 @@ int userkeep_begin(struct run_options *o, int rootfs, struct arena *a, struct er
 	if (!userkeep_wanted(o) || is_nomap(o))
 		return 0;
 	int rc = read_who(o, &w, e);
-	if (rc == 0 && rootfs >= 0)
+	if (rc == 0 && rootfs >= 0 && o->passwd)
 		rc = add_user(o, &w, rootfs, a, e);
 	if (rc < 0 || o->user)
 		return rc;

@@ -374,6 +374,22 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	rm -r "${ROOTFS:?}/run" "${ROOTFS:?}/var"
 }
 
+@test "a_user_that_the_image_does_not_know_has_the_lines_that_were_asked_for" {
+	whole '{"User": "77"}' <<< 'f owned 640 7:8 - x'
+	local show='tail -n 1 /etc/passwd; tail -n 1 /etc/group; id -un; echo $HOME'
+	run -0 c run --rm -w /tmp --passwd-entry '$USERNAME:x:$UID:$GID:$NAME:/srv:/bin/sh' layout:v1 sh -c "$show"
+	[ "$output" = $'77:x:77:0:container user:/srv:/bin/sh\nextra:x:2000:worker\n77\n/srv' ]
+	run -0 c run --rm -u 88:99 --passwd-entry 'me:x:$UID:$GID::$HOME$:/bin/sh' --group-entry 'us-$GROUPNAME:x:$GID:' layout:v1 sh -c "$show"
+	[ "$output" = $'me:x:88:99::/$:/bin/sh\nus-99:x:99:\nme\n/$' ]
+	# Whom the image knows, or nobody asked for.
+	run -0 c run --rm -u worker --passwd-entry 'me:x:1:2::/:/bin/sh' layout:v1 sh -c "$show"
+	[[ "$output" == *$'\nworker\n'* && "$output" != me:* ]]
+	run -0 c run --rm layout:v1 sh -c 'grep -c : /etc/passwd'
+	[ "$output" = 2 ]
+	run -125 box --rm --passwd-entry x -- true
+	[ "$output" = "coracle: option --passwd-entry: it is for images: a root directory stays as it is" ]
+}
+
 @test "an_image_goes_with_its_last_container_if_asked_for" {
 	local L=$BATS_TEST_TMPDIR/layout
 	images() { "$CORACLE" images -q; }

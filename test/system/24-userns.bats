@@ -273,6 +273,10 @@ words() {
 	[ "$output" = "coracle: option --group-add: keep-groups goes not with other groups" ]
 	run -0 setpriv --groups $((USER_ID + 7)) "$CORACLE" run --rm --group-add keep-groups app:v1 id -G
 	[ "$output" = "0 $((USER_ID + 7))" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id --passwd-entry '$USERNAME:x:$UID:$GID:$NAME:/h:/bin/sh' layout:v1 tail -n 1 /etc/passwd
+	[ "$output" = "tester:x:$USER_ID:$USER_ID:tester:/h:/bin/sh" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id --passwd=false layout:v1 grep -c : /etc/passwd
+	[ "$output" = 2 ]
 	# Of his ids as many as are asked for, himself among them.
 	run -0 as "$CORACLE" run --rm --userns keep-id:uid=1000,gid=7,size=2000 layout:v1 cat /proc/self/uid_map /proc/self/gid_map
 	[ "$(words)" = "0 1 1000 1000 0 1 1001 1001 999 0 1 7 7 0 1 8 8 1992" ]
