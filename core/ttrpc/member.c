@@ -378,7 +378,7 @@ int member_open_streams(const struct work *w, struct streams *out, struct err *e
 		.out = m->out,
 		.err = m->err,
 		.terminal = m->terminal,
-		.piped = *m->exec_id && !task_wants(m->task, STDIO_ANNOTATION, "drop"),
+		.piped = *m->exec_id,
 		.id = m->task->id,
 		.namespace_ = m->task->shim->namespace_,
 		.uid = m->task->io_uid,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -12,6 +13,22 @@
 #define PATIENCE_MS 1000
 #define DROP_MS	    50
 #define SLACK	    16
+#define PATH_SIZE   32
+
+static void name_of(const struct reader *r, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "/proc/self/fd/%d", r->written.fd);
+}
+
+/* What was spliced into it keeps its pages, however little is in each: only a write end knows. */
+static bool is_full(const struct reader *r)
+{
+	char path[PATH_SIZE];
+	name_of(r, path);
+	auto_close int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	return fd >= 0 && poll(&p, 1, 0) == 0;
+}
 
 static int count_unread(const struct reader *r)
 {
@@ -114,7 +131,8 @@ static void on_tick(void *arg, uint32_t events)
 		somebody_reads(r);
 		return;
 	}
-	bool stuck = unread >= r->capacity / 2 && (r->dropping || unread == r->ticked);
+	bool stuck = unread > 0 && (r->dropping || unread == r->ticked) &&
+		     (unread >= r->capacity / 2 || is_full(r));
 	r->unread = r->ticked = unread;
 	if (stuck && !r->dropping)
 		r->ticking = false; /* and begins again, faster */
@@ -141,9 +159,9 @@ static int watch(struct reader *r, struct watch *w, int fd, void (*ready)(void *
 
 static int watch_closes(struct reader *r)
 {
-	char path[32];
+	char path[PATH_SIZE];
 	int rc = watch(r, &r->closed, inotify_init1(IN_NONBLOCK | IN_CLOEXEC), on_closed);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->written.fd);
+	name_of(r, path);
 	if (rc == 0 && inotify_add_watch(r->closed.fd, path, IN_CLOSE_NOWRITE) < 0)
 		rc = -errno;
 	return rc;

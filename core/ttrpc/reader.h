@@ -11,8 +11,8 @@
  * end. What is known: that one was closed (inotify), and how much is unread. So once one was closed
  * each write wakes us, and as long as something is unread a second's tick, until either some was
  * taken or more was written than is unread: somebody reads, and nothing wakes us any more. Or until
- * it is half full (a full pipe of writes that do not share pages has no more) from one tick to the
- * next: then what is there goes, and so on until somebody reads. */
+ * it is half full (a full pipe of writes that do not share pages has no more), or takes no byte
+ * more, from one tick to the next: then what is there goes, and so on until somebody reads. */
 struct reader {
 	struct loop *loop;
 	struct watch closed, written, tick;

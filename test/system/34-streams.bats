@@ -359,6 +359,16 @@ whole() {
 	wait $deleting
 }
 
+@test "where_output_may_be_dropped_what_an_exec_leaves_holds_up_no_reader_either_and_a_reader_loses_nothing" {
+	task '.annotations["org.coracle.stdio"] = "drop"' "" sleep 1000
+	start
+	whole e1 'sleep 1000 & echo exec'
+	[ "$(cat "$T/got")" = exec ]
+	whole e2 'seq 1 60000'
+	seq 1 60000 | cmp - "$T/got"
+	[ ! -s "$BUNDLES/$ID/log" ]
+}
+
 @test "an_execs_output_is_all_there_in_its_order_whenever_it_is_read" {
 	task . "" sleep 1000
 	start
