@@ -24,7 +24,7 @@ static int wait_one(const char *root, const char *id, struct err *e)
 	if (rc == 0)
 		printf("%d\n", st.code);
 	container_close(c);
-	return rc < 0 || fflush(stdout) == 0 ? rc : fail(e, errno, "write");
+	return rc < 0 || fflush(stdout) == 0 ? rc : fail(e, errno, "write to stdout");
 }
 
 static int wait_applet(const struct call *c, struct err *e)

@@ -293,12 +293,11 @@ int cli_print(const struct buf *out, struct err *e)
 	return rc < 0 ? fail(e, rc, "write to stdout") : 0;
 }
 
-static int print_help(const struct command *c, const char *path)
+static int print_help(const struct command *c, const char *path, struct err *e)
 {
 	auto_buf out = { 0 };
 	cli_help(c, path, &out);
-	write_all(STDOUT_FILENO, out.p, out.len);
-	return 0;
+	return cli_print(&out, e);
 }
 
 static const struct command *sub_find(const struct command *c, const char *name)
@@ -315,14 +314,14 @@ static int dispatch(const struct command *c, const char *path, const struct call
 static int dispatch_sub(struct parser *p, const struct call *call)
 {
 	if (!p->args.n)
-		return print_help(p->c, p->path);
+		return print_help(p->c, p->path, p->e);
 	const char *name = p->args.v[0];
 	const struct command *sub = sub_find(p->c, name);
 	bool help = !sub && (!strcmp(name, "help") || !strcmp(name, "h"));
 	if (help && p->args.n > 1)
 		sub = sub_find(p->c, name = p->args.v[1]);
 	else if (help)
-		return print_help(p->c, p->path);
+		return print_help(p->c, p->path, p->e);
 	if (!sub) {
 		p->e->status = p->c->misuse;
 		return usage(p, "unknown command", name);
@@ -331,7 +330,7 @@ static int dispatch_sub(struct parser *p, const struct call *call)
 	if (!path)
 		return fail(p->e, ENOMEM, "%s", p->path);
 	if (help)
-		return print_help(sub, path);
+		return print_help(sub, path, p->e);
 	if (p->c->before) {
 		int rc = p->c->before(call, p->e);
 		if (rc < 0)
@@ -363,7 +362,7 @@ static int parse_and_run(const struct command *c, const char *path, const struct
 		memcpy(p.opts, c->defaults, c->opts_size);
 	int rc = parse_words(&p);
 	if (rc == HELP_ASKED)
-		return print_help(c, path);
+		return print_help(c, path, e);
 	if (rc == 0 && !c->sub)
 		rc = check_count(&p);
 	if (rc < 0) {
@@ -378,6 +377,8 @@ static int dispatch(const struct command *c, const char *path, const struct call
 		    struct strs words, struct err *e)
 {
 	int rc = parse_and_run(c, path, parent, words, e);
+	if (rc >= 0 && (fflush(stdout) || ferror(stdout))) /* what was said by printf */
+		rc = refuse(e, EIO, "write to stdout: it is full, or closed");
 	if (rc < 0 && !e->status)
 		e->status = c->failure;
 	return rc;

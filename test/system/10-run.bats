@@ -574,6 +574,20 @@ busybox_layout() {
 	assert_gone "$(cid r)"
 }
 
+@test "what_cannot_be_said_is_an_error" {
+	local verb
+	full() {
+		c "$@" > /dev/full
+	}
+	box -d --name "$(cid f)" -- sleep 1000
+	for verb in ps "kill -s CONT $(cid f)" "stop -t 0 $(cid f)" "wait $(cid f)" "logs --help" "rm $(cid f)"; do
+		# shellcheck disable=SC2086
+		run -1 --separate-stderr full $verb
+		[[ "$stderr" == "coracle: write to stdout: "* ]] || { echo "$verb: $stderr"; return 1; }
+	done
+	assert_gone "$(cid f)"
+}
+
 @test "bad_options_are_named" {
 	run -125 box --memory lots -- true
 	[[ "$output" == *lots* ]]
