@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ANSWER_MAX     ((size_t)1 << 20) /* of errors and tokens */
 #define TOKEN_LIFE     60		 /* seconds, of one that does not say */
 #define TOKEN_LIFE_MAX 31536000
+#define IDENTITY_MAX   65536
 
 struct trouble {
 	const char *code, *message;
@@ -96,6 +99,29 @@ static int no_room(struct err *e)
 	return fail(e, E2BIG, "talk to the registry");
 }
 
+static int identity_put(const struct endpoint *p, struct err *e)
+{
+	ssize_t n;
+	do
+		n = write(p->identity[0], p->login.identity, strlen(p->login.identity));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? fail(e, errno, "keep the identity token of %s", p->name) : 0;
+}
+
+/* Waits until nobody else has it. */
+static int identity_take(struct endpoint *p, struct err *e)
+{
+	char text[IDENTITY_MAX];
+	ssize_t n;
+	do
+		n = read(p->identity[1], text, sizeof(text));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return fail(e, n < 0 ? errno : EPIPE, "get the identity token of %s", p->name);
+	p->login.identity = arena_strn(p->arena, text, (size_t)n);
+	return p->login.identity ? 0 : no_room(e);
+}
+
 /* What it is wanted for, as a query has it. */
 static void put_purpose(const struct endpoint *p, const char *service, struct buf *b)
 {
@@ -106,6 +132,25 @@ static void put_purpose(const struct endpoint *p, const char *service, struct bu
 		return;
 	buf_str(b, "&service=");
 	http_escape(b, service);
+}
+
+int endpoint_share(struct endpoint *p, struct err *e)
+{
+	const char *token = p->login.identity;
+	if (!token || !*token)
+		return 0;
+	/* Of messages, so that a token comes whole. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->identity) < 0)
+		return fail(e, errno, "make a pair of sockets");
+	return identity_put(p, e);
+}
+
+void endpoint_close(struct endpoint *p)
+{
+	for (size_t i = 0; i < 2 && p->identity[0]; i++)
+		close(p->identity[i]);
+	http_free(p->http);
+	p->http = NULL;
 }
 
 /* Asks the token server: as OAuth 2 has it with an identity token, else by a GET with the login. */
@@ -172,7 +217,7 @@ static int take_token(struct endpoint *p, struct source *body, struct err *e)
 
 /* A token for pulling from this repository: our own, or one of the server that the challenge names.
  */
-static int get_token(struct endpoint *p, const char *challenge, struct err *e)
+static int buy_token(struct endpoint *p, const char *challenge, struct err *e)
 {
 	struct http_answer answer;
 	struct source *body;
@@ -193,6 +238,19 @@ static int get_token(struct endpoint *p, const char *challenge, struct err *e)
 			e, EACCES, "%s refuses a token for %s (status %d%s): check the credentials",
 			p->name, p->repository, answer.status, answer_explanation(body, p->arena));
 	return take_token(p, body, e);
+}
+
+static int get_token(struct endpoint *p, const char *challenge, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = p->identity[0] ? identity_take(p, e) : 0;
+	if (rc < 0)
+		return rc;
+	rc = buy_token(p, challenge, e);
+	int kept = p->identity[0] ? identity_put(p, &why) : 0;
+	if (rc == 0 && kept < 0)
+		*e = why;
+	return rc < 0 ? rc : kept;
 }
 
 /* Does what one of the challenge's lines asks for. */

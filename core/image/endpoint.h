@@ -20,6 +20,7 @@ struct endpoint {
 	const char *base;	/* "https://HOST/v2"; NULL: to be found out */
 	const char *mirror;	/* the registry that it stands for; NULL: it is the registry */
 	struct credentials login;
+	int identity[2]; /* see endpoint_share; 0: there is none */
 	struct http_options http_options;
 	bool resolve, pull, referrers; /* see struct host */
 
@@ -30,6 +31,12 @@ struct endpoint {
 	const char *challenge;	   /* what it was made for */
 	uint64_t expires;	   /* by clock_monotonic_ns; 0: never */
 };
+
+/* An identity token may be good for once, and then another is in its place. It lies in a box of
+ * ours and of all that are forked off from now on: whoever needs it takes it out, and puts back
+ * what it is by then. Without such a token nothing is done. */
+int endpoint_share(struct endpoint *p, struct err *e);
+void endpoint_close(struct endpoint *p);
 
 /* One request below BASE/REPOSITORY/, with a login when it is asked for. Any status is success
  * here. The answer and its body are good until the next request. */

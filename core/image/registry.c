@@ -212,7 +212,9 @@ static void registry_leave(struct origin *o)
 
 static void registry_close(struct origin *o)
 {
-	registry_leave(o);
+	struct registry *r = (struct registry *)o;
+	for (size_t i = 0; i < r->n; i++)
+		endpoint_close(&r->endpoints[i]);
 	free(o);
 }
 
@@ -251,8 +253,9 @@ static int add_endpoint(struct registry *r, const struct host *h, bool last,
 	 */
 	if (last && o->credentials)
 		return credentials_encode(o->credentials, r->arena, &p->login.basic, e);
-	return credentials_here(o->authfile, last || !other ? own : host, p->repository, r->arena,
-				&p->login, e);
+	int rc = credentials_here(o->authfile, last || !other ? own : host, p->repository, r->arena,
+				  &p->login, e);
+	return rc < 0 ? rc : endpoint_share(p, e);
 }
 
 /* Certificates and keys that connections may want. */

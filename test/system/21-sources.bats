@@ -430,6 +430,20 @@ login() {
 	cmp "$HOME/.docker/config.json" "$L.login"
 }
 
+@test "an_identity_token_that_is_good_for_once_goes_from_one_job_to_the_next" {
+	local n
+	for n in 1 2 3 4 5 6; do
+		tar_of "$L.tar" <<< "f hello$n 644 0:0 - $n"
+		layer "$L" "$L.tar"
+	done
+	image_end "$L" v1 > "$L.out"
+	strange
+	login '{"identitytoken": "id+/="}'
+	# A token is good for one request, and an identity token for one token.
+	run -0 pull -q --jobs 4 "$STRANGE/token/identity-rotate-once:v1"
+	[ "$(grep -c "^POST $STRANGE /token " "$STRANGE_LOG")" = 8 ]
+}
+
 @test "a_helper_may_keep_an_identity_token" {
 	simple "$L" v1
 	strange
