@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "box/idmap.h"
 #include "box/subid.h"
+#include "image/tree.h"
 #include "image/treecopy.h"
 
 #include <fcntl.h>
@@ -232,6 +233,8 @@ static int open_layers(const struct store *s, const struct image *im, int dir, s
 		if (o->lower[i] < 0)
 			return o->lower[i];
 		o->n = i + 1;
+		if (tree_opaque(o->lower[i])) /* of a root overlayfs does not ask that */
+			break;
 	}
 	if (n)
 		return 0;

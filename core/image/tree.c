@@ -79,13 +79,24 @@ static bool is_whiteout(int dir, const char *name)
 	       st.st_rdev == 0;
 }
 
+/* Attributes trusted.* are for root of the machine alone. */
+static const char *opaque_mark(void)
+{
+	return subid_inside() ? OVERLAY_OPAQUE_USER : OVERLAY_OPAQUE;
+}
+
+bool tree_opaque(int dir)
+{
+	char mark = 0;
+	return fgetxattr(dir, opaque_mark(), &mark, 1) == 1 && mark == 'y';
+}
+
 static int set_opaque(int dir, const char *name, struct err *e)
 {
 	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(e, errno, "open %s", name);
-	const char *mark = subid_inside() ? OVERLAY_OPAQUE_USER : OVERLAY_OPAQUE;
-	if (fsetxattr(fd, mark, "y", 1, 0) < 0)
+	if (fsetxattr(fd, opaque_mark(), "y", 1, 0) < 0)
 		return fail(e, errno, "make directory %s opaque", name);
 	return 0;
 }

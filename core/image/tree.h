@@ -71,6 +71,9 @@ int tree_file_end(struct tree *t, const struct tree_entry *n, int file, int64_t 
 /* Sets what directories had to wait for. */
 int tree_end(struct tree *t, struct err *e);
 
+/* Whether a directory of a tree hides all that is below it in other trees. */
+bool tree_opaque(int dir);
+
 /* Of n trees those in which the first len bytes of a path are a directory, in the same order; their
  * number. */
 size_t tree_having(const int *trees, size_t n, const char *path, size_t len, int *out);

@@ -116,6 +116,7 @@ pull() {
 }
 
 @test "whiteouts_and_opaque_directories_hide_what_is_below" {
+	local layer
 	tar_of "$L.1" <<- 'END'
 		d a 700 1:1
 		f a/gone 644 0:0 - x
@@ -140,6 +141,19 @@ pull() {
 	run -0 "$CORACLE" run --root "$BATS_TEST_TMPDIR/state" --rm layout:v1 \
 		sh -c 'find /a /b /c | sort; stat -c "%a %u" /a'
 	[ "$output" = "$(printf '%s\n' /a /a/stays /b /b/new /c /c/back "700 1")" ]
+	# All that is below the root.
+	tar_of "$L.4" <<- 'END'
+		f only 644 0:0 - x
+		f .wh..wh..opq 644
+	END
+	tar_of "$L.5" <<< "f above 644 0:0 - x"
+	for layer in "$L".{1,2,4,5}; do
+		layer "$L" "$layer"
+	done
+	image_end "$L" v2 '{"Cmd": ["true"]}' > /dev/null
+	run -0 pull -q "oci:$L:v2"
+	run -0 "$CORACLE" bundle layout:v2 "$L.bundle"
+	[ "$(ls -A "$L.bundle/rootfs")" = $'above\nonly' ]
 }
 
 @test "a_directory_that_a_layer_only_passes_through_keeps_its_looks" {
