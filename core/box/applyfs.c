@@ -199,8 +199,10 @@ static int mount_target(struct self *s, const struct op *o, bool directory, bool
 	if (fd != -EEXIST)
 		return fd;
 	fd = o->mount.real_directory ? rootfs_open_real(s->root, o->path, O_PATH | O_DIRECTORY)
-				     : rootfs_open(s->root, o->path, O_PATH);
-	if (fd >= 0 || (o->mount.real_directory && fd != -ENOENT))
+				     : rootfs_open_target(s->root, o->path);
+	if (fd == -EOPNOTSUPP)
+		snprintf(s->words, sizeof(s->words), "a link leads into /proc");
+	if (fd >= 0 || fd == -EOPNOTSUPP || (o->mount.real_directory && fd != -ENOENT))
 		return fd;
 	*made = true;
 	if (directory && fd == -ENOENT && (fd = missing_target(s, o)) >= 0)

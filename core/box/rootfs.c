@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #define LINKS 40 /* as the kernel */
 
@@ -28,6 +30,20 @@ int rootfs_open(int root, const char *path, int flags)
 int rootfs_open_real(int root, const char *path, int flags)
 {
 	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
+int rootfs_open_target(int root, const char *path)
+{
+	struct statfs fs;
+	auto_close int fd = rootfs_open_real(root, path, O_PATH);
+	if (fd != -ELOOP)
+		return fd < 0 ? fd : take_fd(&fd);
+	put_fd(&fd, rootfs_open(root, path, O_PATH));
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == PROC_SUPER_MAGIC ? -EOPNOTSUPP : take_fd(&fd);
 }
 
 /* Makes one missing step below the held directory and opens it. */

@@ -12,6 +12,10 @@ int rootfs_open(int root, const char *path, int flags);
 /* The same, but no component may be a symbolic link. */
 int rootfs_open_real(int root, const char *path, int flags);
 
+/* What is to be mounted on, O_PATH: -EOPNOTSUPP where a link, which is the image's, leads into a
+ * procfs, that programs trust. */
+int rootfs_open_target(int root, const char *path);
+
 /* Opens (O_PATH) the place to mount on, making missing directories (mode 0755) and, unless
  * directory, an empty last file. Each step is held by fd. A dangling symbolic link in the way is
  * ELOOP. */

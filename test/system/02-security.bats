@@ -209,15 +209,19 @@ prying() {
 	own_rootfs
 	mkdir -p "$VICTIM/ipv4" "$VICTIM/attr"
 	echo bait > "$VICTIM/ipv4/ip_default_ttl"
-	# A link, since nothing may be mounted on what is said to be inside /proc.
+	# Links of the image's hide nothing of /proc.
 	ln -s proc/sys/net "$ROOTFS/elsewhere"
-	ln -s proc "$ROOTFS/proc-link"
-	spec --arg v "$VICTIM" '.mounts += [{destination: "/elsewhere", source: $v, options: ["bind"]}]
-		| .linux.sysctl = {"net.ipv4.ip_default_ttl": "99"}'
-	create_sleeper
+	ln -s /proc "$ROOTFS/proc-link"
+	local on
+	spec '.linux.sysctl = {"net.ipv4.ip_default_ttl": "99"} | .process.args = ["sleep", "1000"]'
+	cp "$B/config.json" "$B/plain"
+	for on in /elsewhere /proc-link /proc-link/self/attr; do
+		spec --arg v "$VICTIM" --arg on "$on" '.mounts += [{destination: $on, source: $v, options: ["bind"]}]'
+		attempt rt create -b "$B" "$ID"
+		refused 1 "mounts[7]" "on $on" "a link leads into /proc"
+		cp "$B/plain" "$B/config.json"
+	done
 	[ "$(cat "$VICTIM/ipv4/ip_default_ttl")" = bait ]
-	[ "$(nsenter -t "$(state pid)" -n cat /proc/sys/net/ipv4/ip_default_ttl)" = 99 ]
-	end
 	# The whole of /proc is somebody else's.
 	mkdir -p "$VICTIM/sys/net/ipv4" "$VICTIM/self"
 	echo bait > "$VICTIM/sys/net/ipv4/ip_default_ttl"
