@@ -53,6 +53,8 @@ uint64_t proc_start_time(pid_t pid, char *state)
 	const char *start = pid > 0 && small(-1, path, text, sizeof(text))
 				    ? stat_field(text, FIELD_START_TIME)
 				    : NULL;
+	if (state)
+		*state = 'X';
 	if (!start)
 		return 0;
 	if (state)
