@@ -64,9 +64,13 @@ static int look(struct waiting *w, struct exit_status *out, struct err *e)
 	}
 	if (owner || init)
 		return 0;
-	return refuse(e, ENODATA,
-		      "container %s has ended, but its monitor died before it could record how",
-		      w->c->id);
+	/* The kernel tells who held it before its end. */
+	if (w->init >= 0 &&
+	    proc_how_ended(w->c->state.pid, w->c->state.start_time, w->init, out) == 0)
+		return 1;
+	return refuse(e, ENODATA, "container %s has ended, but %s", w->c->id,
+		      w->c->state.owner ? "its monitor died before it could record how"
+					: "nobody was there to record how");
 }
 
 static int remaining(const struct waiting *w)

@@ -401,6 +401,21 @@ paths_of() {
 	nothing_left
 }
 
+@test "wait_tells_how_what_nobody_watches_ended" {
+	local waiter
+	sleeper
+	"$CORACLE" wait --root "$STATE" "$ID" > "$BATS_TEST_TMPDIR/status" 2>&1 3>&- &
+	waiter=$!
+	until grep -qs inotify "/proc/$waiter/fdinfo/"*; do sleep 0.01; done
+	rt kill "$ID" KILL
+	wait "$waiter" || cat "$BATS_TEST_TMPDIR/status"
+	[ "$(cat "$BATS_TEST_TMPDIR/status")" = 137 ]
+	run -1 "$CORACLE" wait --root "$STATE" "$ID"
+	[[ "$output" == *"$ID has ended, but nobody was there to record how" ]]
+	rt delete "$ID"
+	nothing_left
+}
+
 @test "an_exec_whose_helper_is_killed_says_so" {
 	sleeper
 	attempt strace -D -f -qq -o /dev/null -e trace=setns -e inject=setns:signal=KILL "$CORACLE" runtime --root "$STATE" exec "$ID" true

@@ -60,11 +60,14 @@ assert_nothing_left() {
 }
 
 @test "wait_says_that_nobody_knows_the_status_when_the_monitor_was_killed" {
-	local id
+	local id pid
 	id=$(cid w)
 	box -d --name "$id" -- sleep 86402
+	pid=$(field "$id" pid)
 	kill -9 "$(field "$id" owner)"
 	c kill "$id"
+	await_end "$pid"
+	await_no_path "/proc/$pid"
 	run -1 c wait "$id"
 	[[ "$output" == *"$id"*monitor* ]]
 	c cleanup
