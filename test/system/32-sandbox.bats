@@ -11,6 +11,11 @@ setup_file() {
 		    [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.pods]
 		      runtime_type = \"$RUNTIME\"
 		      sandboxer = \"shim\"
+		    [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.options]
+		      runtime_type = \"io.containerd.runc.v2\"
+		      runtime_path = \"$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2\"
+		      sandboxer = \"shim\"
+		      options = {Root = \"$BATS_FILE_TMPDIR/options\"}
 	"
 	[ "$(id -u)" = 0 ] || return 0
 	# A network for them: containerd 2.1 ends when a pod of such a handler is to be on the host's.
@@ -31,11 +36,11 @@ teardown() {
 	[ -z "${POD:-}" ] || cri_rmp "$POD"
 }
 
-# runp [JQ]: a pod of its own test, whose containers have a pid namespace each.
+# runp [JQ [HANDLER]]: a pod of its own test, whose containers have a pid namespace each.
 runp() {
 	CONFIG=$(cri_pod "$BATS_TEST_NAME" '.linux.security_context.namespace_options = {pid: "CONTAINER"} | .hostname = "web"
 		| '"${1:-.}")
-	POD=$(cri_runp "$CONFIG" pods) || return
+	POD=$(cri_runp "$CONFIG" "${2:-pods}") || return
 	HOLDER=$(inspect .info.info | jq .pid)
 	SHIM=$(shim_pid "$POD")
 }
@@ -308,4 +313,18 @@ assert_no_pod() {
 	[ "$output" = $'0\n0\n0\n0\n0' ]
 	run -0 cri exec-sync "$b" sh -c 'until cat /dev/shm/a 2> /dev/null; do :; done'
 	[ "$output" = mine ]
+}
+
+@test "a_handler_of_runcs_type_has_options_for_its_containers" {
+	runp . options
+	local a
+	a=$(run_in a 'sleep 1000')
+	[ -e "$BATS_FILE_TMPDIR/options/$NS/$a/state.json" ]
+	[ ! -e "/run/coracle/containerd-$NS/$a" ]
+	in_one "$(pid_of "$a")" "$HOLDER" net
+	[ "$(cri exec-sync "$a" echo hi)" = hi ]
+	cri_rmp "$POD"
+	[ ! -e "$BATS_FILE_TMPDIR/options/$NS/$a" ]
+	assert_no_pod "$POD"
+	POD=
 }
