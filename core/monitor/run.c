@@ -538,6 +538,21 @@ static int hand_over(struct making *m, struct err *e)
 	return monitor_detach(&q, e);
 }
 
+/* What the kernel cannot execute is most likely for the machine that the image is for. */
+static int explain(const struct making *m, int rc, struct err *e)
+{
+	const struct image_config *c = &m->image->config;
+	const struct platform here = platform_here();
+	if (rc != -ENOEXEC || !c->architecture || !c->os ||
+	    (!strcmp(c->architecture, here.architecture) && !strcmp(c->os, here.os)))
+		return rc;
+	const struct err first = *e;
+	refuse(e, ENOEXEC, "%.700s; the image is for %.40s/%.40s, this machine is %s/%s", first.msg,
+	       c->os, c->architecture, here.os, here.architecture);
+	e->status = first.status;
+	return rc;
+}
+
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
 {
 	const char *root = container_root(r->options.root, a, e);
@@ -555,7 +570,7 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 	m.options.remove |= m.options.remove_image;
 	rc = make(&m, e);
 	if (rc == 0)
-		rc = hand_over(&m, e);
+		rc = explain(&m, hand_over(&m, e), e);
 	release(&m);
 	if (rc < 0 && m.data)
 		data_remove(&(struct data){ m.store_path, m.id, true, -1 }, NULL);

@@ -390,6 +390,17 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = "coracle: option --passwd-entry: it is for images: a root directory stays as it is" ]
 }
 
+@test "a_program_for_another_machine_is_told_from_the_image" {
+	local L=$BATS_TEST_TMPDIR/layout
+	tar_of "$L.tar" <<< 'f program 755 0:0 - %7fELF%02%02%01%00%00%00%00%00%00%00%00%00%00%02%00%16'
+	layer "$L" "$L.tar"
+	image_end "$L" v1 '{}' s390x > "$L.out"
+	"$CORACLE" pull -q --platform linux/s390x "oci:$L:v1" > "$L.out"
+	run -126 c run --rm layout:v1 /program
+	[[ "$output" == "coracle: exec /program: exec format error; the image is for linux/s390x, this machine is linux/"* ]]
+	[ "${#lines[@]}" = 1 ]
+}
+
 @test "an_image_goes_with_its_last_container_if_asked_for" {
 	local L=$BATS_TEST_TMPDIR/layout
 	images() { "$CORACLE" images -q; }
