@@ -214,15 +214,19 @@ static struct work **find_next(struct works *v)
 }
 
 /* As many at a time as there are processors: more would not be done sooner, and would only keep the
- * shim from running. But one may wait for something else than a processor, nobody knows how long:
- * after a moment it does not count any more. */
+ * shim from running. A patient one leaves it a processor: what the kernel does for others is not
+ * interrupted, whatever the shim's rank. But one may wait for something else than a processor,
+ * nobody knows how long: after a moment it does not count any more. */
 static void schedule(struct works *v)
 {
 	struct itimerspec t = { .it_value.tv_nsec = 1 };
 	uint64_t now = clock_monotonic_ns(), first = MOMENT_NS;
-	unsigned young = 0;
-	if (!*find_next(v))
+	unsigned young = 0, most = v->at_once;
+	const struct work *next = *find_next(v);
+	if (!next)
 		return;
+	if (next->patient && most > 1)
+		most--;
 	for (const struct work *w = v->running; w; w = w->next) {
 		if (now - w->begun >= MOMENT_NS)
 			continue;
@@ -230,7 +234,7 @@ static void schedule(struct works *v)
 		if (w->begun + MOMENT_NS - now < first)
 			first = w->begun + MOMENT_NS - now;
 	}
-	if (young >= v->at_once)
+	if (young >= most)
 		t.it_value.tv_nsec = (long)first;
 	timerfd_settime(v->next.fd, 0, &t, NULL);
 }
@@ -359,13 +363,12 @@ int work_start(struct shim *s, const struct work *order, const struct rpc *r, st
 		w->rpc.kept = NULL;
 		rpc_keep(r);
 	}
-	bool first = !*find_next(&s->works);
 	struct work **last = &s->works.queued;
 	while (*last && (w->patient || !(*last)->patient))
 		last = &(*last)->next;
 	w->next = *last;
 	*last = w;
-	if (first)
+	if (*find_next(&s->works) == w)
 		schedule(&s->works);
 	return RPC_LATER;
 }

@@ -71,8 +71,8 @@ int works_open(struct shim *s, struct err *e);
 void works_close(struct shim *s);
 
 /* Queues a copy of *w: no more than one begins in a round of the loop, and no more at a time than
- * there are processors, so that fifty requests at once keep nobody else waiting. r: the call that
- * it answers, NULL: none. RPC_LATER or -ENOMEM. */
+ * there are processors (patient ones: one less), so that fifty requests at once keep nobody else
+ * waiting. r: the call that it answers, NULL: none. RPC_LATER or -ENOMEM. */
 int work_start(struct shim *s, const struct work *w, const struct rpc *r, struct err *e);
 
 /* From done, after a failure e: another piece undoes what it has left, and answers the call; its
