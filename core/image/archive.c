@@ -350,7 +350,8 @@ static int open_saved(struct archive_origin *o, struct ref *r, struct err *e)
 	return rc == 0 ? make_manifest(o, image, e) : rc;
 }
 
-int archive_open(struct ref *r, int64_t window, struct arena *a, struct origin **out, struct err *e)
+int archive_open(struct ref *r, const struct limits *l, struct arena *a, struct origin **out,
+		 struct err *e)
 {
 	struct archive_origin *o = calloc(1, sizeof(*o));
 	if (!o)
@@ -358,7 +359,7 @@ int archive_open(struct ref *r, int64_t window, struct arena *a, struct origin *
 	o->origin = (struct origin){ archive_document, archive_referrers, archive_blob,
 				     archive_forked, archive_close };
 	o->arena = a;
-	int rc = tarfile_open(r->name, window, a, &o->tar, e);
+	int rc = tarfile_open(r->name, l, a, &o->tar, e);
 	if (rc == 0)
 		rc = r->kind == REF_OCI_ARCHIVE ? open_layout(o, r, e) : open_saved(o, r, e);
 	if (rc < 0) {

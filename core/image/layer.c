@@ -5,26 +5,22 @@
 
 #include <stdlib.h>
 
-#define RATIO_FROM ((int64_t)256 << 20) /* what is smaller may pack as well as it likes */
-
 /* Between unpacker and tar reader: stops a bomb while it is small. */
 struct ratio {
 	struct source source;
 	struct source *from;
 	const struct check *packed;
-	int64_t seen, most;
+	const struct limits *limits;
+	int64_t seen;
 };
 
 static ssize_t ratio_read(struct source *s, const void **p, struct err *e)
 {
 	struct ratio *r = (struct ratio *)s;
 	ssize_t n = source_read(r->from, p, e);
-	if (n > 0)
-		r->seen += n;
-	if (r->seen > RATIO_FROM && r->seen / r->most > r->packed->seen)
-		return refuse(e, E2BIG, "it unpacks to more than the %lld times of --max-ratio",
-			      (long long)r->most);
-	return n;
+	r->seen += n > 0 ? n : 0;
+	int rc = n < 0 ? 0 : limits_ratio(r->limits, r->packed->seen, r->seen, e);
+	return rc < 0 ? rc : n;
 }
 
 static int read_tree(struct source *tar, const struct layer_job *j, struct buf *implied,
@@ -76,7 +72,7 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 	struct ratio ratio = { .source.read = ratio_read,
 			       .from = inflate_source(inflate),
 			       .packed = &packed,
-			       .most = (int64_t)j->limits->ratio };
+			       .limits = j->limits };
 	check_init(&tar, &ratio.source, "unpacked layer", j->diff_id, -1);
 	rc = read_tree(&tar.source, j, implied, e);
 	if (rc == 0)

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdatomic.h>
 
+#define RATIO_FROM ((int64_t)256 << 20) /* what is smaller may pack as well as it likes */
+
 /* What zstd has at all, and on this machine. */
 #define WINDOW_MIN 1024
 #define WINDOW_MAX ((int64_t)1 << (sizeof(size_t) < 8 ? 30 : 31))
@@ -23,6 +25,14 @@ int limits_check(const struct limits *l, struct err *e)
 		return refuse(e, EINVAL, "--max-window is %d to %lld bytes", WINDOW_MIN,
 			      (long long)WINDOW_MAX);
 	return 0;
+}
+
+int limits_ratio(const struct limits *l, int64_t packed, int64_t unpacked, struct err *e)
+{
+	if (unpacked <= RATIO_FROM || unpacked / (int64_t)l->ratio <= packed)
+		return 0;
+	return refuse(e, E2BIG, "it unpacks to more than the %lld times of --max-ratio",
+		      (long long)l->ratio);
 }
 
 int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e)

@@ -42,4 +42,7 @@ int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e
 int limits_entry(const struct limits *l, struct usage *u, struct err *e);
 int limits_bytes(const struct limits *l, struct usage *u, int64_t bytes, struct err *e);
 
+/* -E2BIG when so many bytes have become too many. */
+int limits_ratio(const struct limits *l, int64_t packed, int64_t unpacked, struct err *e);
+
 #endif

@@ -173,7 +173,7 @@ int load_list(const char *path, struct arena *a, struct loadables *out, struct e
 	if (S_ISDIR(st.st_mode))
 		rc = list_directory(whole, fd, a, &l, e);
 	else {
-		rc = tarfile_open(whole, LIMITS_DEFAULT.window, a, &t, e);
+		rc = tarfile_open(whole, &LIMITS_DEFAULT, a, &t, e);
 		if (rc == 0)
 			rc = list_tar(&t, whole, a, &l, e);
 		tarfile_close(&t);

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/limits.h"
 #include "image/manifest.h"
 #include "image/ref.h"
 #include "image/source.h"
@@ -71,8 +72,8 @@ int layout_which(const struct index *ix, const struct ref *r, const char *which,
 		 struct descriptor *out, struct err *e);
 
 /* The file of a REF_OCI_ARCHIVE or REF_DOCKER_ARCHIVE. r gets the whole name that docker's archive
- * has for the image. window: see inflate_new. */
-int archive_open(struct ref *r, int64_t window, struct arena *a, struct origin **out,
+ * has for the image. l is the caller's. */
+int archive_open(struct ref *r, const struct limits *l, struct arena *a, struct origin **out,
 		 struct err *e);
 
 #endif

@@ -46,7 +46,7 @@ static int open_origin(struct pulling *p, struct err *e)
 	else if (p->ref.kind == REF_REGISTRY)
 		rc = registry_open(&p->ref, &p->request->origin, p->arena, &p->origin, e);
 	else
-		rc = archive_open(&p->ref, p->limits.window, p->arena, &p->origin, e);
+		rc = archive_open(&p->ref, &p->limits, p->arena, &p->origin, e);
 	if (rc < 0)
 		return rc;
 	p->image.name = p->request->as ? p->request->as : ref_text(&p->ref, p->arena);

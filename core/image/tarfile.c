@@ -34,6 +34,7 @@ struct reading {
 	int64_t drop; /* bytes to pass over before libarchive sees any */
 	int64_t seen; /* bytes of the member */
 	int64_t room; /* for bytes of a header */
+	int64_t unpacked;
 	struct err *e;
 	int failed; /* -errno of the source, which says it better than libarchive could */
 };
@@ -56,6 +57,10 @@ static la_ssize_t feed_read(struct archive *a, void *arg, const void **p)
 	ssize_t n;
 	do {
 		n = source_read(inflate_source(r->inflate), p, r->e);
+		r->unpacked += n > 0 ? n : 0;
+		if (n > 0 && r->file->packing != PACK_NONE &&
+		    limits_ratio(r->file->limits, r->place.at, r->unpacked, r->e) < 0)
+			n = -r->e->code;
 		if (n > 0 && r->drop) {
 			ssize_t over = r->drop < n ? (ssize_t)r->drop : n;
 			*p = (const char *)*p + over;
@@ -119,7 +124,7 @@ static int begin(const struct tarfile *t, int64_t at, struct reading **out, stru
 		r->drop = at;
 	/* Names in pax headers are UTF-8, and libarchive converts them to the locale's. */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	int rc = inflate_new(&r->place.source, t->packing, t->window, &r->inflate, e);
+	int rc = inflate_new(&r->place.source, t->packing, t->limits->window, &r->inflate, e);
 	r->archive = rc < 0 ? NULL : archive_read_new();
 	if (rc == 0 && !r->archive)
 		rc = fail(e, ENOMEM, "read %.300s", t->path);
@@ -206,13 +211,13 @@ static int read_list(struct tarfile *t, struct reading *r, struct arena *a, stru
 	return 0;
 }
 
-int tarfile_open(const char *path, int64_t window, struct arena *a, struct tarfile *out,
+int tarfile_open(const char *path, const struct limits *l, struct arena *a, struct tarfile *out,
 		 struct err *e)
 {
 	struct stat st;
 	struct reading *r = NULL;
 	unsigned char magic[4] = { 0 };
-	*out = (struct tarfile){ .fd = -1, .path = path, .window = window };
+	*out = (struct tarfile){ .fd = -1, .path = path, .limits = l };
 	const char *whole = path_absolute(a, path);
 	out->fd = whole ? open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 	if (out->fd < 0 || fstat(out->fd, &st) < 0)

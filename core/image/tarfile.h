@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "image/limits.h"
 #include "image/manifest.h"
 #include "image/source.h"
 
@@ -20,15 +21,15 @@ struct tarmember {
 struct tarfile {
 	const char *path;
 	int fd;
-	enum packing packing; /* of the whole */
-	int64_t window;	      /* see inflate_new */
+	enum packing packing;	     /* of the whole */
+	const struct limits *limits; /* the caller's */
 	struct tarmember *v;
 	size_t n;
 };
 
 /* Opens it, plain or packed by gzip or zstd, and reads all headers. -EBADMSG for what is no tar
- * file, -E2BIG for too many members. Close it also after a failure. */
-int tarfile_open(const char *path, int64_t window, struct arena *a, struct tarfile *out,
+ * file, -E2BIG for too many members and what unpacks to too much. Close it also after a failure. */
+int tarfile_open(const char *path, const struct limits *l, struct arena *a, struct tarfile *out,
 		 struct err *e);
 void tarfile_close(struct tarfile *t);
 

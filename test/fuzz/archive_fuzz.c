@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const char *path = arena_printf(a, "%s/archive", place_path);
 	struct ref r = { .kind = *p == 'o' || *p == 'O' ? REF_OCI_ARCHIVE : REF_DOCKER_ARCHIVE,
 			 .name = path };
-	if (path && archive_open(&r, LIMITS_DEFAULT.window, a, &o, &e) == 0) {
+	if (path && archive_open(&r, &LIMITS_DEFAULT, a, &o, &e) == 0) {
 		read_image(o, a);
 		o->close(o);
 	}

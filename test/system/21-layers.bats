@@ -193,6 +193,7 @@ windowed() {
 }
 
 @test "a_bomb_is_stopped_while_it_is_small" {
+	local command
 	truncate -s 1G "$T/zeros"
 	tar -C "$T" -cf - zeros | zstd -qc > "$T/bomb"
 	blob "$L" "$T/bomb" "$OCI.layer.v1.tar+zstd" > "$L.layers"
@@ -202,6 +203,12 @@ windowed() {
 	[ "${#lines[@]}" = 1 ]
 	[[ "$output" == *"it unpacks to more than the 1100 times of --max-ratio" ]]
 	assert_empty_store
+	for command in "pull -q oci-archive:$T/bomb" "load -i $T/bomb"; do
+		# shellcheck disable=SC2086 # words
+		run -1 "$CORACLE" $command
+		[[ "$output" == *"$T/bomb: it unpacks to more than the 1100 times of --max-ratio" ]]
+		assert_empty_store
+	done
 }
 
 @test "a_size_that_lies_is_refused_either_way" {
