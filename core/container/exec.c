@@ -241,6 +241,8 @@ static int join(struct joining *j, struct process *out, struct err *e)
 		rc = launch(j, e);
 	if (rc == 0)
 		rc = attend(j, e);
+	if (rc == -ESRCH) /* of its namespaces: it ended meanwhile */
+		rc = lifecycle_check(STATUS_STOPPED, EV_EXEC, j->c->id, e);
 	if (rc == 0)
 		rc = hand_over(j, e);
 	if (rc == 0)

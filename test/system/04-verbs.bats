@@ -421,6 +421,9 @@ paths_of() {
 	attempt strace -D -f -qq -o /dev/null -e trace=setns -e inject=setns:signal=KILL "$CORACLE" runtime --root "$STATE" exec "$ID" true
 	refused 255 "unable to start container process: clone a process: who was to do so in the namespaces that were given was killed"
 	rt exec "$ID" true
+	# One whose container ends meanwhile, too.
+	attempt strace -D -f -qq -o /dev/null -e trace=setns -e inject=setns:error=ESRCH "$CORACLE" runtime --root "$STATE" exec "$ID" true
+	refused 255 "cannot exec in a stopped container"
 	end
 	nothing_left
 }
