@@ -1,6 +1,7 @@
 /* main.c - argv[0] or the first argument chooses the applet. */
 #include "applets.h"
 #include "base/cli.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "box/hold.h"
 #include "box/init.h"
@@ -55,13 +56,13 @@ static bool makes_processes(char **argv)
 
 /* Who makes containers keeps his own file out of their reach. First of all, as whatever is done
  * before is done twice. (The shim does so for the server that it starts.) */
-static void protect(const struct command *c, char **argv)
+static int protect(const struct command *c, char **argv, struct err *e)
 {
 	if (c == &applet_run || c == &applet_exec || c == &applet_bundle) /* which may build */
 		selfexe_remember();
 	else if (c != &applet_runtime || !makes_processes(argv))
-		return;
-	selfexe_protect(argv);
+		return 0;
+	return selfexe_protect(argv, e);
 }
 
 struct about {
@@ -115,7 +116,11 @@ int main(int argc, char **argv)
 		init(argv);
 	const struct command *own = argc ? find(slash ? slash + 1 : argv[0]) : NULL;
 	const struct command *named = !own && argc > 1 ? find(argv[1]) : own;
-	protect(named, argv);
+	struct err e = { 0 };
+	if (protect(named, argv, &e) < 0) {
+		log_error("%s", e.msg);
+		return 1;
+	}
 	proc_begin();
 	return own ? cli_main(own, argc, argv) : coracle(named, argc, argv);
 }

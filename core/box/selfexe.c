@@ -91,11 +91,27 @@ void selfexe_remember(void)
 		setenv(MARK, path, 1);
 }
 
-void selfexe_protect(char **argv)
+/* Not ours, nor ours to write: nor is it our containers'. */
+static bool out_of_reach(void)
+{
+	struct stat st;
+	return geteuid() && stat("/proc/self/exe", &st) == 0 && st.st_uid != geteuid() &&
+	       access("/proc/self/exe", W_OK) < 0;
+}
+
+int selfexe_protect(char **argv, struct err *e)
 {
 	if (second_time())
-		return;
+		return 0;
 	auto_close int fd = selfexe_open();
-	if (fd >= 0)
+	int rc = fd;
+	if (fd >= 0) {
 		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		rc = -errno;
+	}
+	if (out_of_reach())
+		return 0;
+	return fail(e, rc,
+		    "keep this program's file out of containers' reach: no copy of it can "
+		    "be executed (sysctl vm.memfd_noexec?)");
 }

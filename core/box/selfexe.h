@@ -2,11 +2,13 @@
 #ifndef BOX_SELFEXE_H
 #define BOX_SELFEXE_H
 
+#include "base/err.h"
+
 /* Executes this program again from a read-only detached clone of its mount (or, where the kernel
  * cannot, from a sealed memory file), so that /proc/PID/exe of what becomes a container's process
- * cannot be written through. Returns when that is already so, or cannot be done. Call it first
- * thing in main. */
-void selfexe_protect(char **argv);
+ * cannot be written through. Returns when that is already so, or need not be: who runs it may not
+ * write the file; else -errno. Call it first thing in main. */
+int selfexe_protect(char **argv, struct err *e);
 
 /* Called before that by who will ask for selfexe_path(). */
 void selfexe_remember(void);

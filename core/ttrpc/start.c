@@ -123,8 +123,6 @@ static int launch(const struct starting *s, int listener, struct err *e)
 	if (*cgroup && cgroup_enter(cgroup, e) < 0)
 		return within(e, "options' ShimCgroup");
 	auto_close int exe = selfexe_open(); /* its containers must not reach the file */
-	if (exe < 0)
-		exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (exe < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return fail(e, errno, "start the shim of %s", s->args->id);
 	if (setenv("CORACLE_SOCKET", s->address.path, 1) < 0 ||

@@ -370,6 +370,24 @@ $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	unothing_left
 }
 
+# As him, in a pid namespace, which has a sysctl of its own.
+alone_in_pids() {
+	unshare -pf --kill-child bash -c "$(declare -f as); $(declare -p BEFORE HOMEDIR XDG BATS_TEST_TMPDIR USER_ID); as \"\$@\"" sh "$@"
+}
+
+# CVE-2019-5736: there is always a copy, which no container can write; where the machine forbids that, it must not be his.
+@test "a_program_that_its_containers_could_write_runs_none" {
+	local own=$HOMEDIR/coracle BEFORE='mount -t proc proc /proc && echo 2 > /proc/sys/vm/memfd_noexec'
+	uspec '.process.args = ["true"]'
+	cp "$CORACLE" "$own" && chown $USER_ID "$own"
+	run -1 alone_in_pids "$own" runtime run -b "$B" "$ID"
+	[[ $output == *"keep this program's file out of containers' reach: "*"memfd_noexec"* ]]
+	chown 0:0 "$own"
+	run -0 alone_in_pids "$own" runtime run -b "$B" "$ID"
+	[ "$output" = "" ]
+	unothing_left
+}
+
 @test "groups_that_nobody_here_may_set_are_not_missed" {
 	uspec '.linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0 | .process.user.additionalGids = [0]'
 	uspec '.process.args = ["id"]'
