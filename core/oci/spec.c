@@ -303,7 +303,6 @@ static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
 					    "uptime",
 					    "loadavg",
 					    "slabinfo",
-					    "net/dev",
 					    "sys/kernel/ns_last_pid",
 					    "sys/crypto/fips_enabled",
 					    NULL };

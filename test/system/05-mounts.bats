@@ -545,6 +545,7 @@ shared_volume() {
 		mounts[7].destination; / is for root.path:destination: "/a/.././", source: "/tmp", options: ["bind"]
 		/proc/sys; cannot be mounted because it is inside /proc:destination: "/proc/sys", source: "/tmp", options: ["bind"]
 		mounts[7].destination; cannot be mounted because it is inside /proc:destination: "//proc/./sys/x/../kernel/", source: "/tmp", options: ["rbind"]
+		mounts[7].destination; cannot be mounted because it is inside /proc:destination: "/proc/net/dev", source: "/etc/hosts", options: ["bind"]
 		/proc; cannot be mounted because it is not of type proc:destination: "/proc", source: "/tmp", options: ["bind"]
 		on /tmp; Not a directory:destination: "/tmp", source: "/etc/passwd", options: ["bind"]
 		on /bin/sh; Not a directory:destination: "/bin/sh", source: "/tmp", options: ["bind"]
