@@ -81,15 +81,20 @@ static void reap_others(struct attendance *t)
 	}
 }
 
-/* SIGPIPE: a reader of ours that goes away is an error of a write. What is ignored, as nohup has
- * it, the kernel keeps all the same, as it is blocked. */
-static bool is_for_it(int sig)
+/* What we brought upon ourselves: by a write to a reader that went away or past our limit of a
+ * file's size, which is an error of that write, or by our use of the processor. */
+static bool is_ours(const struct signalfd_siginfo *i)
+{
+	return (i->ssi_code == SI_USER && i->ssi_pid == (uint32_t)getpid()) ||
+	       (i->ssi_signo == SIGXCPU && i->ssi_code == SI_KERNEL);
+}
+
+/* What is ignored, as nohup has it, the kernel keeps all the same, as it is blocked. */
+static bool is_ignored(int sig)
 {
 	struct sigaction now;
-	if (sig == SIGWINCH || sig == SIGPIPE)
-		return false;
 	/* musl tells nothing of those that it has for itself. */
-	return sigaction(sig, NULL, &now) < 0 || now.sa_handler != SIG_IGN;
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -101,9 +106,9 @@ static void on_signal(void *arg, uint32_t events)
 		int sig = (int)info.ssi_signo;
 		if (sig == SIGCHLD)
 			reap_others(t);
-		else if (sig == SIGWINCH && t->a->console >= 0)
+		else if (sig == SIGWINCH)
 			terminal_copy_size(t->a->console);
-		else if (is_for_it(sig) && !t->reaped) {
+		else if (!t->reaped && !is_ours(&info) && !is_ignored(sig)) {
 			t->interrupted = t->a->fragile;
 			proc_signal(t->a->pidfd, t->interrupted ? SIGKILL : sig);
 		}

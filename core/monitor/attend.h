@@ -35,7 +35,7 @@ struct attend {
  * none is lost. A signalfd, or -errno. */
 int attend_signals(struct err *e);
 
-/* Carries stdio and passes on signals (all but PIPE and those of job control; WINCH as a new size)
+/* Carries stdio and passes on signals (all but those of job control; WINCH as a new size)
  * until the process ends; then drains what it wrote, reaps it and says how it ended. Other children
  * that end meanwhile are reaped too. Our terminal is as it was afterwards, whatever happens. */
 int attend(const struct attend *a, struct exit_status *out, struct err *e);

@@ -129,6 +129,32 @@ value() {
 	[ ! -s "$BATS_TEST_TMPDIR/out" ]
 }
 
+@test "a_signal_that_our_own_write_brings_is_not_passed_on" {
+	# More than we may write into the log, from a container that may, and is not deaf as the first of its pid namespace.
+	(
+		ulimit -Sf 64
+		box -d --name "$(cid l)" --pid host --ulimit fsize=-1 -- sh -c 'yes a line that is not short | head -n 5000; exit 45'
+	)
+	run -0 c wait "$(cid l)"
+	[ "$output" = 45 ]
+	[ "$(stat -c %s "$CORACLE_STORE/containers/$(cid l)/log")" -gt 50000 ]
+	c rm "$(cid l)"
+	# From outside the same are.
+	local sig
+	for sig in XFSZ XCPU PIPE; do
+		rm -f "$SYNC/up"
+		fifo up
+		env --default-signal "$CORACLE" run --root "$STATE" --rm -v "$SYNC:/sync" --rootfs "$ROOTFS" sh -c \
+			"trap 'exit 46' $sig; echo up > /sync/up; while :; do read x < /sync/never; done" &
+		local pid=$! status=0
+		[ -p "$SYNC/never" ] || fifo never
+		read -r _ < "$SYNC/up"
+		kill -s $sig $pid
+		wait $pid || status=$?
+		[ $status = 46 ]
+	done
+}
+
 @test "stdin_comes_with_interactive_and_not_without" {
 	run -0 bash -c "echo data | '$CORACLE' run --root '$STATE' --rm -i --rootfs '$ROOTFS' cat"
 	[ "$output" = data ]
