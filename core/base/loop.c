@@ -17,6 +17,7 @@ struct loop {
 	bool stopped;
 	int count; /* of the batch being handled */
 	struct epoll_event batch[BATCH];
+	const void *last; /* of the lengthy ones, as an address only: it may be gone */
 };
 
 struct loop *loop_new(void)
@@ -71,18 +72,25 @@ static bool handle(struct loop *l, int i, bool lengthy)
 	if (!w || w->lengthy != lengthy)
 		return false;
 	l->batch[i].data.ptr = NULL;
+	if (lengthy)
+		l->last = w;
 	w->ready(w->arg, ev.events);
 	return true;
 }
 
-/* One lengthy one at the most, and last: of the others epoll tells again. */
+/* One lengthy one at the most, and last: of the others epoll tells again. In the same order, so
+ * that it is the next one's turn, not that of one that is always ready. */
 static void handle_batch(struct loop *l)
 {
-	bool handled = false;
+	int next = 0;
+	for (int i = 0; i < l->count; i++)
+		if (l->batch[i].data.ptr == l->last)
+			next = i + 1;
 	for (int i = 0; !l->stopped && i < l->count; i++)
 		handle(l, i, false);
-	for (int i = 0; !l->stopped && !handled && i < l->count; i++)
-		handled = handle(l, i, true);
+	for (int i = 0; !l->stopped && i < l->count; i++)
+		if (handle(l, (next + i) % l->count, true))
+			break;
 	l->count = 0;
 }
 

@@ -122,7 +122,50 @@ static void what_is_quick_comes_before_each_that_is_lengthy(void)
 	loop_free(q.l);
 }
 
+/* Which of two lengthy ones that stay ready ran, until they have eight times. */
+static void take_turn(void *arg, char which)
+{
+	struct queue *q = arg;
+	size_t n = strlen(q->ran);
+	q->ran[n] = which;
+	if (n == 7)
+		loop_stop(q->l);
+}
+
+static void on_turn_a(void *arg, uint32_t events)
+{
+	(void)events;
+	take_turn(arg, 'a');
+}
+
+static void on_turn_b(void *arg, uint32_t events)
+{
+	(void)events;
+	take_turn(arg, 'b');
+}
+
+static void lengthy_ones_that_stay_ready_take_turns(void)
+{
+	void (*const ready[])(void *, uint32_t) = { on_turn_a, on_turn_b };
+	struct queue q = { .l = loop_new() };
+	ok(q.l != NULL);
+	for (int i = 0; i < 2; i++) {
+		ok(pipe2(q.pipes[i], O_CLOEXEC) == 0);
+		q.w[i] = (struct watch){ q.pipes[i][0], ready[i], &q, true };
+		is_int(loop_add(q.l, &q.w[i], EPOLLIN), 0);
+		is_int(write(q.pipes[i][1], "x", 1), 1);
+	}
+	is_int(loop_run(q.l), 0);
+	is_str(q.ran, "abababab");
+	for (int i = 0; i < 2; i++) {
+		close(q.pipes[i][0]);
+		close(q.pipes[i][1]);
+	}
+	loop_free(q.l);
+}
+
 static void stop(void *arg, uint32_t events)
+
 {
 	(void)events;
 	loop_stop(arg);
@@ -204,6 +247,7 @@ int main(void)
 {
 	test(a_removed_watch_gets_nothing_more);
 	test(what_is_quick_comes_before_each_that_is_lengthy);
+	test(lengthy_ones_that_stay_ready_take_turns);
 	test(a_timer_fires_and_can_be_set_again);
 	test(signals_come_as_events);
 	test(fds_travel_with_a_message);
