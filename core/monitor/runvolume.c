@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FILES "/_data" /* of a volume, see volume_path */
+
 static bool is_volume(const struct spec_mount *m)
 {
 	return m->type && !strcmp(m->type, VOLUME_TYPE);
@@ -44,6 +46,26 @@ static bool is_anonymous(const struct spec_mount *m, const struct store *s, stru
 		return true;
 	return strs_has(&m->options, VOLUME_INHERITED) &&
 	       volume_read(s, m->source, a, &v, &(struct err){ 0 }) == 0 && v.anonymous;
+}
+
+/* What is inherited has the path of its files: here it gets the name. Of another store it stays
+ * that directory: one of the same name here has nothing to do with it. */
+static int settle_inherited(struct spec_mount *m, const struct store *s, struct arena *a,
+			    struct err *e)
+{
+	const char *whole = arena_strn(a, m->source, strlen(m->source) - strlen(FILES));
+	const char *name = whole ? strrchr(whole, '/') + 1 : NULL;
+	const char *own = name ? volume_path(s, name, a, e) : NULL;
+	if (!own)
+		return whole ? -e->code : option_room("volumes-from", e);
+	if (!strcmp(own, m->source)) {
+		m->source = name;
+		words_remove(&m->options, "idmap");
+		return 0;
+	}
+	m->type = "bind";
+	words_remove(&m->options, VOLUME_INHERITED);
+	return 0;
 }
 
 /* Names those that have none, and says to the store who uses them: from then on nobody removes
@@ -92,7 +114,12 @@ static int apply_one(struct spec_mount *m, const struct volume *v, const struct 
 int volumes_apply(struct spec *s, const struct volume_use *u, struct arena *a, struct err *e)
 {
 	struct volume *made = arena_array(a, s->mounts.n + 1, sizeof(*made));
-	int rc = made ? claim(s, made, u, a, e) : option_room("volume", e);
+	int rc = made ? 0 : option_room("volume", e);
+	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++)
+		if (is_volume(&s->mounts.v[i]) && *s->mounts.v[i].source == '/')
+			rc = settle_inherited(&s->mounts.v[i], u->store, a, e);
+	if (rc == 0)
+		rc = claim(s, made, u, a, e);
 	for (size_t i = 0; rc == 0 && i < s->mounts.n; i++)
 		if (is_volume(&s->mounts.v[i]))
 			rc = apply_one(&s->mounts.v[i], made++, u, a, e);
@@ -115,21 +142,19 @@ int volumes_remember(struct spec *s, size_t first, struct arena *a, struct err *
 	return note ? runspec_note(s, NOTE_MOUNTS, note, a, e) : 0;
 }
 
-/* The volume whose files are there is one again: who uses it is to be known. */
-static int name_volume(struct spec_mount *m, const char *store, struct arena *a)
+/* The volume whose files are there is one again, by volumes_apply(): who uses it is to be known. */
+static int find_volume(struct spec_mount *m, const char *store, struct arena *a)
 {
 	const char *all = store ? arena_printf(a, "%s/volumes/", store) : NULL;
 	size_t n = all ? strlen(all) : 0, name;
 	if (!all || strncmp(m->source, all, n) != 0)
 		return store && !all ? -E2BIG : 0;
 	name = strcspn(m->source + n, "/");
-	if (strcmp(m->source + n + name, "/_data") != 0)
+	if (strcmp(m->source + n + name, FILES) != 0)
 		return 0;
 	m->type = VOLUME_TYPE;
-	m->source = arena_strn(a, m->source + n, name);
-	words_remove(&m->options, "idmap");
 	m->options.v[m->options.n++] = VOLUME_INHERITED;
-	return m->source ? 0 : -E2BIG;
+	return 0;
 }
 
 /* mode: "", "ro" or "rw". */
@@ -153,7 +178,7 @@ static int inherit_one(struct run_options *o, const struct spec_mount *m, const 
 		to->options.v[to->options.n++] = "ro";
 		to->options.v[to->options.n++] = "rro";
 	}
-	return name_volume(to, store, a);
+	return find_volume(to, store, a);
 }
 
 static bool is_noted(const char *note, const char *path)

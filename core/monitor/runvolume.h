@@ -9,8 +9,8 @@
 #include "oci/spec.h"
 
 /* What a mount of a volume is until volumes_apply(): of this type, its source the volume's name, ""
- * for one of its own, and perhaps this among its options: the image's files there are not copied
- * into it. */
+ * for one of its own, the path of its files when it is inherited, and perhaps this among its
+ * options: the image's files there are not copied into it. */
 #define VOLUME_TYPE	 "volume"
 #define VOLUME_NOCOPY	 "nocopy"
 #define VOLUME_INHERITED "inherited" /* it has a name, but perhaps nobody gave it that */

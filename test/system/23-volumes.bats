@@ -389,6 +389,13 @@ assert_no_work() {
 	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
 	c rm -v "$(cid d)"
 	[ "$("$CORACLE" volume ls -q)" = named ]
+	# Another store has volumes of its own: there it is a directory.
+	run -0 box --name "$(cid e)" -v named:/n -- true
+	run -0 box --rm --store "$BATS_TEST_TMPDIR/other" --volumes-from "$(cid e)" -v own:/own -- sh -c 'cat /n/g; echo again > /n/g'
+	[ "$output" = more ]
+	[ "$(cat "$CORACLE_STORE/volumes/named/_data/g")" = again ]
+	[ "$("$CORACLE" volume ls --store "$BATS_TEST_TMPDIR/other" -q)" = own ]
+	c rm -v "$(cid e)"
 	run -125 box --rm --volumes-from "$(cid a)" -- true
 	[[ "$output" == "coracle: option --volumes-from: "*"$(cid a)"* ]]
 	run -125 box --rm --volumes-from "$(cid a):what" -- true
