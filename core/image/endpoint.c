@@ -1,11 +1,16 @@
 /* endpoint.c - one host that serves a registry: logins, and requests below its /v2/. */
 #include "image/endpoint.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "base/loop.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -108,14 +113,35 @@ static int identity_put(const struct endpoint *p, struct err *e)
 	return n < 0 ? fail(e, errno, "keep the identity token of %s", p->name) : 0;
 }
 
+static int identity_wait(const struct endpoint *p, struct err *e)
+{
+	struct signalfd_siginfo info;
+	struct pollfd fds[2] = { { .fd = p->identity[1], .events = POLLIN },
+				 { .fd = p->heard, .events = POLLIN } };
+	if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		return fail(e, errno, "wait for the identity token of %s", p->name);
+	if (fds[0].revents || !fds[1].revents ||
+	    read(p->heard, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	if (info.ssi_signo != SIGCHLD)
+		return refuse(e, EINTR, "%s: interrupted", p->name);
+	return info.ssi_code == CLD_EXITED
+		       ? 0
+		       : refuse(e, EIO, "the process that had the identity token of %s was killed",
+				p->name);
+}
+
 /* Waits until nobody else has it. */
 static int identity_take(struct endpoint *p, struct err *e)
 {
 	char text[IDENTITY_MAX];
 	ssize_t n;
-	do
-		n = read(p->identity[1], text, sizeof(text));
-	while (n < 0 && errno == EINTR);
+	while ((n = read(p->identity[1], text, sizeof(text))) < 0 &&
+	       (errno == EAGAIN || errno == EINTR)) {
+		int rc = identity_wait(p, e);
+		if (rc < 0)
+			return rc;
+	}
 	if (n <= 0)
 		return fail(e, n < 0 ? errno : EPIPE, "get the identity token of %s", p->name);
 	p->login.identity = arena_strn(p->arena, text, (size_t)n);
@@ -137,18 +163,24 @@ static void put_purpose(const struct endpoint *p, const char *service, struct bu
 int endpoint_share(struct endpoint *p, struct err *e)
 {
 	const char *token = p->login.identity;
+	sigset_t set;
 	if (!token || !*token)
 		return 0;
 	/* Of messages, so that a token comes whole. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->identity) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p->identity) < 0)
 		return fail(e, errno, "make a pair of sockets");
-	return identity_put(p, e);
+	signals_ending(&set);
+	sigaddset(&set, SIGCHLD);
+	p->heard = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->heard < 0 ? fail(e, errno, "wait for signals") : identity_put(p, e);
 }
 
 void endpoint_close(struct endpoint *p)
 {
 	for (size_t i = 0; i < 2 && p->identity[0]; i++)
 		close(p->identity[i]);
+	if (p->identity[0])
+		put_fd(&p->heard, -1);
 	http_free(p->http);
 	p->http = NULL;
 }

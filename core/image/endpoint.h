@@ -21,6 +21,7 @@ struct endpoint {
 	const char *mirror;	/* the registry that it stands for; NULL: it is the registry */
 	struct credentials login;
 	int identity[2]; /* see endpoint_share; 0: there is none */
+	int heard;	 /* signals that end the wait for it */
 	struct http_options http_options;
 	bool resolve, pull, referrers; /* see struct host */
 
@@ -34,7 +35,9 @@ struct endpoint {
 
 /* An identity token may be good for once, and then another is in its place. It lies in a box of
  * ours and of all that are forked off from now on: whoever needs it takes it out, and puts back
- * what it is by then. Without such a token nothing is done. */
+ * what it is by then. Who waits for it while he has blocked the signals that would end him, and
+ * that of a child's end, is ended by them all the same, and when a child was killed, which may have
+ * had it. Without such a token nothing is done. */
 int endpoint_share(struct endpoint *p, struct err *e);
 void endpoint_close(struct endpoint *p);
 

@@ -444,6 +444,38 @@ login() {
 	[ "$(grep -c "^POST $STRANGE /token " "$STRANGE_LOG")" = 8 ]
 }
 
+# held - a pull in PULL, whose layer's job has the identity token, and whose configuration waits for it.
+held() {
+	simple "$L" v1
+	strange
+	login '{"identitytoken": "id+/="}'
+	"$CORACLE" pull -q "$STRANGE/token/identity-once-held:v1" 2> "$L.err" 3>&- &
+	PULL=$!
+	until [ "$(grep -c "^POST $STRANGE /token " "$STRANGE_LOG")" = 2 ] && [ "$(grep -c "/blobs/" "$STRANGE_LOG")" = 2 ]; do
+		sleep 0.01
+	done
+}
+
+@test "who_waits_for_an_identity_token_is_ended_by_a_signal" {
+	local rc=0
+	held
+	kill -TERM "$PULL"
+	wait "$PULL" || rc=$?
+	[ "$rc" != 0 ]
+	[[ "$(< "$L.err")" == *": interrupted" ]]
+	assert_empty_store
+}
+
+@test "an_identity_token_is_not_waited_for_when_who_has_it_was_killed" {
+	local rc=0
+	held
+	kill -KILL "$(pgrep -P "$PULL")"
+	wait "$PULL" || rc=$?
+	[ "$rc" = 1 ]
+	[[ "$(< "$L.err")" == *"identity token of $STRANGE"*" was killed" ]]
+	assert_empty_store
+}
+
 @test "a_helper_may_keep_an_identity_token" {
 	simple "$L" v1
 	strange
