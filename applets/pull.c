@@ -57,7 +57,8 @@ static const struct opt options[] = {
 	OPT(OPT_U64, pull_options, limits.name, 0, "max-name", "BYTES",
 	    "refuse a longer path in a layer (4095)"),
 	OPT(OPT_U64, pull_options, limits.ratio, 0, "max-ratio", "N",
-	    "refuse a layer over 256 MiB that unpacks to more than N times its size (1100)"),
+	    "refuse a layer or an archive that unpacks to over 256 MiB and more than N times its "
+	    "size (1100)"),
 	OPT(OPT_SIZE, pull_options, limits.window, 0, "max-window", "SIZE",
 	    "refuse what zstd has packed with a larger window: each layer at work takes so much "
 	    "memory (128 MiB)"),

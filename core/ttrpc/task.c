@@ -240,7 +240,7 @@ static int on_pids(void *arg, const struct rpc *r, struct err *e)
 		v[i].pid = pids.v[i];
 		out->processes[i] = &v[i];
 		for (const struct member *m = t->execs; m; m = m->next)
-			if ((uint32_t)m->pid == v[i].pid)
+			if (m->end.fd >= 0 && (uint32_t)m->pid == v[i].pid)
 				v[i].info = exec_details(m, r->arena);
 	}
 	out->n_processes = pids.n;
