@@ -22,6 +22,7 @@
 #define JOBS_MIN    3 /* by default: a registry far away keeps no processor busy */
 #define STEP	    ((int64_t)512 << 10) /* bytes between two notes of progress */
 #define FLUSH	    64			 /* notes between two flushes */
+#define FAILED	    2			 /* status of a worker whose last note says why */
 #define PATIENCE_MS 2000		 /* that a registry is kept with a layer not yet wanted */
 
 /* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
@@ -36,7 +37,6 @@ struct note {
 struct worker {
 	pid_t pid; /* 0: idle */
 	size_t layer;
-	bool ended; /* its last note was read */
 };
 
 /* What the workers have in common. */
@@ -223,7 +223,7 @@ static void worker_main(const struct crew *c, size_t i, pid_t parent)
 	n.bytes = r.size;
 	snprintf(n.message, sizeof(n.message), "%s", e.msg);
 	send_note(c->write_end, &n);
-	_exit(0);
+	_exit(rc < 0 ? FAILED : 0);
 }
 
 /* --- in the parent --- */
@@ -323,6 +323,15 @@ static struct worker *worker_of(struct crew *c, size_t layer)
 	return NULL;
 }
 
+static int died(const struct crew *c, size_t layer, bool exited, int how, struct err *e)
+{
+	return refuse(e, EIO, "the process that unpacked layer %s %s %d",
+		      c->f->manifest->layers.v[layer].digest,
+		      exited ? "ended with status" : "was killed by signal", how);
+}
+
+/* All write to one pipe: that a layer is done is true when its own worker's end says so, too, as
+ * one may be in the hands of what it unpacks. */
 static int read_note(struct crew *c, struct err *e)
 {
 	struct note n;
@@ -339,12 +348,15 @@ static int read_note(struct crew *c, struct err *e)
 		return 0;
 	}
 	struct worker *w = worker_of(c, n.layer);
-	int status;
+	int status = 0;
 	if (w)
 		let_go(w, &status);
 	n.message[sizeof(n.message) - 1] = 0;
 	if (n.code < 0)
 		return refuse(e, n.code, "%s", n.message);
+	if (status)
+		return died(c, n.layer, WIFEXITED(status),
+			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), e);
 	tell(c->f, n.layer, LAYER_DONE, n.bytes);
 	return 0;
 }
@@ -358,15 +370,11 @@ static int look_for_dead(struct crew *c, struct err *e)
 		siginfo_t info = { 0 };
 		if (!w->pid ||
 		    waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    !info.si_pid || (info.si_code == CLD_EXITED && !info.si_status))
-			continue; /* at its end every worker has sent its last note, and exits with
-				     0 */
+		    !info.si_pid ||
+		    (info.si_code == CLD_EXITED && (!info.si_status || info.si_status == FAILED)))
+			continue; /* at its end every worker has sent its last note */
 		let_go(w, NULL);
-		return refuse(e, EIO, "the process that unpacked layer %s %s %d",
-			      c->f->manifest->layers.v[w->layer].digest,
-			      info.si_code == CLD_EXITED ? "ended with status"
-							 : "was killed by signal",
-			      info.si_status);
+		return died(c, w->layer, info.si_code == CLD_EXITED, info.si_status, e);
 	}
 	return rc;
 }
