@@ -347,13 +347,13 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 
 /* A v1 hierarchy has the name of its mount point on the host, "cpu,cpuacct"; cpu and cpuacct are
  * links to it. */
-static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struct cgroup_dir *d,
+static int cgroup_v1_dir(struct plan *p, const char *place, const struct cgroup_dir *d,
 			 struct err *e)
 {
 	const char *mount = arena_strn(p->arena, d->path, d->mount);
 	const char *name = mount ? strrchr(mount, '/') : NULL;
 	name = name ? name + 1 : d->controllers;
-	char *path = arena_printf(p->arena, "%s/%s", m->destination, name);
+	char *path = arena_printf(p->arena, "%s/%s", place, name);
 	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup %s on %s", name, path ? path : "?");
 	if (!o || !path)
 		return fail(e, E2BIG, "cgroup mounts");
@@ -365,7 +365,7 @@ static int cgroup_v1_dir(struct plan *p, const struct spec_mount *m, const struc
 		struct op *link = plan_add(p, OP_SYMLINK, "link %.*s to %s", (int)n, at, name);
 		if (!link)
 			return fail(e, E2BIG, "cgroup mounts");
-		link->path = arena_printf(p->arena, "%s/%.*s", m->destination, (int)n, at);
+		link->path = arena_printf(p->arena, "%s/%.*s", place, (int)n, at);
 		link->source = name;
 		if (!link->path)
 			return fail(e, E2BIG, "cgroup mounts");
@@ -387,9 +387,10 @@ static uint64_t attributes(const struct spec_mount *m)
 
 /* A tmpfs with a directory for each hierarchy: the own cgroup and nothing above it. The unified
  * hierarchy of a hybrid machine has none, as with runc. */
-static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, const struct spec_mount *m,
-			   struct op *o, struct err *e)
+static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, struct op *o,
+			   struct err *e)
 {
+	const char *place = o->path; /* o moves once there are others */
 	const uint64_t set = o->mount.set;
 	bool none = !c->cgroup || !c->cgroup->n;
 	o->mount.type = "tmpfs";
@@ -403,14 +404,14 @@ static int cgroup_v1_mount(struct plan *p, const struct plan_context *c, const s
 	}
 	for (size_t i = 0; rc == 0 && i < c->cgroup->n; i++)
 		if (*c->cgroup->v[i].controllers)
-			rc = cgroup_v1_dir(p, m, &c->cgroup->v[i], e);
+			rc = cgroup_v1_dir(p, place, &c->cgroup->v[i], e);
 	if (rc < 0)
 		return rc;
 	/* All at once: the host's, of which they are clones, are to hear nothing of them. */
-	struct op *all = plan_add(p, OP_REMOUNT, "set the attributes of %s", m->destination);
+	struct op *all = plan_add(p, OP_REMOUNT, "set the attributes of %s", place);
 	if (!all)
 		return fail(e, E2BIG, "cgroup mounts");
-	all->path = m->destination;
+	all->path = place;
 	all->mount.set_recursive = set;
 	all->mount.propagation[0] = MS_PRIVATE | MS_REC;
 	return 0;
@@ -459,12 +460,12 @@ static int mount_cgroup(struct plan *p, const struct plan_context *c, const stru
 	struct op *o = plan_add(p, OP_MOUNT, "mount cgroup on %s", m->destination);
 	if (!o)
 		return fail(e, E2BIG, "cgroup mounts");
-	o->path = m->destination;
+	o->path = mount_destination(c, m);
 	o->mount.real_directory = true;
 	o->mount.propagation[0] = MS_PRIVATE;
 	o->mount.set = attributes(m);
 	if (!c->cgroup || !c->cgroup->v2)
-		return cgroup_v1_mount(p, c, m, o, e);
+		return cgroup_v1_mount(p, c, o, e);
 	int rc = check_cgroup_options(m, o->what, e);
 	return rc == 0 ? cgroup_v2_mount(p, c, o, e) : rc;
 }

@@ -280,7 +280,7 @@ static bool cgroups_last(const struct plan *p, const struct plan_context *c)
 		if (strs_has(&m->options, "tmpcopyup") || (shown && !paths_apart(shown, to)))
 			return false;
 		if (mount_is_cgroup(m))
-			shown = m->destination;
+			shown = to;
 	}
 	for (size_t i = 0; shown && i < s->linux_->devices.n; i++)
 		if (!paths_apart(shown, s->linux_->devices.v[i].path))
