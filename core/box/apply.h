@@ -34,7 +34,10 @@ typedef int apply_function(struct self *s, const struct op *o);
 /* applyfs.c */
 apply_function apply_propagation, apply_place, apply_root, apply_mount, apply_mknod, apply_symlink,
 	apply_mask, apply_readonly, apply_remount, apply_reconfigure, apply_sysctl, apply_pivot,
-	apply_chroot, apply_root_readonly, apply_make_dir, apply_console;
+	apply_chroot, apply_root_readonly, apply_make_dir;
+
+/* applyconsole.c */
+apply_function apply_console;
 
 /* applyself.c */
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,

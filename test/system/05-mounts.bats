@@ -518,6 +518,36 @@ shared_volume() {
 	nothing_left
 }
 
+@test "cgroups_are_where_their_path_on_the_host_says_too" {
+	local ls
+	run -0 inside 'ls -R /sys/fs/cgroup | grep -c .'
+	ls=$output
+	spec '(.mounts[] | select(.type == "cgroup")).destination = "\(.root.path)/sys/fs/cgroup"'
+	run -0 inside 'ls -R /sys/fs/cgroup | grep -c .'
+	[ "$output" -gt 1 ]
+	[ "$output" = "$ls" ]
+	[ ! -e "$ROOTFS$ROOTFS" ]
+	nothing_left
+}
+
+@test "a_link_that_comes_once_a_target_was_missing_is_not_followed" {
+	mkdir "$ROOTFS/else"
+	ln -s else "$ROOTFS/late"
+	ln -s /proc/uptime "$ROOTFS/later"
+	local on mount
+	while IFS=: read -r on mount; do
+		spec '.mounts |= .[:7]'
+		mounts "[{destination: \"$on\", $mount}]"
+		attempt strace -D -f -qq -o /dev/null -P "$on" -e trace=openat2 -e inject=openat2:error=ENOENT:when=1 \
+			"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		refused 1 "on $on: "
+		nothing_left
+	done <<- 'END'
+		/late:type: "proc", source: "proc"
+		/later:source: "/etc/hosts", options: ["bind"]
+	END
+}
+
 @test "a_read_only_root_without_a_mount_point_is_refused_only_when_it_cannot_be_made" {
 	export D STATE B ID CORACLE ROOTFS
 	mounts '[{destination: "/new/point", source: "\($d)/src", options: ["bind"]}]'
