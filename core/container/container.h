@@ -176,13 +176,15 @@ struct cleanup_report {
 	void (*line)(void *arg, const char *text);
 	void *arg;
 };
-/* How: only reported; only if a crash left it, as its maker died half way, or its owner (monitor,
- * shim) is gone: else the result is 1. */
-enum { CLEANUP_ORPHAN = 1, CLEANUP_DRY_RUN = 2 };
+enum {
+	CLEANUP_ORPHAN = 1,  /* only if a crash left it, as its maker died half way, or its owner
+				(monitor, shim) is gone: else the result is 1 */
+	CLEANUP_DRY_RUN = 2, /* only reported */
+};
 int container_cleanup(const char *root, const char *id, unsigned how,
 		      const struct cleanup_report *r, struct err *e);
 
-/* Deletes one by force, also where there is no record of it that can be read. */
+/* Deletes one by force, also where its record was never completed. */
 int container_remove(const char *root, const char *id, struct err *e);
 
 /* Whether its state directory has been removed: who has the id now is somebody else. */

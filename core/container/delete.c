@@ -212,6 +212,13 @@ static int lock_by_force(struct container *c, struct err *e)
 	return container_lock(c, 0, e);
 }
 
+/* What a record would tell of that was never completed was never made. Of one that cannot be read
+ * now, or by us, that is not known. */
+static bool was_never_made(int read)
+{
+	return read == -ENOENT || read == -EINVAL;
+}
+
 int container_delete(struct container *c, bool force, struct err *e)
 {
 	auto_close int lock = force ? lock_by_force(c, e) : container_lock(c, 0, e);
@@ -220,7 +227,7 @@ int container_delete(struct container *c, bool force, struct err *e)
 	int rc = container_reload(c, e);
 	if (rc < 0 && container_gone(c))
 		return 0; /* while we waited; who has the id now is somebody else */
-	if (rc == -ENOENT || (rc < 0 && force)) /* never finished */
+	if (rc == -ENOENT || (force && was_never_made(rc)))
 		return container_undo(c, NULL, false, e);
 	if (rc == 0 && !force)
 		rc = lifecycle_check(container_status(c), EV_DELETE, c->id, e);
@@ -247,10 +254,9 @@ static bool owner_gone(const struct state *s)
 	return fd == -ESRCH;
 }
 
-/* A record that cannot be read was never completed, and what it would tell of was never made. */
-static bool is_orphan(const struct state *s, bool read)
+static bool is_orphan(const struct state *s, int read)
 {
-	return !read || status_parse(s->status) == STATUS_CREATING ||
+	return was_never_made(read) || status_parse(s->status) == STATUS_CREATING ||
 	       (owner_gone(s) && (!s->has_exit || s->auto_remove));
 }
 
@@ -272,8 +278,12 @@ static int clean(struct container *c, unsigned how, const struct cleanup_report 
 		return orphans;
 	if (lock < 0)
 		return lock;
-	bool read = container_reload(c, NULL) == 0;
-	if (container_gone(c) || (orphans && !is_orphan(&c->state, read)))
+	int rc = container_reload(c, e);
+	if (container_gone(c))
+		return orphans;
+	if (rc < 0 && !was_never_made(rc))
+		return rc;
+	if (orphans && !is_orphan(&c->state, rc))
 		return orphans;
 	return container_undo(c, r, how & CLEANUP_DRY_RUN, e);
 }

@@ -142,15 +142,6 @@ fail_at() {
 	[ "$failed" -gt $((tried / 4)) ]
 }
 
-@test "an_exec_whose_helper_is_killed_says_so" {
-	create_sleeper
-	rt start "$ID"
-	STRACE=-f struck setns:signal=KILL:when=1 "$CORACLE" runtime --root "$STATE" exec "$ID" true
-	refused 255 "clone a process" killed
-	end
-	nothing_left
-}
-
 @test "a_failing_call_is_one_line_and_leaves_nothing" {
 	spec '.process.args = ["true"]'
 	calls "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" > "$BATS_TEST_TMPDIR/calls"

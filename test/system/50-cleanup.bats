@@ -178,7 +178,7 @@ assert_nothing_left() {
 	assert_nothing_left "$id" "sleep 86406"
 }
 
-@test "a_record_cut_short_or_from_the_future_is_cleaned_up" {
+@test "a_record_cut_short_is_cleaned_up" {
 	local id
 	id=$(cid c)
 	mkdir -p "$STATE/$id"
@@ -188,6 +188,28 @@ assert_nothing_left() {
 	echo '{"version":1,"id":' > "$STATE/$id/state.json"
 	c cleanup
 	[ ! -e "$STATE/$id" ]
+}
+
+@test "what_has_a_record_that_cannot_be_read_now_or_by_us_is_left_alone" {
+	local id verb said
+	id=$(cid u)
+	each() {
+		for verb in cleanup "cleanup $id" "runtime delete --force $id"; do
+			# shellcheck disable=SC2086
+			run -1 "$@" "$CORACLE" ${verb%% *} --root "$STATE" ${verb#"${verb%% *}"}
+			[ "$output" = "coracle: container $id: $said" ]
+		done
+	}
+	box -d --name "$id" -- sleep 86410
+	said="open state.json: I/O error"
+	each strace -D -f -qq -o /dev/null -P state.json -e trace=openat -e inject=openat:error=EIO
+	sed -i '$s/"version":1,/"version":1000,/' "$STATE/$id/state.json"
+	said="state.json: version 1000; this program knows up to 1"
+	each env
+	sed -i '$s/"version":1000,/"version":1,/' "$STATE/$id/state.json"
+	[ "$(c exec "$id" echo lives)" = lives ]
+	c rm -f "$id"
+	assert_nothing_left "$id" "sleep 86410"
 }
 
 @test "cleanup_beside_runs_that_come_and_go_disturbs_none" {
