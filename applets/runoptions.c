@@ -21,7 +21,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_STR, run_options, group_entry, 0, "group-entry", "LINE",
 	    "of /etc/group, for his group; has $GROUPNAME and $GID"),
 	OPT(OPT_FLAG, run_options, passwd, 0, "passwd", NULL,
-	    "=false: no line for the user of keep-id"),
+	    "=false: no such lines, nor for the user of keep-id"),
 	OPT(OPT_STR, run_options, userns, 0, "userns", "auto|keep-id|nomap|container:ID|host",
 	    "auto: ids that no other of the store has, of the user containers in /etc/subuid"),
 	OPT(OPT_LIST, run_options, uidmaps, 0, "uidmap", "CONTAINER:HOST:SIZE",

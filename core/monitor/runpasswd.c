@@ -83,7 +83,7 @@ int passwd_apply(const struct run_options *o, const char *user, int rootfs, stru
 		return refuse(e, EINVAL,
 			      "option --%s: it is for images: a root directory stays as it is",
 			      o->passwd_entry ? "passwd-entry" : "group-entry");
-	if (!wanted || (*end && *end != ':') || uid >= UINT32_MAX)
+	if (!wanted || !o->passwd || (*end && *end != ':') || uid >= UINT32_MAX)
 		return 0;
 	struct person p = { .uid = (uint32_t)uid,
 			    .full = "container user",

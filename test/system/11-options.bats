@@ -386,6 +386,8 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "$output" == *$'\nworker\n'* && "$output" != me:* ]]
 	run -0 c run --rm layout:v1 sh -c 'grep -c : /etc/passwd'
 	[ "$output" = 2 ]
+	run -0 c run --rm --passwd=false -u 88:99 --passwd-entry 'me:x:1:2::/:/bin/sh' layout:v1 sh -c 'grep -c : /etc/passwd'
+	[ "$output" = 2 ]
 	run -125 box --rm --passwd-entry x -- true
 	[ "$output" = "coracle: option --passwd-entry: it is for images: a root directory stays as it is" ]
 }
