@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "box/subid.h"
 #include "image/prune.h"
 #include "image/store.h"
@@ -90,6 +91,9 @@ void discard_image(const struct dropped *d)
 {
 	struct dropped own = *d;
 	struct err why = { 0 };
+	sigset_t ends;
+	signals_ending(&ends);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 	if (subid_call(remove_image, &own, &why) < 0)
 		log_warn("option --rmi: image %s stays: %s", d->name, why.msg);
 }

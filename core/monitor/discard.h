@@ -42,7 +42,8 @@ struct dropped {
 	const char *store, *name, *digest;
 };
 
-/* Removes it from the store, or warns of why it stays. */
+/* Removes it from the store, or warns of why it stays. As the last thing that is done: it waits for
+ * who has the store, and a signal ends us meanwhile. */
 void discard_image(const struct dropped *d);
 
 /* What a store has of a container, opened. -ENOENT, nothing said: it has nothing. */

@@ -417,7 +417,21 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = "coracle: warning: option --rmi: image layout:v1 stays: a container needs it" ]
 	[ -n "$(images)" ]
 	c rm -f "$(cid o)"
-	mkfifo "$BATS_TEST_TMPDIR/go"
+	# Who has the store may have it for long: a signal ends the wait for him.
+	mkfifo "$BATS_TEST_TMPDIR/go" "$BATS_TEST_TMPDIR/held"
+	"$CORACLE" run --root "$STATE" --rmi --name "$(cid o)" -v "$BATS_TEST_TMPDIR/go:/go" layout:v1 cat /go 3>&- & local runner=$! rc=0
+	exec 9> "$BATS_TEST_TMPDIR/go"
+	flock -s "$CORACLE_STORE/lock" cat "$BATS_TEST_TMPDIR/held" 3>&- 9>&- &
+	local holder=$!
+	exec 8> "$BATS_TEST_TMPDIR/held" 9>&-
+	until [ ! -e "$STATE/$(cid o)" ]; do
+		sleep 0.01
+	done
+	kill -TERM "$runner"
+	wait "$runner" || rc=$?
+	exec 8>&-
+	wait "$holder"
+	[ "$rc" = 143 ]
 	run -0 c run -d --rmi --name "$(cid o)" -v "$BATS_TEST_TMPDIR/go:/go" layout:v1 cat /go
 	# Its name means another one by now: that stays.
 	"$CORACLE" tag layout:v1 other:v1 > /dev/null
