@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	if (protect(named, argv, &e) < 0) {
 		log_error("%s", e.msg);
-		return 1;
+		return named->failure ? named->failure : 1;
 	}
 	proc_begin();
 	return own ? cli_main(own, argc, argv) : coracle(named, argc, argv);

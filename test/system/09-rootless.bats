@@ -382,6 +382,8 @@ alone_in_pids() {
 	cp "$CORACLE" "$own" && chown $USER_ID "$own"
 	run -1 alone_in_pids "$own" runtime run -b "$B" "$ID"
 	[[ $output == *"keep this program's file out of containers' reach: "*"memfd_noexec"* ]]
+	run -125 alone_in_pids "$own" run busybox
+	[[ $output == *"keep this program's file"* ]]
 	chown 0:0 "$own"
 	run -0 alone_in_pids "$own" runtime run -b "$B" "$ID"
 	[ "$output" = "" ]
