@@ -315,11 +315,6 @@ static int mount_one(struct plan *p, const struct plan_context *c, const struct 
 		if (rc < 0)
 			return rc;
 	}
-	if (bind && o->mount.options.n) /* the kernel would ignore them */
-		return refuse(e, EINVAL,
-			      "%s: bind mounts cannot have any filesystem-specific options "
-			      "applied, as '%.100s'",
-			      o->what, o->mount.options.v[0].key);
 	if (o->mount.remount) {
 		o->kind = OP_RECONFIGURE;
 		return mount_idmap(p, m, &o->mount, o->what, e);
