@@ -101,25 +101,33 @@ static void on_lengthy_d(void *arg, uint32_t events)
 	take(arg, 3);
 }
 
+/* Runs a loop of n pipes that are all ready, of which the quick one is not lengthy; -1: none is
+ * quick. */
+static void run_queue(struct queue *q, void (*const ready[])(void *, uint32_t), int n, int quick)
+{
+	q->l = loop_new();
+	ok(q->l != NULL);
+	for (int i = 0; i < n; i++) {
+		ok(pipe2(q->pipes[i], O_CLOEXEC) == 0);
+		q->w[i] = (struct watch){ q->pipes[i][0], ready[i], q, i != quick };
+		is_int(loop_add(q->l, &q->w[i], EPOLLIN), 0);
+		is_int(write(q->pipes[i][1], "x", 1), 1);
+	}
+	is_int(loop_run(q->l), 0);
+	for (int i = 0; i < n; i++) {
+		close(q->pipes[i][0]);
+		close(q->pipes[i][1]);
+	}
+	loop_free(q->l);
+}
+
 static void what_is_quick_comes_before_each_that_is_lengthy(void)
 {
 	void (*const ready[])(void *, uint32_t) = { on_lengthy_a, on_lengthy_b, on_quick_c,
 						    on_lengthy_d };
-	struct queue q = { .l = loop_new() };
-	ok(q.l != NULL);
-	for (int i = 0; i < 4; i++) {
-		ok(pipe2(q.pipes[i], O_CLOEXEC) == 0);
-		q.w[i] = (struct watch){ q.pipes[i][0], ready[i], &q, i != 2 };
-		is_int(loop_add(q.l, &q.w[i], EPOLLIN), 0);
-		is_int(write(q.pipes[i][1], "x", 1), 1);
-	}
-	is_int(loop_run(q.l), 0);
+	struct queue q = { 0 };
+	run_queue(&q, ready, 4, 2);
 	is_str(q.ran, "cacb");
-	for (int i = 0; i < 4; i++) {
-		close(q.pipes[i][0]);
-		close(q.pipes[i][1]);
-	}
-	loop_free(q.l);
 }
 
 /* Which of two lengthy ones that stay ready ran, until they have eight times. */
@@ -147,21 +155,9 @@ static void on_turn_b(void *arg, uint32_t events)
 static void lengthy_ones_that_stay_ready_take_turns(void)
 {
 	void (*const ready[])(void *, uint32_t) = { on_turn_a, on_turn_b };
-	struct queue q = { .l = loop_new() };
-	ok(q.l != NULL);
-	for (int i = 0; i < 2; i++) {
-		ok(pipe2(q.pipes[i], O_CLOEXEC) == 0);
-		q.w[i] = (struct watch){ q.pipes[i][0], ready[i], &q, true };
-		is_int(loop_add(q.l, &q.w[i], EPOLLIN), 0);
-		is_int(write(q.pipes[i][1], "x", 1), 1);
-	}
-	is_int(loop_run(q.l), 0);
+	struct queue q = { 0 };
+	run_queue(&q, ready, 2, -1);
 	is_str(q.ran, "abababab");
-	for (int i = 0; i < 2; i++) {
-		close(q.pipes[i][0]);
-		close(q.pipes[i][1]);
-	}
-	loop_free(q.l);
 }
 
 static void stop(void *arg, uint32_t events)
