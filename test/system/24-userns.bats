@@ -271,7 +271,7 @@ words() {
 	done
 	run -125 as "$CORACLE" run --rm --group-add keep-groups --group-add 7 layout:v1 true
 	[ "$output" = "coracle: option --group-add: keep-groups goes not with other groups" ]
-	run -0 setpriv --groups $((USER_ID + 7)) "$CORACLE" run --rm --group-add keep-groups app:v1 id -G
+	run -0 setpriv --groups $((USER_ID + 7)) "$CORACLE" run --root "$STATE" --rm --group-add keep-groups app:v1 id -G
 	[ "$output" = "0 $((USER_ID + 7))" ]
 	run -0 as "$CORACLE" run --rm --userns keep-id --passwd-entry '$USERNAME:x:$UID:$GID:$NAME:/h:/bin/sh' layout:v1 tail -n 1 /etc/passwd
 	[ "$output" = "tester:x:$USER_ID:$USER_ID:tester:/h:/bin/sh" ]
