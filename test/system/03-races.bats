@@ -39,18 +39,17 @@ unharmed() {
 }
 
 # race A B CLEAN...: swaps A and B while containers are made, for a second (ten with TORTURE=1) and at least five times; CLEAN
-# after each, the swap being held. Somebody gets through.
+# after each, the swap being held. Once nobody swaps them a container runs.
 race() {
-	local a=$1 b=$2 begun=${EPOCHREALTIME/./} tries=0 won=0
+	local a=$1 b=$2 begun=${EPOCHREALTIME/./} tries=0
 	shift 2
 	BEFORE=$(cd "$VICTIM" && find . -mindepth 1 -printf '%p %y %l\n' -type f -exec cat {} + | sort)
 	"$TOOLS/swap" "$a" "$b" 3>&- &
 	SWAP=$!
-	while [ $((${EPOCHREALTIME/./} - begun)) -lt $((${TORTURE:+9} + 1))000000 ] || [ "$tries" -lt 5 ] || { [ "$won" = 0 ] && [ "$tries" -lt 50 ]; }; do
-		attempt ${TERMINAL:+in_terminal} ${DENY:+"$TOOLS/deny" "$DENY" --} "$CORACLE" runtime --root "$STATE" run ${TERMINAL:+--console-socket "$TERMINAL"} -b "$B" "$ID"
+	while [ $((${EPOCHREALTIME/./} - begun)) -lt $((${TORTURE:+9} + 1))000000 ] || [ "$tries" -lt 5 ]; do
+		raced
 		[ "${#stderr_lines[@]}" -le 1 ] || { echo "$stderr"; return 1; }
 		tries=$((tries + 1))
-		won=$((won + (status == 0)))
 		kill -STOP "$SWAP"
 		"$@"
 		unharmed || { echo "after $tries tries, $DENY"; return 1; }
@@ -59,9 +58,20 @@ race() {
 	kill "$SWAP"
 	wait "$SWAP" 2> /dev/null || true
 	SWAP=
-	echo "${DENY:-all}: $tries tries, $won ran; last: $stderr"
+	if [ -L "$a" ]; then
+		mv "$a" "$a.link"
+		mv -T "$b" "$a"
+		mv "$a.link" "$b"
+	fi
+	raced
+	"$@"
+	echo "${DENY:-all}: $tries tries; undisturbed: $stderr"
+	[ "$status" = 0 ]
 	nothing_left
-	[ "$won" -gt 0 ]
+}
+
+raced() {
+	attempt ${TERMINAL:+in_terminal} ${DENY:+"$TOOLS/deny" "$DENY" --} "$CORACLE" runtime --root "$STATE" run ${TERMINAL:+--console-socket "$TERMINAL"} -b "$B" "$ID"
 }
 
 # Runs a command whose terminal's other end we are.
