@@ -278,6 +278,11 @@ value() {
 	run -0 box --rm --security-opt seccomp=unconfined -- sh -c 'grep -q "Seccomp:.0" /proc/self/status'
 }
 
+@test "a_debugger_works_on_what_is_in_the_container" {
+	run -0 box --rm -v "$TOOLS:/tools:ro" -- /tools/trace true
+	[ "$output" -gt 1 ]
+}
+
 @test "a_seccomp_profile_of_ones_own_is_used" {
 	echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],
 		"action":"SCMP_ACT_ERRNO","errnoRet":95}]}' > "$BATS_TEST_TMPDIR/profile"
