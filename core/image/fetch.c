@@ -22,12 +22,10 @@
 #define JOBS_MIN    3 /* by default: a registry far away keeps no processor busy */
 #define STEP	    ((int64_t)512 << 10) /* bytes between two notes of progress */
 #define FLUSH	    64			 /* notes between two flushes */
-#define FAILED	    2			 /* status of a worker whose last note says why */
 #define PATIENCE_MS 2000		 /* that a registry is kept with a layer not yet wanted */
 
-/* What a worker writes to the pipe; small enough for the kernel not to mix those of two. */
+/* What a worker writes to its pipe, as a whole. */
 struct note {
-	uint32_t layer;
 	bool last;
 	int32_t code; /* of the last one: 0 or -errno, with the message */
 	int64_t bytes;
@@ -37,6 +35,7 @@ struct note {
 struct worker {
 	pid_t pid; /* 0: idle */
 	size_t layer;
+	int notes; /* the pipe, of which it alone has the other end */
 };
 
 /* What the workers have in common. */
@@ -53,7 +52,7 @@ struct crew {
 	bool begun[LAYERS_MAX];
 	pid_t flusher;	  /* 0: none */
 	size_t unflushed; /* notes since the last one began */
-	int notes, write_end, signals;
+	int signals;
 	int gate, bar; /* nobody goes through the one while somebody holds the other; -1: open */
 	sigset_t mask; /* as it was */
 };
@@ -67,7 +66,6 @@ void fetch_name(char out[FETCH_NAME], char kind, size_t layer)
 
 struct reporter {
 	int fd;
-	uint32_t layer;
 	int64_t next, size;
 };
 
@@ -82,7 +80,7 @@ static void on_progress(void *arg, int64_t bytes)
 	if (bytes < r->next && bytes < r->size)
 		return;
 	r->next = bytes + STEP;
-	send_note(r->fd, &(struct note){ .layer = r->layer, .bytes = bytes });
+	send_note(r->fd, &(struct note){ .bytes = bytes });
 }
 
 /* Where the worker writes, opened before it sees foreign bytes: from then on it reaches no other
@@ -201,14 +199,17 @@ static int confine_worker(const struct fetch *f, size_t i, const struct desk *d,
 	return confine(&c, e);
 }
 
-static void worker_main(const struct crew *c, size_t i, pid_t parent)
+static void worker_main(const struct crew *c, size_t i, int notes, pid_t parent)
 {
 	struct err e = { 0 };
-	struct reporter r = { .fd = c->write_end, .layer = (uint32_t)i };
+	struct reporter r = { .fd = notes };
 	r.size = c->f->manifest->layers.v[i].size;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(1);
 	sigprocmask(SIG_SETMASK, &c->mask, NULL);
+	for (size_t k = 0; k < c->jobs; k++)
+		if (c->workers[k].pid)
+			close(c->workers[k].notes);
 	if (c->bar >= 0)
 		close(c->bar);
 	int rc = c->f->origin->forked(c->f->origin, &e);
@@ -219,11 +220,11 @@ static void worker_main(const struct crew *c, size_t i, pid_t parent)
 		rc = confine_worker(c->f, i, &d, &e);
 	if (rc == 0)
 		rc = work_on(c, i, &d, &r, &e);
-	struct note n = { .layer = (uint32_t)i, .last = true, .code = rc };
+	struct note n = { .last = true, .code = rc };
 	n.bytes = r.size;
 	snprintf(n.message, sizeof(n.message), "%s", e.msg);
-	send_note(c->write_end, &n);
-	_exit(rc < 0 ? FAILED : 0);
+	send_note(notes, &n);
+	_exit(rc < 0);
 }
 
 /* --- in the parent --- */
@@ -255,13 +256,18 @@ static int hire(struct crew *c, struct worker *w, struct err *e)
 	int i = next_layer(c);
 	if (i < 0)
 		return 0;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(e, errno, "make a pipe");
+	auto_close int in = ends[0];
+	auto_close int out = ends[1];
 	pid_t parent = getpid(), pid = fork();
 	if (pid < 0)
 		return fail(e, errno, "fork for a layer");
 	if (pid == 0)
-		worker_main(c, (size_t)i, parent);
+		worker_main(c, (size_t)i, out, parent);
 	c->begun[i] = true;
-	*w = (struct worker){ .pid = pid, .layer = (size_t)i };
+	*w = (struct worker){ .pid = pid, .layer = (size_t)i, .notes = take_fd(&in) };
 	if (c->bar < 0)
 		tell(c->f, (size_t)i, LAYER_RUNNING, 0);
 	return 0;
@@ -276,11 +282,16 @@ static int hire_all(struct crew *c, struct err *e)
 	return rc;
 }
 
-static void let_go(struct worker *w, int *status)
+/* Whatever it would yet do. Its status is that of its own end, when it was about to. */
+static int let_go(struct worker *w)
 {
-	while (waitpid(w->pid, status, 0) < 0 && errno == EINTR)
+	int status = 0;
+	kill(w->pid, SIGKILL); /* not reaped, so the pid is still its own */
+	while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	put_fd(&w->notes, -1);
 	w->pid = 0;
+	return status;
 }
 
 pid_t fetch_flush(int disk)
@@ -315,68 +326,38 @@ static int look_for_flusher(struct crew *c, struct err *e)
 	return WEXITSTATUS(status) ? fail(e, WEXITSTATUS(status), "write the layers to disk") : 0;
 }
 
-static struct worker *worker_of(struct crew *c, size_t layer)
+/* Without a last word: killed, for memory most likely, or in the hands of what it unpacked. */
+static int died(const struct crew *c, struct worker *w, struct err *e)
 {
-	for (size_t i = 0; i < c->jobs; i++)
-		if (c->workers[i].pid && c->workers[i].layer == layer)
-			return &c->workers[i];
-	return NULL;
-}
-
-static int died(const struct crew *c, size_t layer, bool exited, int how, struct err *e)
-{
+	int status = let_go(w);
+	bool exited = WIFEXITED(status);
 	return refuse(e, EIO, "the process that unpacked layer %s %s %d",
-		      c->f->manifest->layers.v[layer].digest,
-		      exited ? "ended with status" : "was killed by signal", how);
+		      c->f->manifest->layers.v[w->layer].digest,
+		      exited ? "ended with status" : "was killed by signal",
+		      exited ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* All write to one pipe: that a layer is done is true when its own worker's end says so, too, as
- * one may be in the hands of what it unpacks. */
-static int read_note(struct crew *c, struct err *e)
+/* Nothing that it does after its last word is waited for. */
+static int read_note(struct crew *c, struct worker *w, struct err *e)
 {
 	struct note n;
 	ssize_t got;
 	do {
-		got = read(c->notes, &n, sizeof(n));
+		got = read(w->notes, &n, sizeof(n));
 	} while (got < 0 && errno == EINTR);
-	if (got != sizeof(n) || n.layer >= c->f->manifest->layers.n)
-		return fail(e, got < 0 ? errno : EIO, "hear from the layers' processes");
+	if (got == 0)
+		return died(c, w, e);
+	if (got != sizeof(n))
+		return fail(e, got < 0 ? errno : EIO, "hear from a layer's process");
 	if (++c->unflushed >= FLUSH)
 		flush(c);
-	if (!n.last) {
-		tell(c->f, n.layer, LAYER_RUNNING, n.bytes);
-		return 0;
-	}
-	struct worker *w = worker_of(c, n.layer);
-	int status = 0;
-	if (w)
-		let_go(w, &status);
+	if (n.last)
+		let_go(w);
 	n.message[sizeof(n.message) - 1] = 0;
-	if (n.code < 0)
+	if (n.last && n.code < 0)
 		return refuse(e, n.code, "%s", n.message);
-	if (status)
-		return died(c, n.layer, WIFEXITED(status),
-			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), e);
-	tell(c->f, n.layer, LAYER_DONE, n.bytes);
+	tell(c->f, w->layer, n.last ? LAYER_DONE : LAYER_RUNNING, n.bytes);
 	return 0;
-}
-
-/* Workers that end without a last word were killed, for memory most likely. */
-static int look_for_dead(struct crew *c, struct err *e)
-{
-	int rc = look_for_flusher(c, e);
-	for (size_t i = 0; rc == 0 && i < c->jobs; i++) {
-		struct worker *w = &c->workers[i];
-		siginfo_t info = { 0 };
-		if (!w->pid ||
-		    waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    !info.si_pid ||
-		    (info.si_code == CLD_EXITED && (!info.si_status || info.si_status == FAILED)))
-			continue; /* at its end every worker has sent its last note */
-		let_go(w, NULL);
-		return died(c, w->layer, info.si_code == CLD_EXITED, info.si_status, e);
-	}
-	return rc;
 }
 
 static bool busy(const struct crew *c)
@@ -410,38 +391,44 @@ static int open_gate(struct crew *c, struct err *e)
 	return 0;
 }
 
+static int heed_signal(struct crew *c, struct err *e)
+{
+	struct signalfd_siginfo info;
+	if (read(c->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return info.ssi_signo == SIGCHLD ? look_for_flusher(c, e) : refuse(e, EINTR, "interrupted");
+}
+
 static int oversee(struct crew *c, struct err *e)
 {
 	int rc = hire_all(c, e);
 	while (rc == 0 && (busy(c) || c->flusher)) {
-		struct pollfd fds[2] = { { .fd = c->notes, .events = POLLIN },
-					 { .fd = c->signals, .events = POLLIN } };
-		struct signalfd_siginfo info;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return fail(e, errno, "wait for the layers");
-		if (fds[0].revents & POLLIN) {
-			rc = read_note(c, e);
-			if (rc == 0)
-				rc = hire_all(c, e);
-		} else if (fds[1].revents & POLLIN) {
-			if (read(c->signals, &info, sizeof(info)) == sizeof(info) &&
-			    info.ssi_signo == SIGCHLD)
-				rc = look_for_dead(c, e);
-			else
-				rc = refuse(e, EINTR, "interrupted");
+		struct pollfd fds[JOBS_MAX + 1] = { { .fd = c->signals, .events = POLLIN } };
+		for (size_t i = 0; i < c->jobs; i++) {
+			const struct worker *w = &c->workers[i];
+			fds[i + 1] = (struct pollfd){ w->pid ? w->notes : -1, POLLIN, 0 };
 		}
+		if (poll(fds, c->jobs + 1, -1) < 0) {
+			if (errno != EINTR)
+				return fail(e, errno, "wait for the layers");
+			continue;
+		}
+		if (fds[0].revents)
+			rc = heed_signal(c, e);
+		for (size_t i = 0; rc == 0 && i < c->jobs; i++)
+			if (fds[i + 1].revents)
+				rc = read_note(c, &c->workers[i], e);
+		if (rc == 0)
+			rc = hire_all(c, e);
 	}
 	return rc;
 }
 
 static void dismiss(struct crew *c)
 {
-	for (size_t i = 0; i < c->jobs; i++) {
-		if (!c->workers[i].pid)
-			continue;
-		kill(c->workers[i].pid, SIGKILL); /* not reaped, so the pid is still its own */
-		let_go(&c->workers[i], NULL);
-	}
+	for (size_t i = 0; i < c->jobs; i++)
+		if (c->workers[i].pid)
+			let_go(&c->workers[i]);
 	if (c->flusher)
 		kill(c->flusher, SIGKILL); /* as soon as the disk lets it go */
 }
@@ -473,18 +460,12 @@ static int fetch_with(struct crew *c, struct err *e)
 
 static int fetch_by(struct crew *c, struct err *e)
 {
-	int notes[2], gate[2];
-	if (pipe2(notes, O_CLOEXEC) < 0)
-		return fail(e, errno, "make a pipe");
-	auto_close int in = notes[0];
-	auto_close int out = notes[1];
+	int gate[2];
 	if (pipe2(gate, O_CLOEXEC) < 0)
 		return fail(e, errno, "make a pipe");
 	auto_close int through = gate[0];
 	c->bar = gate[1];
 	c->gate = through;
-	c->notes = in;
-	c->write_end = out;
 	sigprocmask(SIG_SETMASK, NULL, &c->mask);
 	int rc = fetch_with(c, e);
 	dismiss(c);
