@@ -17,6 +17,7 @@
 #define SCHEME	   "unix://"
 #define PATH_LIMIT 107 /* of a sockaddr_un, without its NUL */
 #define ANSWER_MS  1000
+#define CALLS	   3
 
 /* As Go's filepath.Join: one slash between, none doubled, no "." */
 static const char *joined(const char *grpc, const char *namespace_, const char *group,
@@ -109,19 +110,30 @@ static int make_dir(const char *path, const char **name, struct err *e)
 	return root < 0 ? fail(e, errno, "open /") : dir_make(root, dir, 0700, e);
 }
 
-/* Somebody who answers, if only with an error: a fork that dies with its shim may hold the socket a
- * moment longer. */
-static bool is_alive(int dir, const char *name)
+enum listener { NOBODY, SOMEBODY, HANGS_UP };
+
+/* Somebody is who answers, if only with an error, or has much to do. */
+static enum listener call(int dir, const char *name)
 {
-	static const uint8_t call[] = { 0, 0, 0, 0, 0, 0, 0, 1, WIRE_REQUEST, 0 };
+	static const uint8_t frame[] = { 0, 0, 0, 0, 0, 0, 0, 1, WIRE_REQUEST, 0 };
 	char first;
 	auto_close int fd = unix_connect(dir, name, SOCK_STREAM | SOCK_NONBLOCK, NULL);
 	if (fd < 0)
-		return fd == -EAGAIN;
+		return fd == -EAGAIN ? SOMEBODY : NOBODY;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	if (send(fd, call, sizeof(call), MSG_NOSIGNAL) != (ssize_t)sizeof(call))
-		return false;
-	return poll(&p, 1, ANSWER_MS) == 0 || recv(fd, &first, 1, 0) == 1;
+	if (send(fd, frame, sizeof(frame), MSG_NOSIGNAL) != (ssize_t)sizeof(frame))
+		return HANGS_UP;
+	return poll(&p, 1, ANSWER_MS) == 0 || recv(fd, &first, 1, 0) == 1 ? SOMEBODY : HANGS_UP;
+}
+
+/* A shim that is about to end hangs up, and so does, once, a fork that dies with it and has held
+ * the socket a moment longer. Who hangs up again has too many clients, or no fd for one more. */
+static bool is_alive(int dir, const char *name)
+{
+	enum listener who = HANGS_UP;
+	for (int i = 0; who == HANGS_UP && i < CALLS; i++)
+		who = call(dir, name);
+	return who != NOBODY;
 }
 
 /* The directory is locked meanwhile: between a bind and a listen another would take the socket for

@@ -130,6 +130,25 @@ dirty() {
 	[ "${lines[1]}" = served ]
 }
 
+@test "a_shim_that_turns_clients_away_lives_on_and_is_found_by_the_next_of_its_group" {
+	local first shim held
+	bundle "$ID-a" '.annotations["io.containerd.runc.v2.group"] = "'"$ID"'"'
+	create "$ID"
+	first=$ADDRESS shim=$(shim_pid "$ID")
+	mkfifo "$BATS_TEST_TMPDIR/held"
+	"$PEERS" "$ADDRESS" hold 256 > "$BATS_TEST_TMPDIR/held" 3>&- &
+	held=$!
+	read -r line < "$BATS_TEST_TMPDIR/held"
+	run ! ask Connect 1="$ID"
+	shim_start "$ID-a"
+	kill $held
+	[ "$line" = held ]
+	[ "$ADDRESS" = "$first" ]
+	run -1 shim_pid "$ID-a"
+	until ask Connect 1="$ID" > "$BATS_TEST_TMPDIR/answer"; do :; done
+	grep -qx "1: $shim" "$BATS_TEST_TMPDIR/answer"
+}
+
 @test "who_asks_for_no_task_keeps_no_shim" {
 	local server lease
 	bundle "$ID-b"
