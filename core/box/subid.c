@@ -193,13 +193,12 @@ int subid_enter_grouped(struct err *e)
 }
 
 /* Of those that it is in, one in another, that which was made in ours. */
-static int outermost(int held)
+static int outermost(int inner)
 {
 	struct stat own, st;
-	auto_close int dir = proc_dir(held);
-	auto_close int ns = dir < 0 ? -1 : openat(dir, "ns/user", O_RDONLY | O_CLOEXEC);
+	auto_close int ns = fcntl(inner, F_DUPFD_CLOEXEC, 0);
 	if (ns < 0 || ns_own(CLONE_NEWUSER, &own) < 0)
-		return dir < 0 ? dir : -errno;
+		return -errno;
 	for (;;) {
 		auto_close int above = ioctl(ns, NS_GET_PARENT);
 		if (above < 0 || fstat(above, &st) < 0)
@@ -210,10 +209,10 @@ static int outermost(int held)
 	}
 }
 
-int subid_join(int held, struct err *e)
+int subid_join(int inner, struct err *e)
 {
 	auto_buf map = { 0 };
-	auto_close int ns = outermost(held);
+	auto_close int ns = outermost(inner);
 	if (ns < 0)
 		return fail(e, ns, "look at its user namespace");
 	if (setns(ns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)

@@ -26,9 +26,9 @@ int subid_enter(struct err *e);
 int subid_enter_grouped(struct err *e);
 void subid_drop_groups(void);
 
-/* The same into one that exists: that of all ids of a user's process which is held, or of one that
- * is in it. */
-int subid_join(int held, struct err *e);
+/* The same into one that exists: the user namespace that is open, or of those that it is in the one
+ * that was made in ours. */
+int subid_join(int ns, struct err *e);
 
 /* Whether we did so. No system call. */
 bool subid_inside(void);

@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/proc.h"
+#include "base/sys.h"
 #include "box/hook.h"
 #include "box/ns.h"
 #include "box/subid.h"
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define HELPER_MS     10000
@@ -216,4 +219,68 @@ int userns_map(pid_t pid, const struct spec_linux *l, struct err *e)
 		return fail(e, errno, "open %s", path);
 	int rc = map(pid, proc, &uids, &l->uid_mappings, e);
 	return rc == 0 ? map(pid, proc, &gids, &l->gid_mappings, e) : rc;
+}
+
+static int read_map(int proc, const struct kind *k, struct arena *a, struct spec_id_mappings *out,
+		    struct err *e)
+{
+	auto_buf text = { 0 };
+	int rc = file_read(proc, k->file, &text, e);
+	*out = (struct spec_id_mappings){ 0 };
+	for (const char *p = rc < 0 ? NULL : text.p; p && *p;
+	     p += strcspn(p, "\n"), p += *p == '\n') {
+		struct spec_id_mapping m, *to;
+		if (sscanf(p, "%" SCNu32 " %" SCNu32 " %" SCNu32, &m.container_id, &m.host_id,
+			   &m.size) != 3)
+			return refuse(e, EBADMSG, "%s of /proc is no map of ids", k->file);
+		if (!(to = LIST_ADD(a, out)))
+			return fail(e, E2BIG, "read %s", k->file);
+		*to = m;
+	}
+	if (rc == 0 && !out->n)
+		return refuse(e, EINVAL, "its %s is empty: nobody has given it ids yet", k->file);
+	return rc;
+}
+
+int userns_read(int held, struct arena *a, struct spec_linux *out, struct err *e)
+{
+	auto_close int proc = proc_dir(held);
+	if (proc < 0)
+		return fail(e, proc, "look at the process");
+	int rc = read_map(proc, &uids, a, &out->uid_mappings, e);
+	return rc < 0 ? rc : read_map(proc, &gids, a, &out->gid_mappings, e);
+}
+
+/* Says whether it is in the namespace, and is there until it has been looked at. */
+static _Noreturn void live_in(int ns, const int pair[2])
+{
+	int error = setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
+	close(pair[0]);
+	if (write(pair[1], &error, sizeof(error)) == sizeof(error))
+		while (read(pair[1], &error, sizeof(error)) < 0 && errno == EINTR)
+			;
+	_exit(0);
+}
+
+int userns_look(int ns, struct arena *a, struct spec_linux *out, struct err *e)
+{
+	const struct clone_args args = { .exit_signal = SIGCHLD };
+	struct exit_status st;
+	int pair[2], held = -1, error = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "make a socket");
+	pid_t pid = proc_clone(&args, &held);
+	if (pid == 0)
+		live_in(ns, pair);
+	close(pair[1]);
+	ssize_t n = pid < 0 ? -1 : read(pair[0], &error, sizeof(error));
+	int rc = pid < 0		       ? fail(e, pid, "clone a process")
+		 : n != (ssize_t)sizeof(error) ? refuse(e, EIO, "the process in it died")
+		 : error		       ? fail(e, error, "enter it")
+					       : userns_read(held, a, out, e);
+	close(pair[0]);
+	if (pid > 0)
+		proc_reap(held, &st);
+	put_fd(&held, -1);
+	return rc;
 }

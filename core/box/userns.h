@@ -2,6 +2,7 @@
 #ifndef BOX_USERNS_H
 #define BOX_USERNS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "oci/spec.h"
 
@@ -41,5 +42,10 @@ bool userns_has_tools(void);
 /* Writes the uid_map and gid_map of a child in a new user namespace: by ourselves where we may,
  * else by newuidmap and newgidmap, which know the subordinate ids that we were given. */
 int userns_map(pid_t pid, const struct spec_linux *l, struct err *e);
+
+/* The mappings, as they are seen from here, of the user namespace of a process that is held, or of
+ * one that is open, which then takes a process of ours in it. -EINVAL: it has none yet. */
+int userns_read(int held, struct arena *a, struct spec_linux *out, struct err *e);
+int userns_look(int ns, struct arena *a, struct spec_linux *out, struct err *e);
 
 #endif

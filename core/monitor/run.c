@@ -392,7 +392,7 @@ static int add_userns(struct making *m, struct err *e)
 		rc = userns_apply(m->spec, &m->options, &m->store, m->id, m->a, e);
 	if (rc == 0)
 		rc = map_root(m, e);
-	if (m->joined.owner) /* it has been told already */
+	if (m->joined.users) /* it has been told already */
 		m->spec->linux_->uid_mappings.n = m->spec->linux_->gid_mappings.n = 0;
 	return rc;
 }

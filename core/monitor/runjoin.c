@@ -10,11 +10,12 @@
 #include "monitor/runparts.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,34 +78,26 @@ static int borrow(struct joined *j, const struct kind *k, const struct other *ot
 	return rc;
 }
 
-static int read_map(const struct other *other, const char *name, struct arena *a,
-		    struct spec_id_mappings *out, struct err *e)
+static bool is_ours(int ns)
 {
-	auto_buf text = { 0 };
-	auto_close int dir = proc_dir(other->held);
-	int rc = dir < 0 ? fail(e, dir, "container %s", other->id) : file_read(dir, name, &text, e);
-	*out = (struct spec_id_mappings){ 0 };
-	for (const char *p = rc < 0 ? NULL : text.p; p && *p;
-	     p += strcspn(p, "\n"), p += *p == '\n') {
-		struct spec_id_mapping m, *to;
-		if (sscanf(p, "%" SCNu32 " %" SCNu32 " %" SCNu32, &m.container_id, &m.host_id,
-			   &m.size) != 3)
-			return refuse(e, EBADMSG, "/proc/%d/%s is no map of ids", other->pid, name);
-		if (!(to = LIST_ADD(a, out)))
-			return option_room("userns", e);
-		*to = m;
-	}
-	return rc;
+	struct stat theirs, ours;
+	return fstat(ns, &theirs) == 0 && ns_own(CLONE_NEWUSER, &ours) == 0 &&
+	       theirs.st_ino == ours.st_ino;
+}
+
+static void take_maps(struct joined *j, const struct spec_linux *l)
+{
+	j->users = true;
+	j->uids = l->uid_mappings;
+	j->gids = l->gid_mappings;
 }
 
 /* Of one that has none of its own it is the host's, as ours is. */
 static int join_users(struct joined *j, int fd, const struct other *other, const char **value,
 		      struct arena *a, struct err *e)
 {
-	struct stat theirs, ours;
-	if (fstat(fd, &theirs) < 0 || ns_own(CLONE_NEWUSER, &ours) < 0)
-		return fail(e, errno, "option --userns: container %s", other->id);
-	if (theirs.st_ino == ours.st_ino) {
+	struct spec_linux maps = { 0 };
+	if (is_ours(fd)) {
 		*value = NULL;
 		return 0;
 	}
@@ -112,8 +105,42 @@ static int join_users(struct joined *j, int fd, const struct other *other, const
 	if ((j->owner_held = fcntl(other->held, F_DUPFD_CLOEXEC, 0)) < 0)
 		return fail(e, errno, "option --userns: container %s", other->id);
 	j->fds[j->n++] = j->owner_held;
-	int rc = read_map(other, "uid_map", a, &j->uids, e);
-	return rc < 0 ? rc : read_map(other, "gid_map", a, &j->gids, e);
+	int rc = userns_read(other->held, a, &maps, e);
+	if (rc < 0)
+		return within(e, "option --userns: container %s", other->id);
+	take_maps(j, &maps);
+	return 0;
+}
+
+/* What is no namespace is not opened to the end: a fifo would wait for its other end. */
+static int open_path(const char *option, const char *path, struct err *e)
+{
+	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "option --%s: %s", option, path);
+	return take_fd(&fd);
+}
+
+static int join_users_path(struct joined *j, const char **value, struct arena *a, struct err *e)
+{
+	struct spec_linux maps = { 0 };
+	const char *path = *value + strlen("ns:");
+	int fd = open_path("userns", path, e);
+	if (fd < 0)
+		return fd;
+	const char *name = keep(j, fd, a);
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWUSER)
+		return refuse(e, EINVAL,
+			      "option --userns: %s is no user namespace such as /proc/PID/ns/user",
+			      path);
+	*value = NULL;
+	if (is_ours(fd))
+		return 0;
+	if (userns_look(fd, a, &maps, e) < 0)
+		return within(e, "option --userns: %s", path);
+	*value = name ? arena_printf(a, "ns:%s", name) : NULL;
+	take_maps(j, &maps);
+	return *value ? 0 : option_room("userns", e);
 }
 
 static int join_one(struct joined *j, const struct kind *k, const struct other *other,
@@ -164,20 +191,56 @@ static int other_open(struct other *out, const char *root, const struct kind *k,
 		       : 0;
 }
 
-/* Into that of a container that is joined, or one of our own. */
+static const char *given(const struct run_options *o, const struct kind *k)
+{
+	const char *value = *(const char *const *)((const char *)o + k->offset);
+	return value && !strncmp(value, "ns:/", 4) ? value + 3 : NULL;
+}
+
+static int open_users_path(const struct kind *k, const char *path, struct err *e)
+{
+	auto_close int fd = open_path(k->option, path, e);
+	int type = fd < 0 ? fd : ioctl(fd, NS_GET_NSTYPE);
+	if (fd < 0 || type == CLONE_NEWUSER)
+		return take_fd(&fd);
+	int users = type < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+	return users < 0 ? refuse(e, EINVAL, "option --%s: %s is no namespace that you may join",
+				  k->option, path)
+			 : users;
+}
+
+/* The user namespace that what an option names is of, or is itself. */
+static int open_users(const struct run_options *o, const struct kind *k, const char *root,
+		      struct err *e)
+{
+	struct other other;
+	const char *id = named(o, k);
+	if (!id)
+		return open_users_path(k, given(o, k), e);
+	int rc = other_open(&other, root, k, id, e);
+	if (rc < 0)
+		return rc;
+	auto_close int dir = proc_dir(other.held);
+	put_fd(&other.held, -1);
+	int fd = dir < 0 ? -1 : openat(dir, "ns/user", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail(e, dir < 0 ? dir : errno, "option --%s: container %s", k->option, id)
+		      : fd;
+}
+
+/* Into that of what is joined, unless it is the host's, or one of our own. */
 static int enter(const struct run_options *o, const char *root, struct err *e)
 {
 	for (size_t i = 0; i < KINDS; i++) {
-		struct other other;
-		const char *id = named(o, &kinds[i]);
-		int rc = id ? other_open(&other, root, &kinds[i], id, e) : 0;
-		if (rc < 0)
-			return rc;
-		if (!id)
+		const struct kind *k = &kinds[i];
+		if (!named(o, k) && !given(o, k))
 			continue;
-		rc = subid_join(other.held, e);
-		put_fd(&other.held, -1);
-		return rc < 0 ? within(e, "option --%s: container %s", kinds[i].option, id) : 0;
+		auto_close int ns = open_users(o, k, root, e);
+		if (ns < 0)
+			return ns;
+		if (is_ours(ns))
+			continue;
+		const char *what = named(o, k) ? named(o, k) : given(o, k);
+		return subid_join(ns, e) < 0 ? within(e, "option --%s: %s", k->option, what) : 0;
 	}
 	return subid_enter_grouped(e);
 }
@@ -196,14 +259,16 @@ int join_all(struct run_options *o, const char *root, struct arena *a, struct jo
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < KINDS; i++) {
 		struct other other;
+		const char **value = (const char **)((char *)o + kinds[i].offset);
 		const char *id = named(o, &kinds[i]);
+		if (!id && given(o, &kinds[i]) && !strcmp(kinds[i].file, "user"))
+			rc = join_users_path(out, value, a, e);
 		if (!id)
 			continue;
 		rc = other_open(&other, root, &kinds[i], id, e);
 		if (rc < 0)
 			return rc;
-		rc = join_one(out, &kinds[i], &other, (const char **)((char *)o + kinds[i].offset),
-			      a, e);
+		rc = join_one(out, &kinds[i], &other, value, a, e);
 		put_fd(&other.held, -1);
 	}
 	o->joined = out;

@@ -1,5 +1,5 @@
 /* runjoin.h - what a container has together with another one that runs: "container:ID" of --network
- * and such. */
+ * and such, and "ns:PATH" of --userns. */
 #ifndef MONITOR_RUNJOIN_H
 #define MONITOR_RUNJOIN_H
 
@@ -17,10 +17,10 @@ struct joined {
 	size_t n;
 	/* The other's, as paths of the fds; "" where it has none, NULL of what is not joined. */
 	const char *shown[SHARED];
-	/* Of its user namespace. */
-	const char *owner; /* the container; NULL: it is not joined */
-	int owner_held;	   /* its init */
+	bool users; /* so is a user namespace, which has these ids */
 	struct spec_id_mappings uids, gids;
+	const char *owner; /* the container that it is of; NULL: it was given by its path */
+	int owner_held;	   /* its init */
 };
 
 struct run_options;
@@ -30,7 +30,8 @@ struct run_options;
 int join_enter(const struct run_options *o, const char *root, struct err *e);
 
 /* Makes of each "container:ID" the "ns:PATH" of what that container has; of root's state directory
- * `root`. Nobody else gets the numbers of its processes meanwhile. */
+ * `root`. Of a user namespace that was given by its path the ids are read. Nobody else gets the
+ * numbers of its processes meanwhile. */
 int join_all(struct run_options *o, const char *root, struct arena *a, struct joined *out,
 	     struct err *e);
 

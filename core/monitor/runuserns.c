@@ -9,6 +9,7 @@
 #include "monitor/userkeep.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,9 @@ static bool has_maps(const struct run_options *o)
 
 static bool is_joined(const struct run_options *o)
 {
-	return o->userns &&
-	       (o->joined ? o->joined->owner != NULL : !strncmp(o->userns, "container:", 10));
+	return o->userns && (o->joined ? o->joined->users
+				       : !strncmp(o->userns, "container:", 10) ||
+						 !strncmp(o->userns, "ns:/", 4));
 }
 
 bool userns_wanted(const struct run_options *o)
@@ -62,7 +64,7 @@ int userns_check(const struct run_options *o, struct err *e)
 		return option_refuse(
 			"userns", mode,
 			"one of host, auto[:size=NUMBER,...], keep-id[:uid=ID,gid=ID,size=N], "
-			"nomap, container:ID or, with --uidmap or --subuidname, private",
+			"nomap, container:ID, ns:PATH or, with --uidmap or --subuidname, private",
 			e);
 	if (own && !has_maps(o))
 		return refuse(e, EINVAL,
@@ -71,7 +73,8 @@ int userns_check(const struct run_options *o, struct err *e)
 	if (*mode && !own && has_maps(o))
 		return refuse(e, EINVAL, "option --userns: %s goes not with --uidmap and such",
 			      mode);
-	if (is_joined(o) && o->replace && o->name && !strcmp(mode + strlen("container:"), o->name))
+	if (is_joined(o) && o->replace && o->name && !strncmp(mode, "container:", 10) &&
+	    !strcmp(mode + 10, o->name))
 		return refuse(e, EINVAL,
 			      "option --userns: container %s is to be replaced: its ids go",
 			      o->name);
@@ -211,13 +214,20 @@ static int add_used(void *arg, const char *id, char *text, struct err *e)
 	return 0;
 }
 
+static int note_ids(int dir, uint64_t uid, uint64_t gid, uint64_t size, struct err *e)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", uid, gid,
+			 size);
+	return file_swap(dir, NOTE, text, (size_t)n, 0600, e);
+}
+
 /* While nobody else chooses. */
 static int choose(struct kind kinds[2], const struct store *s, const char *id, uint32_t size,
 		  struct arena *a, struct err *e)
 {
 	struct finding f = { kinds, a };
 	int64_t first[2];
-	char text[64];
 	auto_close int all = openat(s->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_close int dir = store_container_open(s, id, e);
 	if (dir < 0)
@@ -236,11 +246,7 @@ static int choose(struct kind kinds[2], const struct store *s, const char *id, u
 				      size, kinds[i].file);
 		rc = fill(&kinds[i], (uint32_t)first[i], size, a, e);
 	}
-	if (rc < 0)
-		return rc;
-	int n = snprintf(text, sizeof(text), "%u %u %u\n", (unsigned)first[0], (unsigned)first[1],
-			 size);
-	return file_swap(dir, NOTE, text, (size_t)n, 0600, e);
+	return rc < 0 ? rc : note_ids(dir, (uint64_t)first[0], (uint64_t)first[1], size, e);
 }
 
 static int use_auto(struct kind kinds[2], const char *mode, const struct store *s, const char *id,
@@ -267,6 +273,30 @@ static int use_maps(struct kind *k, struct arena *a, struct err *e)
 		       : rc;
 }
 
+/* The ids from the first to the last; how many. */
+static uint64_t span(const struct spec_id_mappings *l, uint64_t *first)
+{
+	uint64_t end = 0;
+	*first = UINT32_MAX;
+	for (size_t i = 0; i < l->n; i++) {
+		uint64_t at = l->v[i].host_id, past = at + l->v[i].size;
+		*first = at < *first ? at : *first;
+		end = past > end ? past : end;
+	}
+	return end - *first;
+}
+
+/* Those of a namespace that was given by its path may be some that we give: to nobody as long as
+ * the container is there. Unless it has the host's own. */
+static int span_note(const struct store *s, const struct joined *j, const char *id, struct err *e)
+{
+	uint64_t uid, gid, uids = span(&j->uids, &uid), gids = span(&j->gids, &gid);
+	if (!uid)
+		return 0;
+	auto_close int dir = store_container_open(s, id, e);
+	return dir < 0 ? dir : note_ids(dir, uid, gid, uids > gids ? uids : gids, e);
+}
+
 /* Nobody else is given these ids as long as one of the two is there. */
 static int share_note(const struct store *s, const char *owner, const char *id, struct err *e)
 {
@@ -288,6 +318,8 @@ static int use_joined(struct spec *s, const struct run_options *o, const struct 
 	*to = (struct spec_namespace){ "user", o->userns + strlen("ns:") };
 	s->linux_->uid_mappings = o->joined->uids;
 	s->linux_->gid_mappings = o->joined->gids;
+	if (!o->joined->owner)
+		return span_note(store, o->joined, id, e);
 	int rc = share_note(store, o->joined->owner, id, e);
 	/* As long as it lives its note is there: nobody had these ids before ours was. */
 	if (rc == 0 && proc_ended(o->joined->owner_held))

@@ -314,3 +314,57 @@ words() {
 	[[ "$output" == "coracle: option --network: "*"$ID" ]]
 	[ -z "$(ls -A "$HOMEDIR/.local/share/coracle/images/containers")" ]
 }
+
+@test "a_user_namespace_given_by_its_path_is_joined_and_the_image_seen_with_its_ids" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	local host other
+	host=$(readlink /proc/self/ns/user)
+	run -0 r -d --name "$ID" --userns auto app:v1 sleep 1000
+	other=/proc/$(field "$ID" pid)/ns/user
+	run -0 r --rm --userns "ns:$other" -v own:/data app:v1 sh -c 'cat /proc/self/uid_map; readlink /proc/self/ns/user; stat -c %u:%g /owned /data; echo > /new; stat -c %u /new; id -u'
+	[ "$(words)" = "0 2000000000 65536 $(readlink "$other") 7:8 0:0 0 0" ]
+	# Nobody else has these ids while the second one is there.
+	run -0 r -d --name "$ID-s" --userns "ns:$other" app:v1 sleep 1000
+	c rm -f "$ID"
+	run -0 r --rm --userns auto app:v1 cat /proc/self/uid_map
+	[ "$(words)" = "0 2000065536 65536" ]
+	c rm -f "$ID-s"
+	run -0 c run --rm --userns ns:/proc/self/ns/user app:v1 readlink /proc/self/ns/user
+	[ "$output" = "$host" ]
+	local what
+	for what in ns:/proc/self/ns/net ns:/etc/passwd ns:/nowhere ns: ns:relative; do
+		run -125 c run --rm --name "$ID" --userns "$what" app:v1 true
+		[[ "${#lines[@]}" = 1 && "$output" == "coracle: option --userns: "* ]] || { echo "$what: $output"; return 1; }
+		assert_gone "$ID"
+	done
+	# One of a process, with some ids, with none yet.
+	local fifo=$BATS_TEST_TMPDIR/fifo keeper
+	mkfifo "$fifo"
+	unshare --user cat "$fifo" 3>&- &
+	keeper=$!
+	exec 7> "$fifo"
+	until [ "$(readlink "/proc/$keeper/ns/user")" != "$host" ]; do :; done
+	run -125 c run --rm --userns "ns:/proc/$keeper/ns/user" app:v1 true
+	[[ "$output" == "coracle: option --userns: /proc/$keeper/ns/user: its uid_map is empty"* ]]
+	echo '0 70000 1000' > "/proc/$keeper/uid_map"
+	echo '0 80000 1000' > "/proc/$keeper/gid_map"
+	run -0 c run --rm --userns "ns:/proc/$keeper/ns/user" app:v1 sh -c 'cat /proc/self/gid_map; stat -c %u:%g /owned'
+	[ "$(words)" = "0 80000 1000 7:8" ]
+	exec 7>&-
+	wait "$keeper"
+}
+
+@test "a_user_joins_namespaces_that_are_his_by_their_paths" {
+	base '{}' <<< 'f owned 640 7:8 - x'
+	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	local keep="0 1 $USER_ID $USER_ID 0 1 $((USER_ID + 1)) $((USER_ID + 1)) $((65536 - USER_ID))" pid
+	run -0 as "$CORACLE" run -d --name "$ID" --pidfile "$HOMEDIR/pid" --hostname kept --userns keep-id layout:v1 sleep 1000
+	pid=$(< "$HOMEDIR/pid")
+	run -0 as "$CORACLE" run --rm --userns "ns:/proc/$pid/ns/user" --uts "ns:/proc/$pid/ns/uts" layout:v1 sh -c 'cat /proc/self/uid_map; hostname; stat -c %u:%g /owned'
+	[ "$(words)" = "$keep kept 7:8" ]
+	run -0 as "$CORACLE" run --rm --network "ns:/proc/$pid/ns/net" layout:v1 readlink /proc/self/ns/net
+	[ "$output" = "$(readlink "/proc/$pid/ns/net")" ]
+	as "$CORACLE" rm -f "$ID"
+	run -125 as "$CORACLE" run --rm --userns ns:/proc/1/ns/user layout:v1 true
+	[ "${#lines[@]}" = 1 ]
+}
