@@ -1,23 +1,15 @@
 /* endpoint.c - one host that serves a registry: logins, and requests below its /v2/. */
 #include "image/endpoint.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
-#include "base/loop.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define ANSWER_MAX     ((size_t)1 << 20) /* of errors and tokens */
 #define TOKEN_LIFE     60		 /* seconds, of one that does not say */
 #define TOKEN_LIFE_MAX 31536000
-#define IDENTITY_MAX   65536
 
 struct trouble {
 	const char *code, *message;
@@ -104,50 +96,6 @@ static int no_room(struct err *e)
 	return fail(e, E2BIG, "talk to the registry");
 }
 
-static int identity_put(const struct endpoint *p, struct err *e)
-{
-	ssize_t n;
-	do
-		n = write(p->identity[0], p->login.identity, strlen(p->login.identity));
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? fail(e, errno, "keep the identity token of %s", p->name) : 0;
-}
-
-static int identity_wait(const struct endpoint *p, struct err *e)
-{
-	struct signalfd_siginfo info;
-	struct pollfd fds[2] = { { .fd = p->identity[1], .events = POLLIN },
-				 { .fd = p->heard, .events = POLLIN } };
-	if (poll(fds, 2, -1) < 0 && errno != EINTR)
-		return fail(e, errno, "wait for the identity token of %s", p->name);
-	if (fds[0].revents || !fds[1].revents ||
-	    read(p->heard, &info, sizeof(info)) != sizeof(info))
-		return 0;
-	if (info.ssi_signo != SIGCHLD)
-		return refuse(e, EINTR, "%s: interrupted", p->name);
-	return info.ssi_code == CLD_EXITED
-		       ? 0
-		       : refuse(e, EIO, "the process that had the identity token of %s was killed",
-				p->name);
-}
-
-/* Waits until nobody else has it. */
-static int identity_take(struct endpoint *p, struct err *e)
-{
-	char text[IDENTITY_MAX];
-	ssize_t n;
-	while ((n = read(p->identity[1], text, sizeof(text))) < 0 &&
-	       (errno == EAGAIN || errno == EINTR)) {
-		int rc = identity_wait(p, e);
-		if (rc < 0)
-			return rc;
-	}
-	if (n <= 0)
-		return fail(e, n < 0 ? errno : EPIPE, "get the identity token of %s", p->name);
-	p->login.identity = arena_strn(p->arena, text, (size_t)n);
-	return p->login.identity ? 0 : no_room(e);
-}
-
 /* What it is wanted for, as a query has it. */
 static void put_purpose(const struct endpoint *p, const char *service, struct buf *b)
 {
@@ -163,24 +111,12 @@ static void put_purpose(const struct endpoint *p, const char *service, struct bu
 int endpoint_share(struct endpoint *p, struct err *e)
 {
 	const char *token = p->login.identity;
-	sigset_t set;
-	if (!token || !*token)
-		return 0;
-	/* Of messages, so that a token comes whole. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p->identity) < 0)
-		return fail(e, errno, "make a pair of sockets");
-	signals_ending(&set);
-	sigaddset(&set, SIGCHLD);
-	p->heard = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return p->heard < 0 ? fail(e, errno, "wait for signals") : identity_put(p, e);
+	return token && *token ? identity_share(&p->identity, token, p->name, e) : 0;
 }
 
 void endpoint_close(struct endpoint *p)
 {
-	for (size_t i = 0; i < 2 && p->identity[0]; i++)
-		close(p->identity[i]);
-	if (p->identity[0])
-		put_fd(&p->heard, -1);
+	identity_close(&p->identity);
 	http_free(p->http);
 	p->http = NULL;
 }
@@ -275,11 +211,12 @@ static int buy_token(struct endpoint *p, const char *challenge, struct err *e)
 static int get_token(struct endpoint *p, const char *challenge, struct err *e)
 {
 	struct err why = { 0 };
-	int rc = p->identity[0] ? identity_take(p, e) : 0;
+	bool shared = p->identity.box[0] > 0;
+	int rc = shared ? identity_take(&p->identity, p->name, p->arena, &p->login.identity, e) : 0;
 	if (rc < 0)
 		return rc;
 	rc = buy_token(p, challenge, e);
-	int kept = p->identity[0] ? identity_put(p, &why) : 0;
+	int kept = shared ? identity_put(&p->identity, p->login.identity, p->name, &why) : 0;
 	if (rc == 0 && kept < 0)
 		*e = why;
 	return rc < 0 ? rc : kept;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "image/credentials.h"
 #include "image/http.h"
+#include "image/identity.h"
 #include "image/source.h"
 
 #include <stdbool.h>
@@ -20,8 +21,7 @@ struct endpoint {
 	const char *base;	/* "https://HOST/v2"; NULL: to be found out */
 	const char *mirror;	/* the registry that it stands for; NULL: it is the registry */
 	struct credentials login;
-	int identity[2]; /* see endpoint_share; 0: there is none */
-	int heard;	 /* signals that end the wait for it */
+	struct identity identity; /* see endpoint_share */
 	struct http_options http_options;
 	bool resolve, pull, referrers; /* see struct host */
 
@@ -33,11 +33,8 @@ struct endpoint {
 	uint64_t expires;	   /* by clock_monotonic_ns; 0: never */
 };
 
-/* An identity token may be good for once, and then another is in its place. It lies in a box of
- * ours and of all that are forked off from now on: whoever needs it takes it out, and puts back
- * what it is by then. Who waits for it while he has blocked the signals that would end him, and
- * that of a child's end, is ended by them all the same, and when a child was killed, which may have
- * had it. Without such a token nothing is done. */
+/* An identity token may be good for once, and then another is in its place: from now on it is
+ * shared with all that are forked off (see identity.h). Without such a token nothing is done. */
 int endpoint_share(struct endpoint *p, struct err *e);
 void endpoint_close(struct endpoint *p);
 
