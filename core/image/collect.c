@@ -131,8 +131,14 @@ static int mark_all(struct marks *m, struct err *e)
 	struct index ix;
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	int rc = a ? store_names(m->s, a, &ix, e) : fail(e, ENOMEM, "read the store's index.json");
-	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++)
-		rc = mark(m, &ix.manifests.v[i], 0, e);
+	for (size_t i = 0; rc == 0 && i < ix.manifests.n; i++) {
+		const char *name = descriptor_name(&ix.manifests.v[i]);
+		if (mark(m, &ix.manifests.v[i], 0, e) < 0)
+			return within(e,
+				      "what is not needed stays: image %.200s cannot be read (pull "
+				      "it again, or remove it with coracle rmi)",
+				      name ? name : ix.manifests.v[i].digest);
+	}
 	if (rc == 0)
 		rc = store_notes_each(m->s, "layers", mark_container, m, e);
 	if (rc == 0 && (m->blobs.all.failed || m->layers.all.failed))

@@ -31,19 +31,22 @@ static int used_add(void *arg, const char *id, char *layers, struct err *e)
 	return u->v[u->n++] ? 0 : fail(e, E2BIG, "read the store's containers");
 }
 
+static bool in_use(const struct image *im, const struct used *u)
+{
+	const char *top = im->chains.n ? im->chains.v[im->chains.n - 1] : "";
+	for (size_t i = 0; i < u->n; i++)
+		if (!strcmp(u->v[i], top))
+			return true;
+	return false;
+}
+
 /* One that cannot be read is kept: rmi removes it, by its name. */
 static bool wanted(const struct store *s, const struct descriptor *d, const struct used *u,
 		   struct arena *a)
 {
 	struct image im;
 	struct err damaged;
-	if (image_read(s, d, a, &im, &damaged) < 0)
-		return true;
-	const char *top = im.chains.n ? im.chains.v[im.chains.n - 1] : "";
-	for (size_t i = 0; i < u->n; i++)
-		if (!strcmp(u->v[i], top))
-			return true;
-	return false;
+	return image_read(s, d, a, &im, &damaged) < 0 || in_use(&im, u);
 }
 
 static int drop_images(struct store *s, bool all, struct arena *a, struct strs *out, struct err *e)
@@ -105,6 +108,7 @@ int image_drop(struct store *s, const char *name, const char *digest, struct err
 	struct store_gc gc;
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	struct used u = { .a = a };
+	struct image im;
 	if (!a)
 		return fail(e, ENOMEM, "remove image %.100s", name);
 	int rc = store_alone(s, e);
@@ -114,7 +118,9 @@ int image_drop(struct store *s, const char *name, const char *digest, struct err
 	if (!d)
 		return rc;
 	rc = store_notes_each(s, "layers", used_add, &u, e);
-	if (rc == 0 && wanted(s, d, &u, a))
+	if (rc == 0)
+		rc = image_read(s, d, a, &im, e);
+	if (rc == 0 && in_use(&im, &u))
 		rc = refuse(e, EBUSY, "a container needs it");
 	if (rc == 0)
 		rc = store_name_remove(s, name, e);

@@ -417,6 +417,17 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = "coracle: warning: option --rmi: image layout:v1 stays: a container needs it" ]
 	[ -n "$(images)" ]
 	c rm -f "$(cid o)"
+	# It is damaged meanwhile.
+	mkfifo "$BATS_TEST_TMPDIR/end"
+	"$CORACLE" run --root "$STATE" --rmi --cidfile "$BATS_TEST_TMPDIR/cid" -v "$BATS_TEST_TMPDIR/end:/end" layout:v1 sh -c 'echo; cat /end' \
+		> "$BATS_TEST_TMPDIR/out" 2>&1 3>&- & local damaged=$!
+	exec 9> "$BATS_TEST_TMPDIR/end"
+	until [ -s "$BATS_TEST_TMPDIR/out" ]; do :; done
+	truncate -s 2 "$CORACLE_STORE/blobs/sha256/$(jq -r '.manifests[0].digest' "$CORACLE_STORE/index.json" | cut -d : -f 2)"
+	exec 9>&-
+	wait $damaged
+	[[ "$(< "$BATS_TEST_TMPDIR/out")" == *"warning: option --rmi: image layout:v1 stays: "*" of the store has 2 bytes instead of "* ]] || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+	"$CORACLE" pull -q "oci:$L:v1" > /dev/null
 	# Who has the store may have it for long: a signal ends the wait for him.
 	mkfifo "$BATS_TEST_TMPDIR/go" "$BATS_TEST_TMPDIR/held"
 	"$CORACLE" run --root "$STATE" --rmi --name "$(cid o)" -v "$BATS_TEST_TMPDIR/go:/go" layout:v1 cat /go 3>&- & local runner=$! rc=0

@@ -437,3 +437,19 @@ listing() {
 	tar --xattrs --xattrs-include='*' -C "$(tree_of layout:v1)" -cf "$L.tar" .
 	run ! grep -qa posix_acl "$L.tar"
 }
+
+@test "an_image_that_cannot_be_read_is_named_where_it_is_in_the_way" {
+	local L=$BATS_TEST_TMPDIR/layout name
+	for name in one two; do
+		simple "$L" $name
+		"$CORACLE" pull -q "oci:$L:$name" > /dev/null
+	done
+	truncate -s 2 "$CORACLE_STORE/blobs/sha256/$(jq -r '.digest' "$L.descriptor" | cut -d : -f 2)"
+	run -1 "$CORACLE" rmi layout:one
+	[[ "${#lines[@]}" = 1 && "$output" == "coracle: "*"image layout:two cannot be read (pull it again, or remove it with coracle rmi): "* ]] || { echo "$output"; return 1; }
+	run -1 "$CORACLE" prune
+	[[ "$output" == *"image layout:two cannot be read"* ]]
+	run -0 "$CORACLE" rmi layout:two
+	run -0 "$CORACLE" prune
+	[ -z "$(find "$CORACLE_STORE/blobs" "$CORACLE_STORE/layers" -mindepth 2)" ]
+}
