@@ -48,15 +48,27 @@ static void tell_end(const struct exit_status *st, int fd, char said[HOOK_SAID])
 	said[n] = 0;
 }
 
-static int hook_wait(pid_t pid, int held, int timeout_ms, struct exit_status *st)
+/* 0, -ETIMEDOUT, or -EINTR: it is to be stopped. */
+static int await_end(int held, const struct op_exec *x)
 {
-	int late = timeout_ms > 0 ? proc_wait_end(held, timeout_ms) : 0;
-	if (late == -ETIMEDOUT) { /* with all that it has started in its group */
+	struct pollfd p[] = { { .fd = held, .events = PROC_END },
+			      { .fd = x->stop ? x->stop : -1, .events = POLLIN } };
+	int n;
+	do {
+		n = proc_poll(p, 2, x->timeout_ms > 0 ? x->timeout_ms : -1);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : p[1].revents ? -EINTR : 0;
+}
+
+static int hook_wait(pid_t pid, int held, const struct op_exec *x, struct exit_status *st)
+{
+	int late = await_end(held, x);
+	if (late < 0) { /* with all that it has started in its group */
 		kill(-pid, SIGKILL);
 		proc_signal(held, SIGKILL);
 	}
 	int rc = proc_reap(held, st);
-	return late < 0 ? late : rc < 0 ? rc : st->code ? -ECANCELED : 0;
+	return late < 0 && late != -EINTR ? late : rc < 0 ? rc : st->code ? -ECANCELED : 0;
 }
 
 int hook_run(const struct op_exec *x, char said[HOOK_SAID])
@@ -75,7 +87,7 @@ int hook_run(const struct op_exec *x, char said[HOOK_SAID])
 	if (pid == 0)
 		hook_main(x, input, output);
 	struct exit_status st = { 0 };
-	rc = pid < 0 ? pid : hook_wait(pid, held, x->timeout_ms, &st);
+	rc = pid < 0 ? pid : hook_wait(pid, held, x, &st);
 	if (rc == -ECANCELED)
 		tell_end(&st, output, said);
 	return rc;
@@ -114,6 +126,7 @@ const struct op_exec *hook_exec(const struct spec_hook *h, const struct hook_sta
 		.input = stage->state,
 		.input_size = strlen(stage->state),
 		.timeout_ms = timeout_of(h),
+		.stop = stage->stop,
 	};
 	return x;
 }

@@ -9,8 +9,8 @@
 #define HOOK_SAID 256
 
 /* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED
- * when it did not exit with 0, or -errno. What it wrote to its stdout and stderr is nobody's
- * output: the end of it goes to said, as one line. */
+ * when it did not exit with 0 or was stopped, or -errno. What it wrote to its stdout and stderr is
+ * nobody's output: the end of it goes to said, as one line. */
 int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
 
 /* What all hooks of a point in a container's life have in common. */
@@ -20,6 +20,7 @@ struct hook_stage {
 	const char *dir;	/* where they run, if it is there; NULL: where we are */
 	const struct strs *env; /* of those that are given none; NULL: ours */
 	size_t first;		/* number of the first of the list */
+	int stop;		/* when this can be read, the one that runs is killed; 0: none */
 };
 
 /* In runc's words: what failed, and the words for one that did not exit with 0. -ECANCELED. */

@@ -150,6 +150,7 @@ struct op_exec {
 	const char *input; /* hook: its stdin */
 	size_t input_size;
 	int timeout_ms; /* hook: 0 none */
+	int stop;	/* hook: see hook_stage */
 };
 
 struct op {

@@ -543,8 +543,6 @@ static void undo(struct making *m)
 {
 	struct err why = { 0 };
 	struct exit_status st;
-	if (!m->c || m->c->dir < 0)
-		return;
 	if (m->child.pid > 0) {
 		put_fd(&m->child.sync, -1);
 		proc_signal(m->child.pidfd, SIGKILL);
@@ -553,6 +551,7 @@ static void undo(struct making *m)
 	if (container_undo(m->c, NULL, false, &why) < 0)
 		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id,
 			 why.msg);
+	put_fd(&m->lock, -1);			/* who waits for it need not wait for hooks */
 	if (m->child.pid > 0 && !m->joins_late) /* with hooks that may have something to undo */
 		container_poststop(m->c, m->spec);
 }
@@ -589,7 +588,7 @@ int container_create(const struct create_request *r, struct container **out, str
 	if (!m.a)
 		return fail(e, ENOMEM, "container %s", r->id);
 	int rc = make(&m, e);
-	if (rc < 0)
+	if (rc < 0 && m.c && m.c->dir >= 0)
 		undo(&m);
 	let_go(&m);
 	if (rc < 0)

@@ -203,13 +203,17 @@ static int lock_by_force(struct container *c, struct err *e)
 	int lock = container_lock(c, LOCK_NB, e);
 	if (lock != -EBUSY)
 		return lock;
+	int stop = container_stop_hooks(c);
 	if (container_reload(c, NULL) == 0 && container_cgroup(c, &cg, NULL) == 0) {
 		if (c->pidfd >= 0 && !cg.n)
-			proc_signal(c->pidfd, SIGKILL);
+			kin_signal(&(struct kin_of){ c->state.pid, c->pidfd, &c->state.namespaces },
+				   SIGKILL, NULL);
 		cgroup_kill(&cg, NULL);
 		cgroup_close(&cg);
 	}
-	return container_lock(c, 0, e);
+	lock = container_lock(c, 0, e);
+	container_let_hooks(c, &stop);
+	return lock;
 }
 
 /* What a record would tell of that was never completed was never made. Of one that cannot be read
@@ -239,6 +243,7 @@ int container_delete(struct container *c, bool force, struct err *e)
 	if (a && container_spec(c, a, &spec, NULL) < 0)
 		spec = NULL;
 	rc = container_undo(c, NULL, false, e);
+	put_fd(&lock, -1); /* nobody has to wait for hooks that nothing depends on */
 	if (rc == 0 && spec)
 		container_poststop(c, spec);
 	return rc;

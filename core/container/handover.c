@@ -1,11 +1,10 @@
 /* handover.c - what a new process is given and what others are told of it: terminal, pid file,
- * HOME, OOM score, hooks. */
+ * HOME, OOM score. */
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "box/child.h"
-#include "box/hook.h"
 #include "box/user.h"
 #include "box/userns.h"
 #include "container/inside.h"
@@ -205,47 +204,6 @@ int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e)
 			      "lowering it needs CAP_SYS_RESOURCE",
 			      text);
 	return rc < 0 ? fail(e, rc, "set oom_score_adj to %s", text) : 0;
-}
-
-static int hooks(struct container *c, const struct spec_hook_list *l, const char *name,
-		 size_t first, struct err *e)
-{
-	auto_buf state = { 0 };
-	/* prestart: as the OCI's own validation and crun have it, unlike runc. */
-	const char *status = !strcmp(name, "poststart")	 ? "running"
-			     : !strcmp(name, "poststop") ? "stopped"
-			     : !strcmp(name, "prestart") ? "created"
-							 : "creating";
-	if (!l->n)
-		return 0;
-	state_write_hook(&c->state, status, &state);
-	const struct hook_stage stage = {
-		.name = name, .state = state.p, .dir = c->state.bundle, .first = first
-	};
-	return state.failed ? fail(e, ENOMEM, "hooks") : hooks_run(l, &stage, c->arena, e);
-}
-
-int container_hooks(struct container *c, const struct spec_hook_list *l, const char *name,
-		    struct err *e)
-{
-	return hooks(c, l, name, 0, e);
-}
-
-int container_create_hooks(struct container *c, const struct spec_hooks *h, struct err *e)
-{
-	int rc = container_hooks(c, &h->prestart, "prestart", e);
-	return rc == 0 ? container_hooks(c, &h->create_runtime, "createRuntime", e) : rc;
-}
-
-/* The spec: one that fails is logged, and the others go on. */
-void container_poststop(struct container *c, const struct spec *spec)
-{
-	for (size_t i = 0; spec->hooks && i < spec->hooks->poststop.n; i++) {
-		const struct spec_hook_list one = { &spec->hooks->poststop.v[i], 1 };
-		struct err e = { 0 };
-		if (hooks(c, &one, "poststop", i, &e) < 0)
-			log_warn("container %s: %s", c->id, e.msg);
-	}
 }
 
 int container_resctrl(const struct spec *s, struct container *c, struct resctrl *out, struct err *e)

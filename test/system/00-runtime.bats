@@ -1041,6 +1041,44 @@ add_hooks() {
 	done
 }
 
+@test "whoever_hangs_in_a_hook_is_ended_by_delete_by_force" {
+	mkfifo "$SYNC/ready"
+	local h verb maker hook
+	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}] | .process.args = ["sleep", "1000"]'
+	cp "$B/config.json" "$B/before"
+	for h in prestart createRuntime createContainer poststart; do
+		cp "$B/before" "$B/config.json"
+		spec --arg h $h --arg d "$SYNC" '.hooks = {($h): [{path: "/bin/sh", args: ["sh", "-c", "echo $$ > \($d)/ready; exec sleep 1000"]}]}'
+		verb="create -b $B"
+		[ $h != poststart ] || verb="run -b $B"
+		# shellcheck disable=SC2086
+		"$CORACLE" runtime --root "$STATE" $verb "$ID" < /dev/null > /dev/null 2> "$BATS_TEST_TMPDIR/said" 3>&- &
+		maker=$!
+		read -r hook < "$SYNC/ready"
+		rt delete --force "$ID"
+		status=0
+		wait "$maker" || status=$?
+		cat "$BATS_TEST_TMPDIR/said"
+		[ "$status" = 1 ]
+		[ $h = createContainer ] || {
+			grep -q "error running $h hook #0: hook /bin/sh failed: signal: killed" "$BATS_TEST_TMPDIR/said"
+			[ ! -e "/proc/$hook" ]
+		}
+		rt delete --force "$ID"
+		nothing_left
+	done
+	# A start, whose container is dead already.
+	create
+	"$CORACLE" runtime --root "$STATE" start "$ID" > /dev/null 2>&1 3>&- &
+	maker=$!
+	read -r hook < "$SYNC/ready"
+	rt kill "$ID" KILL
+	rt delete --force "$ID"
+	wait "$maker" || [ $? = 1 ]
+	[ ! -e "/proc/$hook" ]
+	nothing_left
+}
+
 @test "a_failing_hook_fails_the_container_and_undoes_it" {
 	local h d=$BATS_TEST_TMPDIR
 	for h in prestart createRuntime createContainer startContainer; do
