@@ -123,6 +123,14 @@ static struct member *new_exec(struct task *t, const V2(ExecProcessRequest) * in
 	return m;
 }
 
+/* In one that has not been started, too: it is there. Not so that of a checkpoint. */
+static int may_exec(const struct task *t, struct err *e)
+{
+	return t->container
+		       ? member_may(&t->init, VERB_EXEC, e)
+		       : rpc_fail(e, RPC_FAILED_PRECONDITION, "cannot exec in a created state");
+}
+
 /* Only noted, and checked; Start runs it. A long one is checked in Start's fork: here the parser of
  * JSON would keep a megabyte of what it needed. */
 int on_exec(void *arg, const struct rpc *r, struct err *e)
@@ -138,7 +146,7 @@ int on_exec(void *arg, const struct rpc *r, struct err *e)
 		return rpc_fail(e, RPC_INVALID_ARGUMENT, "an exec needs an id and a process");
 	if (member_find(s, in->id, in->exec_id, &ignored))
 		return rpc_fail(e, RPC_ALREADY_EXISTS, "id %s", in->exec_id);
-	int rc = member_may(&t->init, VERB_EXEC, e);
+	int rc = may_exec(t, e);
 	if (rc < 0)
 		return rc;
 	if (in->spec->value.len <= CHECKED_MOST)
@@ -274,6 +282,8 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 		return -e->code;
 	struct task *t = m->task;
 	int rc = member_may(m, VERB_START, e);
+	if (rc == 0 && *m->exec_id)
+		rc = may_exec(t, e);
 	if (rc < 0)
 		return rc;
 	if (t->restore && s->sandbox && !sandbox_open(s->sandbox))

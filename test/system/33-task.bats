@@ -187,6 +187,50 @@ exec_both() {
 	both Shutdown 1=@
 }
 
+# task_made N: in the shims of a pair, for what ctr does in one step.
+task_made() {
+	local of
+	for of in a b; do
+		mkdir "$BATS_TEST_TMPDIR/$ID-$of$1"
+		jq --arg rootfs "$BATS_FILE_TMPDIR/rootfs" --arg cgroup "/$NS/$ID-$of$1" '.root = {path: $rootfs, readonly: true} |
+			.linux.cgroupsPath = $cgroup' "$TASKS/$ID-$of/config.json" > "$BATS_TEST_TMPDIR/$ID-$of$1/config.json"
+	done
+	both Create "1=@$1" "2=$BATS_TEST_TMPDIR/@$1"
+}
+
+@test "an_exec_begins_when_its_container_is_there_and_neither_paused_nor_ended" {
+	pair -- sleep 1000
+	local n
+	for n in 1 2 3; do
+		task_made $n
+		both Exec 1=@$n 2=e 7.1="$PROCESS" 7.2='{"args":["/bin/sleep","1000"],"cwd":"/","user":{"uid":0,"gid":0}}'
+	done
+	both Start 1=@1 2=e
+	[[ $output != error* ]]
+	both State 1=@1
+	both Start 1=@1
+	[[ $output != error* ]]
+	both Kill 1=@1 2=e 3:9
+	both Wait 1=@1 2=e
+	both Delete 1=@1 2=e
+	both Start 1=@2
+	both Pause 1=@2
+	run call Start "1=$ID-a2" 2=e
+	[ "$output" = "error 9: cannot exec in a paused state: failed precondition" ]
+	both Resume 1=@2
+	both Kill 1=@3 3:9
+	both Wait 1=@3
+	run call Start "1=$ID-a3" 2=e
+	[ "$output" = "error 9: cannot exec in a stopped state: failed precondition" ]
+	for n in 1 2; do
+		both Kill 1=@$n 3:9
+		both Wait 1=@$n
+	done
+	for n in 1 2 3; do
+		both Delete 1=@$n
+	done
+}
+
 # What happened, without what is never the same twice.
 events_plain() {
 	jq -c --arg id "$1" 'select(.topic | startswith("/tasks/")) | select(.event.container_id == $id)
