@@ -183,7 +183,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_MAYBE_I64, run_options, stop_timeout, 0, "stop-timeout", "SECONDS",
 	    "how long `coracle stop` waits (10)"),
 	OPT(OPT_STR, run_options, pull, 0, "pull", "missing|always|newer|never",
-	    "get an image that is not there (default)"),
+	    "get an image that is not there, or is on disk (default)"),
 	OPT(OPT_STR, run_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "the image for another machine"),
 	OPT(OPT_STR, run_options, os, 0, "os", "OS", "the same in pieces"),

@@ -22,7 +22,7 @@ int store_name_new(const char *text, struct arena *a, const char **out, struct e
 	int rc = ref_parse(text, a, &r, e);
 	if (rc < 0)
 		return rc;
-	if (r.kind != REF_REGISTRY && r.kind != REF_SHORT)
+	if (ref_is_place(&r))
 		return refuse(e, EINVAL, "%.200s: a new name is [HOST[:PORT]/]NAME[:TAG]", text);
 	if (r.digest)
 		return refuse(e, EINVAL, "%.200s: a new name has a tag, not a digest", text);

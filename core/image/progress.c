@@ -147,7 +147,7 @@ void progress_layer(void *arg, const struct fetch_progress *p)
 	g->layers[p->layer].state = p->state;
 	g->layers[p->layer].bytes = p->bytes;
 	bool often = !changed && p->bytes < p->blob->size && now - g->last < PAUSE_NS;
-	if (g->fd < 0 || often)
+	if (g->fd < 0 || often || (g->news && p->state == LAYER_PRESENT))
 		return;
 	g->last = now;
 	if (g->json)

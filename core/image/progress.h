@@ -10,6 +10,7 @@
 struct progress {
 	int fd;	   /* -1: say nothing */
 	bool json; /* an object a line, wherever it goes */
+	bool news; /* no word of what is here already */
 	struct {
 		enum layer_state state;
 		int64_t bytes;

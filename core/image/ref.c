@@ -319,9 +319,14 @@ static const char *place_text(const struct ref *r, struct arena *a)
 	return NULL;
 }
 
+bool ref_is_place(const struct ref *r)
+{
+	return r->kind != REF_REGISTRY && r->kind != REF_SHORT;
+}
+
 const char *ref_text(const struct ref *r, struct arena *a)
 {
-	if (r->kind != REF_REGISTRY && r->kind != REF_SHORT)
+	if (ref_is_place(r))
 		return place_text(r, a);
 	const char *mark = r->tag ? ":" : "@";
 	return arena_printf(a, "%s%s%s%s%s", r->host ? r->host : "", r->host ? "/" : "", r->name,

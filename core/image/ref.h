@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#include <stdbool.h>
+
 #define REF_MAX	     1024 /* bytes of a whole reference */
 #define NAME_MAX_OCI 255  /* bytes of a repository name */
 #define TAG_MAX	     128
@@ -31,6 +33,9 @@ struct ref {
 /* Parses strictly what a person wrote: lower case names, no empty part, sizes as above, digests
  * by digest_check. -EINVAL with the reason. */
 int ref_parse(const char *text, struct arena *a, struct ref *out, struct err *e);
+
+/* Whether it is a layout or an archive, on disk. */
+bool ref_is_place(const struct ref *r);
 
 /* How the store calls it: HOST/NAME:TAG, HOST/NAME@DIGEST, NAME:TAG; for a layout or archive
  * the tag, if that is a whole name, else the last part of its path and the tag. NULL at the arena's

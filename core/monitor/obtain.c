@@ -12,7 +12,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 		 struct arena *keep, struct image **out, struct err *e)
 {
 	struct image im;
-	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO };
+	struct progress progress = { .fd = o->quiet ? -1 : STDERR_FILENO, .news = !o->pull };
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	struct platform platform;
 	const struct pull_request q = { .text = text,
@@ -87,13 +87,18 @@ static int obtain_as(const struct store *s, const char *text, const struct run_o
 {
 	/* Of what is in the store nobody knows who signed it. */
 	const char *when = o->pull ? o->pull : o->signers.keys.n ? "always" : "missing";
-	bool always = !strcmp(when, "always"), newer = !strcmp(when, "newer");
-	if (!always && !newer && strcmp(when, "missing") && strcmp(when, "never"))
+	bool always = !strcmp(when, "always"), newer = !strcmp(when, "newer"),
+	     missing = !strcmp(when, "missing");
+	if (!always && !newer && !missing && strcmp(when, "never"))
 		return refuse(e, EINVAL,
 			      "option --pull: '%s' is neither missing, always, newer nor never",
 			      when);
 	if (o->signers.name && !o->signers.keys.n)
 		return refuse(e, EINVAL, "option --verify-name: only with --verify-key");
+	/* What is on disk is meant as it is now, and not what has its name in the store. */
+	struct ref r;
+	if (missing && ref_parse(text, a, &r, &(struct err){ 0 }) == 0 && ref_is_place(&r))
+		always = true;
 	if (!always && o->signers.keys.n)
 		return refuse(e, EINVAL, "option --verify-key: only with --pull always");
 	if (newer)

@@ -5,8 +5,8 @@
 #include "image/image.h"
 #include "monitor/runspec.h"
 
-/* As --pull says: missing (when not given), always, never. How a pull goes on is shown on stderr,
- * unless --quiet. */
+/* As --pull says: missing (when not given; a layout or archive is looked into each time), always,
+ * newer, never. How a pull goes on is shown on stderr, unless --quiet. */
 int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
 	   struct image **out, struct err *e);
 

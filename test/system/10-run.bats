@@ -542,6 +542,37 @@ busybox_layout() {
 	image_end "$1" v1 "$2" > "$1.out"
 }
 
+@test "a_layout_or_archive_is_run_as_it_is_now_not_what_has_its_name" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir "$d/one" "$d/two"
+	busybox_layout "$d/one/app" '{"Cmd":["echo","one"]}'
+	busybox_layout "$d/two/app" '{"Cmd":["echo","two"]}'
+	run -0 c run -q --rm "oci:$d/one/app:v1"
+	[ "$output" = one ]
+	run -0 c run -q --rm "oci:$d/two/app:v1"
+	[ "$output" = two ]
+	run -0 c run -q --rm app:v1
+	[ "$output" = two ]
+	# Made anew, it is the new one; an archive is, too.
+	rm -r "$d/two/app"
+	busybox_layout "$d/two/app" '{"Cmd":["echo","three"]}'
+	run -0 c run -q --rm --pull missing "oci:$d/two/app:v1"
+	[ "$output" = three ]
+	run -0 c run --rm "oci:$d/two/app:v1" # nor a word of what is here already
+	[ "$output" = three ]
+	tar -C "$d/one/app" -cf "$d/app.tar" .
+	run -0 c run -q --rm "oci-archive:$d/app.tar:v1"
+	[ "$output" = one ]
+	run -0 c bundle -q "oci:$d/two/app:v1" "$d/bundle"
+	[ "$(jq -c .process.args "$d/bundle/config.json")" = '["echo","three"]' ]
+	# What is here already is asked for by its name, or by never.
+	rm -r "$d/two/app"
+	run -125 c run -q --rm "oci:$d/two/app:v1"
+	[[ "$output" == *"$d/two/app"* ]]
+	run -0 c run -q --rm --pull never "oci:$d/two/app:v1"
+	[ "$output" = three ]
+}
+
 @test "an_image_runs_its_own_command_on_a_layer_of_its_own" {
 	local layout=$BATS_TEST_TMPDIR/app
 	busybox_layout "$layout" '{"Entrypoint":["sh","-c"],"Cmd":["echo $X; pwd; echo mine > /new"],
