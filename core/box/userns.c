@@ -284,3 +284,40 @@ int userns_look(int ns, struct arena *a, struct spec_linux *out, struct err *e)
 	put_fd(&held, -1);
 	return rc;
 }
+
+/* In whatever order. */
+static bool same(const struct spec_id_mappings *one, const struct spec_id_mappings *other)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < one->n; i++)
+		for (size_t k = 0; k < other->n; k++)
+			found += !memcmp(&one->v[i], &other->v[k], sizeof(one->v[i]));
+	return one->n == other->n && found == one->n;
+}
+
+int userns_settle(struct arena *a, const struct spec **spec, struct err *e)
+{
+	const struct spec_namespace *user = spec_namespace(*spec, "user");
+	const char *path = user ? user->path : NULL;
+	auto_close int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	struct spec_linux maps = { 0 };
+	if (fd < 0 || userns_look(fd, a, &maps, NULL) < 0)
+		return 0; /* who joins it says what is wrong with it */
+	struct spec *copy = arena_alloc(a, sizeof(*copy));
+	struct spec_linux *l = arena_alloc(a, sizeof(*l));
+	if (!copy || !l)
+		return fail(e, E2BIG, "linux.namespaces");
+	*copy = **spec;
+	*l = *copy->linux_;
+	bool uids_differ = l->uid_mappings.n && !same(&l->uid_mappings, &maps.uid_mappings);
+	if (uids_differ || (l->gid_mappings.n && !same(&l->gid_mappings, &maps.gid_mappings)))
+		return refuse(e, EINVAL,
+			      "linux.%s: the user namespace %s, which is joined, has others; leave "
+			      "them out, or the path",
+			      uids_differ ? "uidMappings" : "gidMappings", path);
+	l->uid_mappings = maps.uid_mappings;
+	l->gid_mappings = maps.gid_mappings;
+	copy->linux_ = l;
+	*spec = copy;
+	return 0;
+}

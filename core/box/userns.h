@@ -48,4 +48,8 @@ int userns_map(pid_t pid, const struct spec_linux *l, struct err *e);
 int userns_read(int held, struct arena *a, struct spec_linux *out, struct err *e);
 int userns_look(int ns, struct arena *a, struct spec_linux *out, struct err *e);
 
+/* Puts the mappings of a user namespace that is joined by its path into a copy of the spec. Others
+ * that it tells are refused. */
+int userns_settle(struct arena *a, const struct spec **spec, struct err *e);
+
 #endif

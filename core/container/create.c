@@ -118,7 +118,8 @@ static int read_spec(struct making *m, struct err *e)
 		return refuse(e, EINVAL, "%s: linux: missing", file);
 	if (m->engine->own_root && m->r->rootfs_fd < 0 && (!m->spec->root || !m->spec->root->path))
 		return refuse(e, EINVAL, "%s: root.path: missing", file);
-	return m->text.failed ? fail(e, ENOMEM, "read the spec of container %s", m->r->id) : 0;
+	return m->text.failed ? fail(e, ENOMEM, "read the spec of container %s", m->r->id)
+			      : userns_settle(m->a, &m->spec, e);
 }
 
 static int own_namespaces(struct making *m, struct strs *out)

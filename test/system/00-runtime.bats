@@ -556,6 +556,19 @@ deaf() {
 	rt start "$ID"
 	[ "$(rt exec "$ID" id -u)" = 0 ]
 	end
+	# What is made outside for it has its ids, also where the mappings are not told; others than its own are refused.
+	chown 100000:200000 "$ROOTFS"
+	spec 'del(.linux.uidMappings, .linux.gidMappings) | .linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 5, uid: 5, gid: 6}]'
+	run -0 inside 'stat -c %u:%g /dev/mine'
+	[ "$output" = 5:6 ]
+	spec '.linux.gidMappings = [{containerID: 0, hostID: 200000, size: 65536}]
+		| .linux.uidMappings = [{containerID: 1, hostID: 100001, size: 9}, {containerID: 0, hostID: 100000, size: 1}]'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "linux.uidMappings: the user namespace /proc/$pid/ns/user, which is joined, has others; leave them out, or the path"
+	spec 'del(.linux.uidMappings) | .linux.gidMappings[0].size = 65535'
+	attempt rt create -b "$B" "$ID"
+	refused 1 "linux.gidMappings: the user namespace /proc/$pid/ns/user, which is joined, has others"
+	[ ! -e "$STATE/$ID" ]
 	ID=$first
 	end
 	nothing_left
