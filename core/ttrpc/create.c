@@ -126,7 +126,7 @@ static int create_run(struct work *w, struct err *e)
 	if (rc < 0 || *g->in->checkpoint)
 		return rc;
 	r.rootfs_fd = w->fds[WORK_ROOT];
-	r.nice = t->shim->works.privileged ? &t->shim->works.nice : NULL;
+	r.nice = work_nice(w);
 	if (t->shim->sandbox)
 		rc = sandbox_spec(t->shim->sandbox, t->bundle, w->rpc.arena, &r.spec, e);
 	if (rc == 0)

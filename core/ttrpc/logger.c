@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define READY_MS      10000
 #define LOGGER_MEMORY ((size_t)64 << 10)
@@ -139,6 +140,8 @@ static int launch(struct arena *a, const struct strs *args, const struct logger_
 		return pid;
 	if (pid == 0) {
 		wait_for_leave(&leave);
+		if (r->nice)
+			setpriority(PRIO_PROCESS, 0, *r->nice);
 		become(args->v, envp, fds, report.w);
 	}
 	put_fd(&report.w, -1);

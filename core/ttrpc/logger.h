@@ -23,6 +23,7 @@ bool is_logger(const char *uri);
 struct logger_request {
 	const char *uri, *id, *namespace_;
 	int witness;
+	const int *nice; /* of it, as we made way for others; NULL: as ours is */
 };
 int logger_start(const struct logger_request *r, struct logger *out, struct err *e);
 

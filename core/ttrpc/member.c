@@ -384,6 +384,7 @@ int member_open_streams(const struct work *w, struct streams *out, struct err *e
 		.uid = m->task->io_uid,
 		.gid = m->task->io_gid,
 		.witness = w->result,
+		.nice = work_nice(w),
 	};
 	return streams_open(&r, out, e);
 }

@@ -203,7 +203,7 @@ static int open_output(struct streams *s, const struct streams_request *r, int w
 static int start_logger(struct streams *s, const struct streams_request *r, struct err *e)
 {
 	struct logger l = { .held = -1 };
-	const struct logger_request q = { r->out, r->id, r->namespace_, r->witness };
+	const struct logger_request q = { r->out, r->id, r->namespace_, r->witness, r->nice };
 	int rc = logger_start(&q, &l, e);
 	if (rc < 0)
 		return rc;

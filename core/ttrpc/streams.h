@@ -17,6 +17,7 @@ struct streams_request {
 	const char *id, *namespace_; /* for a logger's environment */
 	uint32_t uid, gid;	     /* who the FIFOs are given to; 0: left as they are */
 	int witness;		     /* see logger.h */
+	const int *nice;	     /* so, too */
 };
 
 /* What stays with the shim while the process lives. */

@@ -387,6 +387,12 @@ int work_undo(struct work *w, struct work undo, const struct err *e)
 	return RPC_LATER;
 }
 
+const int *work_nice(const struct work *w)
+{
+	const struct works *v = &w->shim->works;
+	return w->patient && v->privileged ? &v->nice : NULL;
+}
+
 void work_keep(struct work *w, const struct container *c)
 {
 	w->keep[0] = c->dir;

@@ -79,6 +79,9 @@ int work_start(struct shim *s, const struct work *w, const struct rpc *r, struct
  * done finds e in arg. RPC_LATER, or e's code: there can be no other piece. */
 int work_undo(struct work *w, struct work undo, const struct err *e);
 
+/* In the fork: the niceness of what it starts that is to stay; NULL: its own. */
+const int *work_nice(const struct work *w);
+
 /* It needs what an open container consists of. */
 void work_keep(struct work *w, const struct container *c);
 

@@ -475,6 +475,15 @@ logger() {
 	[ "$(cat "$T/logged")" = "$NS $ID 4 a b c d "$'\nout\nerr' ]
 }
 
+@test "a_logger_makes_no_way_for_others" {
+	logger stays <<< 'ps -o ni= -p $$ > nice; exec 5>&-; exec sleep 1000'
+	task . "6=binary://$T/stays" true
+	[ "$(($(cat "$T/nice")))" -eq "$(ps -o ni= -p $$)" ]
+	start
+	[ "$(wait_for "$ID")" = 0 ]
+	call Delete "1=$ID" > /dev/null
+}
+
 @test "a_logger_that_dies_stops_nobody" {
 	logger dies <<< 'exec 5>&-; read -r line <&3; echo "$line" > logged'
 	task . "6=binary://$T/dies" seq 1 200000
