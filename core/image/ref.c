@@ -299,6 +299,11 @@ static const char *last_part(const struct ref *r, struct arena *a)
 	return last;
 }
 
+bool ref_is_place(const struct ref *r)
+{
+	return r->kind != REF_REGISTRY && r->kind != REF_SHORT;
+}
+
 /* Of a layout or archive: its own name, if it can be one. */
 static const char *place_text(const struct ref *r, struct arena *a)
 {
@@ -308,20 +313,18 @@ static const char *place_text(const struct ref *r, struct arena *a)
 		return NULL;
 	struct ref whole;
 	/* An archive of docker's knows whole names, a layout sometimes. */
-	if ((r->kind == REF_DOCKER_ARCHIVE || host_first(tag)) && *tag != '@' && r->tag)
-		return ref_parse(tag, a, &whole, &(struct err){ 0 }) == 0 ? ref_text(&whole, a)
-									  : arena_str(a, tag);
+	bool known = r->tag && *tag != '@' && (r->kind == REF_DOCKER_ARCHIVE || host_first(tag));
+	if ((known || (strchr(tag, ':') && !strchr(tag, '@'))) &&
+	    ref_parse(tag, a, &whole, &(struct err){ 0 }) == 0 && (known || !ref_is_place(&whole)))
+		return ref_text(&whole, a);
+	if (known)
+		return arena_str(a, tag);
 	if (is_name(last) && is_tag(tag) && !is_transport(last))
 		return arena_printf(a, "%s:%s", last, tag);
 	for (size_t i = 0; i < TRANSPORTS; i++)
 		if (transports[i].kind == r->kind)
 			return arena_printf(a, "%s%s:%s", transports[i].prefix, r->name, tag);
 	return NULL;
-}
-
-bool ref_is_place(const struct ref *r)
-{
-	return r->kind != REF_REGISTRY && r->kind != REF_SHORT;
 }
 
 const char *ref_text(const struct ref *r, struct arena *a)

@@ -44,11 +44,11 @@ static void shown_of(const struct image *im, struct shown *out)
 			       .layers = (int64_t)im->manifest.layers.n };
 }
 
-/* "busybox:latest" to "busybox" and "latest"; a digest is no tag. */
+/* "busybox:latest" to "busybox" and "latest", "oci:X:1" to "oci:X" and "1"; a digest is no tag. */
 static void split_name(const char *name, int *repository, const char **tag)
 {
-	const char *slash = strrchr(name, '/');
-	const char *mark = strpbrk(slash ? slash : name, ":@");
+	const char *slash = strrchr(name, '/'), *last = slash ? slash : name;
+	const char *at = strchr(last, '@'), *mark = at ? at : strrchr(last, ':');
 	*repository = mark ? (int)(mark - name) : (int)strlen(name);
 	*tag = mark && *mark == ':' ? mark + 1 : "<none>";
 }

@@ -52,6 +52,20 @@ pull() {
 	[ "$(hex_of "$BATS_TEST_TMPDIR/copy/manifest.json")" = "${output:7}" ]
 }
 
+@test "a_layouts_image_with_a_whole_name_has_it_here_too" {
+	simple "$L" app:7
+	run -0 pull -q "oci:$L:app:7"
+	run -0 "$CORACLE" images
+	[[ "${lines[1]}" =~ ^app\ +7\ && ${#lines[@]} = 2 ]]
+	run -0 "$CORACLE" rmi "oci:$L:app:7"
+	# One that can have no such name is shown with all of its place.
+	cd "$BATS_TEST_TMPDIR"
+	simple X v1
+	run -0 pull -q oci:X:v1
+	run -0 "$CORACLE" images
+	[[ "${lines[1]}" =~ ^oci:X\ +v1\ && ${#lines[@]} = 2 ]]
+}
+
 @test "gzip_zstd_and_plain_layers_become_the_same_files" {
 	local kind
 	tar_of "$L.tar" <<< "f a/b 640 3:4 - text"

@@ -64,7 +64,17 @@ static void a_layout_is_a_directory_and_a_name(void)
 	is_str(r.name, "/tmp/x y");
 	is_str(r.tag, "v1");
 	is_str(parsed("oci:dir").tag, NULL);
-	is_str(parsed("oci:dir:host:5000/app:1").tag, "host:5000/app:1");
+	r = parsed("oci:dir:host:5000/app:1");
+	is_str(r.tag, "host:5000/app:1");
+	is_str(ref_text(&r, arena), "host:5000/app:1");
+	r = parsed("oci:dir:app:1");
+	is_str(ref_text(&r, arena), "app:1");
+	r = parsed("oci:dir:team/app:1");
+	is_str(ref_text(&r, arena), "team/app:1");
+	r = parsed("oci:dir:oci:1");
+	is_str(ref_text(&r, arena), "oci:dir:oci:1");
+	r = parsed("oci:dir:team/app");
+	is_str(ref_text(&r, arena), "oci:dir:team/app");
 }
 
 static void an_archive_is_a_file_and_a_name(void)
