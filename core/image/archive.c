@@ -158,7 +158,10 @@ static int archive_blob(struct origin *origin, const struct descriptor *d, struc
 
 static int archive_forked(struct origin *origin, struct err *e)
 {
-	return 0; /* a reading has a position of its own */
+	struct archive_origin *o = (struct archive_origin *)origin;
+	o->reading = NULL; /* which is the parent's */
+	o->tar.confined = true;
+	return 0;
 }
 
 static void archive_close(struct origin *origin)

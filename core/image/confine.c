@@ -65,7 +65,7 @@ static int allow_name(int rules, const char *name)
 
 static int allow_all(int rules, const struct confinement *c, uint64_t changes)
 {
-	if (allow(rules, c->write, changes | READING) < 0 ||
+	if ((c->write >= 0 && allow(rules, c->write, changes | READING) < 0) ||
 	    (c->read >= 0 && allow(rules, c->read, READING) < 0))
 		return -1;
 	for (size_t i = 0; c->network && i < sizeof(network_files) / sizeof(*network_files); i++)
@@ -89,7 +89,7 @@ static int confine_files(const struct confinement *c, struct err *e)
 	if (rules < 0)
 		return fail(e, errno, "make a Landlock ruleset");
 	if (allow_all(rules, c, changes) < 0 || syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		return fail(e, errno, "confine the process that unpacks");
+		return fail(e, errno, "confine a process");
 	return 0;
 }
 
@@ -282,7 +282,7 @@ static int confine_calls(bool network, struct err *e)
 	write_program(&p, network);
 	struct sock_fprog prog = { .len = p.n, .filter = p.v };
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0 && errno != EINVAL)
-		return fail(e, errno, "confine the process that unpacks");
+		return fail(e, errno, "confine a process");
 	return 0;
 }
 #else
@@ -295,7 +295,7 @@ static int confine_calls(bool network, struct err *e)
 int confine(const struct confinement *c, struct err *e)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail(e, errno, "confine the process that unpacks");
+		return fail(e, errno, "confine a process");
 	int rc = confine_files(c, e);
 	return rc < 0 ? rc : confine_calls(c->network, e);
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct confinement {
-	int write;	   /* a directory: below it alone files are made, changed and removed */
+	int write;	   /* a directory: below it alone files are made, changed and removed; -1 */
 	int read;	   /* another one to read from; -1: none */
 	bool network;	   /* connections over IP, and the certificates and names they need */
 	struct strs files; /* more to read */

@@ -3,6 +3,7 @@
 #include "image/tarfile.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "image/apart.h"
 #include "image/tar.h"
 
 #include <archive.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 
 #define MEMBERS_MAX ((size_t)1 << 16)
+#define LIST_MAX    ((size_t)16 << 20)
 #define LINKS_MAX   4
 
 /* The file's bytes from a position of its own: fds that forked processes share have but one. */
@@ -26,6 +28,7 @@ struct place {
 
 struct reading {
 	struct source source;
+	struct apart apart;
 	struct place place;
 	struct inflate *inflate;
 	struct archive *archive;
@@ -141,6 +144,7 @@ void reading_end(struct reading *r)
 {
 	if (!r)
 		return;
+	apart_end(&r->apart);
 	if (r->archive)
 		archive_read_free(r->archive);
 	inflate_free(r->inflate);
@@ -157,8 +161,14 @@ static int next_header(struct reading *r, struct archive_entry **in)
 
 /* --- the list of members --- */
 
-static int add_member(struct reading *r, struct archive_entry *in, struct arena *a,
-		      struct buf *list, struct err *e)
+/* A member in the list as it is written, before its two names with a NUL each. */
+struct record {
+	int64_t at, size;
+	uint32_t name, link; /* bytes with the NUL; link 0: none */
+	enum packing packing;
+};
+
+static int write_member(struct reading *r, struct archive_entry *in, int out, struct err *e)
 {
 	const char *name = archive_entry_pathname(in);
 	const char *link = archive_entry_hardlink(in);
@@ -171,51 +181,98 @@ static int add_member(struct reading *r, struct archive_entry *in, struct arena 
 		return refuse(e, EBADMSG, "%.300s: %.200s is sparse", r->file->path, name);
 	while (!strncmp(name, "./", 2))
 		name += 2;
-	struct tarmember m = { .name = arena_str(a, name),
-			       .link = link ? arena_str(a, link) : NULL,
-			       .at = archive_read_header_position(r->archive),
-			       .size = archive_entry_size(in) };
+	struct record m = { .at = archive_read_header_position(r->archive),
+			    .size = archive_entry_size(in),
+			    .name = (uint32_t)strlen(name) + 1,
+			    .link = link ? (uint32_t)strlen(link) + 1 : 0 };
 	const void *first;
 	size_t n = 0;
 	la_int64_t at;
 	if (m.size >= 4 && archive_read_data_block(r->archive, &first, &n, &at) < ARCHIVE_WARN)
 		return wrong(r, e);
 	m.packing = n >= 4 ? packing_of(first) : PACK_NONE;
-	buf_add(list, &m, sizeof(m));
-	if (list->failed || !m.name || (link && !m.link))
-		return refuse(e, E2BIG, "%.300s has too many members (limit: %zu)", r->file->path,
-			      MEMBERS_MAX);
-	return 0;
+	int rc = write_all(out, &m, sizeof(m));
+	if (rc == 0)
+		rc = write_all(out, name, m.name);
+	if (rc == 0 && link)
+		rc = write_all(out, link, m.link);
+	return rc < 0 ? fail(e, rc, "list %.300s", r->file->path) : 0;
 }
 
-static int read_list(struct tarfile *t, struct reading *r, struct arena *a, struct err *e)
+static int write_list(void *arg, int out, struct err *e)
 {
 	struct archive_entry *in;
-	auto_buf list = { .max = MEMBERS_MAX * sizeof(struct tarmember) };
-	int got;
+	struct reading *r;
+	int got, rc = begin(arg, 0, &r, e);
+	if (rc < 0)
+		return rc;
 	while ((got = next_header(r, &in)) == ARCHIVE_OK || got == ARCHIVE_WARN) {
-		int rc = add_member(r, in, a, &list, e);
+		rc = write_member(r, in, out, e);
 		if (rc < 0)
 			return rc;
 		if (archive_read_data_skip(r->archive) < ARCHIVE_WARN)
 			return wrong(r, e);
 	}
-	if (got != ARCHIVE_EOF)
-		return wrong(r, e);
-	t->n = list.len / sizeof(struct tarmember);
-	t->v = arena_array(a, t->n ? t->n : 1, sizeof(struct tarmember));
-	if (!t->v)
-		return fail(e, E2BIG, "read %.300s", t->path);
-	if (t->n)
-		memcpy(t->v, list.p, list.len);
-	return 0;
+	return got != ARCHIVE_EOF ? wrong(r, e) : 0;
+}
+
+/* A text of the list, with its NUL; NULL when it is none, or there is no room. */
+static const char *take_text(const struct buf *list, size_t *at, uint32_t n, struct arena *a)
+{
+	const char *p = list->p + *at;
+	if (!n || n > list->len - *at || memchr(p, 0, n) != p + n - 1)
+		return NULL;
+	*at += n;
+	return arena_strn(a, p, n - 1);
+}
+
+/* Who wrote it may be anybody by then. */
+static bool take_list(struct tarfile *t, const struct buf *list, size_t most, struct arena *a)
+{
+	for (size_t at = 0; at < list->len; t->n++) {
+		struct record m;
+		struct tarmember *to = &t->v[t->n];
+		if (t->n == most || list->len - at < sizeof(m))
+			return false;
+		memcpy(&m, list->p + at, sizeof(m));
+		at += sizeof(m);
+		*to = (struct tarmember){ .at = m.at, .size = m.size, .packing = m.packing };
+		to->name = take_text(list, &at, m.name, a);
+		to->link = m.link ? take_text(list, &at, m.link, a) : NULL;
+		if (!to->name || (m.link && !to->link) || m.at < 0 || m.size < 0 ||
+		    m.packing > PACK_ZSTD)
+			return false;
+	}
+	return true;
+}
+
+static int read_list(struct tarfile *t, struct arena *a, struct err *e)
+{
+	auto_buf list = { .max = LIST_MAX };
+	struct apart *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return fail(e, ENOMEM, "read %.300s", t->path);
+	int rc = apart_begin(reader, t->path, write_list, t, e);
+	if (rc == 0)
+		rc = source_append(&reader->source, &list, e);
+	apart_end(reader);
+	free(reader);
+	if (rc < 0 && !list.failed)
+		return rc;
+	size_t most = list.len / sizeof(struct record);
+	if (most > MEMBERS_MAX)
+		most = MEMBERS_MAX;
+	t->v = arena_array(a, most + 1, sizeof(*t->v));
+	if (!list.failed && t->v && take_list(t, &list, most, a))
+		return 0;
+	t->n = 0;
+	return refuse(e, E2BIG, "%.300s has too many members (limit: %zu)", t->path, MEMBERS_MAX);
 }
 
 int tarfile_open(const char *path, const struct limits *l, struct arena *a, struct tarfile *out,
 		 struct err *e)
 {
 	struct stat st;
-	struct reading *r = NULL;
 	unsigned char magic[4] = { 0 };
 	*out = (struct tarfile){ .fd = -1, .path = path, .limits = l };
 	const char *whole = path_absolute(a, path);
@@ -229,11 +286,7 @@ int tarfile_open(const char *path, const struct limits *l, struct arena *a, stru
 		return n < 0 ? fail(e, errno, "read the archive %.300s", path)
 			     : refuse(e, EBADMSG, "the archive %.300s is empty", path);
 	out->packing = packing_of(magic);
-	int rc = begin(out, 0, &r, e);
-	if (rc == 0)
-		rc = read_list(out, r, a, e);
-	reading_end(r);
-	return rc;
+	return read_list(out, a, e);
 }
 
 void tarfile_close(struct tarfile *t)
@@ -329,26 +382,59 @@ static ssize_t member_read(struct source *s, const void **p, struct err *e)
 	return n ? (ssize_t)n : member_read(s, p, e);
 }
 
-int reading_begin(const struct tarfile *t, const struct tarmember *m, struct reading **out,
-		  struct err *e)
+/* Where it is called. */
+static int begin_member(const struct tarfile *t, const struct tarmember *m, struct reading **out,
+			struct err *e)
 {
 	struct archive_entry *in;
-	*out = NULL;
 	int rc = begin(t, m->at, out, e);
 	if (rc < 0)
-		goto failed;
+		return rc;
 	struct reading *r = *out;
 	r->source.read = member_read;
 	r->member = m;
 	int got = next_header(r, &in);
 	if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
-		rc = got == ARCHIVE_EOF ? refuse(e, EIO, "the archive %.300s is truncated", t->path)
-					: wrong(r, e);
-	else if (archive_entry_size(in) != m->size)
-		rc = refuse(e, EIO, "the archive %.300s was changed while it was read", t->path);
+		return got == ARCHIVE_EOF
+			       ? refuse(e, EIO, "the archive %.300s is truncated", t->path)
+			       : wrong(r, e);
+	if (archive_entry_size(in) != m->size)
+		return refuse(e, EIO, "the archive %.300s was changed while it was read", t->path);
+	return 0;
+}
+
+struct wanted {
+	const struct tarfile *file;
+	const struct tarmember *member;
+};
+
+static int write_bytes(void *arg, int out, struct err *e)
+{
+	const struct wanted *w = arg;
+	struct reading *r;
+	const void *p;
+	ssize_t n;
+	int rc = begin_member(w->file, w->member, &r, e);
+	while (rc == 0 && (n = source_read(&r->source, &p, e)) != 0)
+		rc = n < 0 ? (int)n : write_all(out, p, (size_t)n);
+	return rc;
+}
+
+int reading_begin(const struct tarfile *t, const struct tarmember *m, struct reading **out,
+		  struct err *e)
+{
+	struct wanted w = { t, m };
+	int rc;
+	*out = NULL;
+	if (t->confined) {
+		rc = begin_member(t, m, out, e);
+	} else {
+		*out = calloc(1, sizeof(**out));
+		rc = *out ? apart_begin(&(*out)->apart, t->path, write_bytes, &w, e)
+			  : fail(e, ENOMEM, "read %.300s", t->path);
+	}
 	if (rc == 0)
 		return 0;
-failed:
 	reading_end(*out);
 	*out = NULL;
 	return rc;
@@ -356,5 +442,5 @@ failed:
 
 struct source *reading_source(struct reading *r)
 {
-	return &r->source;
+	return r->apart.verdict ? &r->apart.source : &r->source;
 }

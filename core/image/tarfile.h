@@ -1,4 +1,5 @@
-/* tarfile.h - a tar file on disk whose members are read in any order, and never unpacked. */
+/* tarfile.h - a tar file on disk whose members are read in any order, and never unpacked. What
+ * makes sense of it is a process of its own (see apart.h), but in one that is confined already. */
 #ifndef IMAGE_TARFILE_H
 #define IMAGE_TARFILE_H
 
@@ -8,6 +9,7 @@
 #include "image/manifest.h"
 #include "image/source.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tarmember {
@@ -23,6 +25,7 @@ struct tarfile {
 	int fd;
 	enum packing packing;	     /* of the whole */
 	const struct limits *limits; /* the caller's */
+	bool confined;		     /* set by who is */
 	struct tarmember *v;
 	size_t n;
 };

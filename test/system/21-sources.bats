@@ -173,6 +173,32 @@ by_hand() {
 	[[ "$output" == "coracle: open the archive $A.none: No such file or directory" ]]
 }
 
+# assert_read_apart ARCHIVE - who reads more of it than its first bytes was confined before.
+assert_read_apart() {
+	awk -v of="<$1>" '/PR_SET_SECCOMP/ { confined[$1] = 1 }
+		/pread64/ && index($0, of) && $NF > 4 { if (confined[$1]) read++; else { print; bad = 1 } }
+		END { exit bad || !read }' "$L.trace"
+}
+
+@test "the_process_that_reads_an_archive_is_confined" {
+	local archive way
+	two_layers
+	skopeo copy -q "oci:$L:v1" "oci-archive:$A:v1"
+	skopeo copy -q "oci:$L:v1" "docker-archive:$A.docker:app:v1"
+	gzip -k "$A"
+	zstd -q "$A"
+	for way in "pull -q oci-archive:$A" "pull -q oci-archive:$A.gz" "pull -q oci-archive:$A.zst" "pull -q docker-archive:$A.docker" \
+		"load -i $A.docker"; do
+		# shellcheck disable=SC2086 # words
+		run -0 strace -qq -f -o "$L.trace" -y -e trace=pread64,prctl "$CORACLE" $way
+		assert_read_apart "${way##*[: ]}"
+		run -0 "$CORACLE" prune -a
+	done
+	run -1 strace -qq -f -o "$L.trace" -e inject=landlock_restrict_self:signal=KILL "$CORACLE" pull -q "oci-archive:$A.gz"
+	[ "$output" = "coracle: the process that read $A.gz was killed by signal 9" ]
+	assert_empty_store
+}
+
 @test "what_is_wrong_in_a_layout_is_said_of_the_layout" {
 	local manifest
 	refused() {
