@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -293,6 +294,36 @@ int proc_reap(int held, struct exit_status *out)
 	out->signal = exited ? 0 : info.si_status;
 	out->code = exited ? info.si_status : 128 + info.si_status;
 	return 0;
+}
+
+struct answer {
+	struct err why;
+	int rc;
+};
+
+int proc_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e)
+{
+	const struct clone_args args = { .exit_signal = SIGCHLD };
+	struct answer *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		return fail(e, errno, "make room for what a process says");
+	s->rc = refuse(&s->why, EIO, "the process that was made for it died");
+	pid_t pid = proc_clone(&args, NULL);
+	if (pid == 0) {
+		struct err why = { 0 };
+		int rc = call(arg, &why);
+		s->why = why;
+		s->rc = rc;
+		_exit(0);
+	}
+	int rc = pid < 0 ? fail(e, pid, "clone a process") : 0;
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (rc == 0 && (rc = s->rc) < 0 && e)
+		*e = s->why;
+	munmap(s, sizeof(*s));
+	return rc;
 }
 
 int proc_dir(int held)

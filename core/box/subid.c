@@ -222,29 +222,20 @@ int subid_join(int inner, struct err *e)
 	return rc < 0 ? rc : become_root(!next || !next[1], e);
 }
 
+struct called {
+	int (*call)(void *arg, struct err *e);
+	void *arg;
+};
+
+static int call_inside(void *arg, struct err *e)
+{
+	const struct called *c = arg;
+	int rc = subid_enter(e);
+	return rc < 0 ? rc : c->call(c->arg, e);
+}
+
 int subid_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e)
 {
-	if (we_are_root())
-		return call(arg, e);
-	struct shared *s = share();
-	struct clone_args args = { .exit_signal = SIGCHLD };
-	if (!s)
-		return fail(e, ENOMEM, "enter a user namespace");
-	s->rc = refuse(&s->why, EIO, "the process in a user namespace of its own died");
-	pid_t pid = proc_clone(&args, NULL);
-	if (pid == 0) {
-		struct err why = { 0 };
-		int rc = subid_enter(&why);
-		rc = rc < 0 ? rc : call(arg, &why);
-		s->why = why;
-		s->rc = rc;
-		_exit(0);
-	}
-	int rc = pid < 0 ? fail(e, pid, "clone a process") : 0;
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (rc == 0 && (rc = s->rc) < 0 && e)
-		*e = s->why;
-	munmap(s, sizeof(*s));
-	return rc;
+	struct called c = { call, arg };
+	return we_are_root() ? call(arg, e) : proc_call(call_inside, &c, e);
 }

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "box/idmap.h"
-#include "box/rootfs.h"
 #include "box/subid.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -13,6 +12,7 @@
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/rehearse.h"
 #include "monitor/runjoin.h"
 #include "monitor/runparts.h"
 #include "monitor/runpasswd.h"
@@ -57,23 +57,25 @@ struct making {
 	struct spec *spec;
 };
 
-static int choose_id(struct making *m, struct err *e)
+static const char *make_id(struct arena *a)
 {
 	uint8_t raw[6];
 	char text[13];
-	m->id = m->options.name;
-	if (m->options.replace && !m->id)
+	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+		return NULL;
+	for (size_t i = 0; i < sizeof(raw); i++)
+		snprintf(text + 2 * i, 3, "%02x", raw[i]);
+	return arena_str(a, text);
+}
+
+static int choose_id(struct making *m, struct err *e)
+{
+	if (m->options.replace && !m->options.name)
 		return refuse(e, EINVAL,
 			      "option --replace: it needs the --name of what is replaced");
-	if (!m->id) {
-		if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-			return fail(e, errno, "getrandom");
-		for (size_t i = 0; i < sizeof(raw); i++)
-			snprintf(text + 2 * i, 3, "%02x", raw[i]);
-		m->id = arena_str(m->a, text);
-	}
+	m->id = m->options.name ? m->options.name : make_id(m->a);
 	if (!m->id)
-		return fail(e, ENOMEM, "id");
+		return fail(e, ENOMEM, "make an id");
 	int rc = container_id_check(m->id, e);
 	if (rc < 0)
 		return rc;
@@ -85,43 +87,10 @@ static int choose_id(struct making *m, struct err *e)
 		      m->id, m->id);
 }
 
-static struct run_subject subject_of(const struct making *m, int rootfs)
-{
-	return (struct run_subject){ m->image, rootfs, m->command, m->id, m->id };
-}
-
-static bool is_there(int root, const char *dir, size_t n, const char *name, struct arena *a)
-{
-	const char *path = arena_printf(a, "%.*s/%s", (int)n, dir, name);
-	auto_close int fd = path ? rootfs_open(root, path, O_PATH) : -ENOMEM;
-	return fd != -ENOENT && fd != -ENOTDIR;
-}
-
-/* Whether the command is in the root, where mounts and links of the kernel's cannot bring it. */
-static int check_command(const struct making *m, const struct spec *s, int root, struct err *e)
-{
-	const struct run_options *o = &m->options;
-	const char *name = s->process->args.v[0], *path = "";
-	for (size_t i = 0; i < s->process->env.n; i++)
-		if (!strncmp(s->process->env.v[i], "PATH=", 5))
-			path = s->process->env.v[i] + 5;
-	bool brought = o->volumes.n || o->mounts.n || o->inherited.n || o->devices.n || o->gpus ||
-		       o->init || strchr(name, '/') || !*path;
-	for (size_t n; !brought && *path; path += n + (path[n] == ':')) {
-		n = strcspn(path, ":");
-		brought = *path != '/' || is_there(root, path, n, name, m->a);
-	}
-	if (brought)
-		return 0;
-	int rc = refuse(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
-	e->status = 127;
-	return rc;
-}
-
 /* With no ids and volumes yet. */
-static int plain_spec(struct making *m, int root, struct spec **out, struct err *e)
+static int plain_spec(struct making *m, const char *id, int root, struct spec **out, struct err *e)
 {
-	const struct run_subject subject = subject_of(m, root);
+	const struct run_subject subject = { m->image, root, m->command, id, m->id };
 	const char *user = m->image->config.config.user;
 	int own = m->image == &m->none ? -1 : root;
 	int rc = userkeep_begin(&m->options, own, m->a, e);
@@ -131,22 +100,42 @@ static int plain_spec(struct making *m, int root, struct spec **out, struct err 
 	return rc < 0 ? rc : runspec_make(&m->options, &subject, m->a, out, e);
 }
 
-/* Makes the spec once for nothing, on a root that goes again: what is refused now replaces
- * nobody. */
-static int rehearse(struct making *m, struct err *e)
+static bool no_cgroup(const struct making *m)
+{
+	return m->options.cgroups && !strcmp(m->options.cgroups, "disabled");
+}
+
+static int rehearse_on(struct making *m, int root, struct err *e)
+{
+	struct spec *spec;
+	const struct create_request q = {
+		.root = m->root,
+		.id = make_id(m->a),
+		.bundle = "/",
+		.rootfs_fd = m->bundle ? -1 : root,
+		.limits_if_possible = m->own_limits,
+		.preserve_fds = m->options.preserve_fds,
+		.no_cgroup = no_cgroup(m),
+	};
+	int rc = q.id ? plain_spec(m, q.id, root, &spec, e) : fail(e, ENOMEM, "make an id");
+	if (rc == 0 && m->bundle)
+		spec->root->path = m->bundle;
+	return rc < 0 ? rc : rehearse(&q, spec, e);
+}
+
+/* Makes it once for nothing, on a root that goes again: what is refused now replaces nobody. */
+static int rehearse_all(struct making *m, struct err *e)
 {
 	char name[STORE_WORK_NAME];
-	struct spec *spec;
+	if (m->bundle)
+		return rehearse_on(m, m->rootfs, e);
 	bool image = m->image != &m->none;
 	int work = image ? store_work_begin(&m->store, name, e) : -1;
 	if (image && work < 0)
 		return work;
-	int root = image ? image_mount_work(&m->store, m->image, work, e) : m->rootfs;
-	int rc = root < 0 ? root : plain_spec(m, root, &spec, e);
-	if (rc == 0)
-		rc = check_command(m, spec, root, e);
-	if (image)
-		put_fd(&root, -1);
+	int root = image ? image_mount_work(&m->store, m->image, work, e) : embedded_rootfs(e);
+	int rc = root < 0 ? root : rehearse_on(m, root, e);
+	put_fd(&root, -1);
 	if (image)
 		store_work_end(&m->store, work, name);
 	return rc;
@@ -158,7 +147,7 @@ static int make_way(struct making *m, struct err *e)
 	struct container *c = NULL;
 	if (!m->options.replace || container_open(m->root, m->id, &c, NULL) < 0)
 		return 0;
-	int rc = rehearse(m, e);
+	int rc = rehearse_all(m, e);
 	if (rc == 0)
 		rc = discard(c, DISCARD_FORCE, e);
 	container_close(c);
@@ -412,7 +401,7 @@ static int add_volumes(struct making *m, struct err *e)
 
 static int make_spec(struct making *m, struct err *e)
 {
-	int rc = plain_spec(m, m->rootfs, &m->spec, e);
+	int rc = plain_spec(m, m->id, m->rootfs, &m->spec, e);
 	if (rc == 0 && m->bundle)
 		m->spec->root->path = m->bundle;
 	/* A volume begins with what is there: of a user's ids, as he will see it. */
@@ -518,7 +507,7 @@ static int hand_over(struct making *m, struct err *e)
 			.log = detach ? arena_printf(m->a, "%s/log", data) : NULL,
 			.store = m->store_path,
 			.preserve_fds = m->options.preserve_fds,
-			.no_cgroup = m->options.cgroups && !strcmp(m->options.cgroups, "disabled"),
+			.no_cgroup = no_cgroup(m),
 		},
 		.interactive = m->options.interactive,
 		.terminal = m->options.terminal,

@@ -345,7 +345,18 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		[ -e "/proc/$pid" ] || { echo "$option: it is gone: $output"; return 1; }
 		[[ "${#lines[@]}" = 1 && "$output" != *exists* ]]
 	done
-	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+	# What only the kernel refuses.
+	for option in "--cpuset-cpus 999" "--sysctl net.nosuch=1" "--tmpfs /x:size=nonsense" "--network ns:/no/such" \
+		"--cgroup-parent /../x" "--mount type=volume,src=v,dst=/v --tmpfs /x:nosuch"; do
+		# shellcheck disable=SC2086
+		run -125 box --replace --name "$(cid r)" $option -- /bin/true
+		[ -e "/proc/$pid" ] || { echo "$option: it is gone: $output"; return 1; }
+		[[ "${#lines[@]}" = 1 && "$output" != *exists* ]]
+	done
+	run -126 box --replace --name "$(cid r)" -- /etc
+	run -127 box --replace --name "$(cid r)" -v "$BATS_TEST_DIRNAME:/x" -- /x/nosuch
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")$(ls -A "$CORACLE_STORE/volumes" 2> /dev/null)" ]
+	[ "$(ls "$STATE")" = "$(cid r)" ]
 	run -127 box --replace --name "$(cid r)" -- nosuchcommand
 	[ "$output" = 'coracle: exec: "nosuchcommand": executable file not found in $PATH' ]
 	[ -e "/proc/$pid" ]
@@ -366,6 +377,13 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	run -0 box --rm --pidfile "$BATS_TEST_TMPDIR/pid" -- true
 	[ ! -e "$BATS_TEST_TMPDIR/pid" ]
 	run -0 box --replace --rm --name "$(cid r)" -- true
+	# A program may be in a volume; a hook runs once.
+	run -0 box --rm -v v:/v -- cp /bin/busybox /v/sh
+	run -0 box -d --name "$(cid r)" -- sleep 1000
+	cdi "$CDI/a.json" '{}' "$(thing x '{"hooks": [{"hookName": "createRuntime", "path": "/bin/sh", "args": ["sh", "-c", "cat > /dev/null; echo >> '"$BATS_TEST_TMPDIR"'/hooked"]}]}')"
+	run -0 box --replace --rm --name "$(cid r)" --cdi-spec-dir "$CDI" --device vendor.com/thing=x -v v:/v -t -- /v/sh -c 'echo in-volume'
+	[ "${output%$'\r'}" = in-volume ]
+	[ "$(wc -l < "$BATS_TEST_TMPDIR/hooked")" = 1 ]
 }
 
 @test "on_a_read_only_root_programs_may_have_places_to_write" {

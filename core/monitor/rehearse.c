@@ -1,0 +1,52 @@
+/* rehearse.c - whether a container can be made: it is made, and removed before it begins. */
+#include "monitor/rehearse.h"
+#include "base/proc.h"
+#include "monitor/runvolume.h"
+
+#include <string.h>
+
+/* Whether there were some. */
+static bool empty_volumes(struct spec *s)
+{
+	bool any = false;
+	for (size_t i = 0; i < s->mounts.n; i++) {
+		struct spec_mount *m = &s->mounts.v[i];
+		if (strcmp(m->type ? m->type : "", VOLUME_TYPE) != 0)
+			continue;
+		*m = (struct spec_mount){ .destination = m->destination,
+					  .type = "tmpfs",
+					  .source = "tmpfs" };
+		any = true;
+	}
+	return any;
+}
+
+struct part {
+	const struct create_request *request;
+	struct spec *spec;
+};
+
+static int play(void *arg, struct err *e)
+{
+	const struct part *p = arg;
+	struct create_request q = *p->request;
+	struct spec *s = p->spec;
+	struct container *c = NULL;
+	int console = -1;
+	bool volumes = empty_volumes(s);
+	s->hooks = NULL;
+	q.spec = s;
+	q.stdio[0] = q.stdio[1] = q.stdio[2] = -1;
+	q.owner_kind = "run";
+	q.console_fd = s->process->terminal ? &console : NULL;
+	int rc = container_create(&q, &c, e);
+	if (rc < 0)
+		return volumes && e->status ? 0 : rc;
+	return container_delete(c, true, e);
+}
+
+int rehearse(const struct create_request *r, struct spec *s, struct err *e)
+{
+	struct part p = { r, s };
+	return proc_call(play, &p, e);
+}
