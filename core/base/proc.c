@@ -343,12 +343,11 @@ int proc_dir(int held)
 
 void proc_begin(void)
 {
-	int fd;
-	do {
-		fd = openat(-1, "/dev/null", O_RDWR);
-	} while (fd >= 0 && fd < 3);
-	if (fd >= 0)
-		close(fd);
+	struct pollfd fds[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+	poll(fds, 3, 0);
+	for (int i = 0, fd = 0; i < 3 && fd >= 0; i++)
+		if (fds[i].revents & POLLNVAL)
+			fd = openat(-1, "/dev/null", O_RDWR); /* the lowest that is free: i */
 	signal(SIGCHLD, SIG_DFL);
 }
 

@@ -106,6 +106,15 @@ static inline int sys_open_tree(int dir, const char *path, unsigned flags)
 	return (int)syscall(SYS_open_tree, dir, path, flags);
 }
 
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
+static inline int sys_open_tree_attr(int dir, const char *path, unsigned flags,
+				     const struct sys_mount_attr *attr)
+{
+	return (int)syscall(SYS_open_tree_attr, dir, path, flags, attr, sizeof(*attr));
+}
+
 static inline int sys_move_mount(int from, const char *fpath, int to, const char *tpath,
 				 unsigned flags)
 {

@@ -16,10 +16,12 @@ struct self {
 	int root;     /* the root file system; -1 */
 	int terminal; /* slave of our pty; -1 */
 	int empty;    /* a masked directory, to be cloned for the next; -1 */
+	int null;     /* the same of a masked file */
 	int proc;     /* a procfs of our own, attached nowhere; -1 */
 	int place;    /* where the root file system goes, opened before we may not; -1 */
 	int parent;   /* directory of the node that was made last; -1 */
 	const struct op *parent_op;
+	bool parent_new;     /* that is of a tmpfs which we have made */
 	struct stage stage;  /* where mounts are made when there is no mount API */
 	const char *program; /* what OP_FIND found */
 	bool made, joined;   /* the cgroups, if that is left to us */

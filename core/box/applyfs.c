@@ -147,14 +147,27 @@ static bool beside_last(const struct self *s, const struct op *o, const char *sl
 	       slash[1] != '.';
 }
 
+/* Whether the one before mounted a tmpfs, which is empty, on the directory that o's path is in. */
+static bool below_new(const struct self *s, const struct op *o, const char *slash)
+{
+	const struct op *last = o > s->setup->plan->v ? o - 1 : NULL;
+	size_t n = slash && slash[1] != '.' ? (size_t)(slash - o->path) : 0;
+	return n && slash[1] && last && last->kind == OP_MOUNT && last->mount.type &&
+	       !strcmp(last->mount.type, "tmpfs") && !last->mount.copy_up &&
+	       strlen(last->path) == n && !strncmp(last->path, o->path, n);
+}
+
 /* The directory that o's path is in: most often that of the one before. It stays open. */
 static int parent_of(struct self *s, const struct op *o, const char **name)
 {
 	const char *slash = strrchr(o->path, '/');
-	if (beside_last(s, o, slash))
+	if (beside_last(s, o, slash)) {
 		*name = slash + 1;
-	else
-		put_fd(&s->parent, rootfs_parent(s->root, o->path, name));
+	} else {
+		later_fdp(&s->parent);
+		s->parent_new = below_new(s, o, slash);
+		s->parent = rootfs_parent(s->root, o->path, name);
+	}
 	s->parent_op = o;
 	return s->parent;
 }
@@ -180,13 +193,7 @@ static int missing_target(struct self *s, const struct op *o)
 static bool likely_missing(const struct self *s, const struct op *o)
 {
 	const char *slash = strrchr(o->path, '/');
-	const struct op *last = o > s->setup->plan->v ? o - 1 : NULL;
-	size_t n = slash && slash[1] != '.' ? (size_t)(slash - o->path) : 0;
-	if (beside_last(s, o, slash))
-		return true;
-	return n && slash[1] && last && last->kind == OP_MOUNT && last->mount.type &&
-	       !strcmp(last->mount.type, "tmpfs") && !last->mount.copy_up &&
-	       strlen(last->path) == n && !strncmp(last->path, o->path, n);
+	return beside_last(s, o, slash) || below_new(s, o, slash);
 }
 
 static int open_target(struct self *s, const struct op *o)
@@ -251,17 +258,29 @@ static int take_mode(int covered, struct op_mount *m, char text[8])
 	return 0;
 }
 
+/* Whether o's directory is made here, where nobody else comes. */
+static bool is_ours_to_make(const struct self *s, const struct op *o)
+{
+	const char *slash = strrchr(o->path, '/');
+	return beside_last(s, o, slash) ? s->parent_new : below_new(s, o, slash);
+}
+
 static int mount_new(struct self *s, const struct op *o)
 {
 	struct op_mount m = o->mount;
 	const struct mount_words words = { s->words, sizeof(s->words) };
+	const char *name;
 	char mode[8];
-	bool made;
+	bool made, plain = is_plain(&m);
+	int dir = plain && is_ours_to_make(s, o) ? make_target(s, o, &name) : -EEXIST;
+	if (dir >= 0 && mountfd_new_in(dir, name, &m) == 0)
+		return 0;
 	close_later int target = mount_target(s, o, true, &made);
-	int rc = target < 0 ? target : m.takes_mode && !made ? take_mode(target, &m, mode) : 0;
+	bool covers = dir < 0 && !made;
+	int rc = target < 0 ? target : m.takes_mode && covers ? take_mode(target, &m, mode) : 0;
 	if (rc < 0)
 		return rc;
-	if (is_plain(&m) && mountfd_new_at(target, &m) == 0)
+	if (plain && mountfd_new_in(target, "", &m) == 0)
 		return 0;
 	/* The long way says why not. */
 	close_later int fd = mountfd_new(&s->stage, &m, &words);
@@ -389,6 +408,8 @@ int apply_symlink(struct self *s, const struct op *o)
 /* Our own null device, looked at before it is shown: never what the image calls /dev/null. */
 static int null_mount(struct self *s)
 {
+	if (s->null >= 0)
+		return mountfd_copy(&s->stage, s->null, "", false);
 	auto_close int fd = mountfd_copy(&s->stage, AT_FDCWD, "/dev/null", false);
 	struct stat st;
 	if (fd < 0)
@@ -414,7 +435,7 @@ static int mask_directory(struct self *s, const struct op *o, int target)
 		close_later int fd = mountfd_copy(&s->stage, s->empty, "", false);
 		return fd < 0 ? fd : mountfd_attach(&s->stage, fd, target);
 	}
-	if (mountfd_new_at(target, &m) == 0) {
+	if (mountfd_new_in(target, "", &m) == 0) {
 		s->empty = rootfs_open(s->root, o->path, O_PATH);
 		return s->empty < 0 ? s->empty : 0;
 	}
@@ -433,7 +454,10 @@ int apply_mask(struct self *s, const struct op *o)
 	if (directory)
 		return mask_directory(s, o, target);
 	close_later int null = null_mount(s);
-	return null < 0 ? null : mountfd_attach(&s->stage, null, target);
+	int rc = null < 0 ? null : mountfd_attach(&s->stage, null, target);
+	if (rc == 0 && s->null < 0)
+		s->null = take_fd(&null);
+	return rc;
 }
 
 int apply_readonly(struct self *s, const struct op *o)
@@ -505,7 +529,6 @@ int apply_pivot(struct self *s, const struct op *o)
 {
 	/* A whole /proc, nothing of it masked: nobody is to find his way through it. */
 	put_fd(&s->proc, -1);
-	put_fd(&s->empty, -1);
 	stage_close(&s->stage);
 	if (fchdir(s->root) < 0)
 		return -errno;

@@ -202,7 +202,7 @@ static int apply_close(struct self *s, const struct op *o)
 			fds_close((unsigned)from, (unsigned)keep.v[i] - 1, 0);
 		from = keep.v[i] + 1;
 	}
-	s->root = s->empty = s->proc = s->parent = -1;
+	s->root = s->empty = s->null = s->proc = s->parent = -1;
 	if (s->setup->listener >= 0) /* we shall wait, with a filter by then that may forbid this */
 		heed_signals();
 	return fds_close((unsigned)from, ~0u, 0);
@@ -303,6 +303,7 @@ _Noreturn void child_main(const struct child_setup *setup, int sync)
 			  .root = -1,
 			  .terminal = -1,
 			  .empty = -1,
+			  .null = -1,
 			  .proc = -1,
 			  .place = -1,
 			  .parent = -1,

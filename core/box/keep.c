@@ -30,9 +30,10 @@ static bool has(const struct keep *k, int fd)
 void keep_only(struct keep *k, int preserved)
 {
 	int from = 3 + preserved;
-	fds_close((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
-	if (k->n > KEEP_MAX)
+	if (k->n > KEEP_MAX) {
+		fds_close((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
 		return;
+	}
 	/* What the caller gave to be passed on is not closed by execve; ours are. */
 	for (int fd = 3; fd < from; fd++)
 		if (!has(k, fd) && fcntl(fd, F_GETFD) > 0)

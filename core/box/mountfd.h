@@ -35,11 +35,10 @@ bool mount_readonly_later(const struct op_mount *m);
  * without a stage; -ENOSYS where it takes one. */
 int mountfd_new(struct stage *s, const struct op_mount *m, const struct mount_words *words);
 
-/* The same on target at once, by mount(2). */
-int mountfd_new_at(int target, const struct op_mount *m);
+/* The same at once, by mount(2): on a directory of dir's that is ours alone; name "": on dir. */
+int mountfd_new_in(int dir, const char *name, const struct op_mount *m);
 
-/* The directory source, without what is mounted below, on a directory of dir's that is ours alone,
- * by mount(2). */
+/* The directory source, without what is mounted below, likewise. */
 int mountfd_bind_in(const char *source, int dir, const char *name);
 
 /* A copy of the mount at path ("": at dir itself), with all below it or alone. */

@@ -111,23 +111,29 @@ static int data_of(const struct op_mount *m, char out[PATH_MAX])
 	return 0;
 }
 
-int mountfd_new_at(int target, const struct op_mount *m)
+static int path_in(int dir, const char *name, char out[PATH_MAX])
 {
-	char data[PATH_MAX];
+	int n = snprintf(out, PATH_MAX, "%s%s%s", name_of(dir).text, *name ? "/" : "", name);
+	return n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int mountfd_new_in(int dir, const char *name, const struct op_mount *m)
+{
+	char data[PATH_MAX], path[PATH_MAX];
 	int rc = data_of(m, data);
+	if (rc == 0)
+		rc = path_in(dir, name, path);
 	if (rc < 0)
 		return rc;
 	unsigned long how = mount_flags(m->set) | m->super;
-	return mount(m->source, name_of(target).text, m->type, how, data) < 0 ? -errno : 0;
+	return mount(m->source, path, m->type, how, data) < 0 ? -errno : 0;
 }
 
 int mountfd_bind_in(const char *source, int dir, const char *name)
 {
 	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/%s", name_of(dir).text, name);
-	if (n >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return mount(source, path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+	int rc = path_in(dir, name, path);
+	return rc < 0 ? rc : mount(source, path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
 int stage_new(struct stage *s, const struct op_mount *m)

@@ -22,22 +22,25 @@
 
 extern char **environ;
 
-static int read_only_clone(void)
+static int read_only_clone(unsigned cloexec)
 {
 	struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 						   MOUNT_ATTR_NODEV };
-	auto_close int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe",
-					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	const unsigned flags = OPEN_TREE_CLONE | cloexec;
+	auto_close int fd = sys_open_tree_attr(AT_FDCWD, "/proc/self/exe", flags, &attr);
+	if (fd >= 0)
+		return take_fd(&fd);
+	fd = sys_open_tree(AT_FDCWD, "/proc/self/exe", flags);
 	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr) < 0)
 		return -errno;
 	return take_fd(&fd);
 }
 
-static int sealed_copy(void)
+static int sealed_copy(unsigned cloexec)
 {
 	struct stat st;
 	auto_close int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	const unsigned flags = cloexec | MFD_ALLOW_SEALING;
 	auto_close int to = memfd_create("coracle", flags | MFD_EXEC);
 	if (to < 0 && errno == EINVAL) /* before Linux 6.3, where all may be executed */
 		to = memfd_create("coracle", flags);
@@ -56,15 +59,20 @@ static int sealed_copy(void)
 
 int selfexe_open(void)
 {
-	int fd = read_only_clone();
-	return fd < 0 ? sealed_copy() : fd;
+	int fd = read_only_clone(OPEN_TREE_CLOEXEC);
+	return fd < 0 ? sealed_copy(MFD_CLOEXEC) : fd;
 }
 
-/* execveat of an fd shows as /dev/fd/N. */
-static bool second_time(void)
+/* What we were executed from: execveat of an fd shows as /dev/fd/N. -1: of none. */
+static int executed(void)
 {
 	const char *as = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-	return as && !strncmp(as, "/dev/fd/", 8);
+	return as && !strncmp(as, "/dev/fd/", 8) ? atoi(as + 8) : -1;
+}
+
+static bool second_time(void)
+{
+	return executed() >= 0;
 }
 
 static bool program_path(char *out, size_t size)
@@ -99,11 +107,31 @@ static bool out_of_reach(void)
 	       access("/proc/self/exe", W_OK) < 0;
 }
 
+/* It stays open over execve, which would wait for a grace period of RCU to be rid of a clone. What
+ * is in stdio's place is nobody's stdio. */
+static void hold(int fd)
+{
+	if (fd < 3)
+		close(fd);
+	else
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void selfexe_let_go(void)
+{
+	if (executed() >= 3)
+		close(executed());
+}
+
 int selfexe_protect(char **argv, struct err *e)
 {
-	if (second_time())
+	if (second_time()) {
+		hold(executed());
 		return 0;
-	auto_close int fd = selfexe_open();
+	}
+	auto_close int fd = read_only_clone(0);
+	if (fd < 0)
+		fd = sealed_copy(0);
 	int rc = fd;
 	if (fd >= 0) {
 		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
