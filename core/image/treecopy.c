@@ -12,10 +12,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #define CHUNK 131072
+#define FILES (PATH_MAX / 2 + 256) /* open at a time: one a level, of which a path has no more */
 
 /* A file of several names, and the first of them. */
 struct inode {
@@ -278,12 +280,7 @@ static int copy_directory(struct copy *c, int from, struct err *e)
 	return rc;
 }
 
-int tree_copy(int from, int to, struct err *e)
-{
-	return tree_copy_mapped(from, to, NULL, e);
-}
-
-int tree_copy_mapped(int from, int to, const struct id_maps *maps, struct err *e)
+static int copy_tree(int from, int to, const struct id_maps *maps, struct err *e)
 {
 	struct copy *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -304,4 +301,23 @@ int tree_copy_mapped(int from, int to, const struct id_maps *maps, struct err *e
 	buf_free(&c->values);
 	free(c);
 	return rc;
+}
+
+int tree_copy_mapped(int from, int to, const struct id_maps *maps, struct err *e)
+{
+	struct rlimit was, files;
+	bool more = getrlimit(RLIMIT_NOFILE, &was) == 0 && was.rlim_cur < FILES;
+	files = was;
+	files.rlim_cur = was.rlim_max < FILES ? was.rlim_max : FILES;
+	if (more)
+		setrlimit(RLIMIT_NOFILE, &files);
+	int rc = copy_tree(from, to, maps, e);
+	if (more)
+		setrlimit(RLIMIT_NOFILE, &was);
+	return rc;
+}
+
+int tree_copy(int from, int to, struct err *e)
+{
+	return tree_copy_mapped(from, to, NULL, e);
 }

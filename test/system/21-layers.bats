@@ -310,6 +310,20 @@ holes_of() {
 	[ "$(cat "$(tree_of layout:v1)/d")" = file ]
 }
 
+@test "a_tree_that_is_deeper_than_a_process_may_have_files_open_is_copied" {
+	local deep
+	deep=$(printf 'd/%.0s' {1..1500})
+	printf 'x path=%s\nf long 644 0:0 - deep\n' "${deep}file" | tar_of "$T/tar"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	ulimit -Sn 256
+	run -0 "$CORACLE" pull -q "oci:$L:v1"
+	run -0 strace -qqq -e signal=none -o /dev/null -e inject=fsopen:error=EPERM "$CORACLE" bundle layout:v1 "$T/bundle" true
+	[ "$(find "$T/bundle/rootfs" -name file -printf '%d\n')" = 1501 ]
+	run -0 "$CORACLE" rmi layout:v1
+	assert_empty_store
+}
+
 @test "names_that_begin_at_the_root_are_of_the_layer" {
 	tar_of "$T/tar" <<- 'END'
 		f /etc/name 644 0:0 - here
