@@ -557,7 +557,7 @@ deaf() {
 	[ "$(rt exec "$ID" id -u)" = 0 ]
 	end
 	# What is made outside for it has its ids, also where the mappings are not told; others than its own are refused.
-	chown 100000:200000 "$ROOTFS"
+	own_rootfs && chown 100000:200000 "$ROOTFS"
 	spec 'del(.linux.uidMappings, .linux.gidMappings) | .linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 5, uid: 5, gid: 6}]'
 	run -0 inside 'stat -c %u:%g /dev/mine'
 	[ "$output" = 5:6 ]
