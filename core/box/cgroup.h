@@ -64,6 +64,9 @@ int cgroup_open_of(const struct strs *paths, const char *controller, struct aren
 /* The paths, to be recorded before cgroup_make. */
 int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out);
 
+/* The path for each controller's name, and for that of the unified hierarchy, which is "". */
+int cgroup_names(const struct cgroup *cg, struct arena *a, struct pairs *out);
+
 /* EBUSY when one of the directories exists and is frozen, or has processes, in it or below: they
  * are somebody else's. To be asked before the paths are recorded: whatever is in a recorded cgroup
  * is killed with the container. */

@@ -362,3 +362,20 @@ int cgroup_paths(const struct cgroup *cg, struct arena *a, struct strs *out)
 	*out = (struct strs){ v, cg->n };
 	return 0;
 }
+
+int cgroup_names(const struct cgroup *cg, struct arena *a, struct pairs *out)
+{
+	*out = (struct pairs){ 0 };
+	for (size_t i = 0; i < cg->n; i++) {
+		const char *p = cg->v[i].controllers;
+		do {
+			size_t n = strcspn(p, ",");
+			struct pair *new = LIST_ADD(a, out);
+			if (!new || !(new->key = arena_strn(a, p, n)))
+				return -E2BIG;
+			new->value = cg->v[i].path;
+			p += n;
+		} while (*p++);
+	}
+	return 0;
+}

@@ -7,6 +7,7 @@
 #include "box/systemd.h"
 #include "box/user.h"
 #include "container/inside.h"
+#include "oci/runc.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -184,9 +185,13 @@ bool container_waits(int dir)
 {
 	/* Frozen, it accepts nobody: as many as may wait is full then, and we do not wait as well.
 	 */
+	struct stat st;
 	int fd = unix_connect(dir, START_SOCKET, SOCK_STREAM | SOCK_NONBLOCK, NULL);
 	if (fd >= 0)
 		close(fd);
+	if (fd == -ECONNREFUSED) /* runc's init is at a FIFO */
+		return fstatat(dir, START_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       S_ISFIFO(st.st_mode);
 	return fd >= 0 || fd == -EAGAIN;
 }
 
@@ -206,6 +211,13 @@ int container_spec(struct container *c, struct arena *a, const struct spec **out
 {
 	auto_buf text = { 0 };
 	int rc = state_read_spec(c->dir, &text, e);
+	if (rc == -ENODATA) {
+		auto_close int bundle = openat(-1, c->state.bundle,
+					       O_PATH | O_DIRECTORY | O_CLOEXEC);
+		buf_free(&text);
+		rc = bundle < 0 ? fail(e, errno, "open bundle %s", c->state.bundle)
+				: file_read(bundle, "config.json", &text, e);
+	}
 	if (rc == 0)
 		rc = spec_parse(text.p ? text.p : "", text.len, a, out, e);
 	return rc < 0 ? within(e, "container %s", c->id) : 0;
@@ -214,6 +226,26 @@ int container_spec(struct container *c, struct arena *a, const struct spec **out
 int container_save(struct container *c, struct err *e)
 {
 	int rc = state_save(c->dir, &c->state, e);
+	return rc < 0 ? within(e, "container %s", c->id) : 0;
+}
+
+/* runc takes a container without cgroups for one in its own on v2, and ends whatever is there; and
+ * of one with a mount in its directory it removes what is mounted, too. It is not to know these. */
+static bool runc_may_know(const struct container *c, const struct cgroup *cg)
+{
+	return !c->state.mounts.n && (cg->n || !cgroup_is_v2());
+}
+
+int container_save_made(struct container *c, const struct spec *s, const struct cgroup *cg,
+			struct arena *a, struct err *e)
+{
+	auto_buf text = { 0 };
+	struct pairs names;
+	if (!runc_may_know(c, cg))
+		return container_save(c, e);
+	if (cgroup_names(cg, a, &names) < 0 || runc_write(&c->state, s, &names, a, &text) < 0)
+		return fail(e, E2BIG, "record container %s", c->id);
+	int rc = state_save_made(c->dir, &c->state, &text, e);
 	return rc < 0 ? within(e, "container %s", c->id) : 0;
 }
 

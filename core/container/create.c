@@ -472,7 +472,7 @@ static int hand_over(struct making *m, struct err *e)
 	m->c->state.status = status_name(runs ? STATUS_RUNNING : STATUS_CREATED);
 	m->c->state.started = runs ? clock_now() : m->c->state.started;
 	if (rc == 0)
-		rc = container_save(m->c, e);
+		rc = container_save_made(m->c, m->spec, &m->cgroup, m->a, e);
 	if (rc == 0 && m->r->pid_file)
 		rc = pid_file_write(m->r->pid_file, m->child.pid, e);
 	if (rc == 0 && m->r->pidfd_socket)

@@ -8,7 +8,8 @@
 #include "box/resctrl.h"
 #include "container/container.h"
 
-#define START_SOCKET "start" /* init listens on it until it is started */
+/* Init listens on it until it is started. By its name runc knows whether it has been. */
+#define START_SOCKET "exec.fifo"
 
 /* An empty container, with an arena for its record; NULL with e said. */
 struct container *container_new(const char *root, const char *id, struct err *e);
@@ -24,6 +25,11 @@ int container_find(const char *root, const char *id, struct container **out, str
 int container_lock(struct container *c, int flags, struct err *e);
 
 int container_save(struct container *c, struct err *e);
+
+/* The same for the first state of one that is made, with what runc has to know. a: for the while.
+ */
+int container_save_made(struct container *c, const struct spec *s, const struct cgroup *cg,
+			struct arena *a, struct err *e);
 int container_cgroup(struct container *c, struct cgroup *out, struct err *e);
 
 /* The cgroup of a container that is to be made: where it goes, and then itself with its limits.

@@ -61,6 +61,9 @@ int container_start(struct container *c, struct err *e)
 	int rc = container_reload(c, e);
 	if (rc == 0)
 		rc = lifecycle_check(container_status(c), EV_START, c->id, e);
+	if (rc == 0 && c->state.foreign)
+		rc = refuse(e, ENOTSUP, "container %s was made by runc, which has to start it",
+			    c->id);
 	if (rc == 0)
 		rc = release(c, e);
 	if (rc < 0)

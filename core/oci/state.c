@@ -1,6 +1,7 @@
 /* state.c - what is recorded about a container: read, save, show. */
 #include "oci/state.h"
 #include "base/file.h"
+#include "oci/runc.h"
 #include "oci/spec.h"
 
 #include <fcntl.h>
@@ -12,8 +13,12 @@
 #define LINE	   1000 /* bytes, as most lines have */
 #define GLANCE	   4096
 #define BEFORE_MAX ((size_t)64 << 10) /* earlier states are kept up to here */
-#define AHEAD	   4		      /* states for which there is to be room on the disk */
+#define AHEAD	   6		      /* states for which there is to be room on the disk */
 #define GROWTH	   256		      /* bytes that a state is longer than the first one */
+
+/* Lines of the value that runc reads, before the spec, and before the states in it. */
+#define OPEN "{\"spec\":\n"
+#define MORE ",\"state\":\n"
 
 static const char *const names[] = {
 	[STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
@@ -141,9 +146,30 @@ static int last_line(const struct buf *text, size_t *from, size_t *to)
 	return n ? 0 : -EINVAL;
 }
 
-static size_t first_line(const struct buf *text)
+/* Where the spec is. */
+static void spec_line(const struct buf *text, size_t *from, size_t *to)
 {
-	return text->len ? strcspn(text->p, "\n") : 0;
+	size_t n = text->len ? strlen(OPEN) : 0;
+	*from = n && !strncmp(text->p, OPEN, n) ? n : 0;
+	*to = text->len ? *from + strcspn(text->p + *from, "\n") : 0;
+}
+
+/* How long the value that runc reads is; if it has no end, how long that is with the spec alone. No
+ * line break is in a string. */
+static size_t head_end(const struct buf *text)
+{
+	size_t from, to;
+	spec_line(text, &from, &to);
+	const char *runc = text->len ? strstr(text->p + to, "\n," RUNC_ID) : NULL;
+	return runc ? (size_t)(runc - text->p) + 1 + strcspn(runc + 1, "\n") : to;
+}
+
+/* The whole of a file that runc has written, as an error or a state. */
+static int read_runc(const struct buf *text, struct arena *a, struct state *out, struct err *e)
+{
+	if (!runc_wrote(text->p, text->len))
+		return refuse(e, EINVAL, "no whole record");
+	return runc_read(text->p, text->len, a, out, e);
 }
 
 int state_read(int dir, struct arena *a, struct state *out, struct err *e)
@@ -157,18 +183,17 @@ int state_read(int dir, struct arena *a, struct state *out, struct err *e)
 	int rc = file_read_fd(fd, STATE_FILE, &text, e);
 	if (rc < 0)
 		return rc;
-	if (last_line(&text, &from, &to) < 0)
-		return refuse(e, EINVAL, "%s: no whole record", STATE_FILE);
-	rc = state_parse(text.p + from, to - from, a, out, e);
+	bool ours = last_line(&text, &from, &to) == 0;
+	rc = ours ? state_parse(text.p + from, to - from, a, out, e) : read_runc(&text, a, out, e);
 	if (rc < 0)
 		return within(e, "%s", STATE_FILE);
-	out->before = from - first_line(&text);
+	out->before = ours ? from - head_end(&text) : 0;
 	out->inode = st.st_ino;
 	out->size = (uint64_t)st.st_size;
 	return 0;
 }
 
-/* The last line is most often in the last few kilobytes. */
+/* The last line is most often in the last few kilobytes. 1: there is none but the first. */
 static int read_end(int fd, uint64_t size, struct buf *text, size_t *from, size_t *to)
 {
 	text->len = 0;
@@ -181,7 +206,7 @@ static int read_end(int fd, uint64_t size, struct buf *text, size_t *from, size_
 		return 0;
 	text->len = 0;
 	int rc = file_read_fd(fd, STATE_FILE, text, NULL);
-	return rc < 0 ? rc : last_line(text, from, to);
+	return rc < 0 ? rc : last_line(text, from, to) < 0;
 }
 
 int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out)
@@ -195,8 +220,9 @@ int state_glance(int root, const char *id, struct buf *room, struct arena *a, st
 		return -errno;
 	room->max = SPEC_MAX + STATE_MAX;
 	int rc = read_end(fd, (uint64_t)st.st_size, room, &from, &to);
-	if (rc == 0)
-		rc = parse(room->p + from, to - from, list_fields, a, out, NULL);
+	if (rc >= 0)
+		rc = rc ? read_runc(room, a, out, NULL)
+			: parse(room->p + from, to - from, list_fields, a, out, NULL);
 	if (rc == 0)
 		out->uid = st.st_uid;
 	return rc;
@@ -204,12 +230,17 @@ int state_glance(int root, const char *id, struct buf *room, struct arena *a, st
 
 int state_read_spec(int dir, struct buf *out, struct err *e)
 {
+	size_t from, to;
 	out->max = SPEC_MAX + STATE_MAX;
 	int rc = file_read(dir, STATE_FILE, out, e);
 	if (rc < 0 || !out->len)
 		return rc;
-	out->len = first_line(out);
-	out->p[out->len] = 0;
+	if (runc_wrote(out->p, out->len))
+		return -ENODATA;
+	spec_line(out, &from, &to);
+	out->len = to;
+	out->p[to] = 0;
+	buf_shift(out, from);
 	return 0;
 }
 
@@ -219,6 +250,8 @@ static int add_line(const struct state *s, struct buf *out, struct err *e)
 	size_t before = out->len;
 	now.version = STATE_VERSION;
 	buf_char(out, '\n'); /* also after a line that was torn */
+	if (!strcmp(s->status, names[STATUS_CREATING]))
+		buf_str(out, MORE);
 	json_write(out, state_fields, &now, 0);
 	buf_char(out, '\n');
 	return out->failed || out->len - before > STATE_MAX
@@ -241,11 +274,13 @@ static int reserve(int fd, const struct buf *text, size_t line)
 static int write_lines(int dir, int flags, const struct buf *text, struct state *s, struct err *e)
 {
 	struct stat st = { 0 };
+	size_t from, to;
 	auto_close int fd = openat(dir, STATE_FILE, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags,
 				   0600);
 	int rc = fd < 0 ? -errno : write_all(fd, text->p, text->len);
+	spec_line(text, &from, &to);
 	if (rc == 0 && flags & O_CREAT)
-		rc = reserve(fd, text, text->len - first_line(text));
+		rc = reserve(fd, text, text->len - to);
 	if (rc == 0 && s->has_exit && (fsync(fd) < 0 || fsync(dir) < 0))
 		rc = -errno;
 	if (rc < 0)
@@ -265,8 +300,9 @@ bool state_outdated(int dir, const struct state *s)
 int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 {
 	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
+	buf_str(&text, OPEN);
 	buf_add(&text, spec->p, spec->len);
-	for (size_t i = 0; i < text.len; i++) /* between values: none is inside a string */
+	for (size_t i = strlen(OPEN); i < text.len; i++) /* between values: none is in a string */
 		if (text.p[i] == '\n')
 			text.p[i] = ' ';
 	int rc = add_line(s, &text, e);
@@ -275,11 +311,12 @@ int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 
 static int replace(int dir, struct state *s, struct err *e)
 {
-	auto_buf text = { 0 };
-	int rc = state_read_spec(dir, &text, NULL);
+	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
+	int rc = file_read(dir, STATE_FILE, &text, NULL);
 	s->inode = 0;
 	if (rc < 0 && rc != -ENOENT)
 		return fail(e, rc, "read %s", STATE_FILE);
+	text.len = head_end(&text);
 	rc = add_line(s, &text, e);
 	if (rc < 0)
 		return rc;
@@ -298,6 +335,12 @@ int state_save(int dir, struct state *s, struct err *e)
 	if (rc == 0)
 		rc = write_lines(dir, O_APPEND, &text, s, e);
 	return rc == -ENOENT && s->has_exit ? replace(dir, s, e) : rc;
+}
+
+int state_save_made(int dir, struct state *s, struct buf *runc, struct err *e)
+{
+	int rc = add_line(s, runc, e);
+	return rc < 0 ? rc : write_lines(dir, O_APPEND, runc, s, e);
 }
 
 /* What is shown of it. */

@@ -52,6 +52,7 @@ struct state {
 	/* Not recorded: */
 	const char *user; /* in lists, whose state directory it is */
 	uint32_t uid;	  /* in lists: whose file it is */
+	bool foreign;	  /* read from a file of runc's */
 	size_t before;	  /* bytes of earlier states in the file that it was read from */
 	uint64_t inode;	  /* that file, and how long it was then; 0: not known */
 	uint64_t size;
@@ -61,9 +62,12 @@ struct state {
 
 extern const struct json_field state_fields[];
 
-/* The file is a journal. Its first line is the spec as it was at create, each other one a state,
- * and the last that is whole counts. What has been written is never changed, so whoever reads it,
- * and whoever comes after a crash, sees the old or the new. */
+/* The file is a journal: the spec as it was at create, and then states, each a line, of which the
+ * last that is whole counts. What has been written is never changed, so whoever reads it, and
+ * whoever comes after a crash, sees the old or the new. runc reads the first JSON value of it and
+ * no more: that begins before the spec, goes on over the states before the container was made, and
+ * ends with what runc has to know. One that runc made has runc's file, to which our states are
+ * added. */
 
 /* Makes it in directory dir, which has none: with the spec's JSON and the first state. Reserves
  * what the next ones need of the disk: -ENOSPC when it is full, so that no end is lost for want of
@@ -77,13 +81,18 @@ int state_read(int dir, struct arena *a, struct state *out, struct err *e);
  * empty. room is used, and may be again. */
 int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out);
 
-/* Its first line; empty when it was made without. */
+/* The spec, a line; empty when it was made without. -ENODATA: runc, who made it, has it in the
+ * bundle. */
 int state_read_spec(int dir, struct buf *out, struct err *e);
 
 /* Adds a state. One with an exit status is on the disk before this returns: that must outlive the
  * machine. What else it tells of (processes, cgroups, mounts) goes when the machine goes. A file
  * that has become long is replaced by rename. */
 int state_save(int dir, struct state *s, struct err *e);
+
+/* The same for the first state of a container that is made: after the line that runc_write() wrote,
+ * to which it is added. */
+int state_save_made(int dir, struct state *s, struct buf *runc, struct err *e);
 
 /* Whether the file may say something else than s, which was read from it or saved to it. As nothing
  * in it is ever changed, its length tells. */

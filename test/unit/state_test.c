@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include "base/file.h"
+#include "oci/runc.h"
 #include "oci/state.h"
 
 #include <fcntl.h>
@@ -152,6 +153,99 @@ static void a_journal_that_grew_is_cut(void)
 	is_int(tree_remove(AT_FDCWD, name, &said), 0);
 }
 
+/* The first JSON value of the file, which is all that runc reads. */
+static const char *first_value(int dir, struct arena *a)
+{
+	auto_buf text = { 0 };
+	is_int(file_read(dir, STATE_FILE, &text, &said), 0);
+	size_t depth = 0, i = 0; /* no brace is in a string here */
+	do
+		depth += text.p[i] == '{' ? 1 : text.p[i] == '}' ? -1 : 0;
+	while (depth && ++i < text.len);
+	return arena_strn(a, text.p, i + 1);
+}
+
+static void runc_reads_the_first_value_and_it_stays(void)
+{
+	static const char known[] =
+		"\n,\"id\":\"c1\",\"init_process_pid\":7,\"init_process_start\":8,"
+		"\"created\":\"1970-01-01T00:00:09.000000000Z\","
+		"\"config\":{\"rootfs\":\"/r\",\"cgroups\":{\"devices\":[]},"
+		"\"namespaces\":[{\"type\":\"NEWPID\"},{\"type\":\"NEWNS\",\"path\":\"/m\"}],"
+		"\"labels\":[\"k=v=w\",\"bundle=/b\"]},"
+		"\"cgroup_paths\":{\"cpu\":\"/c\",\"\":\"/c\"}}";
+	auto_arena *a = arena_new(1 << 24);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct pair annotation = { "k", "v=w" }, cgroups[] = { { "cpu", "/c" }, { "", "/c" } };
+	struct spec_namespace ns[] = { { "pid", NULL }, { "mount", "/m" } };
+	struct spec_linux linux_ = { .namespaces = { ns, 2 } };
+	struct spec spec = { .linux_ = &linux_ };
+	struct state s = { .id = "c1",
+			   .status = "creating",
+			   .bundle = "/b",
+			   .rootfs = "/r",
+			   .pid = 7,
+			   .start_time = 8,
+			   .created = { .tv_sec = 9 },
+			   .annotations = { &annotation, 1 } };
+	auto_buf text = { 0 }, runc = { 0 }, kept = { 0 };
+	buf_str(&text, "{\"ociVersion\":\"1.0.2\"}");
+	is_int(state_begin(dir, &text, &s, &said), 0);
+	is_int(runc_write(&s, &spec, &(struct pairs){ cgroups, 2 }, a, &runc), 0);
+	is_str(runc.p, known);
+	is_int(state_save(dir, &s, &said), 0); /* still being made */
+	s.status = "running";
+	is_int(state_save_made(dir, &s, &runc, &said), 0);
+	const char *before = first_value(dir, a);
+	is_str(strrchr(before, '\n'), known);
+	is_int(json_read(before, strlen(before), (struct json_field[]){ { 0 } }, &s, a, &said), 0);
+	for (int i = 0; i < 1000; i++)
+		ok(state_read(dir, a, &s, &said) == 0 && state_save(dir, &s, &said) == 0);
+	is_str(first_value(dir, a), before);
+	is_int(state_read_spec(dir, &kept, &said), 0);
+	is_str(kept.p, text.p);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
+static void a_file_of_runcs_is_a_record(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	char name[] = "/tmp/coracle-state-XXXXXX";
+	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct state s, glanced;
+	auto_buf spec = { 0 }, room = { 0 };
+	append(dir, "{\"id\":\"c1\",\"init_process_pid\":7,\"init_process_start\":8,"
+		    "\"created\":\"1970-01-01T00:00:09Z\",\"config\":{\"rootfs\":\"/r\","
+		    "\"namespaces\":[{\"type\":\"NEWNS\"},"
+		    "{\"type\":\"NEWPID\",\"path\":\"/p\"}],"
+		    "\"Hooks\":{\"poststop\":[{\"path\":\"/h\",\"timeout\":null}]},"
+		    "\"labels\":[\"k=v=w\",\"bundle=/b\",\"x\"],\"seccomp\":null},"
+		    "\"cgroup_paths\":{\"cpu\":\"/c\",\"cpuacct\":\"/c\",\"\":\"/u\"}}");
+	is_int(state_read(dir, a, &s, &said), 0);
+	is_str(s.id, "c1");
+	is_str(s.bundle, "/b");
+	is_str(s.status, "created");
+	is_int(s.pid, 7);
+	ok(s.foreign && s.hooks && s.start_time == 8 && s.created.tv_sec == 9);
+	is_int((int)s.annotations.n, 1);
+	is_str(pairs_get(&s.annotations, "k"), "v=w");
+	is_int((int)s.namespaces.n, 1);
+	is_str(s.namespaces.v[0], "mount");
+	is_int((int)s.cgroups.n, 2);
+	is_str(s.cgroups.v[1], "/u");
+	is_int(state_glance(AT_FDCWD, name, &room, a, &glanced), 0);
+	is_int(glanced.pid, 7);
+	is_int(state_read_spec(dir, &spec, &said), -ENODATA);
+	s.status = "paused";
+	is_int(state_save(dir, &s, &said), 0);
+	is_int(state_read(dir, a, &s, &said), 0);
+	is_str(s.status, "paused");
+	ok(!s.foreign);
+	is_int(state_read_spec(dir, &spec, &said), -ENODATA);
+	is_int(tree_remove(AT_FDCWD, name, &said), 0);
+}
+
 /* Whatever a spec says of itself. */
 static void a_spec_alone_is_no_record(void)
 {
@@ -208,6 +302,8 @@ int main(void)
 	test(a_torn_or_strange_record_is_refused);
 	test(the_last_whole_line_of_the_journal_counts);
 	test(a_journal_that_grew_is_cut);
+	test(runc_reads_the_first_value_and_it_stays);
+	test(a_file_of_runcs_is_a_record);
 	test(a_spec_alone_is_no_record);
 	test(no_record_is_enoent);
 	test(the_shown_state_has_runcs_fields_in_its_order);
