@@ -259,7 +259,7 @@ test-deps:
 	@third_party/deps unit test
 
 # The applets by their own names; runc's command line is `coracle-runtime`. Pages and completion come
-# from the program's own tables.
+# from the program's own tables. third_party.txt must go with the binary.
 applet_names := $(shell sed -n 's/^extern const struct command applet_\([a-z]*\);/\1/p' applets/applets.h)
 links := $(patsubst %,coracle-%,$(filter-out shim man completion,$(applet_names))) containerd-shim-coracle-v2
 share := $(DESTDIR)$(PREFIX)/share
@@ -271,6 +271,8 @@ install: all
 	set -e; for name in $(applet_names); do \
 		$(out)/coracle man $$name > $(share)/man/man1/coracle-$$name.1; done
 	$(out)/coracle completion > $(share)/bash-completion/completions/coracle
+	install -D -m 644 -t $(share)/doc/coracle LICENSE README.md
+	third_party/licences $(kind) > $(share)/doc/coracle/third_party.txt
 
 dist:
 	@mkdir -p build
