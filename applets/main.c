@@ -122,5 +122,9 @@ int main(int argc, char **argv)
 		return named->failure ? named->failure : 1;
 	}
 	proc_begin();
-	return own ? cli_main(own, argc, argv) : coracle(named, argc, argv);
+	if (!own)
+		return coracle(named, argc, argv);
+	struct command called = *own; /* help and errors say how */
+	called.name = slash ? slash + 1 : argv[0];
+	return cli_main(&called, argc, argv);
 }

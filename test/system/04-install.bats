@@ -28,6 +28,10 @@ options() {
 		[ "$(readlink -f "$f")" = "$D/opt/x/bin/coracle" ]
 		[ "$(stat -Lc %a "$f")" = 755 ]
 		run -0 "$f" --help
+		# By the name that it was called by, in errors, too.
+		[[ "$name" == containerd-shim-* || "${lines[0]}" == "$name - "* ]]
+		run "$f" --no-such-option
+		[[ "$status" != 0 && "$output" == *"'$name --help'" ]]
 	done
 	for name in $(commands "$D/opt/x/bin/coracle"); do
 		[[ "$name" == @(shim|man|completion) || -L "$D/opt/x/bin/coracle-$name" ]]
