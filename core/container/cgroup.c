@@ -38,14 +38,37 @@ int container_cgroup_locate(const struct create_request *r, const struct spec *s
 	return 0;
 }
 
-/* Where it is shown to be written to. */
-static bool is_writable(const struct spec_mount *m)
+/* Whether a path, however it is written, is /sys/fs/cgroup. */
+static bool is_usual_place(const char *path)
 {
-	static const char place[] = "/sys/fs/cgroup";
+	static const char *const place[] = { "sys", "fs", "cgroup" };
+	const size_t steps = sizeof(place) / sizeof(place[0]);
+	size_t depth = 0, alike = 0; /* of the steps so far; of these the first */
+	while (*(path += strspn(path, "/"))) {
+		size_t n = strcspn(path, "/");
+		if (n == 2 && !strncmp(path, "..", n)) {
+			depth -= depth > 0;
+			alike = alike < depth ? alike : depth;
+		} else if (n != 1 || *path != '.') {
+			if (alike == depth && depth < steps && strlen(place[depth]) == n &&
+			    !strncmp(path, place[depth], n))
+				alike++;
+			depth++;
+		}
+		path += n;
+	}
+	return depth == steps && alike == steps;
+}
+
+/* Where it is shown to be written to; the path may begin with the root's on the host. */
+static bool is_writable(const struct spec *s, const struct spec_mount *m)
+{
+	const char *root = s->root ? s->root->path : NULL, *to = m->destination;
+	size_t n = root && *root == '/' ? strlen(root) : 0;
 	bool writable = true;
-	size_t n = sizeof(place) - 1;
-	if (!mount_is_cgroup(m) || strncmp(m->destination, place, n) != 0 ||
-	    m->destination[n + strspn(m->destination + n, "/")])
+	if (n && !strncmp(to, root, n) && (to[n] == '/' || root[n - 1] == '/'))
+		to += n;
+	if (!mount_is_cgroup(m) || !is_usual_place(to))
 		return false;
 	for (size_t i = 0; i < m->options.n; i++)
 		if (!strcmp(m->options.v[i], "ro") || !strcmp(m->options.v[i], "rw"))
@@ -60,7 +83,7 @@ static int64_t cgroup_owner(const struct spec *s)
 	const struct spec_namespace *own = spec_namespace(s, "cgroup");
 	bool writable = false;
 	for (size_t i = 0; i < s->mounts.n; i++)
-		writable = writable || is_writable(&s->mounts.v[i]);
+		writable = writable || is_writable(s, &s->mounts.v[i]);
 	if (!own || (own->path && *own->path) || !writable)
 		return -1;
 	return spec_namespace(s, "user")
