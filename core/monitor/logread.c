@@ -114,6 +114,18 @@ static int show_lines(struct reader *r)
 	return 0;
 }
 
+/* Whether the log ends before where we are: then we are at its beginning again. */
+static bool cut_short(struct reader *r)
+{
+	struct stat st;
+	off_t at = lseek(r->fd, 0, SEEK_CUR);
+	if (fstat(r->fd, &st) < 0 || at <= st.st_size)
+		return false;
+	r->text.len = 0;
+	r->mid_line[0] = r->mid_line[1] = false;
+	return lseek(r->fd, 0, SEEK_SET) == 0;
+}
+
 /* Shows everything from the fd's position to the present end. */
 static int drain(struct reader *r)
 {
@@ -126,6 +138,8 @@ static int drain(struct reader *r)
 			continue;
 		if (n < 0)
 			return -errno;
+		if (n == 0 && r->q->follow >= 0 && cut_short(r)) /* by who keeps a copy */
+			continue;
 		if (n == 0)
 			return flush(r);
 		r->text.len += (size_t)n;
@@ -172,8 +186,8 @@ static off_t tail_start(int fd, off_t size, int64_t lines)
 	return seen > lines ? line_end : 0;
 }
 
-/* Shows what comes until the writer closes the file or ends. Its end is looked for before the last
- * look at the file. */
+/* Shows what comes until the writer ends: others, too, write to the file and close it, as who cuts
+ * it short. The end is looked for before the last look at the file. */
 static int follow(struct reader *r, int events)
 {
 	for (;;) {
@@ -189,7 +203,7 @@ static int follow(struct reader *r, int events)
 		ssize_t n = p[0].revents ? read(events, text, sizeof(text)) : 0;
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *ev = (const void *)(text + at);
-			closed |= !!(ev->mask & (IN_CLOSE_WRITE | IN_IGNORED));
+			closed |= !!(ev->mask & IN_IGNORED);
 			at += (ssize_t)(sizeof(*ev) + ev->len);
 		}
 		int rc = drain(r);
@@ -203,7 +217,7 @@ static int watch(int fd, struct err *e)
 	char path[32];
 	auto_close int events = inotify_init1(IN_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (events < 0 || inotify_add_watch(events, path, IN_MODIFY | IN_CLOSE_WRITE) < 0)
+	if (events < 0 || inotify_add_watch(events, path, IN_MODIFY) < 0)
 		return fail(e, errno, "follow the log");
 	return take_fd(&events);
 }

@@ -24,8 +24,7 @@ struct log_query {
 	int64_t tail;	       /* the last so many lines; less than 0: all */
 	struct timespec since; /* zero: from the start */
 	bool timestamps;       /* before each line */
-	int follow; /* pidfd of who writes it: go on until the writer closes it or ends; -1: do
-		     * not */
+	int follow;	       /* pidfd of who writes it: go on until he ends; -1: do not */
 };
 
 /* Writes what the log open at fd holds to out and err, each stream to its own. */

@@ -382,6 +382,23 @@ value() {
 	c rm "$(cid f)"
 }
 
+@test "logs_follow_goes_on_where_the_log_is_cut_short" {
+	fifo go
+	fifo log
+	box -d --name "$(cid f)" -v "$SYNC:/sync" -- sh -c 'echo the first line; read x < /sync/go; echo 2'
+	c logs -f "$(cid f)" > "$SYNC/log" &
+	local pid=$!
+	exec 8< "$SYNC/log"
+	read -r line <&8
+	[ "$line" = "the first line" ]
+	: > "$(field "$(cid f)" log)"
+	echo go > "$SYNC/go"
+	[ "$(cat <&8)" = 2 ]
+	exec 8<&-
+	wait $pid
+	c rm "$(cid f)"
+}
+
 @test "logs_know_times" {
 	box -d --name "$(cid t)" -- echo now
 	c wait "$(cid t)"
