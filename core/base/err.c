@@ -2,15 +2,31 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Names come from archives, registries, configurations: none of them may speak to a terminal. */
+/* Those of C1 are two bytes in UTF-8, c2 80 to c2 9f, and one elsewhere. */
+void text_tame(char *s, size_t n, char with)
+{
+	unsigned more = 0; /* bytes of a character that are to come */
+	for (unsigned char *p = (unsigned char *)s, *end = p + n; p < end; p++) {
+		bool c1 = *p == 0xc2 && p + 1 < end && p[1] >= 0x80 && p[1] < 0xa0;
+		if (*p < 0x20 || *p == 0x7f || c1 || (!more && *p >= 0x80 && *p < 0xa0)) {
+			*p = (unsigned char)with;
+			more = 0;
+		} else if (*p < 0xc0) {
+			more -= more > 0 && *p >= 0x80;
+		} else {
+			more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+		}
+	}
+}
+
+/* Names come from archives, registries, configurations. */
 static void one_line(struct err *e)
 {
-	for (char *p = e->msg; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	text_tame(e->msg, strlen(e->msg), '?');
 }
 
 int fail(struct err *e, int errnum, const char *fmt, ...)

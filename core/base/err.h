@@ -24,6 +24,10 @@ int refuse(struct err *e, int errnum, const char *fmt, ...) __attribute__((forma
 /* Puts "FMT: " before what e already says, keeps its code and returns -code (or -EIO). */
 int within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Puts `with` in the place of control characters, C1's included: nothing in the text speaks to a
+ * terminal any more. */
+void text_tame(char *s, size_t n, char with);
+
 /* Of what fails while one goes on the first is kept. first: of those before, 0: none failed; rc and
  * one: of the next. The first now. */
 int err_first(int first, int rc, const struct err *one, struct err *e);

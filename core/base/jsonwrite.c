@@ -56,6 +56,8 @@ void json_string(struct buf *b, const char *s, size_t n)
 			buf_printf(b, "\\%c", letter[at - plain]);
 		else if (c < 0x20 || c == 0x7f)
 			buf_printf(b, "\\u%04x", c);
+		else if (c == 0xc2 && len && (unsigned char)s[i + 1] < 0xa0) /* C1 */
+			buf_printf(b, "\\u%04x", (unsigned char)s[i + 1]);
 		else if (len)
 			buf_add(b, s + i, len);
 		else

@@ -55,10 +55,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	/* One line, and nothing that a terminal would obey, whatever names are in it. */
-	for (char *c = msg; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	text_tame(msg, strlen(msg), '?'); /* whatever names are in it */
 	if (file >= 0)
 		log_to(file, names[level], msg);
 	/* As with runc: stderr may be the container's, which warnings are no part of. */

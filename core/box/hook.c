@@ -40,9 +40,7 @@ static void tell_end(const struct exit_status *st, int fd, char said[HOOK_SAID])
 	off_t from = size > room ? size - room : 0;
 	ssize_t n = size > 0 ? pread(fd, said + begin, (size_t)room, from) : 0;
 	n = begin + (n > 0 ? n : 0);
-	for (ssize_t i = begin; i < n; i++)
-		if ((unsigned char)said[i] < ' ')
-			said[i] = ' ';
+	text_tame(said + begin, (size_t)(n - begin), ' ');
 	while (n > 0 && (said[n - 1] == ' ' || (n <= begin && said[n - 1] == ':')))
 		n--;
 	said[n] = 0;

@@ -178,9 +178,8 @@ static void line(struct buf *out, const char *what, const char *value)
 	if (!value || !*value)
 		return;
 	buf_printf(out, "%-10s  %s", what, value);
-	for (; at < out->len; at++)
-		if ((unsigned char)out->p[at] < 0x20 || out->p[at] == 0x7f)
-			out->p[at] = '?';
+	if (!out->failed)
+		text_tame(out->p + at, out->len - at, '?');
 	buf_char(out, '\n');
 }
 

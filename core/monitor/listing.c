@@ -81,9 +81,7 @@ static void command_text(const struct strs *command, char *out, size_t size)
 	for (size_t i = 0; i < command->n && b.len < size; i++)
 		buf_printf(&b, "%s%s", i ? " " : "", command->v[i]);
 	snprintf(out, size, "%s", b.p ? b.p : "");
-	for (char *p = out; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
+	text_tame(out, strlen(out), ' ');
 	if (b.len >= size)
 		memcpy(out + size - 4, "...", 4);
 }

@@ -40,9 +40,9 @@ static void add_command(struct line *l)
 {
 	auto_close int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, l->text + l->n, sizeof(l->text) - 1 - l->n);
-	for (ssize_t i = 0; i < n; i++, l->n++)
-		if ((unsigned char)l->text[l->n] < ' ' || l->text[l->n] == 0x7f)
-			l->text[l->n] = ' ';
+	if (n > 0)
+		text_tame(l->text + l->n, (size_t)n, ' ');
+	l->n += n > 0 ? (size_t)n : 0;
 }
 
 static void keep(const struct line *l)

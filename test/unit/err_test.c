@@ -57,6 +57,9 @@ static void names_cannot_speak_to_a_terminal(void)
 	is_str(e.msg, "entry a??[2Jb?\xc3\xa9");
 	within(&e, "in\r");
 	is_str(e.msg, "in?: entry a??[2Jb?\xc3\xa9");
+	/* Of C1, as two bytes and as one; not what continues a character. */
+	refuse(&e, EINVAL, "a\xc2\x9b\x32Jb\x9b\xc3\x9f\xe2\x82\xac\xf0\x9f\x99\x82\xc2\xa0\x85");
+	is_str(e.msg, "a??2Jb?\xc3\x9f\xe2\x82\xac\xf0\x9f\x99\x82\xc2\xa0?");
 }
 
 int main(void)
