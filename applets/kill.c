@@ -1,5 +1,6 @@
 /* kill.c - `coracle kill`: send a signal. */
 #include "applets.h"
+#include "base/log.h"
 #include "container/container.h"
 
 #include <signal.h>
@@ -40,7 +41,7 @@ static int kill_applet(const struct call *c, struct err *e)
 		return refuse(e, EINVAL, "unknown signal '%s'", o.signal);
 	for (size_t i = 0; o.root && i < c->args.n; i++) {
 		struct err one = { 0 };
-		rc = err_first(rc, kill_one(&o, c->args.v[i], sig, &one), &one, e);
+		rc = log_next(rc, kill_one(&o, c->args.v[i], sig, &one), &one, e);
 	}
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "image/volume.h"
 #include "applets.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "box/subid.h"
 #include "image/show.h"
 
@@ -158,7 +159,7 @@ static int remove_all(const struct store *s, const struct strs *names, bool forc
 		int rc = volume_remove(s, names->v[i], NULL, &one);
 		if (rc == 0)
 			puts(names->v[i]);
-		first = err_first(first, rc == -ENOENT && force ? 0 : rc, &one, e);
+		first = log_next(first, rc == -ENOENT && force ? 0 : rc, &one, e);
 	}
 	return first;
 }

@@ -1,5 +1,6 @@
 /* wait.c - `coracle wait`: until containers have ended. */
 #include "applets.h"
+#include "base/log.h"
 #include "container/container.h"
 #include "monitor/exit.h"
 
@@ -34,7 +35,7 @@ static int wait_applet(const struct call *c, struct err *e)
 	int rc = !root ? -e->code : 0;
 	for (size_t i = 0; root && i < c->args.n; i++) {
 		struct err one = { 0 };
-		rc = err_first(rc, wait_one(root, c->args.v[i], &one), &one, e);
+		rc = log_next(rc, wait_one(root, c->args.v[i], &one), &one, e);
 	}
 	return rc;
 }

@@ -76,12 +76,3 @@ int within(struct err *e, const char *fmt, ...)
 		e->code = EIO;
 	return -e->code;
 }
-
-int err_first(int first, int rc, const struct err *one, struct err *e)
-{
-	if (rc >= 0 || first < 0)
-		return first;
-	if (e)
-		*e = *one;
-	return rc;
-}

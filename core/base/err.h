@@ -28,8 +28,4 @@ int within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2,
  * terminal any more. */
 void text_tame(char *s, size_t n, char with);
 
-/* Of what fails while one goes on the first is kept. first: of those before, 0: none failed; rc and
- * one: of the next. The first now. */
-int err_first(int first, int rc, const struct err *one, struct err *e);
-
 #endif

@@ -69,3 +69,13 @@ void log_line(enum log_level level, const char *fmt, ...)
 	int n = snprintf(line, sizeof(line), "coracle: %s%s%s\n", name, *name ? ": " : "", msg);
 	write_all(STDERR_FILENO, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
+
+int log_next(int first, int rc, const struct err *next, struct err *e)
+{
+	if (rc >= 0)
+		return first;
+	if (first < 0)
+		log_error("%s", e->msg);
+	*e = *next;
+	return first < 0 ? first : rc;
+}

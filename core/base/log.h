@@ -27,4 +27,8 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 
+/* Of what may fail while one goes on, all is said: that of before now, the next by who gets e.
+ * first: what came of those before, 0: none failed; rc and next: of the next. The first now. */
+int log_next(int first, int rc, const struct err *next, struct err *e);
+
 #endif

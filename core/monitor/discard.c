@@ -158,7 +158,7 @@ int discard_all(const char *root, const struct strs *ids, unsigned how,
 			rc = discard(c, how, &one);
 		if (rc == 0)
 			removed(NULL, ids->v[i]);
-		first = err_first(first, absent ? 0 : rc, &one, e);
+		first = log_next(first, absent ? 0 : rc, &one, e);
 		container_close(c);
 	}
 	return first;

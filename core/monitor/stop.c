@@ -1,6 +1,7 @@
 /* stop.c - ending containers: politely, then not. */
 #include "monitor/stop.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "container/container.h"
 #include "monitor/discard.h"
@@ -89,14 +90,14 @@ int stop(const struct stop_request *r, struct arena *a, struct err *e)
 			container_close(c[i]);
 			c[i] = NULL;
 		}
-		first = err_first(first, rc, &one, e);
+		first = log_next(first, rc, &one, e);
 	}
 	for (size_t i = 0; c && i < r->ids.n; i++) {
 		struct err one = { 0 };
 		int rc = c[i] ? stop_one(r, c[i], begun, &one) : 0;
 		if (c[i] && rc == 0 && r->stopped)
 			r->stopped(r->arg, r->ids.v[i]);
-		first = err_first(first, rc, &one, e);
+		first = log_next(first, rc, &one, e);
 		container_close(c[i]);
 	}
 	return first;

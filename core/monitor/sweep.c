@@ -1,6 +1,7 @@
 /* sweep.c - finding and removing all that a crash left. */
 #include "monitor/sweep.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "box/cgroup.h"
 #include "box/subid.h"
 #include "box/userns.h"
@@ -29,10 +30,10 @@ struct sweeping {
 	const char *id; /* of what is being cleaned up, for its lines */
 };
 
-/* Keeps the first error and goes on. */
+/* Says the one before, if there was one, and goes on. */
 static void note_error(struct sweeping *s, int rc, const struct err *one)
 {
-	s->first = err_first(s->first, rc, one, s->e);
+	s->first = log_next(s->first, rc, one, s->e);
 }
 
 static void say(struct sweeping *s, const char *kind, const char *what, const char *id)

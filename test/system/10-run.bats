@@ -399,6 +399,18 @@ value() {
 	c rm "$(cid f)"
 }
 
+@test "of_several_that_fail_each_is_named" {
+	local verb
+	for verb in rm stop kill wait; do
+		run --separate-stderr -1 c $verb "$(cid 1)" "$(cid 2)" "$(cid 3)"
+		diff - <(echo "$stderr") <<- END
+			coracle: container does not exist: $(cid 1)
+			coracle: container does not exist: $(cid 2)
+			coracle: container does not exist: $(cid 3)
+		END
+	done
+}
+
 @test "logs_know_times" {
 	box -d --name "$(cid t)" -- echo now
 	c wait "$(cid t)"
