@@ -2,9 +2,11 @@
 #include "base/cli.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -289,7 +291,9 @@ void cli_help(const struct command *c, const char *path, struct buf *out)
 
 int cli_print(const struct buf *out, struct err *e)
 {
-	int rc = out->failed ? -ENOMEM : write_all(STDOUT_FILENO, out->p, out->len);
+	int rc = out->failed	      ? -ENOMEM
+		 : !proc_has_stdout() ? -EBADF
+				      : write_all(STDOUT_FILENO, out->p, out->len);
 	return rc < 0 ? fail(e, rc, "write to stdout") : 0;
 }
 
@@ -377,7 +381,8 @@ static int dispatch(const struct command *c, const char *path, const struct call
 		    struct strs words, struct err *e)
 {
 	int rc = parse_and_run(c, path, parent, words, e);
-	if (rc >= 0 && (fflush(stdout) || ferror(stdout))) /* what was said by printf */
+	bool lost = __fpending(stdout) && !proc_has_stdout(); /* what was said by printf */
+	if (rc >= 0 && (lost || fflush(stdout) || ferror(stdout)))
 		rc = refuse(e, EIO, "write to stdout: it is full, or closed");
 	if (rc < 0 && !e->status)
 		e->status = c->failure;
@@ -392,6 +397,8 @@ int cli_main(const struct command *c, int argc, char **argv)
 		log_error("out of memory");
 		return 1;
 	}
+	if (!proc_has_stdout()) /* so that what is said to it is still there when we look */
+		setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
 	const char **v = arena_array(a, (size_t)argc + 1, sizeof(*v));
 	for (int i = 1; v && i < argc; i++)
 		v[i - 1] = argv[i];

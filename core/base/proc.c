@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -347,8 +348,17 @@ void proc_begin(void)
 	poll(fds, 3, 0);
 	for (int i = 0, fd = 0; i < 3 && fd >= 0; i++)
 		if (fds[i].revents & POLLNVAL)
-			fd = openat(-1, "/dev/null", O_RDWR); /* the lowest that is free: i */
+			fd = openat(-1, "/dev/null", O_RDWR | O_APPEND); /* the lowest: i */
 	signal(SIGCHLD, SIG_DFL);
+}
+
+bool proc_has_stdout(void)
+{
+	struct stat st;
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+	/* Nobody else opens it so. */
+	return (flags & (O_ACCMODE | O_APPEND)) != (O_RDWR | O_APPEND) ||
+	       fstat(STDOUT_FILENO, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3);
 }
 
 bool proc_self(struct proc_self *out)

@@ -72,6 +72,9 @@ int proc_dir(int held);
  * children that end can be waited for. To be called before anything is opened to stay so. */
 void proc_begin(void);
 
+/* Whether fd 1 was open before. */
+bool proc_has_stdout(void);
+
 /* What a process has to know of itself: its start time, and which signals it ignores, bit 0 for
  * signal 1. False: the kernel does not tell. System calls only. */
 struct proc_self {

@@ -411,6 +411,21 @@ value() {
 	done
 }
 
+@test "what_is_printed_to_no_stdout_is_an_error" {
+	local verb
+	box -d --name "$(cid s)" -- sleep 1000
+	for verb in ps "kill $(cid s)" "wait $(cid s)"; do
+		status=0
+		# shellcheck disable=SC2086
+		c $verb >&- 2> "$BATS_TEST_TMPDIR/err" || status=$?
+		[ "$status" = 1 ]
+		grep -q "write to stdout" "$BATS_TEST_TMPDIR/err"
+	done
+	# What a container writes there goes where it always went: nowhere.
+	box -- echo x >&-
+	c rm -f "$(cid s)" > /dev/null
+}
+
 @test "logs_know_times" {
 	box -d --name "$(cid t)" -- echo now
 	c wait "$(cid t)"
