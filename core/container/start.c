@@ -10,22 +10,35 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* It has ended since we looked. */
+static bool is_dead(int errnum)
+{
+	return errnum == ECONNRESET || errnum == EPIPE || errnum == ECONNREFUSED;
+}
+
+static int not_started(struct container *c, int errnum, struct err *e)
+{
+	return is_dead(errnum) ? lifecycle_check(STATUS_STOPPED, EV_START, c->id, e)
+			       : fail(e, errnum, "start container %s", c->id);
+}
+
 /* One byte starts it; the end of the stream is a successful execve, a message is a failed one. */
 static int release(struct container *c, struct err *e)
 {
 	struct child_message m;
 	auto_close int fd = unix_connect(c->dir, START_SOCKET, SOCK_STREAM, e);
 	if (fd < 0)
-		return within(e, "start container %s", c->id);
+		return is_dead(-fd) ? not_started(c, -fd, e)
+				    : within(e, "start container %s", c->id);
 	if (send(fd, "s", 1, MSG_NOSIGNAL) != 1)
-		return fail(e, errno, "start container %s", c->id);
+		return not_started(c, errno, e);
 	size_t got = 0;
 	while (got < sizeof(m)) {
 		ssize_t n = read(fd, (char *)&m + got, sizeof(m) - got);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail(e, errno, "start container %s", c->id);
+			return not_started(c, errno, e);
 		if (n == 0)
 			break;
 		got += (size_t)n;

@@ -1054,6 +1054,25 @@ add_hooks() {
 	done
 }
 
+@test "start_of_a_container_that_is_killed_meanwhile_says_that_it_has_stopped" {
+	local starter pid log=$BATS_TEST_TMPDIR/calls
+	create_sleeper
+	pid=$(state pid)
+	kill -STOP "$pid" # so that it does not hear who starts it
+	strace -qq -e trace=sendto -o "$log" "$CORACLE" runtime --root "$STATE" start "$ID" 2> "$BATS_TEST_TMPDIR/said" 3>&- &
+	starter=$!
+	until grep -q '"s", 1' "$log"; do
+		sleep 0.01
+	done
+	kill -KILL "$pid"
+	status=0
+	wait "$starter" || status=$?
+	[ "$status" = 1 ]
+	[ "$(cat "$BATS_TEST_TMPDIR/said")" = "coracle: cannot start a container that has stopped: $ID" ]
+	end
+	nothing_left
+}
+
 @test "whoever_hangs_in_a_hook_is_ended_by_delete_by_force" {
 	mkfifo "$SYNC/ready"
 	local h verb maker hook
