@@ -397,8 +397,6 @@ int cli_main(const struct command *c, int argc, char **argv)
 		log_error("out of memory");
 		return 1;
 	}
-	if (!proc_has_stdout()) /* so that what is said to it is still there when we look */
-		setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
 	const char **v = arena_array(a, (size_t)argc + 1, sizeof(*v));
 	for (int i = 1; v && i < argc; i++)
 		v[i - 1] = argv[i];
