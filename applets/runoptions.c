@@ -40,6 +40,24 @@ const struct opt run_options_all[] = {
 	OPT(OPT_STR, run_options, cgroups, 0, "cgroups", "enabled|disabled",
 	    "disabled: it stays in ours"),
 	OPT(OPT_PATH, run_options, root, 0, "root", "DIR", "where states are kept"),
+	OPT_INSTEAD('p', "publish",
+		    "no ports are passed on: with --network host its ports are the host's"),
+	OPT_INSTEAD('P', "publish-all",
+		    "no ports are passed on: with --network host its ports are the host's"),
+	OPT_INSTEAD(0, "secret",
+		    "there is no store of secrets: show it a file, such as with "
+		    "-v FILE:/run/secrets/NAME:ro"),
+	OPT_INSTEAD(0, "restart",
+		    "nobody starts it again: let systemd do so, with Restart= in a unit for this "
+		    "command"),
+	OPT_INSTEAD(0, "pod",
+		    "there are no pods: --network container:ID, --ipc and --pid share what "
+		    "another one has"),
+	OPT_INSTEAD(0, "log-driver",
+		    "coracle logs shows what it has written; without --detach that is ours, for "
+		    "whoever reads it"),
+	OPT_INSTEAD(0, "health-cmd",
+		    "nobody asks how it is: let a timer of systemd run coracle exec"),
 	OPT(OPT_PATH, run_options, app, 0, "cnb", "APP",
 	    "in the place of IMAGE, one built from these sources"),
 	OPT(OPT_STR, run_options, builder, 0, "builder", "IMAGE",

@@ -161,6 +161,8 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 	case OPT_I64:
 	case OPT_U64:
 		return set_number(p, o, to, value);
+	case OPT_ABSENT:
+		break;
 	}
 	return usage(p, "unknown option", o->name);
 }
@@ -184,6 +186,8 @@ static const struct opt *opt_letter(const struct command *c, char letter)
 /* The value of an option that needs one: what is attached, or the next word. */
 static int take_value(struct parser *p, const struct opt *o, const char *attached)
 {
+	if (o->type == OPT_ABSENT)
+		return refuse(p->e, EINVAL, "option --%s: %s", o->name, o->value);
 	if (attached || o->type == OPT_FLAG)
 		return set_value(p, o, attached);
 	if (p->at + 1 >= p->words.n)

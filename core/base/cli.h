@@ -24,6 +24,7 @@ enum opt_type {
 			 */
 	OPT_MAYBE_U64,	/* struct opt_u64, the same */
 	OPT_MAYBE_SIZE, /* struct opt_i64 of bytes, the same */
+	OPT_ABSENT,	/* what other programs have: refused, with `value` as what to do instead */
 };
 
 struct opt {
@@ -74,6 +75,9 @@ struct command {
 	  .offset = offsetof(struct struct_, member_),              \
 	  .value = (value_),                                        \
 	  .help = (help_) }
+
+#define OPT_INSTEAD(letter_, name_, what_) \
+	{ .name = (name_), .letter = (letter_), .type = OPT_ABSENT, .value = (what_) }
 
 /* Parses, calls and reports: the exit status of the process. argv[0] is the command's own name.
  * -x, --long, --long=v, --long v, -long (as Go programs write) and -xyz (letters together) are

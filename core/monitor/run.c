@@ -433,6 +433,11 @@ static int check_options(const struct run_options *o, bool image, struct err *e)
 {
 	static const char *const cgroups[] = { "enabled", "no-conmon", "disabled" };
 	const struct strs known = { (const char **)cgroups, 3 };
+	if (o->cgroups && !strcmp(o->cgroups, "split"))
+		return refuse(e, EINVAL,
+			      "option --cgroups: split is not done here: with disabled it stays in "
+			      "the cgroup of its systemd unit, whose MemoryMax= and such are its "
+			      "limits");
 	if (o->cgroups && !strs_has(&known, o->cgroups))
 		return option_refuse("cgroups", o->cgroups, "one of enabled, disabled", e);
 	if (o->preserve_fds && o->detach)

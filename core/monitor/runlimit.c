@@ -79,7 +79,8 @@ static int apply_cpu(struct spec_resources *r, const struct run_options *o, stru
 		c.quota = (struct opt_i64){ true, runspec_quota(o->cpus) };
 		c.period = (struct opt_u64){ true, PERIOD };
 		if (c.quota.v < 0)
-			return option_refuse("cpus", o->cpus, "a number of cpus such as 0.5", e);
+			return option_refuse("cpus", o->cpus,
+					     "a number of cpus such as 0.5, and at least 0.01", e);
 	}
 	if (!c.quota.set && !c.period.set && !c.shares.set && !c.cpus && !c.mems &&
 	    !c.realtime_period.set && !c.realtime_runtime.set)
@@ -113,6 +114,8 @@ static int ulimit_add(struct spec_process *p, const char *text, struct arena *a,
 	struct spec_rlimit l = { .type = type };
 	if (!word || !type)
 		return option_room("ulimit", e);
+	if (!strcmp(text, "host")) /* ours, as they are without a word */
+		return 0;
 	if (!value || n < 2 || !strstr(names, word) || !limit_parse(value + 1, &l.soft) ||
 	    !limit_parse(hard ? hard + 1 : value + 1, &l.hard) || (hard && strchr(hard + 1, ':')) ||
 	    l.soft > l.hard)
@@ -164,8 +167,9 @@ static int apply_shm(struct spec *s, const struct run_options *o, struct arena *
 	if (!o->shm_size.set)
 		return 0;
 	const char *size = arena_printf(a, "size=%lld", (long long)o->shm_size.v);
-	if (o->shm_size.v <= 0)
-		return refuse(e, EINVAL, "option --shm-size: it is a size such as 64m");
+	if (o->shm_size.v < 0)
+		return refuse(e, EINVAL,
+			      "option --shm-size: it is a size such as 64m, or 0 for no limit");
 	for (size_t i = 0; i < s->mounts.n; i++)
 		for (size_t k = 0; k < s->mounts.v[i].options.n; k++)
 			if (!strcmp(s->mounts.v[i].destination, "/dev/shm") &&

@@ -7,9 +7,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define EXAMPLE_VOLUME "SOURCE:TARGET[:OPTIONS] such as /srv/data:/data:ro or mydata:/data"
+
+#define NO_COPY "notmpcopyup" /* a word for what is so without it */
 
 /* Those it begins with, and for each word at most two. */
 #define OPTIONS_MAX (3 * WORDS_MAX)
@@ -69,7 +72,8 @@ static const char *const propagations[] = { "private",	  "rprivate",	 "shared",
 					    "rshared",	  "slave",	 "rslave",
 					    "unbindable", "runbindable", NULL };
 
-static int volume_option(struct spec_mount *m, const char *word, const char *text, struct err *e)
+/* False: not a word of -v, nor one of --mount without a value. */
+static bool volume_word(struct spec_mount *m, const char *word)
 {
 	static const char *const known[] = { "rw",   "rbind", "nosuid", "nodev",   "noexec",
 					     "suid", "dev",   "exec",	"noatime", "bind",
@@ -85,12 +89,31 @@ static int volume_option(struct spec_mount *m, const char *word, const char *tex
 		option_add(m, word);
 	else if (is_one_of(word, known) || is_one_of(word, propagations))
 		option_add(m, word);
-	else if (!is_one_of(word, nothing))
+	else
+		return is_one_of(word, nothing);
+	return true;
+}
+
+static int volume_option(struct spec_mount *m, const char *word, const char *text, struct err *e)
+{
+	if (volume_word(m, word))
+		return 0;
+	if (!strcmp(word, "U"))
+		return refuse(
+			e, EINVAL,
+			"option --volume: %s: nothing of the host is given to another user "
+			"here: idmap, in the place of U, shows the files with the container's "
+			"ids",
+			text);
+	if (!strcmp(word, "O"))
 		return refuse(e, EINVAL,
-			      "option --volume: %s: unknown option '%s'; known are ro, rw, "
-			      "rshared, noexec and such",
-			      text, word);
-	return 0;
+			      "option --volume: %s: there are no overlays of directories here: ro "
+			      "protects them",
+			      text);
+	return refuse(e, EINVAL,
+		      "option --volume: %s: unknown option '%s'; known are ro, rw, rshared, noexec "
+		      "and such",
+		      text, word);
 }
 
 int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, struct err *e)
@@ -99,7 +122,7 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 	struct spec_mount m = { 0 };
 	if (words_split(text, ":", a, &part) < 0)
 		return option_room("volume", e);
-	bool alone = part.n == 1 && part.v[0][0] == '/'; /* one without a name */
+	bool alone = !strchr(text, ':') && *text == '/'; /* one without a name */
 	if ((part.n < 2 && !alone) || part.n > 3 || !*part.v[0])
 		return option_refuse("volume", text, EXAMPLE_VOLUME, e);
 	const char *source = alone ? "" : part.v[0];
@@ -127,7 +150,20 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 	return 0;
 }
 
-enum key { TYPE, SOURCE, TARGET, READONLY, PROPAGATION, RECURSIVE, SIZE, MODE, NOCOPY, NOTHING };
+enum key {
+	TYPE,
+	SOURCE,
+	TARGET,
+	READONLY,
+	WRITABLE,
+	PROPAGATION,
+	RECURSIVE,
+	ALONE,
+	SIZE,
+	MODE,
+	NOCOPY,
+	NOTHING
+};
 
 /* What a key is known for. */
 enum { BIND = 1, VOLUME = 2, TMPFS = 4 };
@@ -160,8 +196,10 @@ static const struct {
 	{ "dst", TARGET, BIND | VOLUME | TMPFS },
 	{ "readonly", READONLY, BIND | VOLUME | TMPFS },
 	{ "ro", READONLY, BIND | VOLUME | TMPFS },
+	{ "rw", WRITABLE, BIND | VOLUME | TMPFS },
 	{ "bind-propagation", PROPAGATION, BIND },
 	{ "bind-recursive", RECURSIVE, BIND },
+	{ "bind-nonrecursive", ALONE, BIND },
 	{ "tmpfs-size", SIZE, TMPFS },
 	{ "tmpfs-mode", MODE, TMPFS },
 	{ "volume-nocopy", NOCOPY, VOLUME },
@@ -196,14 +234,25 @@ static int tmpfs_number(struct spec_mount *m, enum key key, const char *value, s
 /* "", "true", "1", "false", "0". */
 static bool flag_parse(const char *value, bool *out)
 {
-	*out = !*value || !strcmp(value, "true") || !strcmp(value, "1");
-	return *out || !strcmp(value, "false") || !strcmp(value, "0");
+	*out = !*value || !strcasecmp(value, "true") || !strcmp(value, "1");
+	return *out || !strcasecmp(value, "false") || !strcmp(value, "0");
+}
+
+static void set_flag(struct spec_mount *m, enum key key, bool yes)
+{
+	if (yes == (key != WRITABLE) && (key == READONLY || key == WRITABLE))
+		option_readonly(m);
+	else if (yes && key == NOCOPY)
+		option_add(m, VOLUME_NOCOPY);
+	else if (yes && key == ALONE)
+		m->options.v[0] = "bind";
 }
 
 /* False: not a value of that key's. */
 static bool key_set(struct spec_mount *m, enum key key, const char *value, struct arena *a)
 {
-	bool yes, recursive = !strcmp(value, "enabled") || !strcmp(value, "readonly");
+	static const char *const recursive[] = { "enabled", "readonly", "writable", NULL };
+	bool yes;
 	switch (key) {
 	case SOURCE:
 		m->source = *value == '.' ? path_absolute(a, value) : value;
@@ -212,21 +261,20 @@ static bool key_set(struct spec_mount *m, enum key key, const char *value, struc
 		m->destination = value;
 		return true;
 	case READONLY:
+	case WRITABLE:
+	case ALONE:
 	case NOCOPY:
 		if (!flag_parse(value, &yes))
 			return false;
-		if (yes && key == READONLY)
-			option_readonly(m);
-		else if (yes)
-			option_add(m, VOLUME_NOCOPY);
+		set_flag(m, key, yes);
 		return true;
 	case PROPAGATION:
 		option_add(m, value);
 		return is_one_of(value, propagations);
 	case RECURSIVE:
-		if (!recursive)
+		if (!strcmp(value, "disabled"))
 			m->options.v[0] = "bind";
-		return recursive || !strcmp(value, "disabled");
+		return !strcmp(value, "disabled") || is_one_of(value, recursive);
 	case SIZE:
 	case MODE:
 		return tmpfs_number(m, key, value, a) == 0;
@@ -237,15 +285,27 @@ static bool key_set(struct spec_mount *m, enum key key, const char *value, struc
 	return true;
 }
 
+/* What is a tmpfs without a copy is every one that does not say so. */
+static bool tmpfs_word(struct spec_mount *m, const char *word)
+{
+	static const char *const known[] = { "nosuid", "nodev", "noexec",  "suid",	"dev",
+					     "exec",   "sync",	"noatime", "tmpcopyup", NULL };
+	if (is_one_of(word, known))
+		option_add(m, word);
+	return is_one_of(word, known) || !strcmp(word, NO_COPY);
+}
+
 /* One KEY[=VALUE] of --mount, when the type is known. */
 static int mount_word(struct spec_mount *m, size_t type, const char *word, const char *text,
 		      struct arena *a, struct err *e)
 {
 	size_t n = strcspn(word, "="), i = 0;
-	while (i < KEYS && (strlen(keys[i].name) != n || strncmp(keys[i].name, word, n) != 0))
+	while (i < KEYS && (strlen(keys[i].name) != n || strncasecmp(keys[i].name, word, n) != 0))
 		i++;
 	bool known = i < KEYS && (keys[i].types & types[type].type);
 	if (known && key_set(m, keys[i].key, word[n] ? word + n + 1 : "", a))
+		return 0;
+	if (i == KEYS && (types[type].type == TMPFS ? tmpfs_word(m, word) : volume_word(m, word)))
 		return 0;
 	return mount_refuse(text, word, types[type].known, e);
 }
@@ -256,9 +316,9 @@ static int find_type(const struct strs *words, const char *text, size_t *out, st
 	const char *type = NULL, *source = "";
 	for (size_t i = 0; i < words->n; i++) {
 		const char *word = words->v[i];
-		if (!strncmp(word, "type=", 5))
+		if (!strncasecmp(word, "type=", 5))
 			type = word + 5;
-		else if (!strncmp(word, "src=", 4) || !strncmp(word, "source=", 7))
+		else if (!strncasecmp(word, "src=", 4) || !strncasecmp(word, "source=", 7))
 			source = strchr(word, '=') + 1;
 	}
 	if (!type)
@@ -269,14 +329,45 @@ static int find_type(const struct strs *words, const char *text, size_t *out, st
 	return mount_refuse(text, type, "a type: there are bind, volume and tmpfs", e);
 }
 
+/* Its words, as a line of a CSV file has them: one with a comma is in quotes. */
+static int mount_split(const char *text, struct arena *a, struct strs *out)
+{
+	char *to = arena_strn(a, text, strlen(text)), *word = to;
+	const char **v = arena_array(a, WORDS_MAX + 1, sizeof(*v));
+	size_t n = 0;
+	bool quoted = false;
+	if (!to || !v)
+		return -E2BIG;
+	for (const char *p = text; n < WORDS_MAX; p++) {
+		bool end = !*p || (*p == ',' && !quoted);
+		if (*p == '"' && quoted && p[1] == '"')
+			*to++ = *p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else
+			*to++ = end ? 0 : *p;
+		if (!end)
+			continue;
+		v[n++] = word;
+		word = to;
+		if (!*p) {
+			*out = (struct strs){ v, n };
+			return quoted ? -EINVAL : 0;
+		}
+	}
+	return -E2BIG;
+}
+
 int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, struct err *e)
 {
 	struct strs words;
 	struct spec_mount m = { 0 };
 	size_t type;
-	if (words_split(text, ",", a, &words) < 0)
-		return option_room("mount", e);
-	int rc = find_type(&words, text, &type, e);
+	int rc = mount_split(text, a, &words);
+	if (rc < 0)
+		return rc == -EINVAL ? mount_refuse(text, "\"", "followed by another one", e)
+				     : option_room("mount", e);
+	rc = find_type(&words, text, &type, e);
 	if (rc < 0)
 		return rc;
 	if (mount_begin(&m, types[type].name, a) < 0)
@@ -287,6 +378,8 @@ int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, str
 		rc = mount_word(&m, type, words.v[i], text, a, e);
 	if (rc < 0)
 		return rc;
+	if (strs_has(&words, "bind-recursive=writable"))
+		words_remove(&m.options, "rro");
 	if (!target_good(m.destination))
 		return target_refuse("mount", text, m.destination, e);
 	if (types[type].type == BIND && (!m.source || m.source[0] != '/'))
@@ -309,7 +402,8 @@ int runspec_tmpfs(const char *text, struct arena *a, struct spec_mount *out, str
 	if (!target_good(m.destination))
 		return target_refuse("tmpfs", text, m.destination, e);
 	for (size_t i = 0; i < words.n; i++)
-		option_add(&m, words.v[i]);
+		if (strcmp(words.v[i], NO_COPY) != 0)
+			option_add(&m, words.v[i]);
 	*out = m;
 	return 0;
 }
@@ -339,6 +433,27 @@ static int add_scratch(struct spec *s, struct arena *a, struct err *e)
 	return rc;
 }
 
+/* How far down a path is. */
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+	for (const char *p = path; *p; p += strcspn(p, "/"), p += strspn(p, "/"))
+		n += *p != '/' && strncmp(p, "./", 2) != 0;
+	return n;
+}
+
+/* What is mounted further down comes later, whichever was asked for first. */
+static void sort(struct spec_mount *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		const struct spec_mount m = v[i];
+		size_t k = i;
+		for (; k && depth(v[k - 1].destination) > depth(m.destination); k--)
+			v[k] = v[k - 1];
+		v[k] = m;
+	}
+}
+
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const struct {
@@ -365,5 +480,8 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 			if (rc == 0)
 				rc = source_check(kinds[k].option, m, e);
 		}
-	return rc == 0 ? volumes_remember(s, first, a, e) : rc;
+	if (rc < 0)
+		return rc;
+	sort(s->mounts.v + first, s->mounts.n - first);
+	return volumes_remember(s, first, a, e);
 }

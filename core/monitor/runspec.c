@@ -266,25 +266,56 @@ int runspec_apply(struct spec *s, const struct run_options *o, const char *id, s
 	return rc;
 }
 
+/* A line of --env-file: a name that no shell has would be a mistake. */
+static int env_line_check(const char *line, struct err *e)
+{
+	size_t n = strcspn(line, "=");
+	if (n && strcspn(line, " \t") >= n)
+		return 0;
+	return option_refuse("env-file", line, "a line such as A=b, with no space in the name", e);
+}
+
+/* Those of ours whose names begin as the option says, "LC_*". */
+static void add_ours(struct strs *out, const char *pattern)
+{
+	size_t n = strlen(pattern) - 1;
+	for (char **p = environ; *p; p++)
+		if (strchr(*p, '=') > *p && !strncmp(*p, pattern, n) &&
+		    strncmp(*p, OWN_VARIABLES, strlen(OWN_VARIABLES)) != 0)
+			out->v[out->n++] = *p;
+}
+
+static bool is_pattern(const char *text)
+{
+	size_t n = strlen(text);
+	return n && text[n - 1] == '*' && !strchr(text, '=');
+}
+
 int runspec_env(const struct run_options *o, struct arena *a, struct strs *out, struct err *e)
 {
 	struct strs lines;
-	size_t n = 0;
+	size_t n = 0, patterns = o->env_host;
 	int rc = lines_read("env-file", &o->env_files, a, &lines, e);
-	for (char **p = environ; o->env_host && *p; p++)
+	for (size_t i = 0; rc == 0 && i < lines.n; i++)
+		rc = env_line_check(lines.v[i], e);
+	for (char **p = environ; *p; p++)
 		n++;
-	const char **v = rc < 0 ? NULL : arena_array(a, n + lines.n + o->env.n + 1, sizeof(*v));
+	for (size_t i = 0; i < o->env.n; i++)
+		patterns += is_pattern(o->env.v[i]);
+	const char **v = rc < 0 ? NULL
+				: arena_array(a, n * patterns + lines.n + o->env.n + 1, sizeof(*v));
 	if (!v)
 		return rc < 0 ? rc : fail(e, E2BIG, "environment");
 	*out = (struct strs){ v, 0 };
-	for (size_t i = 0; i < n; i++)
-		if (strchr(environ[i], '=') > environ[i] &&
-		    strncmp(environ[i], OWN_VARIABLES, strlen(OWN_VARIABLES)) != 0)
-			v[out->n++] = environ[i];
+	if (o->env_host)
+		add_ours(out, "*");
 	for (size_t i = 0; i < lines.n; i++)
 		v[out->n++] = lines.v[i];
 	for (size_t i = 0; i < o->env.n; i++)
-		v[out->n++] = o->env.v[i];
+		if (is_pattern(o->env.v[i]))
+			add_ours(out, o->env.v[i]);
+		else
+			v[out->n++] = o->env.v[i];
 	return 0;
 }
 

@@ -159,6 +159,16 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "$output" != *"/proc/sys"$'\n'* && "$output" != *"/proc/bus"* && "$output" == *"/proc/fs"* ]]
 	[[ "$output" != *passwd* && "$output" != *secret$'\n'secret* ]]
 	rm "$ROOTFS/tmp/secret"
+	run -0 box --rm --security-opt 'unmask=/proc/*' -- sh -c 'grep -c " /proc/" /proc/mounts || true'
+	[ "$output" = 0 ]
+	run -0 box --rm --security-opt proc-opts=hidepid=2 -- grep ' /proc ' /proc/mounts
+	[[ "$output" =~ hidepid=(2|invisible) ]]
+	run -0 box --rm --security-opt writable-cgroups -- sh -c 'grep " /sys/fs/cgroup " /proc/mounts | head -n 1'
+	[[ "$output" == *" rw,"* ]]
+	run -0 box --rm -- sh -c 'grep " /sys/fs/cgroup " /proc/mounts | head -n 1'
+	[[ "$output" == *" ro,"* ]]
+	run -0 box --rm --privileged --security-opt seccomp=builtin -- grep Seccomp: /proc/self/status
+	[[ "$output" == *2 ]]
 }
 
 @test "a_profile_of_dockers_form_counts_with_the_capabilities_that_there_are" {
@@ -311,6 +321,14 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		gpus|2|all or device=
 		gpus|"device="|all or device=
 	END
+}
+
+@test "variables_are_those_of_ours_that_begin_so_and_a_line_for_a_shell_is_refused" {
+	FROM_A=a FROM_B=b run -0 box --rm -e 'FROM_*' -e FROM_B=c -- sh -c 'echo $FROM_A $FROM_B'
+	[ "$output" = "a c" ]
+	echo 'export A=b' > "$BATS_TEST_TMPDIR/env"
+	run -125 box --rm --env-file "$BATS_TEST_TMPDIR/env" -- true
+	[ "$output" = "coracle: option --env-file: 'export A=b' is not a line such as A=b, with no space in the name" ]
 }
 
 @test "variables_are_all_of_ours_or_without_some" {
@@ -528,6 +546,17 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[[ "${lines[0]}" == *nosuid,nodev,relatime* && "${lines[1]}" == *nosuid,nodev,noexec*size=2048k,mode=700* ]]
 }
 
+@test "mounts_are_in_the_order_of_their_depth" {
+	mkdir -p "$BATS_TEST_TMPDIR/up" "$BATS_TEST_TMPDIR/down,here"
+	mkdir "$BATS_TEST_TMPDIR/up/sub"
+	touch "$BATS_TEST_TMPDIR/down,here/below"
+	run -0 box --rm --mount "type=bind,\"src=$BATS_TEST_TMPDIR/down,here\",dst=/tmp/v/sub" -v "$BATS_TEST_TMPDIR/up:/tmp/v" -- sh -c 'ls /tmp/v /tmp/v/sub'
+	[ "$output" = $'/tmp/v:\nsub\n\n/tmp/v/sub:\nbelow' ]
+	run -0 box --rm --shm-size 0 --ulimit host -- sh -c 'grep " /dev/shm " /proc/mounts'
+	[[ "$output" != *size=[1-9]* ]]
+	rmdir "$ROOTFS/tmp/v"
+}
+
 @test "a_container_whose_time_is_over_is_killed" {
 	run -137 timeout 50 "$CORACLE" run --root "$STATE" --rm --timeout 1 --rootfs "$ROOTFS" sleep 1000
 	box -d --name "$(cid t)" --timeout 1 --init -- sh -c 'trap "" TERM; sleep 1000'
@@ -660,7 +689,7 @@ whole() {
 		sysctl|noequals|net.core.somaxconn=1024
 		umask|0999|0022
 		oom-score-adj|1001|-1000
-		shm-size|0|64m
+		shm-size|-1|64m
 		volume|named|/srv/data:/data:ro
 		volume|/etc:relative|/data
 		volume|/etc:/|/data
@@ -698,7 +727,14 @@ whole() {
 		annotation|x|org.example.owner=me
 		stop-signal|NOSUCH|SIGINT
 		personality|BSD|LINUX32
-		cgroups|split|enabled, disabled
+		cgroups|some|enabled, disabled
+		cgroups|split|disabled
+		publish|80:80|--network host
+		secret|s|/run/secrets/NAME
+		restart|always|Restart=
+		security-opt|writable-cgroups=maybe|true|false
+		volume|/etc:|/srv/data:/data:ro
+		mount|type=bind,"src=/etc,dst=/x|followed by another
 		timeout|99999999999|30
 		stop-timeout|-2|30
 		cgroup-parent|relative|slice

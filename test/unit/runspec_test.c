@@ -193,6 +193,54 @@ static void a_mount_is_bind_or_tmpfs(void)
 		is_int(runspec_mount(bad[i], a, &m, &e), -EINVAL);
 }
 
+static void a_mount_is_spelled_as_others_spell_it(void)
+{
+	struct spec_mount m;
+	a = a ? a : arena_new(1 << 20);
+	is_int(runspec_mount("Type=bind,Source=/a,dst=/b,rw=false,nosuid,Z,rslave", a, &m, &e), 0);
+	ok(strs_has(&m.options, "rro") && strs_has(&m.options, "nosuid") &&
+	   strs_has(&m.options, "rslave"));
+	is_int(runspec_mount("type=bind,src=/a,dst=/b,ro=False,bind-nonrecursive", a, &m, &e), 0);
+	ok(strs_has(&m.options, "bind") && !strs_has(&m.options, "rbind") &&
+	   !strs_has(&m.options, "ro"));
+	is_int(runspec_mount("type=bind,src=/a,dst=/b,bind-recursive=writable,ro", a, &m, &e), 0);
+	ok(strs_has(&m.options, "ro") && !strs_has(&m.options, "rro"));
+	is_int(runspec_mount("type=bind,\"src=/a,\"\"x\"\"\",dst=/b", a, &m, &e), 0);
+	is_str(m.source, "/a,\"x\"");
+	is_str(m.destination, "/b");
+	is_int(runspec_mount("type=tmpfs,dst=/b,notmpcopyup,exec", a, &m, &e), 0);
+	ok(strs_has(&m.options, "exec") && !strs_has(&m.options, "notmpcopyup"));
+	is_int(runspec_tmpfs("/b:notmpcopyup", a, &m, &e), 0);
+	ok(!strs_has(&m.options, "notmpcopyup"));
+	static const char *const bad[] = { "type=bind,\"src=/a,dst=/b", "type=tmpfs,dst=/b,rslave",
+					   "type=bind,src=/a,dst=/b,readonly=maybe",
+					   "type=bind,src=/a,dst=/b,tmpcopyup",
+					   "type=bind,src=/a,dst=/b,bind-recursive=what" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		is_int(runspec_mount(bad[i], a, &m, &e), -EINVAL);
+	is_int(runspec_volume("/a:", a, &m, &e), -EINVAL);
+	is_int(runspec_volume("/a:/b:U", a, &m, &e), -EINVAL);
+	has_str(e.msg, "idmap");
+}
+
+static void what_is_further_down_is_mounted_later(void)
+{
+	struct run_options o = { .tmpfs = STRS("/x/y/z", "/w"),
+				 .volumes = STRS("/etc:/x/y", "/usr:/x") };
+	struct spec *s = applied(&o);
+	const struct spec_mount *x = mount_on(s, "/x"), *y = mount_on(s, "/x/y");
+	ok(x && y && mount_on(s, "/w") < x && x < y && y < mount_on(s, "/x/y/z"));
+}
+
+static void capabilities_may_be_a_list(void)
+{
+	struct run_options o = { .cap_drop = STRS("all"), .cap_add = STRS("net_raw,SYS_ADMIN") };
+	const struct strs *caps = &applied(&o)->process->capabilities->bounding;
+	ok(caps->n == 2 && strs_has(caps, "CAP_NET_RAW") && strs_has(caps, "CAP_SYS_ADMIN"));
+	ok(!applied(&(struct run_options){ .cap_add = STRS("") }));
+	has_str(e.msg, "--cap-add");
+}
+
 static void a_tmpfs_takes_options(void)
 {
 	struct run_options o = { .tmpfs = STRS("/run", "/t:size=1m,noexec") };
@@ -354,6 +402,9 @@ int main(void)
 	test(a_volume_has_source_target_and_options);
 	test(a_volume_may_have_a_name_or_none);
 	test(a_mount_is_bind_or_tmpfs);
+	test(a_mount_is_spelled_as_others_spell_it);
+	test(what_is_further_down_is_mounted_later);
+	test(capabilities_may_be_a_list);
 	test(a_tmpfs_takes_options);
 	test(a_limit_given_again_replaces_the_first);
 	test(swap_is_of_memory_and_no_less);
