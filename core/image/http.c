@@ -468,10 +468,10 @@ static int renew(struct http *h, struct err *e)
 	return rc < 0 ? rc : get(h, e);
 }
 
-/* The connection was lost inside the body: asks for the rest. */
+/* The connection was lost inside the body: asks for the rest, where that is of the same. */
 static int take_up(struct http *h, struct err *e)
 {
-	if (!temporary(h) || ++h->tries >= TRIES_MAX)
+	if (h->accept || !temporary(h) || ++h->tries >= TRIES_MAX)
 		return transfer_failed(h, e);
 	int rc = get(h, e);
 	if (rc == 0 && h->status == 401 && h->request.renew && same_place(h->at, h->url))

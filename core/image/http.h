@@ -32,7 +32,8 @@ void http_free(struct http *h);
 
 struct http_request {
 	const char *url;
-	const char *accept;	   /* value of the Accept header; NULL: none */
+	const char *accept; /* value of the Accept header: what is chosen by it may be another
+			     * the next time, and is not taken up; NULL: none */
 	const char *authorization; /* goes to the url's own scheme, host and port only */
 	const char *form;	   /* to POST, url-encoded; redirects are not followed then */
 	/* Makes another authorization from a challenge, when a body breaks off and the first is not

@@ -11,6 +11,7 @@
 	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
 
 #define PAGES_MAX 16 /* of a list */
+#define TRIES_MAX 4  /* of a document that breaks off */
 
 /* One repository of one registry. */
 struct registry {
@@ -85,13 +86,11 @@ static int refused(struct registry *r, const char *what, const struct http_answe
 		      answer->status, answer_explanation(body, r->arena), r->trouble);
 }
 
-static int registry_document(struct origin *o, const char *digest, struct buf *b, const char **type,
-			     struct err *e)
+static int read_document(struct registry *r, const char *which, bool own, struct buf *b,
+			 const char **type, struct err *e)
 {
-	struct registry *r = (struct registry *)o;
 	struct http_answer answer;
 	struct source *body;
-	const char *which = digest ? digest : r->ref.digest ? r->ref.digest : r->ref.tag;
 	const char *path = arena_printf(r->arena, "manifests/%s", which);
 	if (!path)
 		return no_room(e);
@@ -99,7 +98,7 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	int rc = ask(r, need, path, ACCEPT, &answer, &body, e);
 	if (rc < 0)
 		return rc;
-	if (answer.status == 404 && !digest)
+	if (answer.status == 404 && own)
 		return refuse(e, ENOENT,
 			      "no image %s/%s:%s in the registry%s; check name and tag%s",
 			      r->ref.host, r->ref.name, which, answer_explanation(body, r->arena),
@@ -107,7 +106,20 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	if (answer.status != 200)
 		return refused(r, "the manifest", &answer, body, e);
 	*type = answer.content_type ? arena_str(r->arena, answer.content_type) : NULL;
-	rc = answer_read(body, b, MANIFEST_MAX, e);
+	return answer_read(body, b, MANIFEST_MAX, e);
+}
+
+static int registry_document(struct origin *o, const char *digest, struct buf *b, const char **type,
+			     struct err *e)
+{
+	struct registry *r = (struct registry *)o;
+	const char *which = digest ? digest : r->ref.digest ? r->ref.digest : r->ref.tag;
+	size_t had = b->len;
+	int rc, tries = 0;
+	do {
+		b->len = had;
+		rc = read_document(r, which, !digest, b, type, e);
+	} while (rc == -EIO && b->len > had && ++tries < TRIES_MAX);
 	if (rc < 0 || !strchr(which, ':'))
 		return rc;
 	char got[DIGEST_TEXT];

@@ -499,6 +499,14 @@ hostile() {
 	run -0 pull -q "$STRANGE/break-noranges/app:v1"
 }
 
+@test "a_manifest_that_breaks_off_is_asked_for_anew_as_its_tag_may_have_moved" {
+	simple "$L" v1
+	strange
+	run -0 pull -q "$STRANGE/torn:v1"
+	[ "$output" = "sha256:$(sed '1s/^/ /' "$L.manifest" | sha256sum | cut -d ' ' -f 1)" ]
+	[ "$(grep -c ' /v2/torn/manifests/v1 - -$' "$STRANGE_LOG")" = 2 ]
+}
+
 @test "a_busy_registry_is_asked_again" {
 	simple "$L" v1
 	strange
