@@ -130,7 +130,11 @@ int discard(struct container *c, unsigned how, struct err *e)
 	bool force = how & DISCARD_FORCE;
 	if (force)
 		end(c);
-	bool ended = container_status(c) == STATUS_STOPPED;
+	enum status status = container_status(c);
+	if (!force && (status == STATUS_RUNNING || status == STATUS_PAUSED))
+		return refuse(e, EBUSY, "container %s is %s: stop it before, or say --force", c->id,
+			      status_name(status));
+	bool ended = status == STATUS_STOPPED;
 	auto_close int dir = note ? data_open(store.p, c->id, e) : -ENOENT;
 	if (container_gone(c))
 		return 0; /* somebody was faster */
@@ -153,7 +157,7 @@ int discard_all(const char *root, const struct strs *ids, unsigned how,
 		struct container *c = NULL;
 		struct err one = { 0 };
 		int rc = container_open(root, ids->v[i], &c, &one);
-		bool absent = rc == -ENOENT && (how & DISCARD_FORCE);
+		bool absent = rc == -ENOENT && (how & DISCARD_ABSENT);
 		if (rc == 0)
 			rc = discard(c, how, &one);
 		if (rc == 0)

@@ -13,6 +13,7 @@
 enum {
 	DISCARD_FORCE = 1,   /* end it first, if it runs */
 	DISCARD_VOLUMES = 2, /* the volumes that were made for it alone, too */
+	DISCARD_ABSENT = 4,  /* of discard_all(): one that does not exist is no error */
 };
 
 /* container_delete(), then its directory in the image store: written layer and log, volumes that
@@ -20,7 +21,7 @@ enum {
 int discard(struct container *c, unsigned how, struct err *e);
 
 /* The same for each id; removed() is told of each. Goes on after an error; the first one is
- * reported. With force, one that does not exist is none. */
+ * reported. */
 int discard_all(const char *root, const struct strs *ids, unsigned how,
 		void (*removed)(void *arg, const char *id), struct err *e);
 

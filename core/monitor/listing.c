@@ -75,6 +75,26 @@ int listing_read(const char *root, bool all, struct arena *a, struct listing *ou
 	return 0;
 }
 
+int listing_pick(const struct pick *p, struct arena *a, struct strs *out, struct err *e)
+{
+	struct listing l;
+	if (!p->all && !p->named.n)
+		return refuse(e, EINVAL, "no container: name it, or say --all");
+	if (p->all && p->named.n)
+		return refuse(e, EINVAL, "option --all: it is in the place of names");
+	*out = p->named;
+	if (!p->all)
+		return 0;
+	int rc = listing_read(p->root, !p->running, a, &l, e);
+	if (rc < 0)
+		return rc;
+	const char **ids = arena_array(a, l.n + 1, sizeof(*ids));
+	for (size_t i = 0; ids && i < l.n; i++)
+		ids[i] = l.v[i].id;
+	*out = (struct strs){ ids, l.n };
+	return ids ? 0 : fail(e, ENOMEM, "list containers");
+}
+
 static void command_text(const struct strs *command, char *out, size_t size)
 {
 	auto_buf b = { 0 };

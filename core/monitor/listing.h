@@ -28,6 +28,15 @@ struct listing {
 /* all: also those that do not run. */
 int listing_read(const char *root, bool all, struct arena *a, struct listing *out, struct err *e);
 
+/* Which containers are meant: those named, or with all every one (running: that has not ended).
+ * -EINVAL for both or neither. */
+struct pick {
+	const char *root;
+	struct strs named;
+	bool all, running;
+};
+int listing_pick(const struct pick *p, struct arena *a, struct strs *out, struct err *e);
+
 /* Columns with a heading; ids alone, a line each; a JSON array. */
 void listing_table(const struct listing *l, struct buf *out);
 void listing_ids(const struct listing *l, struct buf *out);

@@ -84,13 +84,14 @@ int stop(const struct stop_request *r, struct arena *a, struct err *e)
 	for (size_t i = 0; c && i < r->ids.n; i++) {
 		struct err one = { 0 };
 		int rc = container_open(r->root, r->ids.v[i], &c[i], &one);
+		bool absent = rc == -ENOENT && r->absent;
 		if (rc == 0)
 			rc = ask(r, c[i], &one);
 		if (rc < 0) {
 			container_close(c[i]);
 			c[i] = NULL;
 		}
-		first = log_next(first, rc, &one, e);
+		first = log_next(first, absent ? 0 : rc, &one, e);
 	}
 	for (size_t i = 0; c && i < r->ids.n; i++) {
 		struct err one = { 0 };

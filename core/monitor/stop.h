@@ -14,6 +14,7 @@ struct stop_request {
 	const char *signal;	/* NULL: what the container was made with, or TERM */
 	struct opt_i64 seconds; /* between that and KILL; -1: never KILL; not set: what the
 				 * container was made with, or 10 */
+	bool absent;		/* one that is not there is no error */
 	void (*stopped)(void *arg, const char *id); /* each one, when it has ended */
 	void *arg;
 };

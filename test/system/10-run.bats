@@ -491,6 +491,28 @@ value() {
 	c rm "$(cid p)" "$(cid q)" "$(cid r)"
 }
 
+@test "stop_and_rm_take_all_there_are" {
+	run -0 c stop --all
+	[ -z "$output" ]
+	run -0 c rm -af
+	box -d --name "$(cid a)" -- sleep 1000
+	box -d --name "$(cid b)" -- sleep 1000
+	run -0 box --name "$(cid e)" -- true
+	run -1 c rm -a # what runs is not removed so
+	[[ "$output" == *"coracle: container $(cid a) is running: stop it before, or say --force"* && ! -e "$STATE/$(cid e)" ]]
+	run -0 c stop -a -t 0
+	[ "$(sort <<< "$output" | paste -sd ' ')" = "$(cid a) $(cid b)" ]
+	[ -z "$(c ps -q)" ]
+	box -d --name "$(cid d)" -- sleep 1000
+	run -0 c rm --all --force
+	[ "$(sort <<< "$output" | paste -sd ' ')" = "$(cid a) $(cid b) $(cid d)" ]
+	[ -z "$(ls -A "$STATE")" ]
+	run -1 c rm -a "$(cid a)"
+	[ "$output" = "coracle: option --all: it is in the place of names" ]
+	run -1 c stop
+	[ "$output" = "coracle: no container: name it, or say --all" ]
+}
+
 @test "kill_and_wait_go_on_after_one_that_is_not_there" {
 	box -d --name "$(cid a)" -- sleep 1000
 	box -d --name "$(cid b)" -- sleep 1000
