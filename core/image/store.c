@@ -31,9 +31,13 @@ void blob_place(char out[PLACE_MAX], const char *digest)
 	place(out, "blobs", digest);
 }
 
+/* A store that cannot be written here is read all the same. Elsewhere it may be written, so the
+ * lock is asked for. */
 static int lock_file(int dir, const char *name, int how, struct err *e)
 {
 	auto_close int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && errno == EROFS)
+		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return fail(e, errno, "open the store's %s", name);
 	while (flock(fd, how) < 0)

@@ -54,6 +54,20 @@ named() {
 	[[ "$output" == *"ENV         A=?]0;x??USER root"* && "$output" == *"USER        ?9"* ]]
 }
 
+@test "a_store_that_cannot_be_written_is_read" {
+	named "$L" v1 app:1
+	local all
+	all=$("$CORACLE" inspect app:1)
+	# shellcheck disable=SC2016 # the inner shell's
+	run -0 --separate-stderr unshare -m sh -ec 'mount --bind "$CORACLE_STORE" "$CORACLE_STORE"; mount -o remount,bind,ro "$CORACLE_STORE"
+		[ "$("$1" images -q | wc -l)" = 1 ]; "$1" inspect app:1; "$1" save app:1 > "$2"; ! "$1" rmi app:1' sh "$CORACLE" "$L.saved"
+	[ "$output" = "$all" ]
+	# shellcheck disable=SC2154
+	[ "$stderr" = "coracle: open the store's index.lock: Read-only file system" ]
+	tar -tf "$L.saved" > "$L.members"
+	grep -qx index.json "$L.members"
+}
+
 @test "inspect_of_what_is_not_there_prints_nothing_but_the_reason" {
 	named "$L" v1 app:1
 	run -1 --separate-stderr "$CORACLE" inspect app:1 nope:2
