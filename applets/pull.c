@@ -6,6 +6,7 @@
 #include "image/show.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct pull_options {
 	const char *store, *platform, *format, *creds, *certs, *authfile;
@@ -107,17 +108,34 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	return cli_print(&out, e);
 }
 
+/* Whoever lists processes is shown their arguments. */
+static void blot(char **argv, const char *secret)
+{
+	size_t n = strlen(secret);
+	for (char **p = argv; *p; p++) {
+		size_t len = strlen(*p);
+		if (len >= n && !strcmp(*p + len - n, secret))
+			memset(*p + len - n, '*', n);
+	}
+}
+
 static int run_pull(const struct call *c, struct err *e)
 {
-	const struct pull_options *o = c->opts;
+	struct pull_options o = *(const struct pull_options *)c->opts;
+	struct call own = *c;
 	struct store s;
+	own.opts = &o;
+	if (o.creds && !(o.creds = arena_str(c->arena, o.creds)))
+		return fail(e, ENOMEM, "option --creds");
+	if (o.creds)
+		blot(c->argv, o.creds);
 	int rc = subid_enter(e); /* a layer has files of all ids */
 	if (rc == 0)
-		rc = store_open(o->store, &s, e);
+		rc = store_open(o.store, &s, e);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = pull_one(c, &s, c->args.v[i], e);
+		rc = pull_one(&own, &s, c->args.v[i], e);
 	store_close(&s);
 	return rc;
 }

@@ -475,6 +475,23 @@ hostile() {
 	[ "$output" = "coracle: open the logins $L.nowhere: No such file or directory" ]
 }
 
+@test "a_password_is_not_among_the_arguments_for_long" {
+	simple "$L" v1
+	strange
+	local puller spelling before
+	for spelling in "--creds user:secret" --creds=user:secret; do
+		before=$(grep -c stall "$STRANGE_LOG" || true)
+		# shellcheck disable=SC2086
+		"$CORACLE" pull -q $spelling "$STRANGE/stall/app:v1" > "$L.out" 2>&1 3>&- &
+		puller=$!
+		until [ "$(grep -c stall "$STRANGE_LOG")" -gt "$before" ]; do :; done
+		[[ "$(tr '\0' ' ' < /proc/$puller/cmdline)" == *"$STRANGE/stall/app:v1"* ]]
+		[[ "$(tr '\0' ' ' < /proc/$puller/cmdline)" != *secret* ]]
+		kill "$puller"
+		wait "$puller" || true
+	done
+}
+
 @test "the_store_is_a_root_too" {
 	simple "$L" v1
 	unset CORACLE_STORE
