@@ -71,6 +71,34 @@ live() {
 	assert_undone "$ID-"
 }
 
+@test "whoever_makes_containers_leaves_a_processor_to_the_shim" {
+	local i n ids=() tracer pressing begun go
+	n=$(nproc)
+	[ "$n" -gt 1 ] || n=2
+	for i in $(seq "$n"); do
+		ids+=("$ID-$i")
+		waiting_bundle "$ID-$i" createRuntime
+	done
+	exec {begun}<> "$BATS_TEST_TMPDIR/begun" {go}<> "$BATS_TEST_TMPDIR/go"
+	strace -qq -ttt -o "$BATS_TEST_TMPDIR/calls" -e trace=clone,clone3 -p "$SHIM" 3>&- &
+	tracer=$!
+	until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status"; do
+		sleep 0.01
+	done
+	"$BATS_TEST_DIRNAME/../../build/system/press" "$SOCKET" "$ID" "$BUNDLES" "${ids[@]}" > /dev/null 3>&- &
+	pressing=$!
+	for i in "${ids[@]}"; do
+		read -r _ <&"$begun"
+	done
+	printf '%s\n' "${ids[@]}" >&"$go"
+	wait $pressing
+	exec {begun}<&- {go}<&-
+	kill $tracer
+	wait $tracer || :
+	# The last one began when the first had been at it for ten milliseconds, and was believed to wait for something else.
+	head -n "$n" "$BATS_TEST_TMPDIR/calls" | awk 'NR == 1 { first = $1 } { last = $1 } END { print last - first; exit last - first < 0.01 }'
+}
+
 @test "wait_hears_of_an_end_that_a_shim_records_and_lives_on" {
 	local waiter
 	"$CORACLE" wait --root "/run/coracle/containerd-$NS" "$ID" > "$BATS_TEST_TMPDIR/status" 3>&- &
