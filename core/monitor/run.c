@@ -375,7 +375,7 @@ static int map_root(struct making *m, struct err *e)
 static int add_userns(struct making *m, struct err *e)
 {
 	if (!userns_wanted(&m->options))
-		return 0;
+		return m->joined.users ? 0 : userns_check_alone(m->spec, e);
 	int rc = need_data(m, e);
 	if (rc == 0)
 		rc = userns_apply(m->spec, &m->options, &m->store, m->id, m->a, e);

@@ -329,6 +329,19 @@ static int use_joined(struct spec *s, const struct run_options *o, const struct 
 	return rc;
 }
 
+int userns_check_alone(const struct spec *s, struct err *e)
+{
+	const struct spec_user *u = &s->process->user;
+	if (!subid_alone() || (!u->uid && !u->gid))
+		return 0;
+	return refuse(e, EINVAL,
+		      "no ids for user %" PRIu32 ":%" PRIu32
+		      ": /etc/subuid and /etc/subgid have none "
+		      "of ours, or newuidmap is missing (package uidmap); or say --userns "
+		      "keep-id:uid=%" PRIu32 ",gid=%" PRIu32 ", or --user 0:0",
+		      u->uid, u->gid, u->uid, u->gid);
+}
+
 int userns_apply(struct spec *s, const struct run_options *o, const struct store *store,
 		 const char *id, struct arena *a, struct err *e)
 {

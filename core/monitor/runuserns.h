@@ -11,6 +11,9 @@ bool userns_wanted(const struct run_options *o);
 /* Refuses what is not to be had here. */
 int userns_check(const struct run_options *o, struct err *e);
 
+/* Refuses a user that we could not be, having no id but our own, with what to do about it. */
+int userns_check_alone(const struct spec *s, struct err *e);
+
 /* Gives the spec one. Ids that nobody else has (--userns auto) are noted in the directory that
  * container id has in the store, and so its own for as long as that is there. */
 int userns_apply(struct spec *s, const struct run_options *o, const struct store *store,

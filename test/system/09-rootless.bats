@@ -431,6 +431,10 @@ uc() {
 	[[ $output == "Hello from Coracle"* ]]
 	run -0 uc run --rm --network host --rootfs "$ROOTFS" sh -c 'tail -n 1 /proc/self/uid_map; test -d /sys/class && echo sys'
 	[ "$(tr -s ' ' <<< "${lines[0]}")" = " 0 $USER_ID 1" ]
+	run -125 uc run --rm -u 7:8 --rootfs "$ROOTFS" true
+	[[ "$output" == *"no ids for user 7:8: /etc/subuid and /etc/subgid have none"*"say --userns keep-id:uid=7,gid=8, or --user 0:0" ]]
+	run -0 uc run --rm -u 7:8 --userns keep-id:uid=7,gid=8 --rootfs "$ROOTFS" id -u
+	[ "$output" = 7 ]
 	run -125 uc run -m 64m
 	[[ $output == *"cannot set memory limit: container could not join or create cgroup"* ]]
 	[ -z "$(uc ps -aq)" ]
