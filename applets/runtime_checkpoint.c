@@ -24,7 +24,7 @@
 		OPT(OPT_STR, type_, at_ cgroups_mode, 0, "manage-cgroups-mode", "MODE",    \
 		    "soft (default), full, strict or ignore"),                             \
 		OPT(OPT_STR, type_, at_ empty_ns, 0, "empty-ns", "NAMESPACE",              \
-		    "network: without what is in it"),                                     \
+		    "network: as it is anyway, empty"),                                    \
 		OPT(OPT_FLAG, type_, at_ core.auto_dedup, 0, "auto-dedup", NULL,           \
 		    "keep no page twice among images and their parents"),                  \
 		OPT(OPT_FLAG, type_, at_ core.lazy_pages, 0, "lazy-pages", NULL,           \
@@ -98,7 +98,7 @@ static int complete(const struct dump_options *d, struct arena *a, struct checkp
 		return fail(e, errno, "--status-fd %d", out->status_fd);
 	int rc = cgroups_mode_parse(d->cgroups_mode, &out->cgroups, e);
 	if (rc == 0)
-		rc = empty_namespace_parse(d->empty_ns, &out->empty_network, e);
+		rc = empty_namespace_check(d->empty_ns, e);
 	if (rc == 0 && d->page_server)
 		rc = split_page_server(out, d->page_server, a, e);
 	return rc;

@@ -195,10 +195,9 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 	return 0;
 }
 
-static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
+int sysctl_plan(struct plan *p, const struct spec *s, struct err *e)
 {
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < s->linux_->sysctl.n; i++) {
+	for (size_t i = 0; i < s->linux_->sysctl.n; i++) {
 		const struct pair *pair = &s->linux_->sysctl.v[i];
 		struct op *o = plan_add(p, OP_SYSCTL, "set sysctl %s to '%s'", pair->key,
 					pair->value);
@@ -213,6 +212,12 @@ static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
 		o->path = path;
 		o->source = pair->value;
 	}
+	return 0;
+}
+
+static int plan_paths(struct plan *p, const struct spec *s, struct err *e)
+{
+	int rc = sysctl_plan(p, s, e);
 	for (size_t i = 0; rc == 0 && i < s->linux_->readonly_paths.n; i++)
 		rc = add(p, OP_READONLY, "make read-only", s->linux_->readonly_paths.v[i], e);
 	const struct strs *masked = &s->linux_->masked_paths;

@@ -297,6 +297,7 @@ bool mount_is_cgroup(const struct spec_mount *m);
 const char *mount_destination(const struct plan_context *c, const struct spec_mount *m);
 /* Every option that it knows. */
 int mount_options_known(struct arena *a, struct strs *out);
+int sysctl_plan(struct plan *p, const struct spec *s, struct err *e);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
 
 /* devnode.c: makes the devices of an open plan that the host has no node of and the child may not

@@ -17,7 +17,6 @@ struct checkpoint_options {
 	int page_port;
 	int status_fd; /* told when lazy pages can be asked for; -1 */
 	enum cgroups_mode cgroups;
-	bool empty_network; /* its network namespace is not dumped; restored, it is empty */
 	bool leave_running, pre_dump, lazy_pages, auto_dedup;
 	bool shell_job;	  /* its terminal is ours */
 	bool ext_unix_sk; /* unix sockets with an end outside */
@@ -29,8 +28,9 @@ struct checkpoint_options {
 /* "soft", "full", "strict" or "ignore", or NULL for soft. */
 int cgroups_mode_parse(const char *text, enum cgroups_mode *out, struct err *e);
 
-/* "network": all that may be emptied. NULL: nothing. */
-int empty_namespace_parse(const char *text, bool *network, struct err *e);
+/* "network" or NULL: all that may be emptied, and is in any case: of a network namespace of the
+ * container's own nothing is dumped. Restored, it is as a new one is to hooks. */
+int empty_namespace_check(const char *text, struct err *e);
 
 /* Dumps all processes of a running or paused container. Unless it is to go on, or this is a
  * pre-dump, they are gone afterwards and it is to be deleted. After a failure it runs on. */

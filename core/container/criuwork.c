@@ -38,10 +38,9 @@ int cgroups_mode_parse(const char *text, enum cgroups_mode *out, struct err *e)
 		      text);
 }
 
-int empty_namespace_parse(const char *text, bool *network, struct err *e)
+int empty_namespace_check(const char *text, struct err *e)
 {
-	*network = text && !strcmp(text, "network");
-	if (*network || !text || !*text)
+	if (!text || !*text || !strcmp(text, "network"))
 		return 0;
 	return refuse(e, EINVAL, "namespace '%s' is not supported by --empty-ns: use network",
 		      text);
@@ -82,10 +81,9 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	w->opts.manage_cgroups_mode = modes[o->cgroups].mode;
 	w->opts.has_network_lock = criu_locks_by_nftables(w->a);
 	w->opts.network_lock = CRIU_NETWORK_LOCK_METHOD__NFTABLES;
-	if (o->empty_network) {
-		w->opts.has_empty_ns = true;
-		w->opts.empty_ns = CLONE_NEWNET;
-	}
+	/* What hooks made there they make again, and nothing else is kept, as with runc. */
+	w->opts.has_empty_ns = true;
+	w->opts.empty_ns = CLONE_NEWNET;
 }
 
 /* Whose lines come before ours: the annotation's, none when it is empty; else crun's or runc's. */

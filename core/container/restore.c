@@ -2,13 +2,18 @@
 #include "container/restore.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/walk.h"
+#include "box/ns.h"
 #include "box/rootfs.h"
 #include "container/criuwork.h"
 #include "container/inside.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define GIVEN_MAX 5 /* descriptors: a network, a pid namespace, stdio */
 
@@ -252,6 +257,54 @@ static int add_groups(struct reviving *v, struct err *e)
 	return 0;
 }
 
+/* As it is made, to hooks. */
+static int begin_network(struct reviving *v, struct err *e)
+{
+	int rc = ns_loopback_up();
+	(void)v;
+	return rc < 0 ? fail(e, rc, "bring up the loopback device") : 0;
+}
+
+/* Those of devices need what hooks made. */
+static int set_network(struct reviving *v, struct err *e)
+{
+	struct plan plan = { .arena = v->s->arena, .pid_ns = -1, .user_ns = -1 };
+	const struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
+				      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	int rc = sysctl_plan(&plan, v->s->spec, e);
+	auto_close int dir = openat(-1, "/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; rc == 0 && i < plan.n; i++) {
+		const struct op *o = &plan.v[i];
+		if (ns_of_sysctl(o->path) != CLONE_NEWNET)
+			continue;
+		auto_close int fd = walk_open(dir, o->path + strlen("net/"), &how);
+		if (fd < 0)
+			rc = fail(e, fd, "%s", o->what);
+		else if (write(fd, o->source, strlen(o->source)) < 0)
+			rc = fail(e, errno, "%s", o->what);
+	}
+	return rc;
+}
+
+/* Does that in its network namespace, if it has one of its own: CRIU has made it empty. */
+static int in_network(struct reviving *v, pid_t pid, int (*act)(struct reviving *, struct err *),
+		      struct err *e)
+{
+	const struct spec_namespace *n = spec_namespace(v->s->spec, "network");
+	char path[32];
+	if (!n || n->path)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	auto_close int ours = openat(-1, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_close int its = openat(-1, path, O_RDONLY | O_CLOEXEC);
+	if (ours < 0 || its < 0 || setns(its, CLONE_NEWNET) < 0)
+		return fail(e, errno, "enter the restored network namespace");
+	int rc = act(v, e);
+	if (setns(ours, CLONE_NEWNET) < 0)
+		rc = fail(e, errno, "leave the restored network namespace");
+	return rc;
+}
+
 static int run_hooks(struct reviving *v, pid_t pid, struct err *e)
 {
 	const struct spec_hooks *h = v->s->spec->hooks;
@@ -266,8 +319,12 @@ static int on_notified(void *arg, const CriuNotify *n, int *fd, struct err *e)
 {
 	struct reviving *v = arg;
 	const char *script = n->script ? n->script : "";
-	if (!strcmp(script, "setup-namespaces"))
-		return run_hooks(v, n->pid, e);
+	if (!strcmp(script, "setup-namespaces")) {
+		int rc = in_network(v, n->pid, begin_network, e);
+		if (rc == 0)
+			rc = run_hooks(v, n->pid, e);
+		return rc == 0 ? in_network(v, n->pid, set_network, e) : rc;
+	}
 	if (!strcmp(script, "orphan-pts-master"))
 		put_fd(v->s->console, take_fd(fd));
 	return 0;

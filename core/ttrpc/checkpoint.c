@@ -50,7 +50,7 @@ static int read_options(const Google__Protobuf__Any *any, struct arena *a,
 	o->work_path = *work ? work : NULL;
 	int rc = cgroups_mode_parse(m->cgroups_mode, &o->cgroups, e);
 	for (size_t i = 0; rc == 0 && i < m->n_empty_namespaces; i++)
-		rc = empty_namespace_parse(m->empty_namespaces[i], &o->empty_network, e);
+		rc = empty_namespace_check(m->empty_namespaces[i], e);
 	return rc;
 }
 

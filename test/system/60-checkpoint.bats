@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
-# checkpoint and restore, with Debian 13's CRIU. Every container here is a counter: it is asked through a FIFO of its
-# own and answers through another how often it was asked, or ends. No number is ever lost.
+# checkpoint and restore, with Debian 13's CRIU.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2119,SC2120,SC2154 # variables of jq and inner shells; what bats does
 
-load runtime
+load checkpoint
 
 setup_file() {
 	CRIU=$("$BATS_TEST_DIRNAME/criu")
@@ -11,44 +10,11 @@ setup_file() {
 }
 
 setup() {
-	runtime_setup
-	PATH=$CRIU:$PATH
-	IMG=$BATS_TEST_TMPDIR/img
-	own_rootfs
-	mkfifo "$ROOTFS/tmp/q" "$ROOTFS/tmp/a"
-	spec '.process.args = ["sh", "-c", "n=0
-		while read -r word < /tmp/q; do
-			n=$((n + 1))
-			echo $word $n
-			[ $word != end ] || exit $n
-			echo $n > /tmp/a
-		done"]'
+	checkpoint_setup
 }
 
 teardown() {
 	runtime_teardown
-}
-
-# Its output is a file of the host's that grows, as a log does: CRIU wants others to be as they were.
-start() {
-	rt run -d -b "$B" "$@" "$ID" < /dev/null >> "$BATS_TEST_TMPDIR/out" 2>&1 3>&-
-}
-
-# What the counter answers to a word.
-ask() {
-	local answer
-	echo "${1:-count}" > "$ROOTFS/tmp/q"
-	read -r answer < "$ROOTFS/tmp/a"
-	# While its stdout is another one the shell keeps its own as fd 10, which CRIU cannot know to be another's.
-	while [ -e "/proc/$(state pid 2> /dev/null)/fd/10" ]; do :; done
-	echo "$answer"
-}
-
-restore() {
-	local status=0
-	rt restore -b "$B" --image-path "$IMG" "$@" "$ID" < /dev/null >> "$BATS_TEST_TMPDIR/restored" 2>&1 3>&- || status=$?
-	[ $status != 1 ] || cat "$BATS_TEST_TMPDIR/restored" "$IMG/restore.log"
-	return $status
 }
 
 # Mounts of ID's init: where, of what, with which options; devices have other numbers after each mount.

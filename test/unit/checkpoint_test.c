@@ -100,7 +100,6 @@ static void words_of_the_command_line_are_understood(void)
 {
 	static const char *const words[] = { "soft", "full", "strict", "ignore" };
 	enum cgroups_mode mode;
-	bool network;
 	struct err e = { 0 };
 	for (int i = 0; i < 4; i++) {
 		is_int(cgroups_mode_parse(words[i], &mode, &e), 0);
@@ -110,11 +109,9 @@ static void words_of_the_command_line_are_understood(void)
 	is_int(mode, CGROUPS_SOFT);
 	ok(cgroups_mode_parse("none", &mode, &e) < 0);
 	has_str(e.msg, "Invalid manage-cgroups-mode value 'none'");
-	is_int(empty_namespace_parse("network", &network, &e), 0);
-	ok(network);
-	is_int(empty_namespace_parse(NULL, &network, &e), 0);
-	ok(!network);
-	ok(empty_namespace_parse("pid", &network, &e) < 0);
+	is_int(empty_namespace_check("network", &e), 0);
+	is_int(empty_namespace_check(NULL, &e), 0);
+	ok(empty_namespace_check("pid", &e) < 0);
 }
 
 int main(void)
