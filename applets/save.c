@@ -2,6 +2,7 @@
 #include "image/save.h"
 #include "applets.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "image/image.h"
 
 #include <fcntl.h>
@@ -29,6 +30,8 @@ static int to_stdout(const struct store *s, const struct strs *names, struct are
 		return refuse(e, EINVAL,
 			      "an archive is nothing for a terminal: name a file with -o, or "
 			      "redirect the output");
+	if (!proc_has_stdout())
+		return fail(e, EBADF, "write to stdout");
 	return images_save(s, names, STDOUT_FILENO, a, e);
 }
 

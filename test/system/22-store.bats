@@ -54,6 +54,14 @@ named() {
 	[[ "$output" == *"ENV         A=?]0;x??USER root"* && "$output" == *"USER        ?9"* ]]
 }
 
+@test "nothing_is_saved_to_a_stdout_that_is_closed_and_that_is_said" {
+	named "$L" v1 app:1
+	# shellcheck disable=SC2016 # the inner shell's
+	run -1 --separate-stderr sh -c '"$1" save app:1 >&-' sh "$CORACLE"
+	# shellcheck disable=SC2154
+	[ "$stderr" = "coracle: write to stdout: Bad file descriptor" ]
+}
+
 @test "a_store_that_cannot_be_written_is_read" {
 	named "$L" v1 app:1
 	local all
