@@ -204,15 +204,17 @@ assert_no_pod() {
 }
 
 @test "what_an_exec_leaves_is_waited_for_as_long_as_containerd_is_told_to" {
-	local a
+	local a how
 	pod_start
-	a=$(container a 'exec sleep 1000')
-	run -0 cri exec-sync "$a" sh -c '(sleep 1; echo left) & echo exec'
-	[ "$output" = $'exec\nleft' ]
-	if [ "$CONTAINERD_VERSION" != 1.6 ]; then # which waits without an end
+	for how in block drop; do
+		a=$(container "$how" 'exec sleep 1000' '.annotations = {"org.coracle.stdio": "'$how'"}')
+		[ "$(tail -n 1 "/run/coracle/containerd-$NS/$a/state.json" | jq -r '.annotations["org.coracle.stdio"]')" = "$how" ]
+		run -0 cri exec-sync "$a" sh -c '(sleep 1; echo left) & echo exec'
+		[ "$output" = $'exec\nleft' ]
+		[ "$CONTAINERD_VERSION" != 1.6 ] || continue # which waits without an end
 		run -1 cri exec-sync "$a" sh -c 'sleep 1005 & echo exec'
 		[[ $output == *"failed to drain exec process"* ]]
-	fi
+	done
 	cri_rmp "$POD"
 }
 

@@ -27,6 +27,7 @@ cri_setup() {
 		    default_runtime_name = \"coracle\"
 		    [$plugin.containerd.runtimes.coracle]
 		      runtime_type = \"$RUNTIME\"
+		      container_annotations = [\"org.coracle.*\"]
 		${1:-}
 	"
 	containerd_setup
