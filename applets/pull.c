@@ -52,7 +52,7 @@ static const struct opt options[] = {
 	OPT(OPT_SIZE, pull_options, limits.config, 0, "max-config", "SIZE",
 	    "refuse a larger configuration (4 MiB)"),
 	OPT(OPT_SIZE, pull_options, limits.size, 0, "max-size", "SIZE",
-	    "refuse layers whose files together are larger (256 GiB)"),
+	    "refuse layers that together are larger, packed or as files (256 GiB)"),
 	OPT(OPT_U64, pull_options, limits.entries, 0, "max-entries", "N",
 	    "refuse layers that together have more entries (4000000)"),
 	OPT(OPT_U64, pull_options, limits.name, 0, "max-name", "BYTES",

@@ -1,6 +1,5 @@
 /* limits.c - how much an image may be before it is refused. */
 #include "image/limits.h"
-#include "image/manifest.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -41,6 +40,18 @@ int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e
 		return 0;
 	return refuse(e, E2BIG, "the %s has %lld bytes, more than the %lld of --max-%s", kind,
 		      (long long)bytes, (long long)most, kind);
+}
+
+int limits_packed(const struct limits *l, const struct descriptors *layers, struct err *e)
+{
+	uint64_t all = 0, most = (uint64_t)l->size + (uint64_t)RATIO_FROM;
+	for (size_t i = 0; i < layers->n && all <= most; i++)
+		all += (uint64_t)layers->v[i].size;
+	if (all <= most)
+		return 0;
+	return refuse(e, E2BIG,
+		      "its layers have more than the %lld bytes of --max-size already packed",
+		      (long long)l->size);
 }
 
 int limits_entry(const struct limits *l, struct usage *u, struct err *e)

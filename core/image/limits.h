@@ -3,6 +3,7 @@
 #define IMAGE_LIMITS_H
 
 #include "base/err.h"
+#include "image/manifest.h"
 
 #include <stdint.h>
 
@@ -37,6 +38,10 @@ int limits_check(const struct limits *l, struct err *e);
 
 /* "the KIND has N bytes, more than MOST; --max-KIND allows more" when it has. */
 int limits_document(const char *kind, int64_t bytes, int64_t most, struct err *e);
+
+/* -E2BIG when the layers are larger as they are packed than they may be unpacked, by more than goes
+ * with every file: it is not what they unpack to, then, that would bound them. */
+int limits_packed(const struct limits *l, const struct descriptors *layers, struct err *e);
 
 /* Counts an entry, bytes of a file; -E2BIG when they are too many. */
 int limits_entry(const struct limits *l, struct usage *u, struct err *e);

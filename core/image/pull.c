@@ -399,6 +399,8 @@ static int get_content(struct pulling *p, struct err *e)
 				   .limits = &p->limits,
 				   .progress = on_progress,
 				   .arg = p };
+	if (limits_packed(&p->limits, &p->image.manifest.layers, e) < 0)
+		return within(e, "%.200s", p->image.name);
 	p->fetch.early = lacks_blobs(p) && p->origin->network;
 	int rc = p->fetch.early ? 0 : get_layout(p, e);
 	if (rc < 0)

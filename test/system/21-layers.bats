@@ -225,6 +225,20 @@ windowed() {
 	done
 }
 
+@test "layers_that_are_packed_to_more_than_they_may_be_unpacked_are_not_fetched" {
+	local i
+	for i in 1 2; do
+		tar_of "$T/tar" <<< "f file 644 0:0 - $i"
+		layer "$L" "$T/tar"
+	done
+	jq -c ".size = 200000000000" "$L.layers" > "$L.new" && mv "$L.new" "$L.layers"
+	image_end "$L" v1 > /dev/null
+	run -1 strace -qqq -f -e signal=none -e trace=fork,clone,clone3 -o "$T/trace" "$CORACLE" pull -q "oci:$L:v1"
+	[ "$output" = "coracle: layout:v1: its layers have more than the 274877906944 bytes of --max-size already packed" ]
+	[ ! -s "$T/trace" ]
+	assert_empty_store
+}
+
 @test "names_without_end_are_refused" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
