@@ -18,7 +18,7 @@ struct features {
 	struct strs hooks, mount_options, namespaces, capabilities, memory_modes, memory_flags;
 	bool yes;
 	struct seccomp_words seccomp;
-	struct enabled apparmor, selinux, intel_rdt, idmap, net_devices;
+	struct enabled apparmor, selinux, idmap, net_devices;
 	struct pairs annotations;
 	struct strs unsafe_annotations;
 };
@@ -52,6 +52,12 @@ static const struct json_field seccomp_fields[] = {
 	JSON_F(J_STRS, features, seccomp.flags_here, "supportedFlags", J_KEEP),
 	{ 0 },
 };
+static const struct json_field intel_rdt_fields[] = {
+	JSON_F(J_BOOL, features, yes, "enabled", J_KEEP),
+	JSON_F(J_BOOL, features, yes, "schemata", J_KEEP),
+	JSON_F(J_BOOL, features, yes, "monitoring", J_KEEP),
+	{ 0 },
+};
 static const struct json_field memory_policy_fields[] = {
 	JSON_F(J_STRS, features, memory_modes, "modes", J_KEEP),
 	JSON_F(J_STRS, features, memory_flags, "flags", J_KEEP),
@@ -68,7 +74,7 @@ static const struct json_field linux_fields[] = {
 	PART("seccomp", seccomp_fields),
 	ENABLED(apparmor, "apparmor"),
 	ENABLED(selinux, "selinux"),
-	ENABLED(intel_rdt, "intelRdt"),
+	PART("intelRdt", intel_rdt_fields),
 	PART("memoryPolicy", memory_policy_fields),
 	PART("mountExtensions", extension_fields),
 	ENABLED(net_devices, "netDevices"),
@@ -181,7 +187,6 @@ int features_write(struct buf *out, struct err *e)
 		.yes = true,
 		.apparmor = { true },
 		.selinux = { true },
-		.intel_rdt = { reads("intelRdt") },
 		.net_devices = { reads("netDevices") },
 	};
 	rc = collect(&f, a);

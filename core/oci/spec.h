@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/list.h"
 
-#define SPEC_VERSION "1.2.0"
+#define SPEC_VERSION "1.3.0"
 #define SPEC_MAX     ((size_t)4 << 20) /* bytes of a config.json; no real one is near */
 
 struct spec_capabilities {

@@ -246,9 +246,9 @@ paths_of() {
 		+ (.linux.capabilities - $o.linux.capabilities) + (.linux.seccomp.operators - $o.linux.seccomp.operators)
 		+ (.linux.seccomp.archs - $o.linux.seccomp.archs) == []' "$d/ours"
 	jq -e '.hooks == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]' "$d/ours"
-	jq -e '.ociVersionMin == "1.0.0" and (.linux.cgroup | .v1 and .v2 and .systemd and .rdma) and .linux.seccomp.enabled' "$d/ours"
+	jq -e '.ociVersionMin == "1.0.0" and .ociVersionMax == "1.3.0" and (.linux.cgroup | .v1 and .v2 and .systemd and .rdma) and .linux.seccomp.enabled' "$d/ours"
 	jq -e '.mountOptions == (.mountOptions | sort) and (.mountOptions | length == (unique | length)) and (.mountOptions | index("rro"))' "$d/ours"
-	jq -e '[paths | map(tostring) | join(".")] | ["linux.apparmor.enabled", "linux.selinux.enabled", "linux.intelRdt.enabled",
+	jq -e '[paths | map(tostring) | join(".")] | ["linux.apparmor.enabled", "linux.selinux.enabled", "linux.intelRdt.enabled", "linux.intelRdt.schemata", "linux.intelRdt.monitoring",
 		"linux.mountExtensions.idmap.enabled", "linux.netDevices.enabled", "linux.seccomp.supportedFlags", "annotations"] - . == []' "$d/ours"
 	attempt rt features x
 	refused 1 argument
