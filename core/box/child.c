@@ -194,6 +194,8 @@ static int apply_close(struct self *s, const struct op *o)
 	keep_add(&keep, s->sync);
 	keep_add(&keep, s->setup->listener);
 	keep_add(&keep, p->v[p->n - 1].fd); /* of OP_EXEC */
+	keep_add(&keep, p->hook_out[0]);
+	keep_add(&keep, p->hook_out[1]);
 	int from = 3 + s->setup->preserve_fds;
 	for (size_t i = 0; i < keep.n; i++) {
 		if (keep.v[i] < from)
@@ -290,6 +292,8 @@ void close_rest(const struct child_setup *setup, int sync)
 		keep_add(&keep, setup->cgroup->v[i].door);
 	for (int i = 0; i < 3; i++)
 		keep_add(&keep, setup->stdio[i]);
+	for (int i = 0; i < 2; i++)
+		keep_add(&keep, setup->plan->hook_out[i]);
 	for (size_t i = 0; i < setup->plan->n; i++)
 		keep_add(&keep, setup->plan->v[i].fd);
 	keep_only(&keep, setup->preserve_fds);

@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "base/sys.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -21,7 +22,8 @@ static _Noreturn void hook_main(const struct op_exec *x, int input, int output)
 	fds_close(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (x->dir)
 		(void)!chdir(x->dir); /* as good a place as any other, if it is gone */
-	if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
+	int out = x->out[0] ? x->out[0] : output, err = x->out[1] ? x->out[1] : output;
+	if (dup2(input, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0) {
 		execve(x->paths[0], (char *const *)x->argv, (char *const *)x->envp);
 		const char *why = strerror(errno);
 		write_all(2, why, strlen(why));
@@ -125,8 +127,40 @@ const struct op_exec *hook_exec(const struct spec_hook *h, const struct hook_sta
 		.input_size = strlen(stage->state),
 		.timeout_ms = timeout_of(h),
 		.stop = stage->stop,
+		.out = { stage->out[0], stage->out[1] },
 	};
 	return x;
+}
+
+int hook_files(const struct pairs *annotations, int out[2], struct err *e)
+{
+	static const char *const notes[] = { "run.oci.hooks.stdout", "run.oci.hooks.stderr" };
+	out[0] = out[1] = 0;
+	for (int i = 0; i < 2; i++) {
+		const char *path = pairs_get(annotations, notes[i]);
+		if (!path)
+			continue;
+		int fd = open(path,
+			      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			      0600);
+		if (fd < 0) {
+			int rc = fail(e, errno, "annotations.%s: open %s", notes[i], path);
+			hook_files_close(out);
+			return rc;
+		}
+		fcntl(fd, F_SETFL, O_APPEND);
+		out[i] = fd;
+	}
+	return 0;
+}
+
+void hook_files_close(int out[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (out[i])
+			close(out[i]);
+		out[i] = 0;
+	}
 }
 
 int hook_failed(struct err *e, const char *what, const char *said)

@@ -21,7 +21,13 @@ struct hook_stage {
 	const struct strs *env; /* of those that are given none; NULL: ours */
 	size_t first;		/* number of the first of the list */
 	int stop;		/* when this can be read, the one that runs is killed; 0: none */
+	int out[2];		/* their stdout and stderr; 0: nobody's */
 };
+
+/* Opens the files that crun's annotations run.oci.hooks.stdout and run.oci.hooks.stderr name, to be
+ * appended to; 0 for what is not named. */
+int hook_files(const struct pairs *annotations, int out[2], struct err *e);
+void hook_files_close(int out[2]);
 
 /* In runc's words: what failed, and the words for one that did not exit with 0. -ECANCELED. */
 #define HOOK_WHAT "error running %s hook #%zu: hook %s"

@@ -310,6 +310,8 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 		rc = plan_console(p, s->process, e);
 	if (rc == 0 && s->hooks && (s->hooks->prestart.n || s->hooks->create_runtime.n))
 		rc = add(p, OP_PARENT_HOOKS, "run the createRuntime hooks", NULL, e);
+	if (s->hooks)
+		p->notes = &s->annotations;
 	if (rc == 0 && s->hooks)
 		rc = plan_hooks(p, &s->hooks->create_container,
 				&(struct hook_stage){ .name = "createContainer",

@@ -151,6 +151,7 @@ struct op_exec {
 	size_t input_size;
 	int timeout_ms; /* hook: 0 none */
 	int stop;	/* hook: see hook_stage */
+	int out[2];	/* hook: the same */
 };
 
 struct op {
@@ -193,6 +194,8 @@ struct plan {
 	int nodes;		       /* where the devices are that the child may not make */
 	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *bundle;	       /* what relative paths are relative to */
+	const struct pairs *notes;     /* annotations that tell where hooks write; NULL: no hooks */
+	int hook_out[2];	       /* so, open; 0: nowhere */
 	bool waits;		       /* at first, for what its parent does to it from outside */
 	bool joins_late;	       /* there is an OP_CGROUP */
 	bool network_ahead;	       /* there is an OP_NETWORK */

@@ -2,6 +2,7 @@
  * text. */
 #include "base/file.h"
 #include "base/sys.h"
+#include "box/hook.h"
 #include "box/idmap.h"
 #include "box/ns.h"
 #include "box/plan.h"
@@ -206,6 +207,8 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 	if (rc >= 0 && p->user_ns_path)
 		rc = p->user_ns = open_namespace(p->user_ns_path, CLONE_NEWUSER, bundle_dir, e);
 	p->in_order = clones_in_order(p);
+	if (rc >= 0 && p->notes)
+		rc = hook_files(p->notes, p->hook_out, e);
 	for (size_t i = 0; rc >= 0 && i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (source_of(o)) {
@@ -215,6 +218,8 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 			rc = o->fd = open_namespace(o->path, o->flags, bundle_dir, e);
 		} else if (o->kind == OP_SYSCTL) {
 			rc = check_sysctl(p, o, e);
+		} else if (o->kind == OP_HOOK) {
+			memcpy(o->exec.out, p->hook_out, sizeof(p->hook_out));
 		}
 		if (rc >= 0 && o->kind == OP_MOUNT && o->mount.idmap)
 			rc = map_ids(p, o, e);
@@ -226,6 +231,7 @@ void plan_close(struct plan *p)
 {
 	put_fd(&p->pid_ns, -1);
 	put_fd(&p->user_ns, -1);
+	hook_files_close(p->hook_out);
 	if (p->last)
 		put_fd(&p->last->fd, -1);
 	device_nodes_unlink(p);

@@ -173,7 +173,8 @@ int features_write(struct buf *out, struct err *e)
 {
 	static const char *kinds[] = { "cgroup", "ipc",	 "mount", "network",
 				       "pid",	 "time", "user",  "uts" };
-	static const char *unsafe[] = { "org.systemd.property.", "org.criu.config" };
+	static const char *unsafe[] = { "org.systemd.property.", "run.oci.hooks.",
+					"org.criu.config" };
 	const struct engine *native;
 	auto_arena *a = arena_new((size_t)1 << 20);
 	int rc = a ? engine_find(NULL, &native, e) : fail(e, ENOMEM, "features");
@@ -198,7 +199,7 @@ int features_write(struct buf *out, struct err *e)
 		{ "coracle.version", CORACLE_VERSION },
 	};
 	f.annotations = (struct pairs){ annotations, sizeof(annotations) / sizeof(annotations[0]) };
-	f.unsafe_annotations = (struct strs){ unsafe, checkpoint ? 2 : 1 };
+	f.unsafe_annotations = (struct strs){ unsafe, checkpoint ? 3 : 2 };
 	f.idmap.enabled = strs_has(&f.mount_options, "idmap");
 	json_write(out, features_fields, &f, 4);
 	buf_char(out, '\n');

@@ -46,14 +46,17 @@ static int hooks(struct container *c, const struct spec_hook_list *l, const char
 	state_write_hook(&c->state, status, &state);
 	if (state.failed)
 		return fail(e, ENOMEM, "hooks");
+	struct hook_stage stage = {
+		.name = name, .state = state.p, .dir = c->state.bundle, .first = first
+	};
+	int rc = hook_files(&c->state.annotations, stage.out, e);
+	if (rc < 0)
+		return rc;
 	int stop = stop_pipe(c);
-	const struct hook_stage stage = { .name = name,
-					  .state = state.p,
-					  .dir = c->state.bundle,
-					  .first = first,
-					  .stop = stop < 0 ? 0 : stop };
-	int rc = hooks_run(l, &stage, c->arena, e);
+	stage.stop = stop < 0 ? 0 : stop;
+	rc = hooks_run(l, &stage, c->arena, e);
 	container_let_hooks(c, &stop);
+	hook_files_close(stage.out);
 	return rc;
 }
 

@@ -1029,6 +1029,28 @@ add_hooks() {
 	nothing_left
 }
 
+@test "what_hooks_write_goes_where_annotations_say" {
+	local d=$BATS_TEST_TMPDIR h all='["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]'
+	spec --arg d "$d" --argjson all "$all" '.annotations = {"run.oci.hooks.stdout": "\($d)/out", "run.oci.hooks.stderr": "\($d)/err"}
+		| .hooks = ($all | map({(.): [{path: "/bin/sh", args: ["sh", "-c", "echo \(.); echo no \(.) >&2"], env: ["PATH=/bin"]}]}) | add)
+		| .process.args = ["sh", "-c", "ls /proc/$$/fd | wc -l"]'
+	run --separate-stderr -0 rt run -b "$B" "$ID"
+	[ "$output/$stderr" = 3/ ]
+	diff <(jq -r '.[]' <<< "$all") "$d/out"
+	diff <(jq -r '"no \(.[])"' <<< "$all") "$d/err"
+	# They are appended to; of what goes there no error tells.
+	spec 'del(.annotations["run.oci.hooks.stderr"]) | .hooks |= {createContainer} | .hooks.createContainer[0].args[2] += "; exit 7"'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "error running createContainer hook #0: hook /bin/sh failed: exit status 7: no createContainer"
+	[ "$(tail -n 2 "$d/out")" = $'poststop\ncreateContainer' ]
+	for h in createContainer createRuntime; do
+		spec --arg h $h '.annotations["run.oci.hooks.stdout"] = "/not/there/out" | .hooks = {($h): [{path: "/bin/true"}]}'
+		attempt rt run -b "$B" "$ID"
+		refused 1 "annotations.run.oci.hooks.stdout: open /not/there/out: No such file or directory"
+	done
+	nothing_left
+}
+
 @test "a_hook_has_no_signals_blocked" {
 	spec --arg d "$BATS_TEST_TMPDIR" '.hooks = {prestart: [{path: "/bin/sh", args: ["sh", "-c", "grep -E ^Sig.*[Bb]lk /proc/self/status > \($d)/mask"]}]}
 		| .process.args = ["true"]'
