@@ -4,20 +4,30 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BAR	 30
-#define PAUSE_NS 50000000 /* between two drawings; nobody reads faster */
-#define LEFT_MAX 360000	  /* seconds; more is as good as unknown */
+#define BAR	  30
+#define BAR_LEAST 5
+#define WORDS	  61	   /* columns that all else in a bar's line needs */
+#define PAUSE_NS  50000000 /* between two drawings; nobody reads faster */
+#define LEFT_MAX  360000   /* seconds; more is as good as unknown */
 
-static void draw_bar(struct buf *b, int64_t bytes, int64_t size)
+/* As wide as the terminal lets it be beside what is said; none where that is next to nothing. */
+static void draw_bar(struct buf *b, int fd, int64_t bytes, int64_t size)
 {
-	int full = size > 0 ? (int)((double)bytes / (double)size * BAR) : BAR;
+	struct winsize w = { 0 };
+	int room = ioctl(fd, TIOCGWINSZ, &w) < 0 || !w.ws_col ? BAR : w.ws_col - WORDS;
+	int width = room < BAR ? room : BAR;
+	int full = size > 0 ? (int)((double)bytes / (double)size * width) : width;
+	if (width < BAR_LEAST)
+		return;
 	buf_char(b, '[');
-	for (int i = 0; i < BAR; i++)
+	for (int i = 0; i < width; i++)
 		buf_char(b, i < full ? '=' : i == full ? '>' : ' ');
-	buf_char(b, ']');
+	buf_str(b, "] ");
 }
 
 static void draw_running(struct buf *b, const struct progress *g, size_t i, int64_t size)
@@ -30,11 +40,11 @@ static void draw_running(struct buf *b, const struct progress *g, size_t i, int6
 		buf_str(b, "unpacking\n");
 		return;
 	}
-	draw_bar(b, bytes, size);
+	draw_bar(b, g->fd, bytes, size);
 	size_format((uint64_t)size, of, sizeof(of));
 	size_format((uint64_t)bytes, had, sizeof(had));
 	size_format((uint64_t)each, rate, sizeof(rate));
-	buf_printf(b, " %s of %s, %s/s", had, of, rate);
+	buf_printf(b, "%s of %s, %s/s", had, of, rate);
 	double left = each >= 1 ? (double)(size - bytes) / each + 1 : 0;
 	if (left >= 1 && left < LEFT_MAX)
 		buf_printf(b, ", %d:%02d left", (int)left / 60, (int)left % 60);
@@ -137,6 +147,13 @@ static void say_json(const struct progress *g, const struct fetch_progress *p)
 	write_all(g->fd, b.p, b.len);
 }
 
+/* A terminal on which nothing can be drawn again. */
+static bool is_dumb(void)
+{
+	const char *kind = getenv("TERM");
+	return kind && !strcmp(kind, "dumb");
+}
+
 void progress_layer(void *arg, const struct fetch_progress *p)
 {
 	struct progress *g = arg;
@@ -152,7 +169,7 @@ void progress_layer(void *arg, const struct fetch_progress *p)
 	g->last = now;
 	if (g->json)
 		say_json(g, p);
-	else if (isatty(g->fd))
+	else if (isatty(g->fd) && !is_dumb())
 		draw(g, p);
 	else if (p->state == LAYER_DONE || p->state == LAYER_PRESENT)
 		say(g, p);

@@ -5,8 +5,8 @@
 #include "image/fetch.h"
 
 /* Zeroed but for fd it is ready. On a terminal a line a layer is drawn again and again, of those
- * that it has lines for and with one for all others; elsewhere each layer gets one line when it is
- * done. */
+ * that it has lines for and with one for all others, and a bar if it is wide enough; elsewhere, and
+ * where TERM is dumb, each layer gets one line when it is done. */
 struct progress {
 	int fd;	   /* -1: say nothing */
 	bool json; /* an object a line, wherever it goes */

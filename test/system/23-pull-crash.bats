@@ -251,12 +251,12 @@ slow_pull() {
 	image_end "$L" v1 > "$L.out"
 	export -f slow_pull
 	export L CORACLE
-	run env SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
+	run env TERM=xterm SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
 	echo "$output"
 	[[ "$output" =~ "["=*">"\ *"] "[0-9.]+" MB of 3.0 MB, "[0-9.]+" "[kM]"B/s, "[0-9]+":"[0-9]{2}" left" ]]
 	[[ "$output" == *" unpacking"* ]]
 	[[ "$output" == *" done (3.0 MB)"* ]]
-	run -0 env SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
+	run -0 env TERM=xterm SHELL="$BASH" script -qec slow_pull /dev/null < /dev/null
 	[[ "$output" == *" already here (3.0 MB)"* ]]
 }
 

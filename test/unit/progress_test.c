@@ -54,6 +54,55 @@ static void a_size_beyond_all_time_is_left_out_of_the_time_left(void)
 	close(fd);
 }
 
+/* The widest line there is, on a terminal of so many columns. */
+static void running_on(unsigned short columns, char text[static 256])
+{
+	int other = -1, fd = terminal(&other);
+	struct winsize w = { .ws_row = 24, .ws_col = columns };
+	struct descriptor d = { .digest = "sha256:0123456789abcdef", .size = 999900000 };
+	struct fetch_progress p = { .layers = 1, .blob = &d, .state = LAYER_RUNNING };
+	struct progress g = { .fd = other };
+	ok(fd >= 0 && other >= 0 && ioctl(other, TIOCSWINSZ, &w) == 0);
+	progress_layer(&g, &p);
+	line(fd, text);
+	g.layers[0].began -= 1000000000;
+	g.last = 0;
+	p.bytes = 999900;
+	progress_layer(&g, &p);
+	line(fd, text);
+	close(other);
+	close(fd);
+}
+
+static void a_line_is_as_wide_as_the_terminal_at_the_most(void)
+{
+	char text[256];
+	running_on(80, text);
+	const char *from = strstr(text, "\033[K"), *end = strstr(text, " left\r\n");
+	ok(from && end && strchr(text + 20, '[') && end + 5 - (from + 3) <= 80);
+	running_on(20, text);
+	has_str(text, "0123456789ab 999.9 kB of ");
+	running_on(0, text);
+	has_str(text, "0123456789ab [>                             ] 999.9 kB of ");
+}
+
+static void a_dumb_terminal_gets_a_line_when_a_layer_is_done(void)
+{
+	char text[256];
+	int other = -1, fd = terminal(&other);
+	struct descriptor d = { .digest = "sha256:0123456789abcdef", .size = 1000 };
+	struct fetch_progress p = { .layers = 1, .blob = &d, .state = LAYER_RUNNING };
+	struct progress g = { .fd = other };
+	ok(fd >= 0 && other >= 0 && setenv("TERM", "dumb", 1) == 0);
+	progress_layer(&g, &p);
+	p.state = LAYER_DONE;
+	progress_layer(&g, &p);
+	is_str(line(fd, text), "layer 1 of 1, 0123456789ab, 1.0 kB: done\r\n");
+	unsetenv("TERM");
+	close(other);
+	close(fd);
+}
+
 static struct progress many;
 static struct descriptor blobs[6];
 
@@ -127,6 +176,9 @@ static void a_terminal_of_enough_lines_shows_every_layer(void)
 
 int main(void)
 {
+	unsetenv("TERM");
+	test(a_line_is_as_wide_as_the_terminal_at_the_most);
+	test(a_dumb_terminal_gets_a_line_when_a_layer_is_done);
 	test(a_size_beyond_all_time_is_left_out_of_the_time_left);
 	test(a_terminal_of_few_lines_shows_what_runs_and_a_sum);
 	test(a_terminal_of_enough_lines_shows_every_layer);
