@@ -7,6 +7,7 @@
 #include "box/rootfs.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -402,7 +403,15 @@ int apply_symlink(struct self *s, const struct op *o)
 		return dir;
 	if (o->flags && faccessat(AT_FDCWD, o->source, F_OK, 0) < 0)
 		return 0;
-	return symlinkat(o->source, dir, name) < 0 && errno != EEXIST ? -errno : 0;
+	if (symlinkat(o->source, dir, name) == 0)
+		return 0;
+	if (errno != EEXIST || !o->mount.copy_link)
+		return errno == EEXIST ? 0 : -errno;
+	char there[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, there, sizeof(there));
+	bool same = n >= 0 && (size_t)n == strlen(o->source) &&
+		    !memcmp(there, o->source, (size_t)n);
+	return same ? 0 : -EEXIST;
 }
 
 /* Our own null device, looked at before it is shown: never what the image calls /dev/null. */

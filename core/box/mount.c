@@ -18,6 +18,7 @@ enum kind {
 	RBIND,
 	REMOUNT,
 	COPY_UP,
+	COPY_LINK,
 	IDMAP,
 	RIDMAP
 };
@@ -34,6 +35,7 @@ static const struct word {
 	{ "rbind", RBIND, 0, 0 },
 	{ "remount", REMOUNT, 0, 0 },
 	{ "tmpcopyup", COPY_UP, 0, 0 },
+	{ "copy-symlink", COPY_LINK, 0, 0 }, /* podman's no-dereference */
 	{ "idmap", IDMAP, 0, 0 },
 	{ "ridmap", RIDMAP, 0, 0 },
 	{ "ro", ATTRIBUTE, MOUNT_ATTR_RDONLY, 0 },
@@ -164,6 +166,9 @@ static int option(struct plan *p, struct op_mount *m, const char *text, const ch
 	case COPY_UP:
 		m->copy_up = true;
 		break;
+	case COPY_LINK:
+		m->copy_link = true;
+		break;
 	case IDMAP:
 	case RIDMAP:
 		m->idmap = w->kind == RIDMAP ? IDMAP_RECURSIVE : IDMAP_ONE;
@@ -224,7 +229,7 @@ static int mount_label(struct plan *p, struct op *o, struct err *e)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (!p->mount_label || !o->mount.type || !strcmp(o->mount.type, own[i]))
 			return 0;
-	const char *text = arena_printf(p->arena, "context=%s", p->mount_label);
+	const char *text = arena_printf(p->arena, "%s=%s", p->label_kind, p->mount_label);
 	return text ? own_option(p, &o->mount, text, o->what, e) : fail(e, E2BIG, "%s", o->what);
 }
 
@@ -482,9 +487,28 @@ static int plan_made(struct plan *p, const struct plan_context *c, struct err *e
 	return plan_add(p, OP_MADE, "wait for the cgroups") ? 0 : fail(e, E2BIG, "cgroup mounts");
 }
 
+/* As which option file systems get their label; crun's annotation, which podman gives for systemd.
+ */
+static int label_kind(struct plan *p, const struct spec *s, struct err *e)
+{
+	static const char *const kinds[] = { "context", "fscontext", "defcontext", "rootcontext" };
+	const char *kind = pairs_get(&s->annotations, NOTE_LABEL_KIND);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!kind || !strcmp(kind, kinds[i])) {
+			p->label_kind = kinds[i];
+			return 0;
+		}
+	return refuse(e, EINVAL,
+		      "annotations.%s: '%s' is none of context, fscontext, defcontext, rootcontext",
+		      NOTE_LABEL_KIND, kind);
+}
+
 int mount_plan(struct plan *p, const struct plan_context *c, enum mounts which, struct err *e)
 {
 	const char *label = c->spec->linux_->mount_label;
+	int bad = label_kind(p, c->spec, e);
+	if (bad < 0)
+		return bad;
 	p->mount_label = label_mounts(label) ? label : NULL;
 	for (size_t i = 0; i < c->spec->mounts.n; i++) {
 		const struct spec_mount *m = &c->spec->mounts.v[i];

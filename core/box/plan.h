@@ -109,6 +109,7 @@ struct op_mount {
 	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
 	bool remount;	     /* changes what is mounted there */
 	bool copy_up;	     /* a tmpfs: gets what it covers */
+	bool copy_link;	     /* bind: where its source is a symbolic link, one is made like it */
 	bool takes_mode;     /* a tmpfs that is told none: options.v has room for one more */
 	enum idmap idmap;
 	bool idmap_late;			    /* once the child has cloned it */
@@ -193,6 +194,7 @@ struct plan {
 	struct idmap_last *last;       /* while mounts are id-mapped; NULL: none is */
 	int nodes;		       /* where the devices are that the child may not make */
 	const char *mount_label;       /* of new file systems; NULL: none */
+	const char *label_kind;	       /* the option that gives it: "context" */
 	const char *bundle;	       /* what relative paths are relative to */
 	const struct pairs *notes;     /* annotations that tell where hooks write; NULL: no hooks */
 	int hook_out[2];	       /* so, open; 0: nowhere */
@@ -289,6 +291,7 @@ enum mounts { MOUNTS_ALL, MOUNTS_BUT_CGROUPS, MOUNTS_OF_CGROUPS };
 
 /* Whether an annotation has it keep its caller's groups. */
 #define NOTE_KEEP_GROUPS "run.oci.keep_original_groups"
+#define NOTE_LABEL_KIND	 "run.oci.mount_context_type"
 bool process_keeps_groups(const struct spec *s);
 
 /* Parts of a plan, each made beside the kernel noun that it is about. */

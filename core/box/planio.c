@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <string.h>
@@ -84,8 +85,25 @@ static int leave_to_child(struct plan *p, struct op *o, struct err *e)
 }
 
 /* A detached clone of the source: made here, where its path means what the caller meant. */
+/* 1 where it is a link, and to be made again in the place of a mount. */
+static int source_link(struct plan *p, struct op *o, int bundle_dir, struct err *e)
+{
+	char target[PATH_MAX];
+	if (o->kind != OP_MOUNT || !o->mount.copy_link)
+		return 0;
+	ssize_t n = readlinkat(bundle_dir, o->mount.source, target, sizeof(target));
+	if (n < 0)
+		return errno == EINVAL ? 0 : fail(e, errno, "%s: %s", o->what, o->mount.source);
+	o->kind = OP_SYMLINK;
+	o->source = arena_strn(p->arena, target, (size_t)n);
+	return o->source && n < PATH_MAX ? 1 : fail(e, ENAMETOOLONG, "%s", o->what);
+}
+
 static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err *e)
 {
+	int link = source_link(p, o, bundle_dir, e);
+	if (link)
+		return link < 0 ? link : 0;
 	if (is_for_later(p, o))
 		return leave_to_child(p, o, e);
 	int fd = p->old ? -ENOSYS : plan_clone_source(o, bundle_dir);

@@ -530,6 +530,35 @@ shared_volume() {
 	nothing_left
 }
 
+@test "a_source_that_is_a_link_is_made_again_where_that_is_asked_for" {
+	local d=$BATS_TEST_TMPDIR there
+	echo content > "$d/file"
+	ln -s ../some/where "$d/link"
+	mounts "[(\"link\", \"file\") | {destination: \"/new/\\(.)\", type: \"bind\", source: \"$d/\\(.)\", options: [\"bind\", \"ro\", \"copy-symlink\"]}]"
+	for _ in 1 2; do # it may be there
+		run -0 inside 'readlink /new/link; cat /new/file; grep -c " /new/" /proc/self/mountinfo'
+		[ "${lines[*]}" = "../some/where content 1" ]
+	done
+	for there in some some/where/else file; do
+		if [ $there = file ]; then ln -f "$d/file" "$ROOTFS/new/link"; else ln -sf ../$there "$ROOTFS/new/link"; fi
+		attempt rt run -b "$B" "$ID"
+		refused 1 "mounts[7]" "$d/link" "on /new/link: File exists"
+	done
+	rm "$d/link"
+	attempt rt run -b "$B" "$ID"
+	refused 1 "mounts[7]" "$d/link" "No such file"
+	nothing_left
+}
+
+@test "a_label_is_given_as_the_option_that_is_named" {
+	spec '.annotations["run.oci.mount_context_type"] = "rootcontext"'
+	run -0 inside true
+	spec '.annotations["run.oci.mount_context_type"] = "label"'
+	attempt rt run -b "$B" "$ID"
+	refused 1 "annotations.run.oci.mount_context_type: 'label' is none of context, fscontext, defcontext, rootcontext"
+	nothing_left
+}
+
 @test "a_link_that_comes_once_a_target_was_missing_is_not_followed" {
 	mkdir "$ROOTFS/else"
 	ln -s else "$ROOTFS/late"
