@@ -74,6 +74,7 @@ static int split_page_server(struct checkpoint_options *o, const char *text, str
 			     struct err *e)
 {
 	const char *colon = strrchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
 	char *end = NULL;
 	unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
 	if (!colon || colon == text || end == colon + 1 || *end || !port || port > 65535)
@@ -81,7 +82,8 @@ static int split_page_server(struct checkpoint_options *o, const char *text, str
 			      "Use --page-server ADDRESS:PORT to specify the CRIU page server, "
 			      "not '%s'",
 			      text);
-	o->page_server = arena_strn(a, text, (size_t)(colon - text));
+	bool six = *text == '[' && n > 2 && text[n - 1] == ']'; /* as IPv6 is written with a port */
+	o->page_server = arena_strn(a, text + six, n - 2 * six);
 	o->page_port = (int)port;
 	return o->page_server ? 0 : fail(e, E2BIG, "--page-server");
 }
@@ -94,8 +96,11 @@ static int complete(const struct dump_options *d, struct arena *a, struct checkp
 	out->work_path = d->work_path ? path_absolute(a, d->work_path) : NULL;
 	if (!out->image_path || (d->work_path && !out->work_path))
 		return fail(e, E2BIG, "--image-path");
-	if (out->status_fd >= 0 && fcntl(out->status_fd, F_GETFD) < 0)
+	int flags = out->status_fd < 0 ? O_WRONLY : fcntl(out->status_fd, F_GETFL);
+	if (flags < 0)
 		return fail(e, errno, "--status-fd %d", out->status_fd);
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return refuse(e, EBADF, "--status-fd %d: it cannot be written to", out->status_fd);
 	int rc = cgroups_mode_parse(d->cgroups_mode, &out->cgroups, e);
 	if (rc == 0)
 		rc = empty_namespace_check(d->empty_ns, e);

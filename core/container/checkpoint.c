@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define WORK_MEMORY ((size_t)64 << 20)
 
@@ -200,6 +201,16 @@ static int check_features(struct dumping *d, struct err *e)
 	return rc;
 }
 
+/* That lazy pages can be asked for. */
+static int on_notified(void *arg, const CriuNotify *n, int *fd, struct err *e)
+{
+	const struct checkpoint_options *o = ((struct dumping *)arg)->o;
+	(void)fd;
+	if (o->status_fd < 0 || !n->script || strcmp(n->script, "status-ready") != 0)
+		return 0;
+	return write(o->status_fd, "", 1) == 1 ? 0 : fail(e, errno, "--status-fd %d", o->status_fd);
+}
+
 static int fill(struct dumping *d, struct err *e)
 {
 	const struct checkpoint_options *o = d->o;
@@ -208,8 +219,8 @@ static int fill(struct dumping *d, struct err *e)
 	opts->pid = d->c->state.pid;
 	opts->root = (char *)(uintptr_t)d->c->state.rootfs;
 	opts->freeze_cgroup = (char *)(uintptr_t)cgroup_freezer(&d->cgroup);
-	opts->has_status_fd = o->status_fd >= 0;
-	opts->status_fd = o->status_fd;
+	d->w.call.notified = on_notified;
+	d->w.call.arg = d;
 	if (o->page_server) {
 		opts->ps = arena_alloc(d->w.a, sizeof(*opts->ps));
 		if (!opts->ps)

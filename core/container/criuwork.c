@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 #define EXTERNALS_MAX 4096
-#define PARENT	      "parent" /* CRIU's link to the images before these */
+#define PARENT	      "parent"		  /* CRIU's link to the images before these */
+#define LAZY	      "lazy-pages.socket" /* of who has the pages that are to follow */
 #define PARENTS_MAX   256
 
 static const struct {
@@ -74,7 +75,8 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	SET(auto_dedup, o->auto_dedup);
 	SET(lazy_pages, o->lazy_pages);
 	SET(notify_scripts, true);
-	SET(orphan_pts_master, true);
+	/* A terminal of its own goes to a new one, and one of a shell's to ours. */
+	SET(orphan_pts_master, !o->shell_job || w->spec->process->terminal);
 	w->opts.has_log_level = true;
 	w->opts.log_level = 4;
 	w->opts.has_manage_cgroups_mode = true;
@@ -99,7 +101,7 @@ static void take_config(struct criu_work *w)
 
 /* CRIU follows links, wherever they lead, and an image of another's making may have some: to a file
  * of the host that would come into memory, or be the log. */
-static int check_plain(int dir, const char *path, struct err *e)
+static int check_plain(int dir, const char *path, bool lazy, struct err *e)
 {
 	int rc = 0, fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -110,7 +112,9 @@ static int check_plain(int dir, const char *path, struct err *e)
 		const char *name = entry->d_name;
 		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			rc = fail(e, errno, "%s/%s", path, name);
-		else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && strcmp(name, PARENT) != 0)
+		else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+			 strcmp(name, PARENT) != 0 &&
+			 !(lazy && S_ISSOCK(st.st_mode) && !strcmp(name, LAZY)))
 			rc = refuse(e, EINVAL, "%s/%s is %s: a checkpoint has plain files alone",
 				    path, name, S_ISLNK(st.st_mode) ? "a link" : "a special file");
 	}
@@ -121,15 +125,15 @@ static int check_plain(int dir, const char *path, struct err *e)
 }
 
 /* And those that it stands on, of earlier pre-dumps. */
-static int check_images(int images, const char *path, struct err *e)
+static int check_images(int images, const struct checkpoint_options *o, struct err *e)
 {
-	int rc = check_plain(images, path, e);
+	int rc = check_plain(images, o->image_path, o->lazy_pages, e);
 	auto_close int at = rc == 0 ? openat(images, PARENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 				    : -1;
 	for (int depth = 0; rc == 0 && at >= 0; depth++) {
 		if (depth == PARENTS_MAX)
-			return refuse(e, ELOOP, "%s stands on too many others", path);
-		rc = check_plain(at, PARENT, e);
+			return refuse(e, ELOOP, "%s stands on too many others", o->image_path);
+		rc = check_plain(at, PARENT, false, e);
 		put_fd(&at, openat(at, PARENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	}
 	return rc;
@@ -146,7 +150,7 @@ int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, cons
 				      .log = log,
 				      .root = -1 };
 	w->images = open_directory(o->image_path, make, e);
-	if (w->images < 0 || (!make && check_images(w->images, o->image_path, e) < 0))
+	if (w->images < 0 || (!make && check_images(w->images, o, e) < 0))
 		return within(e, "image path");
 	if (o->work_path && (w->work = open_directory(o->work_path, true, e)) < 0)
 		return within(e, "work path");
@@ -155,6 +159,8 @@ int criuwork_begin(struct criu_work *w, const struct checkpoint_options *o, cons
 	w->opts.has_work_dir_fd = w->work >= 0;
 	w->opts.work_dir_fd = w->work;
 	fill(w, o);
+	if (!make && o->cgroups == CGROUPS_STRICT) /* what CRIU would find is of our own making */
+		w->opts.manage_cgroups_mode = CRIU_CG_MODE__FULL;
 	take_config(w);
 	return 0;
 }

@@ -434,6 +434,7 @@ in_its_groups() {
 	wrong "must be relative" --parent-path /tmp
 	wrong "invalid --parent-path" --parent-path ../none
 	wrong "--status-fd 77" --status-fd 77
+	wrong "--status-fd 7: it cannot be written to" --status-fd 7 7< /dev/null
 	"$CRIU/criu" check --feature mem_dirty_track > /dev/null 2>&1 || wrong "does not track memory" --pre-dump
 	rt checkpoint --help | grep -q -- --leave-running
 	rt restore --help | grep -q -- --lsm-profile

@@ -16,10 +16,85 @@ setup() {
 
 teardown() {
 	runtime_teardown
+	[ ! -e "$BATS_TEST_TMPDIR/network" ] || umount "$BATS_TEST_TMPDIR/network"
+}
+
+# A POSIX lock of init's, of the file that it keeps.
+locked() {
+	grep -q "POSIX .* $(state pid) .*:$(stat -c %i "$ROOTFS/tmp/lock") " /proc/locks
 }
 
 checkpoint() {
 	rt checkpoint --image-path "$IMG" "$@" "$ID"
+}
+
+# A network for CRIU's own connections: no port is another's.
+network() {
+	: > "$BATS_TEST_TMPDIR/network"
+	unshare --net="$BATS_TEST_TMPDIR/network" ip link set lo up
+}
+
+# alone COMMAND... - in that network.
+alone() {
+	nsenter --net="$BATS_TEST_TMPDIR/network" "$@"
+}
+
+@test "a_file_lock_is_held_by_the_restored_with_file_locks" {
+	cp "$TOOLS/keep" "$ROOTFS/bin/keep"
+	spec '.process.args = ["keep", "lock", "/tmp/lock"]'
+	start
+	[ "$(ask)" = 1 ]
+	locked
+	attempt checkpoint
+	refused 1 "criu failed: type DUMP" "--file-locks"
+	locked
+	rm -r "$IMG"
+	checkpoint --file-locks
+	restore -d --file-locks
+	locked
+	[ "$(ask)" = 2 ]
+	end
+	nothing_left
+}
+
+@test "a_file_that_is_open_under_a_name_that_is_gone_is_linked_with_link_remap" {
+	spec '.process.args[2] |= "echo kept > /tmp/one; ln /tmp/one /tmp/two; exec 9< /tmp/one; rm /tmp/one; " + .'
+	start
+	[ "$(ask)" = 1 ]
+	attempt checkpoint
+	refused 1 "criu failed: type DUMP"
+	rm -r "$IMG"
+	checkpoint --link-remap
+	restore -d
+	[ "$(ask)" = 2 ]
+	[ "$(cat "/proc/$(state pid)/fd/9")" = kept ]
+	[ "$(stat -Lc %i "/proc/$(state pid)/fd/9")" = "$(stat -c %i "$ROOTFS/tmp/two")" ]
+	end
+	nothing_left
+}
+
+@test "a_job_of_a_shell_goes_on_at_the_terminal_of_whoever_restores_it" {
+	local job
+	script -qefc "$CORACLE runtime --root $STATE run -b $B $ID" "$BATS_TEST_TMPDIR/one" < /dev/null > /dev/null 2>&1 3>&- &
+	job=$!
+	[ "$(ask one)" = 1 ]
+	checkpoint --shell-job
+	wait $job || true
+	nothing_left
+	grep -q 'one 1' "$BATS_TEST_TMPDIR/one"
+	attempt rt restore -d -b "$B" --image-path "$IMG" "$ID"
+	refused 1 "criu failed: type RESTORE"
+	nothing_left
+	script -qefc "stty rows 23 cols 45; $CORACLE runtime --root $STATE restore --shell-job -b $B --image-path $IMG $ID" \
+		"$BATS_TEST_TMPDIR/two" < /dev/null > /dev/null 2>&1 3>&- &
+	job=$!
+	[ "$(ask two)" = 2 ]
+	echo end > "$ROOTFS/tmp/q"
+	wait $job && status=0 || status=$?
+	cat "$BATS_TEST_TMPDIR/two"
+	[ "$status" = 3 ]
+	grep -q 'two 2' "$BATS_TEST_TMPDIR/two" && grep -q 'end 3' "$BATS_TEST_TMPDIR/two"
+	nothing_left
 }
 
 # As docker's and nerdctl's.
@@ -45,6 +120,29 @@ checkpoint() {
 	[[ $output == *"127.0.0.1"* ]]
 	[[ $(rt exec "$ID" ip -o link show lo) == *"LOOPBACK,UP"* ]]
 	[ "$(rt exec "$ID" cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/net/ipv4/conf/eth0/rp_filter)" = $'33\n2' ]
+	end
+	nothing_left
+}
+
+@test "memory_goes_to_a_page_server" {
+	local server address=127.0.0.1 named=127.0.0.1
+	[ ! -e /proc/net/if_inet6 ] || address=::1 named='[::1]'
+	network
+	start
+	[ "$(ask)" = 1 ]
+	mkdir "$BATS_TEST_TMPDIR/pages"
+	mkfifo "$BATS_TEST_TMPDIR/ready"
+	alone "$CRIU/criu" page-server --address $address --port 27277 -D "$BATS_TEST_TMPDIR/pages" --status-fd 7 7> "$BATS_TEST_TMPDIR/ready" 3>&- &
+	server=$!
+	head -c 1 "$BATS_TEST_TMPDIR/ready" > /dev/null
+	alone "$CORACLE" runtime --root "$STATE" checkpoint --page-server "$named:27277" --image-path "$IMG" "$ID"
+	wait $server
+	run ! compgen -G "$IMG/pages-*.img"
+	umount "$BATS_TEST_TMPDIR/network"
+	rm "$BATS_TEST_TMPDIR/network"
+	mv "$BATS_TEST_TMPDIR"/pages/*.img "$IMG"
+	restore -d
+	[ "$(ask)" = 2 ]
 	end
 	nothing_left
 }
