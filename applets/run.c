@@ -44,7 +44,8 @@ const struct command applet_run = {
 		"podman, which has the same user's: where they have some too, name others with "
 		"--uidmap. A user is root in his containers; with --userns keep-id he is himself, "
 		"or keep-id:uid=ID,gid=ID,size=N, and with nomap not there at all. His image is "
-		"copied for that.",
+		"copied for that, once for all containers of these ids; `coracle prune` removes "
+		"copies that none has.",
 	.opts = run_options_all,
 	.opts_size = sizeof(struct run_options),
 	.defaults = &run_options_defaults,

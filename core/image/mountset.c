@@ -12,10 +12,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 /* The directories of one overlay. */
 struct overlay {
@@ -307,12 +310,15 @@ static int mount_in(const struct store *s, const struct image *im, int dir, stru
 	return rc < 0 && no_overlay(rc) ? copy_layers(&o, dir, e) : rc;
 }
 
-/* Written before anything stands on them: from then on rmi leaves these layers alone. What stands
- * on them ends with the machine, so nobody waits for the disk. */
-static int note_layers(int dir, const struct image *im, struct err *e)
+/* Written before anything stands on them: from then on rmi leaves these layers alone, and of a copy
+ * of them (NULL: there is none), too. What stands on them ends with the machine, so nobody waits
+ * for the disk. */
+static int note_layers(int dir, const struct image *im, const char *copy, struct err *e)
 {
 	auto_buf b = { 0 };
-	buf_room(&b, im->chains.n * SHA256_TEXT);
+	buf_room(&b, (im->chains.n + 1) * SHA256_TEXT);
+	if (copy)
+		buf_printf(&b, "%s\n", copy);
 	for (size_t i = 0; i < im->chains.n; i++) {
 		buf_str(&b, im->chains.v[i]);
 		buf_char(&b, '\n');
@@ -327,7 +333,7 @@ int image_mount(const struct store *s, const struct image *im, const char *id, s
 	auto_close int dir = store_container_make(s, id, e);
 	if (dir < 0)
 		return dir;
-	int rc = note_layers(dir, im, e);
+	int rc = note_layers(dir, im, NULL, e);
 	if (rc == 0)
 		rc = mount_in(s, im, dir, e);
 	struct err ignored;
@@ -351,21 +357,98 @@ int image_mount_mapped(const struct store *s, const struct image *im, const char
 	return rc < 0 ? rc : overlay_mapped(&o, e);
 }
 
-int image_mount_copied(const struct store *s, const char *id, int rootfs,
-		       const struct id_maps *maps, struct err *e)
+/* What the layer is called that is a copy of all of an image's with these ids. */
+static int copy_name(const struct image *im, const struct id_maps *maps, char out[SHA256_TEXT],
+		     struct err *e)
 {
-	auto_close int dir = store_container_open(s, id, e);
-	auto_close int to = dir < 0 ? dir : make_and_open(dir, "root", 0755, e);
-	auto_close int from = to < 0 ? -1 : openat(rootfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct spec_id_mappings *const kinds[] = { maps->uids, maps->gids };
+	auto_buf b = { 0 };
+	buf_printf(&b, "%s\n", im->chains.v[im->chains.n - 1]);
+	for (size_t i = 0; i < 2; i++, buf_char(&b, '\n'))
+		for (size_t k = 0; k < kinds[i]->n; k++)
+			buf_printf(&b, "%u:%u:%u ", kinds[i]->v[k].container_id,
+				   kinds[i]->v[k].host_id, kinds[i]->v[k].size);
+	if (b.failed)
+		return fail(e, ENOMEM, "copy the layers of the image");
+	sha256_text(b.p, b.len, out);
+	return 0;
+}
+
+static int copy_into(const struct store *s, const struct image *im, int work,
+		     const struct id_maps *maps, struct err *e)
+{
+	auto_close int root = mount_in(s, im, work, e);
+	auto_close int to = root < 0 ? root : make_and_open(work, "copy", 0755, e);
+	auto_close int from = to < 0 ? -1 : openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (to < 0)
+		return to;
+	if (from < 0)
+		return fail(e, errno, "open the image");
+	int rc = tree_copy_mapped(from, to, maps, e);
+	return rc == 0 && syncfs(to) < 0 ? fail(e, errno, "sync the copy of the image") : rc;
+}
+
+/* That layer, made unless it is there. */
+static int copy_open(const struct store *s, const struct image *im, const char *name,
+		     const struct id_maps *maps, struct err *e)
+{
+	char dir[STORE_WORK_NAME];
+	struct err absent;
+	int fd = store_layer_open(s, name, &absent);
+	if (fd != -ENOENT)
+		return fd < 0 ? store_layer_open(s, name, e) : fd;
+	int work = store_work_begin(s, dir, e);
+	if (work < 0)
+		return work;
+	int rc = copy_into(s, im, work, maps, e);
+	if (rc == 0)
+		rc = store_layer_commit(s, work, "copy", name, e);
+	store_work_end(s, work, dir);
+	return rc < 0 ? rc : store_layer_open(s, name, e);
+}
+
+/* The whole root as it is, where it is no overlay either. */
+static int copy_whole(int dir, const struct root_copy *r, struct err *e)
+{
+	auto_close int to = make_and_open(dir, "root", 0755, e);
+	auto_close int from = to < 0 ? -1
+				     : openat(r->rootfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (to < 0)
 		return to;
 	if (from < 0)
 		return fail(e, errno, "open the root of the container");
-	int rc = tree_copy_mapped(from, to, maps, e);
+	int rc = tree_copy_mapped(from, to, r->maps, e);
 	if (rc < 0)
 		return rc;
 	int mount = sys_open_tree(dir, "root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	return mount < 0 ? fail(e, errno, "mount the root of the container") : mount;
+}
+
+int image_mount_copied(const struct store *s, const struct image *im, const char *id,
+		       const struct root_copy *r, struct err *e)
+{
+	char name[SHA256_TEXT];
+	struct statfs fs;
+	auto_overlay o = { .upper = -1, .work = -1 };
+	auto_close int dir = store_container_open(s, id, e);
+	if (dir < 0)
+		return dir;
+	if (!im->chains.n || fstatfs(r->rootfs, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return copy_whole(dir, r, e);
+	auto_close int written = make_and_open(dir, "upper", 0755, e);
+	int rc = written < 0 ? written : copy_name(im, r->maps, name, e);
+	if (rc >= 0)
+		rc = note_layers(dir, im, name, e);
+	if (rc >= 0)
+		rc = o.lower[0] = copy_open(s, im, name, r->maps, e);
+	o.n = rc >= 0;
+	if (rc >= 0)
+		rc = o.upper = make_and_open(dir, "own", 0755, e);
+	if (rc >= 0)
+		rc = o.work = make_and_open(dir, "own-work", 0700, e);
+	if (rc >= 0)
+		rc = tree_copy_mapped(written, o.upper, r->maps, e);
+	return rc < 0 ? rc : overlay_mount(&o, dir, e);
 }
 
 int image_mount_work(const struct store *s, const struct image *im, int work, struct err *e)

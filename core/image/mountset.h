@@ -28,11 +28,19 @@ struct root_ids {
 int image_mount_mapped(const struct store *s, const struct image *im, const char *id,
 		       const struct root_ids *ids, struct err *e);
 
-/* Where a user may not have ids mapped: a copy of what image_mount() gave, of his own, whose files
- * have the ids that they are to have. */
+/* What image_mount() gave, and what its files' ids are to be. */
 struct id_maps;
-int image_mount_copied(const struct store *s, const char *id, int rootfs,
-		       const struct id_maps *maps, struct err *e);
+struct root_copy {
+	int rootfs;
+	const struct id_maps *maps;
+};
+
+/* Where a user may not have ids mapped: the same with a copy of the image's layers in the place of
+ * them, whose files have the ids that they are to have. It is a layer of the store, for all
+ * containers of these ids, and goes when neither one of them nor rmi and such leave it. What had
+ * been written is copied, too. */
+int image_mount_copied(const struct store *s, const struct image *im, const char *id,
+		       const struct root_copy *r, struct err *e);
 
 /* A detached mount of the open directory dir, its ids mapped. */
 int mount_mapped(int dir, int ns, struct err *e);

@@ -18,10 +18,10 @@
 /* What is in it:
  *   oci-layout index.json blobs/ALGORITHM/HEX as the image-spec says; other tools read and write it
  *   layers/sha256/HEX/                        the tree of one layer; HEX is the chain id of it and
- * those below containers/ID/{layers,upper,work}         what a container wrote, and the layers it
- * stands on tmp/ lock index.lock                      ours; whatever in tmp nobody holds a lock on
- * is rubbish All writes are tmp + fsync + rename: a reader sees nothing half made, also after a
- * crash. */
+ * those below, or of what image_mount_copied() has made of all of them
+ * containers/ID/{layers,upper,work}         what a container wrote, and the layers it stands on
+ * tmp/ lock index.lock                      ours; whatever in tmp nobody holds a lock on is rubbish
+ * All writes are tmp + fsync + rename: a reader sees nothing half made, also after a crash. */
 struct store {
 	int dir;
 	int lock;     /* shared while it is open; rmi wants it alone */

@@ -340,7 +340,8 @@ static int copy_root(struct making *m, struct err *e)
 	const struct id_maps maps = { &l->uid_mappings, &l->gid_mappings };
 	if (m->image == &m->none || subid_alone())
 		return 0;
-	int rc = image_mount_copied(&m->store, m->id, m->rootfs, &maps, e);
+	const struct root_copy copy = { m->rootfs, &maps };
+	int rc = image_mount_copied(&m->store, m->image, m->id, &copy, e);
 	if (rc < 0)
 		return within(e, "option --userns");
 	put_fd(&m->rootfs, rc);

@@ -368,3 +368,48 @@ words() {
 	run -125 as "$CORACLE" run --rm --userns ns:/proc/1/ns/user layout:v1 true
 	[ "${#lines[@]}" = 1 ]
 }
+
+@test "an_image_is_copied_once_for_the_same_ids_until_nothing_needs_the_copy" {
+	base '{}' <<- 'END'
+		f owned 640 7:8 - x
+		f other 644 0:0 - y
+		d dir 755 5:6
+		f dir/file 644 5:6 - z
+		l link - - owned
+	END
+	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
+	local store=$HOMEDIR/.local/share/coracle/images own
+	layers() { ls "$store/layers/sha256" | wc -l; }
+	own=$(layers)
+	# Killed when the copy is there, but not yet on the disk.
+	run -137 as strace -qqq -e signal=none -o /dev/null -e trace=syncfs -e inject=syncfs:signal=KILL:when=1 \
+		"$CORACLE" run --rm --name "$ID" --userns keep-id layout:v1 true
+	[ "$(layers)" = "$own" ]
+	as "$CORACLE" cleanup > "$L.out"
+	[ -z "$(ls -A "$store/containers")" ]
+	# What one container writes is not in the next one, nor in the image.
+	local change='rm /other && echo 1 > /dir/new && chown 9:10 /dir/file && mv /dir/file /dir/moved && chmod 700 /dir && stat -c %u:%g:%a /dir /dir/moved /owned'
+	local show='cat /other; ls /dir; stat -c %u:%g:%a /dir /dir/file /owned; readlink /link; id -un'
+	run -0 as "$CORACLE" run -d --name "$ID" --userns keep-id layout:v1 sleep 1000
+	run -0 as "$CORACLE" run --rm --userns keep-id -u 0 layout:v1 sh -c "$change"
+	[ "$(words)" = "5:6:700 9:10:644 7:8:640" ]
+	run -0 as "$CORACLE" run --rm --userns keep-id layout:v1 sh -c "$show"
+	[ "$(words)" = "yfile 5:6:755 5:6:644 7:8:640 owned tester" ]
+	[ "$(layers)" = $((own + 1)) ]
+	run -0 as "$CORACLE" run --rm --userns keep-id:uid=50 -u 0 layout:v1 sh -c "$show"
+	[ "$(words)" = "yfile 5:6:755 5:6:644 7:8:640 owned root" ]
+	[ "$(layers)" = $((own + 2)) ]
+	run -0 as "$CORACLE" run --rm layout:v1 sh -c "$show"
+	[ "$(words)" = "yfile 5:6:755 5:6:644 7:8:640 owned root" ]
+	# Those that no container has go when the store is put in order; the one of the container stays.
+	as "$CORACLE" prune > "$L.out"
+	[ "$(layers)" = $((own + 1)) ]
+	run -0 as "$CORACLE" exec "$ID" cat /other
+	as "$CORACLE" rmi layout:v1 > "$L.out"
+	run -0 as "$CORACLE" exec "$ID" cat /other
+	[ "$output" = y ]
+	as "$CORACLE" rm -f "$ID"
+	as "$CORACLE" prune > "$L.out"
+	[ "$(layers)" = 0 ]
+	[ -z "$(ls -A "$store/tmp")" ]
+}
