@@ -170,6 +170,9 @@ int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
 void cgroup_thaw_all(const struct cgroup *cg, pid_t pid);
 bool cgroup_frozen(const struct cgroup *cg);
 
+/* Whether somebody has frozen it, or is about to, and not one above. */
+bool cgroup_freezes(const struct cgroup *cg);
+
 /* The directory whose freezer does that, for somebody else to use; NULL where there is none. */
 const char *cgroup_freezer(const struct cgroup *cg);
 

@@ -124,6 +124,18 @@ bool cgroup_frozen(const struct cgroup *cg)
 	       strcmp(state, "THAWED") != 0;
 }
 
+bool cgroup_freezes(const struct cgroup *cg)
+{
+	char state[16];
+	const struct cgroup_dir *u = cgroup_unified(cg), *d = cgroup_v1_dir(cg, "freezer");
+	if (u && u->fd >= 0 && cgroup_get(u->fd, "cgroup.freeze", state, sizeof(state)) > 0 &&
+	    !strcmp(state, "1"))
+		return true;
+	return d && d->fd >= 0 &&
+	       cgroup_get(d->fd, "freezer.self_freezing", state, sizeof(state)) > 0 &&
+	       !strcmp(state, "1");
+}
+
 const char *cgroup_freezer(const struct cgroup *cg)
 {
 	const struct cgroup_dir *u = cgroup_unified(cg), *d = cgroup_v1_dir(cg, "freezer");

@@ -66,6 +66,16 @@ static int thaw_for_kill(struct container *c, struct err *e)
 	return rc;
 }
 
+/* Somebody else, as runc, may have frozen them that way, which is recorded nowhere. */
+static void thaw_v1(struct container *c)
+{
+	struct cgroup cg;
+	if (cgroup_open_of(&c->state.cgroups, "freezer", c->arena, &cg, NULL) < 0)
+		return;
+	cgroup_thaw_all(&cg, 0);
+	cgroup_close(&cg);
+}
+
 /* Processes that outlived an init without a pid namespace of its own. */
 static bool has_orphans(struct container *c)
 {
@@ -93,6 +103,8 @@ int container_kill(struct container *c, int sig, bool all, struct err *e)
 		return rc == -ESRCH
 			       ? refuse(e, ESRCH, "container not running: %s", c->id)
 			       : fail(e, rc, "send %s to container %s", signal_name(sig), c->id);
+	if (sig == SIGKILL && s != STATUS_PAUSED)
+		thaw_v1(c);
 	return s == STATUS_PAUSED && sig == SIGKILL ? thaw_for_kill(c, e) : 0;
 }
 
@@ -102,6 +114,18 @@ static int save_status(struct container *c, enum status s, struct err *e)
 	return container_save(c, e);
 }
 
+/* Paused also by somebody else, as runc. */
+static enum status status_with_freezer(struct container *c)
+{
+	struct cgroup cg;
+	enum status s = container_status(c);
+	if (s == STATUS_STOPPED || container_cgroup(c, &cg, NULL) < 0)
+		return s;
+	s = cgroup_freezes(&cg) ? STATUS_PAUSED : s;
+	cgroup_close(&cg);
+	return s;
+}
+
 static int freeze(struct container *c, bool frozen, struct err *e)
 {
 	struct cgroup cg;
@@ -109,7 +133,7 @@ static int freeze(struct container *c, bool frozen, struct err *e)
 	if (lock < 0)
 		return lock;
 	int rc = container_reload(c, e);
-	enum status before = rc == 0 ? container_status(c) : STATUS_STOPPED;
+	enum status before = rc == 0 ? status_with_freezer(c) : STATUS_STOPPED;
 	if (rc == 0)
 		rc = engine_allows(c->state.engine, ENGINE_PAUSE, frozen ? "pause" : "resume", e);
 	if (rc == 0)

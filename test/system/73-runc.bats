@@ -131,6 +131,34 @@ shown() {
 	nothing_left
 }
 
+@test "what_runc_has_frozen_we_thaw_and_kill" {
+	local pid
+	create_sleeper
+	rt start "$ID"
+	theirs pause "$ID"
+	attempt rt pause "$ID"
+	refused 1 "already paused"
+	rt resume "$ID"
+	[ "$(seen)" = running ]
+	rt exec "$ID" true
+	attempt rt resume "$ID"
+	refused 1 "not paused"
+	theirs pause "$ID"
+	pid=$(state pid)
+	rt kill "$ID" KILL
+	await "$pid"
+	rt delete "$ID"
+	nothing_left
+	create
+	rt start "$ID"
+	theirs pause "$ID"
+	pid=$(state pid)
+	rt kill --all "$ID" KILL
+	await "$pid"
+	rt delete "$ID"
+	nothing_left
+}
+
 @test "runc_runs_poststop_hooks_of_ours" {
 	spec --arg f "$BATS_TEST_TMPDIR/hook" '.hooks = {poststart: [{path: "/bin/true"}],
 		poststop: [{path: "/bin/sh", args: ["sh", "-c", "cat > $FILE"], env: ["FILE=\($f)"], timeout: 20}]}'
@@ -211,6 +239,19 @@ shown() {
 	run ! ctr_ task kill -s 9 "$ID"
 	[[ $output == *"not found"* ]]
 	run ctr_ task rm "$ID"
+	ctr_ containers rm "$ID"
+	assert_no_shim "$ID"
+}
+
+@test "containerd_kills_a_task_that_runc_has_frozen" {
+	local pid
+	sleeper "$ID"
+	pid=$(pid_of "$ID")
+	runc --root "/run/coracle/containerd-$NS" pause "$ID"
+	ctr_ task kill -s 9 "$ID"
+	await "$pid"
+	run ctr_ task rm "$ID"
+	[[ $output == *137* ]]
 	ctr_ containers rm "$ID"
 	assert_no_shim "$ID"
 }
