@@ -81,6 +81,36 @@ pull() {
 	[ "$(find "$CORACLE_STORE/layers/sha256" -name b -printf '%m %U:%G %s\n')" = "640 3:4 4" ]
 }
 
+@test "what_docker_says_in_words_of_its_own_is_the_same_image" {
+	local own other
+	tar_of "$L.tar" <<< "f own 644 0:0 - docker"
+	layer "$L" "$L.tar"
+	own=$(image_end "$L" own)
+	tar_of "$L.tar" <<< "f other 644 0:0 - docker"
+	layer "$L" "$L.tar"
+	other=$(image_end "$L" other '{}' s390x)
+	index_end "$L" both "$other" "$own"
+	skopeo copy -q --all --format v2s2 --dest-tls-verify=false "oci:$L:both" "docker://$REGISTRY/$NAME"
+	skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/$NAME" > "$L.raw"
+	[ "$(jq -r .mediaType "$L.raw")" = application/vnd.docker.distribution.manifest.list.v2+json ]
+	run -0 pull -q "$REGISTRY/$NAME"
+	[ "$output" = "$(jq -r '.manifests[1].digest' "$L.raw")" ]
+	jq -e '.mediaType == "application/vnd.docker.distribution.manifest.v2+json" and
+		.layers[0].mediaType == "application/vnd.docker.image.rootfs.diff.tar.gzip"' "$CORACLE_STORE/blobs/sha256/${output:7}"
+	[ "$(cat "$(tree_of "$REGISTRY/$NAME:latest")/own")" = docker ]
+}
+
+@test "layers_that_may_not_be_passed_on_are_taken_where_they_are" {
+	tar_of "$L.tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$L.tar"
+	layer "$L" "$L.tar" zstd
+	layer "$L" "$L.tar" none
+	jq -c '.mediaType |= sub("layer.v1"; "layer.nondistributable.v1")' "$L.layers" > "$L.new" && mv "$L.new" "$L.layers"
+	image_end "$L" v1 > /dev/null
+	run -0 pull -q "oci:$L:v1"
+	[ "$(cat "$(tree_of layout:v1)/file")" = text ]
+}
+
 @test "modes_owners_links_devices_and_attributes_survive" {
 	tar_of "$L.tar" <<- 'END'
 		d dir 1777 5:6
