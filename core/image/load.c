@@ -139,12 +139,10 @@ static int list_directory(const char *path, int dir, struct arena *a, struct loa
 	struct index *ix = arena_alloc(a, sizeof(*ix));
 	if (!ix)
 		return no_room(e);
-	auto_buf b = { .max = MANIFEST_MAX };
+	const struct store layout = { .dir = dir, .lock = -1, .foreign = true };
 	if (faccessat(dir, "oci-layout", F_OK, 0) < 0)
 		return refuse(e, ENOENT, "no OCI layout: it has no file oci-layout");
-	int rc = file_read(dir, "index.json", &b, e);
-	if (rc == 0 && index_parse(b.len ? b.p : "", b.len, a, ix, e) < 0)
-		rc = within(e, "index.json");
+	int rc = store_names(&layout, a, ix, e);
 	return rc < 0 ? rc : add_indexed(out, "oci:", path, ix, a, e);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #define REF_NAME    "org.opencontainers.image.ref.name"
 #define INDEX_ARENA ((size_t)32 << 20)
@@ -30,10 +31,22 @@ int store_name_new(const char *text, struct arena *a, const char **out, struct e
 	return *out ? 0 : fail(e, E2BIG, "name %.200s", text);
 }
 
+/* Another's may be anything: it is not waited for. */
+static int read_names(const struct store *s, struct buf *b, struct err *e)
+{
+	struct stat st;
+	auto_close int fd = openat(s->dir, "index.json",
+				   O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(e, errno, "open index.json");
+	return S_ISREG(st.st_mode) ? file_read_fd(fd, "index.json", b, e)
+				   : refuse(e, EINVAL, "index.json is not a file");
+}
+
 int store_names(const struct store *s, struct arena *a, struct index *out, struct err *e)
 {
 	auto_buf b = { .max = MANIFEST_MAX };
-	int rc = file_read(s->dir, "index.json", &b, e);
+	int rc = read_names(s, &b, e);
 	if (rc == 0 && index_parse(b.p, b.len, a, out, e) < 0)
 		rc = within(e, "index.json");
 	return rc < 0 && !s->foreign ? within(e, "the store") : rc;

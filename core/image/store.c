@@ -131,7 +131,9 @@ int store_blob_open(const struct store *s, const char *digest, int64_t size, str
 		return fail(e, errno, "open blob %s", digest);
 	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "stat blob %s", digest);
-	if (!S_ISREG(st.st_mode) || (size >= 0 && st.st_size != size))
+	if (!S_ISREG(st.st_mode))
+		return refuse(e, EBADMSG, "blob %s is not a file", digest);
+	if (size >= 0 && st.st_size != size)
 		return refuse(e, EBADMSG, "blob %s%s has %lld bytes instead of %lld", digest,
 			      s->foreign ? "" : " of the store", (long long)st.st_size,
 			      (long long)size);

@@ -214,11 +214,17 @@ assert_read_apart() {
 	refused "the layout $L: blob $manifest has $(stat -c %s "$L/blobs/sha256/${manifest:7}") bytes instead of $(jq .size "$L.descriptor")"
 	rm "$L/blobs/sha256/${manifest:7}"
 	refused "the layout $L: open blob $manifest: No such file or directory"
+	mkfifo "$L/blobs/sha256/${manifest:7}"
+	refused "the layout $L: blob $manifest is not a file"
 	echo '{' > "$L/index.json"
 	run -1 pull -q "oci:$L:v1"
 	[[ "${#lines[@]}" = 1 && "$output" == "coracle: the layout $L: index.json: "* ]] || { echo "$output"; return 1; }
 	rm "$L/index.json"
 	refused "the layout $L: open index.json: No such file or directory"
+	mkfifo "$L/index.json"
+	refused "the layout $L: index.json is not a file"
+	run -1 "$CORACLE" load -q -i "$L"
+	[ "$output" = "coracle: load $L: index.json is not a file" ]
 }
 
 @test "cve_2023_25153_documents_of_any_size_in_an_archive_or_layout_are_not_read_into_memory" {
