@@ -4,10 +4,13 @@
 #include "monitor/monitor.h"
 
 static const struct opt options[] = {
+	OPT(OPT_FLAG, exec_options, detach, 'd', "detach", NULL,
+	    "do not wait for it, nor give it our streams"),
 	OPT(OPT_FLAG, exec_options, interactive, 'i', "interactive", NULL, "give it our stdin"),
 	OPT(OPT_FLAG, exec_options, terminal, 't', "tty", NULL, "give it a terminal"),
 	OPT(OPT_LIST, exec_options, env, 'e', "env", "NAME[=VALUE]",
 	    "set a variable, or pass ours on"),
+	OPT(OPT_LIST, exec_options, env_files, 0, "env-file", "FILE", "set variables, a line each"),
 	OPT(OPT_STR, exec_options, cwd, 'w', "workdir", "DIR", "working directory"),
 	OPT(OPT_STR, exec_options, user, 'u', "user", "USER[:GROUP]",
 	    "names of the image, or numbers"),

@@ -4,6 +4,7 @@
 #include "box/user.h"
 #include "container/container.h"
 #include "monitor/attend.h"
+#include "monitor/runspec.h"
 #include "monitor/stdio.h"
 #include "oci/capability.h"
 
@@ -13,15 +14,15 @@
 #include <string.h>
 
 /* The container's own environment, then what is given: NAME=VALUE, or NAME for ours. */
-static int make_env(const struct strs *base, const struct exec_options *o, struct arena *a,
+static int make_env(const struct strs *base, const struct strs *given, struct arena *a,
 		    struct strs *out)
 {
-	const char **v = arena_array(a, base->n + o->env.n + 2, sizeof(*v));
+	const char **v = arena_array(a, base->n + given->n + 2, sizeof(*v));
 	size_t n = 0;
 	if (!v)
 		return -ENOMEM;
-	for (size_t i = 0; i < base->n + o->env.n; i++) {
-		const char *s = i < base->n ? base->v[i] : o->env.v[i - base->n];
+	for (size_t i = 0; i < base->n + given->n; i++) {
+		const char *s = i < base->n ? base->v[i] : given->v[i - base->n];
 		size_t name = strcspn(s, "="), at = 0;
 		const char *own = s[name] ? NULL : getenv(s);
 		if (!s[name] && !own)
@@ -69,28 +70,44 @@ static int give_everything(struct spec_process *p, struct arena *a)
 static int make_process(struct container *c, const struct exec_options *o, const struct strs *args,
 			struct arena *a, struct spec_process *out, struct err *e)
 {
+	const struct run_options variables = { .env = o->env, .env_files = o->env_files };
 	const struct spec *s;
+	struct strs given;
 	unsigned rows, columns;
-	int rc = container_spec(c, a, &s, e);
+	int rc = runspec_env(&variables, a, &given, e);
+	if (rc == 0)
+		rc = container_spec(c, a, &s, e);
 	if (rc < 0)
 		return rc;
 	if (!s->process)
 		return refuse(e, EINVAL, "container %s: its configuration has no process", c->id);
 	struct spec_process p = *s->process;
-	p.terminal = o->terminal;
-	p.console_size = o->terminal ? arena_alloc(a, sizeof(*p.console_size)) : NULL;
+	p.terminal = o->terminal && !o->detach;
+	p.console_size = p.terminal ? arena_alloc(a, sizeof(*p.console_size)) : NULL;
 	p.args = (struct strs){ args->v + 1, args->n - 1 };
 	p.cwd = o->cwd ? o->cwd : p.cwd;
 	if (p.console_size && terminal_size(&rows, &columns))
 		*p.console_size = (struct spec_size){ .height = rows, .width = columns };
 	else
 		p.console_size = NULL;
-	if (make_env(&s->process->env, o, a, &p.env) < 0 ||
+	if (make_env(&s->process->env, &given, a, &p.env) < 0 ||
 	    (o->privileged && give_everything(&p, a) < 0))
 		return fail(e, ENOMEM, "exec");
 	rc = o->user ? find_user(c, o->user, a, &p.user, e) : 0;
 	if (rc == 0)
 		*out = p;
+	return rc;
+}
+
+/* Nobody sees what it writes, nor how it ends. */
+static int exec_detached(struct container *c, const struct spec_process *p, struct err *e)
+{
+	struct process child;
+	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct exec_request q = { .process = p, .stdio = { null, null, null } };
+	int rc = null < 0 ? fail(e, errno, "open /dev/null") : container_exec(c, &q, &child, e);
+	if (rc == 0)
+		put_fd(&child.pidfd, -1);
 	return rc;
 }
 
@@ -101,6 +118,8 @@ static int exec_in(struct container *c, const struct exec_options *o, const stru
 	struct process child;
 	auto_close int signals = -1, console = -1, null = -1, pidfd = -1;
 	int rc = make_process(c, o, args, a, &process, e);
+	if (rc == 0 && o->detach)
+		return exec_detached(c, &process, e);
 	if (rc == 0)
 		rc = signals = attend_signals(e);
 	if (rc < 0)

@@ -10,12 +10,13 @@
 
 struct exec_options {
 	const char *root;
-	bool interactive, terminal, privileged;
-	struct strs env;
+	bool detach, interactive, terminal, privileged;
+	struct strs env, env_files;
 	const char *cwd, *user;
 };
 
-/* args: the container's id, then the command. Its exit status, or -errno. */
+/* args: the container's id, then the command. Its exit status, or -errno. Detached, it is left to
+ * itself once it runs, without streams: 0. */
 int exec_run(const struct exec_options *o, const struct strs *args, struct arena *a, struct err *e);
 
 #endif

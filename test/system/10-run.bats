@@ -573,10 +573,33 @@ value() {
 	[ "$output" = typed ]
 	run -0 script -qec "'$CORACLE' exec --root '$STATE' -it '$(cid e)' tty" /dev/null
 	[[ "$output" == *"/dev/pts/"* ]]
+	printf '# of mine\nA=of a file\nB=b\n' > "$BATS_TEST_TMPDIR/env"
+	run -0 c exec --env-file "$BATS_TEST_TMPDIR/env" -e B=c "$(cid e)" sh -c 'echo $HERE, $A, $B'
+	[ "$output" = "inside, of a file, c" ]
+	run -125 c exec --env-file /no/such/file "$(cid e)" true
 	c stop -t 0 "$(cid e)"
 	run -125 c exec "$(cid e)" true
 	[[ "$output" == *"not running"* ]]
 	c rm "$(cid e)"
+}
+
+@test "a_detached_exec_is_left_to_itself" {
+	local pid fd
+	fifo go
+	box -d --name "$(cid e)" -v "$SYNC:/sync" -- sleep 1000
+	# Were it to keep our streams, this would wait for its end.
+	run -0 c exec -dit "$(cid e)" cat /sync/go
+	[ -z "$output" ]
+	pid=$(c exec "$(cid e)" pidof cat)
+	for fd in 0 1 2; do
+		[ "$(c exec "$(cid e)" readlink "/proc/$pid/fd/$fd")" = /dev/null ]
+	done
+	echo gone > "$SYNC/go"
+	run -127 c exec -d "$(cid e)" nosuchcommand
+	[[ "$output" == *nosuchcommand* ]]
+	c exec -d "$(cid e)" sleep 1000
+	run -0 c rm -f "$(cid e)"
+	assert_gone "$(cid e)"
 }
 
 @test "a_taken_id_is_refused_with_the_remedy" {
