@@ -112,7 +112,8 @@ static bool unified(const struct plan_context *c)
 }
 
 /* The same where the cgroups are joined late: the child makes the new ones itself, which takes the
- * kernel as long as the parent needs for those. All but that of pids, which one is born in. */
+ * kernel as long as the parent needs for those. All but that of pids, which one is born in; and
+ * where the network is made ahead all are made by the parent, who has time until that is there. */
 static int plan_own_namespaces(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	size_t at = p->n;
@@ -121,12 +122,14 @@ static int plan_own_namespaces(struct plan *p, const struct plan_context *c, str
 		rc = plan_namespaces(p, c->spec, e);
 	if (rc < 0)
 		return rc;
-	p->v[at].flags = p->clone_flags & ~(uint64_t)CLONE_NEWPID;
+	p->v[at].flags = p->network_ahead ? 0 : p->clone_flags & ~(uint64_t)CLONE_NEWPID;
+	p->clone_flags &= ~p->v[at].flags;
 	if (unified(c)) { /* it is born in its cgroup */
 		p->v[at].flags |= p->in_cgroup;
 		p->in_cgroup = 0;
 	}
-	p->clone_flags &= CLONE_NEWPID;
+	if (!p->v[at].flags && at + 1 == p->n)
+		p->n = at;
 	return 0;
 }
 
