@@ -57,7 +57,8 @@ static void reap(struct attendance *t)
 		return;
 	t->error = proc_reap(t->a->pidfd, &t->status);
 	t->reaped = true;
-	loop_stop(t->loop);
+	if (t->loop)
+		loop_stop(t->loop);
 }
 
 static void on_ended(void *arg, uint32_t events)
@@ -249,6 +250,29 @@ static int open_all(struct attendance *t, int out, int keys, struct err *e)
 	return rc;
 }
 
+/* Whether there is nothing but the process and signals: that takes no epoll. */
+static bool is_plain(const struct attend *a)
+{
+	return a->pidfd >= 0 && a->console < 0 && !a->log && !a->manager && !a->timeout &&
+	       !a->check;
+}
+
+static int wait_plainly(struct attendance *t)
+{
+	struct pollfd fds[] = { { .fd = t->a->pidfd, .events = PROC_END },
+				{ .fd = t->a->signals, .events = POLLIN } };
+	t->signals.fd = t->a->signals;
+	while (!t->reaped) {
+		if (proc_poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents)
+			reap(t);
+		else if (fds[1].revents)
+			on_signal(t, 0);
+	}
+	return 0;
+}
+
 static void drain_all(struct attendance *t)
 {
 	if (t->a->manager)
@@ -265,19 +289,22 @@ static void drain_all(struct attendance *t)
 
 int attend(const struct attend *a, struct exit_status *out, struct err *e)
 {
-	struct attendance t = { .a = a, .loop = loop_new(), .timeout.fd = -1, .clock.fd = -1 };
+	bool plain = is_plain(a);
+	struct attendance t = {
+		.a = a, .loop = plain ? NULL : loop_new(), .timeout.fd = -1, .clock.fd = -1
+	};
 	struct terminal terminal = { .fd = -1 };
 	bool screen = a->console >= 0 && !a->log;
 	auto_close int own = screen ? stdio_reopen(STDOUT_FILENO, O_WRONLY) : -1;
 	auto_close int keys = screen && a->input ? fcntl(a->console, F_DUPFD_CLOEXEC, 3) : -1;
-	if (!t.loop)
+	if (!t.loop && !plain)
 		return fail(e, errno, "epoll");
 	int rc = screen && a->input ? terminal_raw(&terminal, STDIN_FILENO, e) : 0;
 	if (screen)
 		terminal_copy_size(a->console);
-	if (rc == 0)
+	if (rc == 0 && !plain)
 		rc = open_all(&t, own >= 0 ? own : STDOUT_FILENO, keys, e);
-	if (rc == 0 && (rc = loop_run(t.loop)) < 0)
+	if (rc == 0 && (rc = plain ? wait_plainly(&t) : loop_run(t.loop)) < 0)
 		fail(e, rc, "wait for process %d", (int)a->pid);
 	drain_all(&t);
 	terminal_restore(&terminal);
