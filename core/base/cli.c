@@ -396,7 +396,7 @@ static int dispatch(const struct command *c, const char *path, const struct call
 int cli_main(const struct command *c, int argc, char **argv)
 {
 	struct err e = { 0 };
-	auto_arena *a = arena_new(CLI_MEMORY);
+	struct arena *a = arena_new(CLI_MEMORY); /* for as long as we live */
 	if (!a) {
 		log_error("out of memory");
 		return 1;

@@ -107,7 +107,7 @@ void ahead_begin(struct ahead *out, struct arena *a)
 	if (!m || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	m->sock = pair[1];
-	/* Without a signal: nobody but ahead_end() is to hear of its end. */
+	/* Without a signal: nobody but ahead_wait() is to hear of its end. */
 	pid_t pid = clone(make, m->stack + STACK, SHARED, m);
 	close(pair[1]);
 	*out = (struct ahead){ pid > 0 ? pid : 0, pair[0] };
@@ -133,10 +133,4 @@ bool ahead_wait(struct ahead *a)
 		;
 	a->pid = 0;
 	return was;
-}
-
-void ahead_end(struct ahead *a)
-{
-	ahead_wait(a);
-	put_fd(&a->sock, -1);
 }

@@ -29,7 +29,4 @@ int ahead_enter(int sock, bool *up);
 /* Waits for the end of who makes it; false when he was gone already. */
 bool ahead_wait(struct ahead *a);
 
-/* The same, and lets go of it. */
-void ahead_end(struct ahead *a);
-
 #endif

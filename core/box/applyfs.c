@@ -86,7 +86,7 @@ int apply_place(struct self *s, const struct op *o)
 static int place_root(struct self *s, const struct op *o)
 {
 	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS;
-	int rc = set_propagation(s, o->fd, MS_SLAVE | MS_REC);
+	int rc = o->flags ? 0 : set_propagation(s, o->fd, MS_SLAVE | MS_REC);
 	if (rc < 0)
 		return rc;
 	if (s->place >= 0)
@@ -106,6 +106,7 @@ static int place_root_old(struct self *s, struct op *o)
 	if (fd < 0)
 		return fd;
 	put_fd(&o->fd, fd);
+	o->flags = 0;
 	return place_root(s, o);
 }
 

@@ -2,6 +2,7 @@
 #include "box/cgroup.h"
 #include "base/file.h"
 #include "box/cgroup_inner.h"
+#include "box/keep.h"
 #include "box/mountinfo.h"
 #include "box/systemd.h"
 
@@ -442,14 +443,17 @@ int cgroup_remove(struct cgroup *cg, struct err *e)
 	return first;
 }
 
+void cgroup_take(struct cgroup *cg, struct keep *to)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		keep_take(to, &cg->v[i].fd);
+		keep_take(to, &cg->v[i].door);
+	}
+}
+
 void cgroup_close(struct cgroup *cg)
 {
-	struct fd_run run = { 0 };
-	for (size_t i = 0; i < cg->n; i++)
-		if (cg->v[i].fd >= 0)
-			fd_run_close(&run, take_fd(&cg->v[i].fd));
-	for (size_t i = 0; i < cg->n; i++)
-		if (cg->v[i].door >= 0)
-			fd_run_close(&run, take_fd(&cg->v[i].door));
-	fd_run_close(&run, -1);
+	struct keep all = { .n = 0 };
+	cgroup_take(cg, &all);
+	keep_close(&all);
 }

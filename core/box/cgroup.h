@@ -183,7 +183,9 @@ uint64_t cgroup_oom_kills(const struct cgroup *cg);
  * cgroup_make made, once they are empty. Idempotent. Processes left: EBUSY. */
 int cgroup_remove(struct cgroup *cg, struct err *e);
 
-/* Closes the fds. */
+/* Closes the fds, or gives them to be closed. */
 void cgroup_close(struct cgroup *cg);
+struct keep;
+void cgroup_take(struct cgroup *cg, struct keep *to);
 
 #endif

@@ -47,3 +47,19 @@ void keep_only(struct keep *k, int preserved)
 	}
 	fds_close((unsigned)from, ~0u, 0);
 }
+
+void keep_take(struct keep *k, int *fd)
+{
+	if (k->n < KEEP_MAX)
+		keep_add(k, take_fd(fd));
+	else
+		put_fd(fd, -1);
+}
+
+void keep_close(const struct keep *k)
+{
+	struct fd_run run = { 0 };
+	for (size_t i = 0; i < k->n; i++)
+		fd_run_close(&run, k->v[i]);
+	fd_run_close(&run, -1);
+}

@@ -17,4 +17,8 @@ void keep_add(struct keep *k, int fd);
  * `preserved` after them. Too many to know them all: they are closed by execve instead. */
 void keep_only(struct keep *k, int preserved);
 
+/* Takes one to be closed with others by keep_close(): neighbours take one call. */
+void keep_take(struct keep *k, int *fd);
+void keep_close(const struct keep *k);
+
 #endif

@@ -31,7 +31,7 @@ enum op_kind {
 	OP_HOSTNAME, /* path: the name */
 	OP_DOMAINNAME,
 	OP_PROPAGATION,	 /* of all mounts: flags MS_* */
-	OP_ROOT,	 /* attach the root file system: fd, onto path */
+	OP_ROOT,	 /* attach the root file system: fd, onto path; flags: it is a slave */
 	OP_MOUNT,	 /* struct op_mount */
 	OP_MKNOD,	 /* path, device */
 	OP_SYMLINK,	 /* path -> source; flags: only if the host has that */
@@ -257,11 +257,12 @@ struct plan_joining {
 /* Its plan. */
 int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, struct err *e);
 
-/* Opens what the operations need from the host (bind sources, namespaces), and closes it. Sources
- * that we may not clone here, for lack of rights, are left to the child, who is to do so where it
- * has them: in its own mount namespace. */
+/* Opens what the operations need from the host (bind sources, namespaces). Sources that we may not
+ * clone here, for lack of rights, are left to the child, who is to do so where it has them: in its
+ * own mount namespace. plan_take() gives all to be closed. */
 int plan_open(struct plan *p, int bundle_dir, struct err *e);
-void plan_close(struct plan *p);
+struct keep;
+void plan_take(struct plan *p, struct keep *to);
 
 /* A detached clone of the source that the operation shows; for binds that are made in order, called
  * by the child when it is their turn. */
@@ -307,7 +308,7 @@ int sysctl_plan(struct plan *p, const struct spec *s, struct err *e);
 int device_plan(struct plan *p, const struct plan_context *c, struct err *e); /* dev.c */
 
 /* devnode.c: makes the devices of an open plan that the host has no node of and the child may not
- * make, where we may: in dir, where they have names until plan_close(). l: who owns them. */
+ * make, where we may: in dir, where they have names until plan_take(). l: who owns them. */
 int device_nodes_make(struct plan *p, const struct spec_linux *l, int dir, struct err *e);
 void device_nodes_unlink(const struct plan *p);
 int process_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,

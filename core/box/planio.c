@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "box/hook.h"
 #include "box/idmap.h"
+#include "box/keep.h"
 #include "box/ns.h"
 #include "box/plan.h"
 
@@ -84,6 +85,16 @@ static int leave_to_child(struct plan *p, struct op *o, struct err *e)
 	return 0;
 }
 
+/* A slave already, where the kernel makes it so at once: see place_root(). */
+static int clone_root(struct op *o, int dir)
+{
+	const struct sys_mount_attr slave = { .propagation = MS_SLAVE };
+	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+	int fd = sys_open_tree_attr(dir, o->source, flags, &slave);
+	o->flags = fd >= 0;
+	return fd >= 0 ? fd : plan_clone_source(o, dir);
+}
+
 /* A detached clone of the source: made here, where its path means what the caller meant. */
 /* 1 where it is a link, and to be made again in the place of a mount. */
 static int source_link(struct plan *p, struct op *o, int bundle_dir, struct err *e)
@@ -106,7 +117,9 @@ static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err 
 		return link < 0 ? link : 0;
 	if (is_for_later(p, o))
 		return leave_to_child(p, o, e);
-	int fd = p->old ? -ENOSYS : plan_clone_source(o, bundle_dir);
+	int fd = p->old		      ? -ENOSYS
+		 : o->kind == OP_ROOT ? clone_root(o, bundle_dir)
+				      : plan_clone_source(o, bundle_dir);
 	o->fd = fd < 0 ? -1 : fd;
 	if (fd >= 0)
 		return wants_locks(p) ? leave_to_child(p, o, e) : 0;
@@ -145,6 +158,7 @@ size_t plan_open_rest(struct plan *p, int *rc)
 		int fd = plan_clone_source(o, -1);
 		if (fd >= 0) {
 			put_fd(&o->fd, fd);
+			o->flags = 0;
 		} else if (o->fd < 0) {
 			*rc = fd;
 			return i;
@@ -245,22 +259,19 @@ int plan_open(struct plan *p, int bundle_dir, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
-void plan_close(struct plan *p)
+void plan_take(struct plan *p, struct keep *to)
 {
-	put_fd(&p->pid_ns, -1);
-	put_fd(&p->user_ns, -1);
+	keep_take(to, &p->pid_ns);
+	keep_take(to, &p->user_ns);
 	hook_files_close(p->hook_out);
 	if (p->last)
-		put_fd(&p->last->fd, -1);
+		keep_take(to, &p->last->fd);
 	device_nodes_unlink(p);
-	struct fd_run run = { 0 };
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		bool ours = source_of(o) || o->kind == OP_MKNOD || (o->kind == OP_JOIN && o->path);
-		if (ours && o->fd >= 0)
-			fd_run_close(&run, take_fd(&o->fd));
+		if (source_of(o) || o->kind == OP_MKNOD || (o->kind == OP_JOIN && o->path))
+			keep_take(to, &o->fd);
 	}
-	fd_run_close(&run, -1);
 }
 
 static void print_mount(const struct op_mount *m, struct buf *out)

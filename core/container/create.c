@@ -2,9 +2,9 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/sys.h"
 #include "box/ahead.h"
 #include "box/child.h"
+#include "box/keep.h"
 #include "box/netdevice.h"
 #include "box/systemd.h"
 #include "box/userns.h"
@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -559,16 +559,16 @@ static void undo(struct making *m)
 
 static void let_go(struct making *m)
 {
-	ahead_end(&m->network);
-	plan_close(&m->plan);
+	int *const own[] = { &m->network.sock, &m->child.sync, &m->listener, &m->console,
+			     &m->bundle,       &m->program,    &m->lock };
+	struct keep all = { .n = 0 };
+	ahead_wait(&m->network);
 	cgroup_let_go(&m->keeper, NULL);
-	cgroup_close(&m->cgroup);
-	put_fd(&m->child.sync, -1);
-	put_fd(&m->listener, -1);
-	put_fd(&m->console, -1);
-	put_fd(&m->bundle, -1);
-	put_fd(&m->program, -1);
-	put_fd(&m->lock, -1);
+	plan_take(&m->plan, &all);
+	cgroup_take(&m->cgroup, &all);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		keep_take(&all, own[i]);
+	keep_close(&all);
 	buf_free(&m->text);
 	arena_free(m->a);
 }

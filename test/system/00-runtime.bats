@@ -1160,5 +1160,5 @@ add_hooks() {
 	strace -f -qqq -e signal=none -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
 	calls=$(grep -vc ' resumed' "$log")
 	echo "$calls system calls, $hierarchies hierarchies of v1"
-	[ "$calls" -le $((332 + 8 * hierarchies)) ]
+	[ "$calls" -le $((325 + 8 * hierarchies)) ]
 }
