@@ -435,16 +435,15 @@ static int look_over(const char *text, size_t len, struct buf *out, struct err *
 	int depth = 0;
 	bool quoted = false;
 	for (const char *p = text; p < end; p++) {
-		if (quoted) {
+		if (quoted && *p != '\\' && (unsigned char)*p >= ' ') {
+			quoted = *p != '"';
+		} else if (quoted) {
 			if (!*p || is_escaped(p, end, "0"))
 				return refuse(e, EINVAL, "a string has a NUL character in it");
 			if ((unsigned char)*p < ' ' ||
 			    (is_escaped(p, end, "") && !is_escaped(p, end, HEX_DIGITS)))
 				return malformed(text, len, p, e);
-			if (*p == '\\')
-				p++;
-			else
-				quoted = *p != '"';
+			p++;
 		} else if (*p == '"') {
 			quoted = true;
 		} else if (*p == '{' || *p == '[') {
