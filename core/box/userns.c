@@ -300,7 +300,8 @@ int userns_settle(struct arena *a, const struct spec **spec, struct err *e)
 {
 	const struct spec_namespace *user = spec_namespace(*spec, "user");
 	const char *path = user ? user->path : NULL;
-	auto_close int fd = path && *path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	auto_close int fd = path && *path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+					  : -1;
 	struct spec_linux maps = { 0 };
 	if (fd < 0 || userns_look(fd, a, &maps, NULL) < 0)
 		return 0; /* who joins it says what is wrong with it */
