@@ -348,7 +348,7 @@ prying() {
 	local mode
 	(umask 0 && create_sleeper)
 	# What is made belongs to us alone, whatever the umask.
-	[ "$(stat -c %a "$STATE" "$STATE/$ID" "$STATE/$ID/start" | tr '\n' ' ')" = "700 700 600 " ]
+	[ "$(stat -c %a "$STATE" "$STATE/$ID" "$STATE/$ID/exec.fifo" | tr '\n' ' ')" = "700 700 600 " ]
 	[ -z "$(find "$STATE/$ID" -type f -perm /077)" ]
 	chown 12345 "$STATE"
 	for verb in "list" "state $ID" "start $ID" "kill $ID" "delete --force $ID" "create -b $B $ID-2"; do
