@@ -15,6 +15,8 @@ static const struct opt global_options[] = {
 	    "append errors and warnings to this file too"),
 	OPT(OPT_STR, runtime_options, log_format, 0, "log-format", "FORMAT",
 	    "of that file: text or json"),
+	OPT(OPT_STR, runtime_options, log_level, 0, "log-level", "LEVEL",
+	    "tell what is so important: error, warning (default) or debug"),
 	OPT(OPT_STR, runtime_options, engine, 0, "engine", "NAME",
 	    "who isolates new containers: native or host"),
 	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),
@@ -213,6 +215,19 @@ int runtime_rootless(const char *text)
 	return text && *text ? -EINVAL : 0;
 }
 
+/* In crun's words. */
+static int log_level(const char *text)
+{
+	static const struct {
+		const char *word;
+		enum log_level level;
+	} words[] = { { "error", LOG_ERROR }, { "warning", LOG_WARN }, { "debug", LOG_DEBUG } };
+	for (size_t i = 0; given(text) && i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcasecmp(words[i].word, text))
+			return (int)words[i].level;
+	return given(text) ? -EINVAL : LOG_WARN;
+}
+
 static int before(const struct call *c, struct err *e)
 {
 	const struct runtime_options *o = c->opts;
@@ -229,10 +244,16 @@ static int before(const struct call *c, struct err *e)
 			e, EINVAL,
 			"option --cgroup-manager: '%s' is none of cgroupfs, systemd, disabled",
 			o->cgroup_manager);
-	const struct log_options log = { .path = o->log,
+	int level = o->debug ? LOG_DEBUG : log_level(o->log_level);
+	if (level < 0)
+		return refuse(e, EINVAL,
+			      "option --log-level: '%s' is none of error, warning, debug",
+			      o->log_level);
+	bool scheme = o->log && !strncmp(o->log, "file:", 5); /* as crun has it */
+	const struct log_options log = { .path = scheme ? o->log + 5 : o->log,
 					 .json = json,
 					 .alike = o->debug, /* as runc's, which tests look into */
-					 .level = o->debug ? LOG_DEBUG : LOG_WARN };
+					 .level = (enum log_level)level };
 	return log_open(&log, e);
 }
 

@@ -8,7 +8,7 @@
 #include "container/container.h"
 
 struct runtime_options {
-	const char *root, *log, *log_format, *cgroup_manager, *rootless, *engine;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *engine;
 	const char *criu; /* ignored, as by runc: it is found in $PATH */
 	bool debug, systemd_cgroup, version;
 };

@@ -344,6 +344,7 @@ refuses() {
 		unknown option --nonsense|--nonsense list
 		no value for option root|--root
 		option --log-format: 'xml'|--log-format xml list
+		option --log-level: 'loud'|--log-level loud list
 		option --rootless: 'maybe'|--rootless maybe list
 		option --cgroup-manager: 'none'|--cgroup-manager none list
 		option --debug: 'maybe'|--debug=maybe list

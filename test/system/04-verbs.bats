@@ -570,7 +570,7 @@ paths_of() {
 			rt "$verb" --help | grep -qE -- "$option( |\$)" || bad+="$verb $option; "
 		done
 	done
-	for option in root log log-format debug systemd-cgroup rootless cgroup-manager version; do
+	for option in root log log-format log-level debug systemd-cgroup rootless cgroup-manager version; do
 		rt --help | grep -q -- "--$option" || bad+="$option; "
 	done
 	[ -z "$bad" ] || { echo "not there: $bad"; return 1; }
@@ -584,6 +584,25 @@ paths_of() {
 	[[ ${lines[0]} =~ ^coracle\ version\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
 	[[ ${lines[1]} =~ ^spec:\ 1\.[0-9]+\.[0-9]+$ ]]
 	[ "$(rt features | jq -r .ociVersionMax)" = "${lines[1]#spec: }" ]
+}
+
+@test "who_wants_errors_alone_hears_no_warnings" {
+	local level log=$BATS_TEST_TMPDIR/log
+	create_sleeper
+	for level in "" --log-level=warning --log-level=error; do
+		# shellcheck disable=SC2086
+		attempt rt $level update --kernel-memory 1m "$ID"
+		[ "$status" = 0 ]
+		[ "$level" = --log-level=error ] || [[ $stderr == *"warning: memory.kernel is ignored"* ]]
+	done
+	[ -z "$stderr" ]
+	# crun's name for a file.
+	attempt rt --log "file:$log" update --kernel-memory 1m "$ID"
+	grep -q 'level=warning msg="memory.kernel is ignored' "$log"
+	attempt rt --log "file:$log" --log-level error state none
+	refused 1 "container does not exist: none"
+	grep -q 'level=error msg="container does not exist: none' "$log"
+	end
 }
 
 @test "global_options_are_checked" {
