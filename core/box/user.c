@@ -134,14 +134,16 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 	char *group = strchr(who, ':');
 	if (group)
 		*group++ = 0;
+	if (group && !*group) /* "USER:" */
+		group = NULL;
 	struct passwd p = { 0 };
 	int rc = find_user(rootfs_fd, who, a, &p, e);
 	if (rc < 0)
 		return rc;
 	if (!p.found && !number(who, &p.uid))
 		return refuse(e, EINVAL, "no user %.100s in the image's /etc/passwd", who);
-	bool found = !group || !*group || number(group, &p.gid);
-	const char *name = group && *group && !found ? group : NULL;
+	bool found = !group || number(group, &p.gid);
+	const char *name = found ? NULL : group;
 	/* Somebody who names a group wants that one alone. */
 	rc = find_groups(rootfs_fd, name, group ? NULL : p.name, &p.gid, &found,
 			 &user.additional_gids, e);

@@ -467,6 +467,28 @@ static const char *hostname_of(const struct run_options *o, const struct run_sub
 		  : NULL;
 }
 
+/* What it is called, unless somebody has said otherwise. */
+static int add_hostname(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
+{
+	static const char variable[] = "HOSTNAME";
+	struct strs *env = &s->process->env;
+	const char *name = s->hostname;
+	struct utsname host;
+	bool known = strs_has(&o->unset, variable);
+	for (size_t i = 0; i < env->n; i++)
+		known |= !strncmp(env->v[i], variable, strlen(variable)) &&
+			 env->v[i][strlen(variable)] == '=';
+	if (!name && !spec_namespace(s, "uts") && uname(&host) == 0)
+		name = host.nodename;
+	if (known || !name)
+		return 0;
+	const char *text = arena_printf(a, "%s=%s", variable, name), **to = LIST_ADD(a, env);
+	if (!text || !to)
+		return fail(e, E2BIG, "environment");
+	*to = text;
+	return 0;
+}
+
 int runspec_make(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		 struct spec **out, struct err *e)
 {
@@ -494,6 +516,8 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 		rc = add_volumes(s, o, subject, a, e);
 	if (rc == 0)
 		rc = runspec_apply(s, o, subject->id, a, e);
+	if (rc == 0)
+		rc = add_hostname(s, o, a, e);
 	if (rc == 0)
 		rc = spec_check(s, a, e);
 	if (rc == 0)

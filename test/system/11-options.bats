@@ -72,6 +72,15 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	END
 }
 
+@test "a_user_with_an_empty_group_has_all_that_are_his" {
+	run -0 box --rm -u worker -- id
+	local all=$output
+	run -0 box --rm -u worker: -- id
+	[ "$output" = "$all" ]
+	run -0 box --rm -u worker:worker -- id
+	[ "$output" != "$all" ]
+}
+
 @test "groups_are_added_by_the_images_names_or_numbers" {
 	run -0 box --rm --group-add extra --group-add 77 -- id -G
 	[ "$output" = "0 77 2000" ] || [ "$output" = "0 2000 77" ]
@@ -321,6 +330,17 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		gpus|2|all or device=
 		gpus|"device="|all or device=
 	END
+}
+
+@test "the_containers_name_is_a_variable" {
+	run -0 box --rm --name "$(cid h)" -- env
+	[[ $'\n'"$output"$'\n' == *$'\n'"HOSTNAME=$(cid h)"$'\n'* ]]
+	run -0 box --rm -h other -e HOSTNAME=said -- env
+	[[ "$output" == *HOSTNAME=said* && "$output" != *HOSTNAME=other* ]]
+	run -0 box --rm --uts host -- env
+	[[ "$output" == *"HOSTNAME=$(uname -n)"* ]]
+	run -0 box --rm --unsetenv HOSTNAME -- env
+	[[ "$output" != *HOSTNAME=* ]]
 }
 
 @test "variables_are_those_of_ours_that_begin_so_and_a_line_for_a_shell_is_refused" {
