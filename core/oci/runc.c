@@ -130,6 +130,8 @@ static int add_hooks(const struct spec *spec, struct arena *a, struct runc_confi
 	struct spec_hook *v = arena_array(a, from->n, sizeof(*v));
 	for (size_t i = 0; v && i < from->n; i++) {
 		v[i] = from->v[i];
+		if (v[i].timeout.v > INT64_MAX / NS_PER_S)
+			v[i].timeout = (struct opt_i64){ 0 };
 		v[i].timeout.v *= NS_PER_S;
 	}
 	out->hooks.poststop = (struct spec_hook_list){ v, from->n };
