@@ -100,9 +100,9 @@ static int read_document(struct registry *r, const char *which, bool own, struct
 		return rc;
 	if (answer.status == 404 && own)
 		return refuse(e, ENOENT,
-			      "no image %s/%s:%s in the registry%s; check name and tag%s",
-			      r->ref.host, r->ref.name, which, answer_explanation(body, r->arena),
-			      r->trouble);
+			      "no image %s/%s%c%s in the registry%s; check name and tag%s",
+			      r->ref.host, r->ref.name, strchr(which, ':') ? '@' : ':', which,
+			      answer_explanation(body, r->arena), r->trouble);
 	if (answer.status != 200)
 		return refused(r, "the manifest", &answer, body, e);
 	*type = answer.content_type ? arena_str(r->arena, answer.content_type) : NULL;

@@ -267,10 +267,17 @@ END
 }
 
 @test "an_unknown_image_is_one_clear_line" {
+	local digest
 	run -1 pull "docker://$REGISTRY/no/such:tag"
 	[ "${#lines[@]}" = 1 ]
 	[ "$output" = "coracle: no image $REGISTRY/no/such:tag in the registry: manifest unknown; check name and tag" ]
 	assert_empty_store
+	simple "$L" there
+	push "$L:there" "$NAME:there"
+	digest=sha256:$(printf '0%.0s' {1..64})
+	run -1 pull "$REGISTRY/$NAME:there@$digest"
+	[ "$output" = "coracle: no image $REGISTRY/$NAME@$digest in the registry: manifest unknown; check name and tag" ]
+	rm -r "$L"
 	run -1 pull "oci:$L:v1"
 	[[ "$output" == "coracle: open the layout $L: No such file or directory" ]]
 	run -1 pull "oci:$CORACLE_STORE:v1"

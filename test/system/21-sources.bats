@@ -573,6 +573,11 @@ held() {
 	grep -q "^GET localhost:[0-9]* /v2/foreign/app/blobs/.* - -$" "$STRANGE_LOG"
 	run ! grep -q "Basic\|/token" "$STRANGE_LOG"
 	assert_empty_store
+	# Nor for that where the token server has moved.
+	run -0 pull -q --creds user:secret "$STRANGE/token-moved/app:v1"
+	grep -q "^GET $STRANGE /token?.* Basic dXNlcjpzZWNyZXQ= -$" "$STRANGE_LOG"
+	grep -q "^GET localhost:[0-9]* /token?.* - -$" "$STRANGE_LOG"
+	run ! grep -q "^GET localhost.*Basic" "$STRANGE_LOG"
 }
 
 @test "cve_2020_15157_where_a_manifest_says_its_layers_are_nobody_is_asked" {
@@ -632,6 +637,8 @@ held() {
 	[[ "$output" == *"the value for the header Authorization cannot be sent" ]]
 	run -1 pull -q "$STRANGE/lie-file/app:v1"
 	[[ "$output" == *"file:///etc/passwd"*"is not a URL" ]]
+	run -1 pull -q --creds user:secret "$STRANGE/lie-plain/app:v1"
+	[[ "$output" == *"http://192.0.2.1/token: plain http is refused"* ]]
 	run -1 pull -q "$STRANGE/token-no/app:v1"
 	[[ "$output" == *"refuses a token for token-no/app (status 401)"* ]]
 	[ "${#lines[@]}" = 1 ]
