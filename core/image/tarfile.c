@@ -109,10 +109,9 @@ static int wrong(const struct reading *r, struct err *e)
 static int begin(const struct tarfile *t, int64_t at, struct reading **out, struct err *e)
 {
 	struct stat st;
-	struct reading *r = calloc(1, sizeof(*r));
+	struct reading *r = *out = calloc(1, sizeof(*r));
 	if (!r)
 		return fail(e, ENOMEM, "read %.300s", t->path);
-	*out = r;
 	r->file = t;
 	r->e = e;
 	r->room = INT64_MAX;
@@ -199,21 +198,28 @@ static int write_member(struct reading *r, struct archive_entry *in, int out, st
 	return rc < 0 ? fail(e, rc, "list %.300s", r->file->path) : 0;
 }
 
-static int write_list(void *arg, int out, struct err *e)
+static int write_members(struct reading *r, int out, struct err *e)
 {
 	struct archive_entry *in;
-	struct reading *r;
-	int got, rc = begin(arg, 0, &r, e);
-	if (rc < 0)
-		return rc;
+	int got;
 	while ((got = next_header(r, &in)) == ARCHIVE_OK || got == ARCHIVE_WARN) {
-		rc = write_member(r, in, out, e);
+		int rc = write_member(r, in, out, e);
 		if (rc < 0)
 			return rc;
 		if (archive_read_data_skip(r->archive) < ARCHIVE_WARN)
 			return wrong(r, e);
 	}
 	return got != ARCHIVE_EOF ? wrong(r, e) : 0;
+}
+
+static int write_list(void *arg, int out, struct err *e)
+{
+	struct reading *r;
+	int rc = begin(arg, 0, &r, e);
+	if (rc == 0)
+		rc = write_members(r, out, e);
+	reading_end(r);
+	return rc;
 }
 
 /* A text of the list, with its NUL; NULL when it is none, or there is no room. */
@@ -417,6 +423,7 @@ static int write_bytes(void *arg, int out, struct err *e)
 	int rc = begin_member(w->file, w->member, &r, e);
 	while (rc == 0 && (n = source_read(&r->source, &p, e)) != 0)
 		rc = n < 0 ? (int)n : write_all(out, p, (size_t)n);
+	reading_end(r);
 	return rc;
 }
 
