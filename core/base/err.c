@@ -23,6 +23,33 @@ void text_tame(char *s, size_t n, char with)
 	}
 }
 
+size_t utf8_len(const unsigned char *s, size_t n)
+{
+	size_t len = s[0] < 0x80		   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : (s[0] & 0xf0) == 0xe0	   ? 3
+		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						   : 0;
+	if (!len || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void text_utf8(char *s)
+{
+	for (size_t n = strlen(s), i = 0, len; i < n; i += len ? len : 1) {
+		len = utf8_len((const unsigned char *)s + i, n - i);
+		if (!len)
+			s[i] = '?';
+	}
+}
+
 /* Names come from archives, registries, configurations. */
 static void one_line(struct err *e)
 {

@@ -28,4 +28,11 @@ int within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2,
  * terminal any more. */
 void text_tame(char *s, size_t n, char with);
 
+/* The length of the character in UTF-8 at s, of n bytes that there are; 0: there is none. */
+size_t utf8_len(const unsigned char *s, size_t n);
+
+/* Puts "?" in the place of each byte of no such character: s may be a string of protobuf's then,
+ * whose readers refuse a whole message for one. */
+void text_utf8(char *s);
+
 #endif

@@ -74,6 +74,7 @@ V1(NetworkStat) * *metrics_links(const struct stats_links *s, struct arena *a, s
 		if (!m)
 			break;
 		m->name = metrics_text(l->name);
+		text_utf8(m->name); /* whoever may name it gives it any bytes */
 		m->rx_bytes = l->rx_bytes;
 		m->rx_packets = l->rx_packets;
 		m->rx_errors = l->rx_errors;

@@ -170,6 +170,7 @@ static void send_failure(struct request *r, const struct err *e)
 	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
 	char text[sizeof(e->msg)];
 	memcpy(text, e->msg, sizeof(text));
+	text_utf8(text); /* it may have been cut in the midst of a character */
 	status.code = (int32_t)rpc_code_of(e);
 	status.message = text;
 	response.status = &status;

@@ -187,6 +187,20 @@ exec_both() {
 	both Shutdown 1=@
 }
 
+# containerd's protobuf reads no message that has a string of other bytes.
+@test "words_that_are_cut_in_a_character_or_are_none_arrive" {
+	local name char
+	name=$(printf '\303\251%.0s' {1..300})
+	for char in "" x; do # so that one of them is cut
+		run ! ctr_run "$ID" "/$char$name"
+		[[ "$output" == *"exec: \"/$char"*": no such file or directory"* ]]
+	done
+	sleeper "$ID"
+	nsenter -t "$(pid_of "$ID")" -n ip link add $'v\377' type veth peer name v1
+	run -0 jq -c '[.network[].name] | sort' <(ctr_ task metrics --format json "$ID")
+	[ "$output" = '["v1","v?"]' ]
+}
+
 # task_made N: in the shims of a pair, for what ctr does in one step.
 task_made() {
 	local of

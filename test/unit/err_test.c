@@ -62,6 +62,34 @@ static void names_cannot_speak_to_a_terminal(void)
 	is_str(e.msg, "a??2Jb?\xc3\x9f\xe2\x82\xac\xf0\x9f\x99\x82\xc2\xa0?");
 }
 
+static void what_is_no_utf8_is_marked(void)
+{
+	static const char *const same[] = { "", "a", "\xc3\xa9t\xc3\xa9", "\xf0\x9f\x90\x9a",
+					    "\xed\x9f\xbf" };
+	static const struct {
+		const char *from, *to;
+	} changed[] = {
+		{ "\xe9t\xe9", "?t?" }, /* Latin-1 */
+		{ "x\xc3", "x?" },	/* cut */
+		{ "\xf0\x9f\x90", "???" },
+		{ "\xc0\xaf", "??" },		/* longer than it needs to be */
+		{ "\xed\xa0\x80", "???" },	/* half of a pair */
+		{ "\xf4\x90\x80\x80", "????" }, /* beyond the last */
+		{ "\xff\xc3\xa9", "?\xc3\xa9" },
+	};
+	char text[16];
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		snprintf(text, sizeof(text), "%s", same[i]);
+		text_utf8(text);
+		is_str(text, same[i]);
+	}
+	for (size_t i = 0; i < sizeof(changed) / sizeof(*changed); i++) {
+		snprintf(text, sizeof(text), "%s", changed[i].from);
+		text_utf8(text);
+		is_str(text, changed[i].to);
+	}
+}
+
 int main(void)
 {
 	test(a_failure_says_what_and_why);
@@ -70,5 +98,6 @@ int main(void)
 	test(nobody_to_tell_is_fine);
 	test(a_long_message_is_cut_not_overrun);
 	test(names_cannot_speak_to_a_terminal);
+	test(what_is_no_utf8_is_marked);
 	return done_testing();
 }
