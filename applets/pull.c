@@ -1,6 +1,7 @@
 /* pull.c - `coracle pull`: images from registries, layouts and archives into the store. */
 #include "image/pull.h"
 #include "applets.h"
+#include "base/log.h"
 #include "box/subid.h"
 #include "image/progress.h"
 #include "image/show.h"
@@ -15,6 +16,7 @@ struct pull_options {
 	bool quiet, json, tls_verify;
 	uint64_t jobs;
 	struct limits limits;
+	enum show how;
 };
 
 static const struct opt options[] = {
@@ -74,7 +76,6 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	const struct pull_options *o = c->opts;
 	struct platform platform;
 	struct image im;
-	enum show how;
 	auto_buf out = { 0 };
 	auto_arena *a = arena_new(ARENA_IMAGE);
 	struct progress progress = { .fd = o->quiet ? -1 : o->json ? 1 : 2, .json = o->json };
@@ -92,19 +93,12 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 				  .arg = &progress };
 	if (!a)
 		return fail(e, ENOMEM, "pull %s", name);
-	if (o->timeout < 1 || o->timeout > 86400)
-		return refuse(e, EINVAL, "option --timeout: %d is not from 1 to 86400 seconds",
-			      o->timeout);
-	if (o->quiet && o->json)
-		return refuse(e, EINVAL, "option --json: not with --quiet");
-	int rc = show_parse(o->json ? "json" : o->format, true, &how, e);
-	if (rc == 0 && o->platform)
-		rc = platform_parse(o->platform, a, &platform, e);
+	int rc = o->platform ? platform_parse(o->platform, a, &platform, e) : 0;
 	if (rc == 0)
 		rc = pull(s, &r, a, &im, e);
 	if (rc < 0)
 		return rc;
-	show_pulled(&im, how, &out);
+	show_pulled(&im, o->how, &out);
 	return cli_print(&out, e);
 }
 
@@ -119,6 +113,18 @@ static void blot(char **argv, const char *secret)
 	}
 }
 
+static int check(struct pull_options *o, struct arena *a, struct err *e)
+{
+	struct platform platform;
+	if (o->timeout < 1 || o->timeout > 86400)
+		return refuse(e, EINVAL, "option --timeout: %d is not from 1 to 86400 seconds",
+			      o->timeout);
+	if (o->quiet && o->json)
+		return refuse(e, EINVAL, "option --json: not with --quiet");
+	int rc = show_parse(o->json ? "json" : o->format, true, &o->how, e);
+	return rc == 0 && o->platform ? platform_parse(o->platform, a, &platform, e) : rc;
+}
+
 static int run_pull(const struct call *c, struct err *e)
 {
 	struct pull_options o = *(const struct pull_options *)c->opts;
@@ -129,13 +135,19 @@ static int run_pull(const struct call *c, struct err *e)
 		return fail(e, ENOMEM, "option --creds");
 	if (o.creds)
 		blot(c->argv, o.creds);
-	int rc = subid_enter(e); /* a layer has files of all ids */
+	int rc = check(&o, c->arena, e);
+	if (rc == 0)
+		rc = subid_enter(e); /* a layer has files of all ids */
 	if (rc == 0)
 		rc = store_open(o.store, &s, e);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; rc == 0 && i < c->args.n; i++)
-		rc = pull_one(&own, &s, c->args.v[i], e);
+	int pulled = 0;
+	for (size_t i = 0; i < c->args.n && pulled != -EINTR; i++) {
+		struct err one = { 0 };
+		pulled = pull_one(&own, &s, c->args.v[i], &one);
+		rc = log_next(rc, pulled, &one, e);
+	}
 	store_close(&s);
 	return rc;
 }

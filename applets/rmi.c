@@ -1,5 +1,6 @@
 /* rmi.c - `coracle rmi`: images out of the store. */
 #include "applets.h"
+#include "base/log.h"
 #include "box/subid.h"
 #include "image/image.h"
 
@@ -7,12 +8,14 @@
 
 struct rmi_options {
 	const char *store;
+	bool force;
 };
 
 static const struct opt options[] = {
 	OPT(OPT_STR, rmi_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
 	OPT(OPT_STR, rmi_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_FLAG, rmi_options, force, 'f', "force", NULL, "one that is not there is no error"),
 	{ 0 },
 };
 
@@ -25,11 +28,13 @@ static int rmi(const struct call *c, struct err *e)
 		rc = store_open(o->store, &s, e);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; rc == 0 && i < c->args.n; i++) {
+	for (size_t i = 0; i < c->args.n; i++) {
 		struct store_gc gc;
-		rc = image_remove(&s, c->args.v[i], &gc, e);
-		if (rc == 0)
+		struct err one = { 0 };
+		int removed = image_remove(&s, c->args.v[i], &gc, &one);
+		if (removed == 0)
 			puts(c->args.v[i]);
+		rc = log_next(rc, removed == -ENOENT && o->force ? 0 : removed, &one, e);
 	}
 	store_close(&s);
 	return rc;

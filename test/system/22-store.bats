@@ -54,6 +54,23 @@ named() {
 	[[ "$output" == *"ENV         A=?]0;x??USER root"* && "$output" == *"USER        ?9"* ]]
 }
 
+@test "pull_and_rmi_go_on_after_one_that_is_not_there" {
+	simple "$L" v1
+	simple "$L.2" v2
+	run --separate-stderr -1 "$CORACLE" pull -q "oci:$L:v1" "oci:$L:nope" "oci:$L.2:v2" "oci:$L.no:v1"
+	[ "${#lines[@]}" = 2 ]
+	# shellcheck disable=SC2154
+	[[ "$stderr" == "coracle: no image called nope in the layout $L"$'\n'"coracle: open the layout $L.no: "* ]]
+	run --separate-stderr -1 "$CORACLE" pull --timeout 0 "oci:$L:v1" "oci:$L.2:v2"
+	[ "$stderr" = "coracle: option --timeout: 0 is not from 1 to 86400 seconds" ]
+	run --separate-stderr -1 "$CORACLE" rmi layout:v1 nope:1 layout.2:v2
+	[ "$output" = $'layout:v1\nlayout.2:v2' ]
+	[[ "$stderr" == "coracle: image nope:1 is not in the store"* ]]
+	run -0 "$CORACLE" rmi -f nope:1
+	[ -z "$output" ]
+	assert_empty_store
+}
+
 @test "nothing_is_saved_to_a_stdout_that_is_closed_and_that_is_said" {
 	named "$L" v1 app:1
 	# shellcheck disable=SC2016 # the inner shell's
