@@ -340,6 +340,10 @@ filter() {
 	attempt rt create -b "$B" "$ID"
 	refused 1 "failed to connect with seccomp agent"
 	nothing_left
+	# Of which the specification says that it is ignored where no call is notified.
+	filter SCMP_ACT_ERRNO '["mkdir"]' ".linux.seccomp.listenerPath = \"$B/none\" | .linux.seccomp.listenerMetadata = \"m\""
+	run -0 inside true
+	nothing_left
 }
 
 agent_start() {

@@ -88,6 +88,9 @@ alone() {
 	script -qefc "stty rows 23 cols 45; $CORACLE runtime --root $STATE restore --shell-job -b $B --image-path $IMG $ID" \
 		"$BATS_TEST_TMPDIR/two" < /dev/null > /dev/null 2>&1 3>&- &
 	job=$!
+	until [ "$(state status 2> /dev/null)" = running ]; do
+		kill -0 $job || { cat "$BATS_TEST_TMPDIR/two" "$IMG/restore.log"; return 1; }
+	done
 	[ "$(ask two)" = 2 ]
 	echo end > "$ROOTFS/tmp/q"
 	wait $job && status=0 || status=$?
