@@ -53,6 +53,9 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "pod",
 		    "there are no pods: --network container:ID, --ipc and --pid share what "
 		    "another one has"),
+	OPT_INSTEAD(0, "systemd",
+		    "it is not looked for in the image: give it --security-opt writable-cgroups, "
+		    "--tmpfs /run, --tmpfs /run/lock and --stop-signal SIGRTMIN+3"),
 	OPT_INSTEAD(0, "log-driver",
 		    "coracle logs shows what it has written; without --detach that is ours, for "
 		    "whoever reads it"),

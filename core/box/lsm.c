@@ -27,7 +27,7 @@ static bool has_apparmor(void)
 	return fd >= 0 && read(fd, &on, 1) == 1 && on == 'Y';
 }
 
-static bool has_selinux(void)
+bool has_selinux(void)
 {
 	struct statfs fs;
 	return statfs("/sys/fs/selinux", &fs) == 0 && (unsigned long)fs.f_type == SELINUXFS;

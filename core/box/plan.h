@@ -319,6 +319,7 @@ void limits_raise(pid_t pid, const struct plan *p);
 int schedule_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		  struct err *e); /* schedule.c */
 /* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */
+bool has_selinux(void);
 int label_plan(struct plan *p, const struct spec_process *s, struct err *e);
 bool label_mounts(const char *label); /* whether mounts get it; a warning where nothing labels */
 int label_keyring_plan(struct plan *p, const struct spec_process *s, const char *label,

@@ -1,8 +1,10 @@
 /* run.c - a container out of an image, a directory, or nothing at all. */
 #include "monitor/run.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "box/idmap.h"
+#include "box/plan.h"
 #include "box/subid.h"
 #include "image/embedded.h"
 #include "image/image.h"
@@ -97,7 +99,13 @@ static int plain_spec(struct making *m, const char *id, int root, struct spec **
 	if (rc == 0)
 		rc = passwd_apply(&m->options, m->options.user ? m->options.user : user, own, m->a,
 				  e);
-	return rc < 0 ? rc : runspec_make(&m->options, &subject, m->a, out, e);
+	if (rc == 0)
+		rc = runspec_make(&m->options, &subject, m->a, out, e);
+	if (rc == 0 && (*out)->process->selinux_label && !has_selinux()) {
+		log_warn("option --security-opt: label: ignored: this machine has no SELinux");
+		(*out)->process->selinux_label = NULL;
+	}
+	return rc;
 }
 
 static bool no_cgroup(const struct making *m)

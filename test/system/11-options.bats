@@ -72,6 +72,12 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	END
 }
 
+@test "a_label_where_nothing_is_labelled_is_ignored" {
+	[ ! -d /sys/fs/selinux ] || skip "SELinux is on"
+	run -0 box --rm --security-opt label=type:spc_t -- echo labelled
+	[ "$output" = $'coracle: warning: option --security-opt: label: ignored: this machine has no SELinux\nlabelled' ]
+}
+
 @test "a_user_with_an_empty_group_has_all_that_are_his" {
 	run -0 box --rm -u worker -- id
 	local all=$output
