@@ -476,7 +476,7 @@ logger() {
 }
 
 @test "a_logger_makes_no_way_for_others" {
-	logger stays <<< 'ps -o ni= -p $$ > nice; exec 5>&-; exec sleep 1000'
+	logger stays <<< 'ps -o ni= -p $$ > nice; exec 5>&-; exec cat <&3'
 	task . "6=binary://$T/stays" true
 	[ "$(($(cat "$T/nice")))" -eq "$(ps -o ni= -p $$)" ]
 	start
