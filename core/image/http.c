@@ -190,8 +190,8 @@ static int check_url(const struct http *h, bool *loopback, struct err *e)
 		rc = refuse(e, EINVAL, "%s is not a URL", h->shown);
 	else if (strcmp(scheme, "https") && strcmp(scheme, "http"))
 		rc = refuse(e, EINVAL, "%s: only http and https are spoken", h->shown);
-	else if (!strcmp(scheme, "http") && !h->options.insecure && !host_is_loopback(host) &&
-		 !(h->options.plain && at_home(h)))
+	else if (!strcmp(scheme, "http") && !h->options.insecure &&
+		 !host_is_near(host, h->options.place) && !(h->options.plain && at_home(h)))
 		rc = refuse(e, EPERM, "%s: plain http is refused (--tls-verify=false allows it)",
 			    h->shown);
 	*loopback = rc == 0 && host_is_loopback(host);

@@ -55,9 +55,9 @@ struct http_answer {
 /* Sends it, follows redirects, waits for the answer's head. What looks temporary (a lost
  * connection, 408, 429, 5xx) is tried again a few times, with the pause that the answer asks for,
  * up to half a minute; a body that breaks off is taken up where it broke. Plain http is refused but
- * to a loopback address and where the options allow it. *body is good until the next request;
- * whoever does not need it leaves it. Any status is success here. -errno when there is no
- * answer. */
+ * to a loopback address, where its place is one too, and where the options allow it. *body is good
+ * until the next request; whoever does not need it leaves it. Any status is success here. -errno
+ * when there is no answer. */
 int http_get(struct http *h, const struct http_request *r, struct http_answer *out,
 	     struct source **body, struct err *e);
 

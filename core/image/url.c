@@ -8,7 +8,7 @@
 bool host_is_loopback(const char *host)
 {
 	char name[64];
-	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+	size_t n = strcspn(host, *host == '[' ? "]" : ":/");
 	if (*host == '[')
 		return n == 4 && !strncmp(host, "[::1]", 5);
 	if (n >= sizeof(name))
@@ -19,6 +19,12 @@ bool host_is_loopback(const char *host)
 	char rest;
 	return !strcasecmp(name, "localhost") ||
 	       (sscanf(name, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &rest) == 4 && a == 127);
+}
+
+bool host_is_near(const char *host, const char *place)
+{
+	const char *from = place ? strstr(place, "://") : NULL;
+	return host_is_loopback(host) && (!from || host_is_loopback(from + 3));
 }
 
 void http_escape(struct buf *b, const char *s)

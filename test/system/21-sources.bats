@@ -786,6 +786,18 @@ tunnel() {
 	read -r PROXY < "$TUNNEL_LOG.first"
 }
 
+@test "a_registry_elsewhere_does_not_lead_to_this_machine_by_plain_http" {
+	simple "$L" v1
+	strange
+	hosts registry.test <<< 'server = "http://registry.test"'
+	run -1 env http_proxy="http://$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/elsewhere:v1
+	[[ "$output" == *"http://localhost:"*": plain http is refused"* ]]
+	run -1 env http_proxy="http://$STRANGE" "$CORACLE" pull -q --certs-dir "$C" registry.test/token/app:v1
+	[[ "$output" == *"http://127.0.0.1:"*"/token: plain http is refused"* ]]
+	run ! grep -q "localhost\|/token?" "$STRANGE_LOG"
+	assert_empty_store
+}
+
 @test "a_registry_is_reached_through_the_tunnel_of_a_proxy" {
 	local variable
 	simple "$L" v1
