@@ -233,17 +233,21 @@ static const char *type_name(CriuReqType t)
 	return name ? name : "request";
 }
 
-/* "(00.044814) Error (criu/cgroup.c:1337): cg: ...", but not one that only says that it gave up. */
+/* "(00.044814) Error (criu/cgroup.c:1337): cg: ...", but not one that only says that it gave
+ * up, or what came of that. n is without what ends it. */
 static bool is_cause(const char *line, size_t n)
 {
-	static const char *const given_up[] = { "FAILED.", "with -1", "exited with 1" };
+	static const char *const given_up[] = { "FAILED.",
+						"with -1\n",
+						"exited with 1\n",
+						"because of failure",
+						"cgroupd: recv req error",
+						"remove the directory" };
 	if (!memmem(line, n, " Error (", 8))
 		return false;
-	for (size_t i = 0; i < sizeof(given_up) / sizeof(given_up[0]); i++) {
-		size_t len = strlen(given_up[i]);
-		if (n >= len && !memcmp(line + n - len, given_up[i], len))
+	for (size_t i = 0; i < sizeof(given_up) / sizeof(given_up[0]); i++)
+		if (memmem(line, n + 1, given_up[i], strlen(given_up[i])))
 			return false;
-	}
 	return true;
 }
 

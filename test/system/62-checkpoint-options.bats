@@ -127,6 +127,16 @@ alone() {
 	nothing_left
 }
 
+# Not what came of that.
+@test "an_error_says_why_CRIU_gave_up" {
+	start
+	[ "$(ask)" = 1 ]
+	checkpoint
+	attempt rt restore -d -b "$B" --image-path "$IMG" --lazy-pages "$ID"
+	refused 1 "criu failed: type RESTORE" "connect to lazy-pages.socket failed: No such file or directory; log file"
+	nothing_left
+}
+
 @test "memory_goes_to_a_page_server" {
 	local server address=127.0.0.1 named=127.0.0.1
 	[ ! -e /proc/net/if_inet6 ] || address=::1 named='[::1]'
