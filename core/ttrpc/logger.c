@@ -56,6 +56,8 @@ static int arguments(struct arena *a, char *uri, struct strs *out)
 		next = strchr(p, '&');
 		if (next)
 			*next++ = 0;
+		if (!*p)
+			continue; /* between two & is no pair */
 		char *value = strchr(p, '=');
 		if (value)
 			*value++ = 0;

@@ -379,7 +379,7 @@ int member_open_streams(const struct work *w, struct streams *out, struct err *e
 		.err = m->err,
 		.terminal = m->terminal,
 		.piped = *m->exec_id,
-		.id = m->task->id,
+		.id = *m->exec_id ? m->exec_id : m->task->id,
 		.namespace_ = m->task->shim->namespace_,
 		.uid = m->task->io_uid,
 		.gid = m->task->io_gid,

@@ -468,11 +468,28 @@ logger() {
 		assert_undone "$ID"
 	done
 	mkfifo "$T/done"
-	create "$ID" "6=binary-v2://$T/good?a=b+c&d"
+	create "$ID" "6=binary-v2://$T/good?&a=b+c&&d"
 	start
 	[ "$(wait_for "$ID")" = 0 ]
 	read -r _ < "$T/done"
 	[ "$(cat "$T/logged")" = "$NS $ID 4 a b c d "$'\nout\nerr' ]
+}
+
+@test "an_execs_logger_is_told_the_execs_id" {
+	local terminal
+	logger tells <<< 'exec 5>&-; echo "$CONTAINER_NAMESPACE $CONTAINER_ID" > logged; cat <&3 >> logged; echo > done'
+	mkfifo "$T/done"
+	task . "" sleep 1000
+	start
+	for terminal in 0 1; do
+		call Exec "1=$ID" "2=e$terminal" "3:$terminal" "5=binary://$T/tells" \
+			7.2='{"args":["echo","out"],"cwd":"/","user":{}}' > /dev/null
+		call Start "1=$ID" "2=e$terminal" > /dev/null
+		[ "$(wait_for "$ID" "2=e$terminal")" = 0 ]
+		call Delete "1=$ID" "2=e$terminal" > /dev/null
+		read -r _ < "$T/done"
+		[ "$(tr -d '\r' < "$T/logged")" = "$NS e$terminal"$'\nout' ]
+	done
 }
 
 @test "a_logger_makes_no_way_for_others" {
