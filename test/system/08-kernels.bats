@@ -74,7 +74,11 @@ live() {
 	old start "$ID"
 	[ "$(old exec "$ID" sh -c 'id -u; readlink /proc/self/ns/user')" = "$(echo 0; readlink "/proc/$(state pid)/ns/user")" ]
 	old delete --force "$ID"
-	spec '.hooks.createRuntime[0] |= (.args = ["sh", "-c", "sleep 1000"] | .timeout = 1)'
+	# Hooks in the new pid namespace, whose numbers others have outside.
+	spec '.hooks = {createContainer: [{path: "/bin/true"}], startContainer: [{path: "/bin/true"}]} | .process.args = ["true"]'
+	attempt old run -b "$B" "$ID"
+	[ "$status" = 0 ] || { echo "$stderr"; return 1; }
+	spec '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "sleep 1000"], timeout: 1}]}'
 	attempt old create -b "$B" "$ID"
 	refused 1 "hook /bin/sh"
 	nothing_left
