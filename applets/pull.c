@@ -102,13 +102,13 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	return cli_print(&out, e);
 }
 
-/* Whoever lists processes is shown their arguments. */
+/* Whoever lists processes is shown their arguments. The secret is the end of one of these. */
 static void blot(char **argv, const char *secret)
 {
 	size_t n = strlen(secret);
 	for (char **p = argv; *p; p++) {
 		size_t len = strlen(*p);
-		if (len >= n && !strcmp(*p + len - n, secret))
+		if (len >= n && *p + len - n == secret)
 			memset(*p + len - n, '*', n);
 	}
 }
@@ -131,10 +131,11 @@ static int run_pull(const struct call *c, struct err *e)
 	struct call own = *c;
 	struct store s;
 	own.opts = &o;
-	if (o.creds && !(o.creds = arena_str(c->arena, o.creds)))
+	const char *creds = o.creds;
+	if (creds && !(o.creds = arena_str(c->arena, creds)))
 		return fail(e, ENOMEM, "option --creds");
-	if (o.creds)
-		blot(c->argv, o.creds);
+	if (creds)
+		blot(c->argv, creds);
 	int rc = check(&o, c->arena, e);
 	if (rc == 0)
 		rc = subid_enter(e); /* a layer has files of all ids */

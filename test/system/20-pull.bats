@@ -527,6 +527,8 @@ hostile() {
 		kill "$puller"
 		wait "$puller" || true
 	done
+	# What happens to be written alike is left alone.
+	run -0 pull -q --creds app:v1 "$STRANGE/app:v1"
 }
 
 @test "the_store_is_a_root_too" {
