@@ -235,8 +235,10 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 		return rc;
 	}
 	pid_t pid = proc_clone(args, &out->pidfd);
-	if (pid == 0)
-		child_main(s, pair[1]); /* which first closes the other end */
+	if (pid == 0) {
+		close(pair[0]); /* or it would not see that we have gone, if close_rest() cannot */
+		child_main(s, pair[1]);
+	}
 	rc = return_home(&back, e);
 	if (pid < 0)
 		return fail(e, pid, "clone a process with new namespaces (%#llx)",

@@ -1133,6 +1133,23 @@ add_hooks() {
 	nothing_left
 }
 
+# With more descriptors, too, than are closed one by one.
+@test "a_container_whose_maker_is_killed_does_not_wait_for_him" {
+	local n pid
+	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+	for n in 1 600; do
+		spec --argjson n $n --arg d "$BATS_TEST_TMPDIR" '.mounts += [range($n) | {destination: "/tmp/\(.)", type: "bind", source: $d, options: ["bind"]}]
+			| .mounts |= [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}] + .
+			| .hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "cat > \($d)/told; kill -KILL $PPID"], env: ["PATH=/bin"]}]'
+		attempt rt create -b "$B" "$ID"
+		[ "$status" = 137 ]
+		pid=$(jq .pid "$BATS_TEST_TMPDIR/told")
+		timeout 60 "$TOOLS/await" "$pid"
+		"$CORACLE" cleanup --root "$STATE" "$ID" > /dev/null
+		nothing_left
+	done
+}
+
 @test "a_failing_hook_fails_the_container_and_undoes_it" {
 	local h d=$BATS_TEST_TMPDIR
 	for h in prestart createRuntime createContainer startContainer; do
