@@ -16,7 +16,7 @@ void text_tame(char *s, size_t n, char with)
 			*p = (unsigned char)with;
 			more = 0;
 		} else if (*p < 0xc0) {
-			more -= more > 0 && *p >= 0x80;
+			more = more && *p >= 0x80 ? more - 1 : 0;
 		} else {
 			more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
 		}

@@ -60,6 +60,9 @@ static void names_cannot_speak_to_a_terminal(void)
 	/* Of C1, as two bytes and as one; not what continues a character. */
 	refuse(&e, EINVAL, "a\xc2\x9b\x32Jb\x9b\xc3\x9f\xe2\x82\xac\xf0\x9f\x99\x82\xc2\xa0\x85");
 	is_str(e.msg, "a??2Jb?\xc3\x9f\xe2\x82\xac\xf0\x9f\x99\x82\xc2\xa0?");
+	/* One that broke off has no more to come. */
+	refuse(&e, EINVAL, "\xf0[\x9b\x32J");
+	is_str(e.msg, "\xf0[?2J");
 }
 
 static void what_is_no_utf8_is_marked(void)
