@@ -101,7 +101,7 @@ static int data_of(const struct op_mount *m, char out[PATH_MAX])
 	for (size_t i = 0; i < m->options.n; i++) {
 		const struct mount_option *o = &m->options.v[i];
 		/* A security label may have a comma in it. */
-		const char *quote = !strcmp(o->key, "context") ? "\"" : "";
+		const char *quote = strstr(o->key, "context") ? "\"" : "";
 		int n = snprintf(out + at, PATH_MAX - at, "%s%s%s%s%s%s", at ? "," : "", o->key,
 				 o->value ? "=" : "", quote, o->value ? o->value : "", quote);
 		at += (size_t)n;

@@ -559,6 +559,14 @@ shared_volume() {
 	nothing_left
 }
 
+@test "a_label_with_a_comma_is_one_option" {
+	local log=$BATS_TEST_TMPDIR/calls
+	mounts '[{destination: "/new", type: "tmpfs", source: "tmpfs", options: ["fscontext=u:r:t:s0:c1,c2"]}]'
+	attempt strace -f -qqq -s 100 -e trace=mount -o "$log" "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	grep -qF '"fscontext=\"u:r:t:s0:c1,c2\""' "$log"
+	nothing_left
+}
+
 @test "a_link_that_comes_once_a_target_was_missing_is_not_followed" {
 	mkdir "$ROOTFS/else"
 	ln -s else "$ROOTFS/late"
