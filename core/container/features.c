@@ -173,8 +173,7 @@ int features_write(struct buf *out, struct err *e)
 {
 	static const char *kinds[] = { "cgroup", "ipc",	 "mount", "network",
 				       "pid",	 "time", "user",  "uts" };
-	static const char *unsafe[] = { "org.systemd.property.", "run.oci.hooks.",
-					"org.criu.config" };
+	static const char *unsafe[] = { "org.systemd.property.", "run.oci.", "org.criu.config" };
 	const struct engine *native;
 	auto_arena *a = arena_new((size_t)1 << 20);
 	int rc = a ? engine_find(NULL, &native, e) : fail(e, ENOMEM, "features");

@@ -250,6 +250,7 @@ paths_of() {
 	jq -e '.mountOptions == (.mountOptions | sort) and (.mountOptions | length == (unique | length)) and (.mountOptions | index("rro"))' "$d/ours"
 	jq -e '[paths | map(tostring) | join(".")] | ["linux.apparmor.enabled", "linux.selinux.enabled", "linux.intelRdt.enabled", "linux.intelRdt.schemata", "linux.intelRdt.monitoring",
 		"linux.mountExtensions.idmap.enabled", "linux.netDevices.enabled", "linux.seccomp.supportedFlags", "annotations"] - . == []' "$d/ours"
+	jq -e '.potentiallyUnsafeConfigAnnotations | index("run.oci.") != null' "$d/ours"
 	attempt rt features x
 	refused 1 argument
 }
