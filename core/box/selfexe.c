@@ -119,8 +119,12 @@ static void hold(int fd)
 
 void selfexe_let_go(void)
 {
-	if (executed() >= 3)
-		close(executed());
+	struct stat held, exe;
+	int fd = executed();
+	/* Whoever executed us from one that execve closed leaves its number to others. */
+	if (fd >= 3 && fstat(fd, &held) == 0 && stat("/proc/self/exe", &exe) == 0 &&
+	    held.st_dev == exe.st_dev && held.st_ino == exe.st_ino)
+		close(fd);
 }
 
 int selfexe_protect(char **argv, struct err *e)

@@ -1133,6 +1133,24 @@ add_hooks() {
 	nothing_left
 }
 
+# As fexecve(3) does with a descriptor that execve closes: its number is somebody else's then.
+@test "who_is_executed_by_a_descriptor_that_is_gone_passes_signals_on" {
+	local pid
+	mkfifo "$SYNC/ready"
+	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]
+		| .process.args = ["sh", "-c", "trap \"exit 7\" TERM; echo > /sync/ready; while :; do sleep 0.01; done"]'
+	perl -e 'open F, "<", $ARGV[0]; exec {"/dev/fd/" . fileno(F)} @ARGV' "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" \
+		< /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+	read -r < "$SYNC/ready"
+	kill -TERM $pid
+	timeout 60 "$TOOLS/await" $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 7 ]
+	nothing_left
+}
+
 # With more descriptors, too, than are closed one by one.
 @test "a_container_whose_maker_is_killed_does_not_wait_for_him" {
 	local n pid
