@@ -95,7 +95,6 @@ static int clone_root(struct op *o, int dir)
 	return fd >= 0 ? fd : plan_clone_source(o, dir);
 }
 
-/* A detached clone of the source: made here, where its path means what the caller meant. */
 /* 1 where it is a link, and to be made again in the place of a mount. */
 static int source_link(struct plan *p, struct op *o, int bundle_dir, struct err *e)
 {
@@ -110,6 +109,7 @@ static int source_link(struct plan *p, struct op *o, int bundle_dir, struct err 
 	return o->source && n < PATH_MAX ? 1 : fail(e, ENAMETOOLONG, "%s", o->what);
 }
 
+/* A detached clone of the source: made here, where its path means what the caller meant. */
 static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err *e)
 {
 	int link = source_link(p, o, bundle_dir, e);
