@@ -23,7 +23,6 @@
 
 #define HOPS_MAX  5
 #define TRIES_MAX 4
-#define PAUSE_MAX 30 /* seconds that a server may ask us to wait */
 #define STALL	  60
 #define PROGRESS  65536		      /* bytes after which a lost connection is a new misfortune */
 #define BODY_HIGH ((size_t)512 << 10) /* then the sender waits until somebody has read */
@@ -404,17 +403,13 @@ static int redirected(struct http *h, struct err *e)
 	return rc < 0 ? rc : to != NULL;
 }
 
-/* Before the next try: 0.2, 0.4, 0.8 seconds, or what the server wants (Retry-After in seconds; a
- * date there is rare, and its clock not ours). */
+/* Before the next try: 0.2, 0.4, 0.8 seconds, or what the server wants. */
 static int pause_ms(const struct http *h)
 {
 	int own = 100 << h->tries;
-	unsigned long asked = h->retry.len ? strtoul(h->retry.p, NULL, 10) : 0;
-	if (h->done && h->result != CURLE_OK)
-		return own;
-	if (asked > PAUSE_MAX)
-		asked = PAUSE_MAX;
-	return (int)asked * 1000 > own ? (int)asked * 1000 : own;
+	bool said = h->retry.len && !(h->done && h->result != CURLE_OK);
+	int asked = said ? (int)retry_after(h->retry.p, time(NULL)) * 1000 : 0;
+	return asked > own ? asked : own;
 }
 
 /* From the request's own URL through all redirects to an answer, again and again while that looks

@@ -2,6 +2,7 @@
 #include "image/url.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,4 +36,15 @@ void http_escape(struct buf *b, const char *s)
 			buf_char(b, *s);
 		else
 			buf_printf(b, "%%%02X", (unsigned char)*s);
+}
+
+time_t retry_after(const char *text, time_t now)
+{
+	struct tm tm = { 0 };
+	if (*text >= '0' && *text <= '9') {
+		unsigned long seconds = strtoul(text, NULL, 10);
+		return seconds < RETRY_MAX ? (time_t)seconds : RETRY_MAX;
+	}
+	time_t then = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) ? timegm(&tm) : now;
+	return then < now ? 0 : then - now < RETRY_MAX ? then - now : RETRY_MAX;
 }

@@ -656,6 +656,15 @@ held() {
 	[ "$(grep -c manifests/v1 "$STRANGE_LOG")" = 2 ]
 }
 
+@test "a_registry_may_say_by_a_date_when_to_come_again" {
+	local before
+	simple "$L" v1
+	strange
+	before=$(date +%s%N)
+	run -0 pull -q "$STRANGE/limited-dated/app:v1"
+	[ $(($(date +%s%N) - before)) -ge 2000000000 ]
+}
+
 @test "headers_without_end_and_silence_end_the_pull" {
 	simple "$L" v1
 	strange

@@ -38,6 +38,18 @@ static void loopback_is_known_by_name_and_number(void)
 			TAP_FAIL("%s is not loopback", others[i]);
 }
 
+static void a_pause_is_asked_for_in_seconds_or_by_a_date(void)
+{
+	const time_t now = 784111777;
+	is_int(retry_after("7", now), 7);
+	is_int(retry_after("99999999999999999999", now), RETRY_MAX);
+	is_int(retry_after("Sun, 06 Nov 1994 08:49:42 GMT", now), 5);
+	is_int(retry_after("Sun, 06 Nov 1994 08:49:32 GMT", now), 0);
+	is_int(retry_after("Sun, 06 Nov 2994 08:49:32 GMT", now), RETRY_MAX);
+	is_int(retry_after("soon", now), 0);
+	is_int(retry_after("", now), 0);
+}
+
 static void plain_http_goes_to_this_machine_only(void)
 {
 	is_int(get("http://192.0.2.1/v2/", false), -EPERM);
@@ -64,6 +76,7 @@ static void a_query_is_escaped(void)
 int main(void)
 {
 	test(loopback_is_known_by_name_and_number);
+	test(a_pause_is_asked_for_in_seconds_or_by_a_date);
 	test(plain_http_goes_to_this_machine_only);
 	test(other_schemes_are_refused);
 	test(a_query_is_escaped);
