@@ -1,5 +1,6 @@
 /* rehearse.c - whether a container can be made: it is made, and removed before it begins. */
 #include "monitor/rehearse.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "monitor/runvolume.h"
 
@@ -39,6 +40,7 @@ static int play(void *arg, struct err *e)
 	q.stdio[0] = q.stdio[1] = q.stdio[2] = -1;
 	q.owner_kind = "run";
 	q.console_fd = s->process->terminal ? &console : NULL;
+	log_open(&(struct log_options){ .level = LOG_ERROR }, NULL);
 	int rc = container_create(&q, &c, e);
 	if (rc < 0)
 		return volumes && e->status ? 0 : rc;

@@ -7,7 +7,7 @@
 
 /* Without hooks, and with an empty directory in the place of each volume, whose files only the real
  * one touches: a program that is not there may be in one. The spec is of r->id, which nobody has;
- * all happens in a process of its own. What container_create() says. */
+ * all happens in a process of its own, which warns of nothing. What container_create() says. */
 int rehearse(const struct create_request *r, struct spec *s, struct err *e);
 
 #endif

@@ -102,7 +102,9 @@ static int plain_spec(struct making *m, const char *id, int root, struct spec **
 	if (rc == 0)
 		rc = runspec_make(&m->options, &subject, m->a, out, e);
 	if (rc == 0 && (*out)->process->selinux_label && !has_selinux()) {
-		log_warn("option --security-opt: label: ignored: this machine has no SELinux");
+		if (id == m->id) /* and not while it is rehearsed */
+			log_warn("option --security-opt: label: ignored: this machine has no "
+				 "SELinux");
 		(*out)->process->selinux_label = NULL;
 	}
 	return rc;

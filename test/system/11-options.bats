@@ -78,6 +78,18 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = $'coracle: warning: option --security-opt: label: ignored: this machine has no SELinux\nlabelled' ]
 }
 
+@test "a_container_that_takes_anothers_place_is_warned_of_once" {
+	[ ! -d /sys/fs/selinux ] || skip "SELinux is on"
+	box -d --name "$(cid w)" -- sleep 1000
+	run -0 --separate-stderr setpriv --bounding-set -sys_time "$CORACLE" run --root "$STATE" --rm --replace --name "$(cid w)" \
+		--security-opt label=type:spc_t --cap-add sys_time --rootfs "$ROOTFS" true
+	# shellcheck disable=SC2154
+	diff - <(echo "$stderr") <<- END
+		coracle: warning: option --security-opt: label: ignored: this machine has no SELinux
+		coracle: warning: process.capabilities: we have not, and so cannot give, CAP_SYS_TIME
+	END
+}
+
 @test "a_user_with_an_empty_group_has_all_that_are_his" {
 	run -0 box --rm -u worker -- id
 	local all=$output
