@@ -203,7 +203,7 @@ static int lock_by_force(struct container *c, struct err *e)
 	int lock = container_lock(c, LOCK_NB, e);
 	if (lock != -EBUSY)
 		return lock;
-	int stop = container_stop_hooks(c);
+	auto_close int stop = container_stop_hooks(c);
 	if (container_reload(c, NULL) == 0 && container_cgroup(c, &cg, NULL) == 0) {
 		if (c->pidfd >= 0 && !cg.n)
 			kin_signal(&(struct kin_of){ c->state.pid, c->pidfd, &c->state.namespaces },
@@ -211,9 +211,7 @@ static int lock_by_force(struct container *c, struct err *e)
 		cgroup_kill(&cg, NULL);
 		cgroup_close(&cg);
 	}
-	lock = container_lock(c, 0, e);
-	container_let_hooks(c, &stop);
-	return lock;
+	return container_lock(c, 0, e);
 }
 
 /* What a record would tell of that was never completed was never made. Of one that cannot be read

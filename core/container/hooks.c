@@ -10,8 +10,8 @@
 
 #define STOP_PIPE "stop"
 
-/* Who writes there stops what runs, or will run: it is full until nobody has it open. Of a
- * container whose directory is gone there is none. */
+/* Who writes there stops what runs, or will run: it is full until nobody has it open, and stays
+ * where it is for the next hooks. Of a container whose directory is gone there is none. */
 static int stop_pipe(struct container *c)
 {
 	if (mkfifoat(c->dir, STOP_PIPE, 0600) < 0 && errno != EEXIST)
@@ -23,13 +23,6 @@ int container_stop_hooks(struct container *c)
 {
 	auto_close int fd = stop_pipe(c);
 	return fd < 0 || write(fd, "s", 1) != 1 ? -1 : take_fd(&fd);
-}
-
-void container_let_hooks(struct container *c, int *stop)
-{
-	if (*stop >= 0)
-		unlinkat(c->dir, STOP_PIPE, 0);
-	put_fd(stop, -1);
 }
 
 static int hooks(struct container *c, const struct spec_hook_list *l, const char *name,
@@ -52,10 +45,9 @@ static int hooks(struct container *c, const struct spec_hook_list *l, const char
 	int rc = hook_files(&c->state.annotations, stage.out, e);
 	if (rc < 0)
 		return rc;
-	int stop = stop_pipe(c);
+	auto_close int stop = stop_pipe(c);
 	stage.stop = stop < 0 ? 0 : stop;
 	rc = hooks_run(l, &stage, c->arena, e);
-	container_let_hooks(c, &stop);
 	hook_files_close(stage.out);
 	return rc;
 }

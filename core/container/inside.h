@@ -99,9 +99,8 @@ int container_create_hooks(struct container *c, const struct spec_hooks *h, stru
 void container_poststop(struct container *c, const struct spec *spec);
 
 /* Kills the hook that runs, also when whoever runs it is still to begin: until what is returned, an
- * fd or -1, is given to container_let_hooks. For who deletes by force. */
+ * fd or -1, is closed. For who deletes by force. */
 int container_stop_hooks(struct container *c);
-void container_let_hooks(struct container *c, int *stop);
 
 /* The poststart hooks. */
 int container_poststart(struct container *c, struct err *e);

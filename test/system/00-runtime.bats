@@ -1168,6 +1168,27 @@ add_hooks() {
 	done
 }
 
+# Who has ended one hook goes on to the next, also of another list.
+@test "delete_by_force_that_comes_between_two_hooks_ends_the_second" {
+	local tracer maker deleter pid log=$BATS_TEST_TMPDIR/calls told=$BATS_TEST_TMPDIR/told
+	spec '.hooks = {prestart: [{path: "/bin/true"}], createRuntime: [{path: "/bin/sleep", args: ["sleep", "1000"]}]}'
+	# The maker stops when it has seen the first one's end.
+	strace -qq -e trace=waitid -e inject=waitid:signal=STOP:when=1 -o "$log" "$CORACLE" runtime --root "$STATE" create -b "$B" "$ID" \
+		< /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	tracer=$!
+	until grep -qs 'stopped by SIGSTOP' "$log"; do sleep 0.01; done
+	maker=$(pgrep -P $tracer)
+	strace -qq -e trace=write,flock -o "$told" "$CORACLE" runtime --root "$STATE" delete --force "$ID" > /dev/null 2>&1 3>&- &
+	deleter=$!
+	until grep -qs '"s", 1' "$told" && tail -n 1 "$told" | grep -q 'LOCK_EX$'; do sleep 0.01; done
+	kill -CONT "$maker"
+	timeout 60 "$TOOLS/await" "$maker"
+	wait $tracer || [ $? = 1 ]
+	wait $deleter || true
+	rt delete --force "$ID"
+	nothing_left
+}
+
 @test "a_failing_hook_fails_the_container_and_undoes_it" {
 	local h d=$BATS_TEST_TMPDIR
 	for h in prestart createRuntime createContainer startContainer; do
