@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u
@@ -70,9 +71,13 @@ static int executed(void)
 	return as && !strncmp(as, "/dev/fd/", 8) ? atoi(as + 8) : -1;
 }
 
+/* Whether that is of our making, read-only or sealed: others execute descriptors, too. */
 static bool second_time(void)
 {
-	return executed() >= 0;
+	struct statvfs fs;
+	int fd = executed();
+	return fd >= 0 && ((statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_RDONLY) ||
+			   fcntl(fd, F_GET_SEALS) > 0);
 }
 
 static bool program_path(char *out, size_t size)
@@ -87,7 +92,7 @@ static bool program_path(char *out, size_t size)
 const char *selfexe_path(struct arena *a)
 {
 	char path[PATH_MAX];
-	if (second_time())
+	if (executed() >= 0)
 		return getenv(MARK);
 	return program_path(path, sizeof(path)) ? arena_str(a, path) : NULL;
 }

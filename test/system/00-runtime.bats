@@ -1133,8 +1133,8 @@ add_hooks() {
 	nothing_left
 }
 
-# As fexecve(3) does with a descriptor that execve closes: its number is somebody else's then.
-@test "who_is_executed_by_a_descriptor_that_is_gone_passes_signals_on" {
+# As fexecve(3) does with a descriptor that execve closes: its number is somebody else's then, and what it led to is no copy.
+@test "who_is_executed_by_a_descriptor_is_out_of_reach_and_passes_signals_on" {
 	local pid
 	mkfifo "$SYNC/ready"
 	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]
@@ -1143,6 +1143,7 @@ add_hooks() {
 		< /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
 	read -r < "$SYNC/ready"
+	[ ! -w "/proc/$pid/exe" ] # a read-only mount of it
 	kill -TERM $pid
 	timeout 60 "$TOOLS/await" $pid
 	status=0
