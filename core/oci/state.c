@@ -131,18 +131,20 @@ int state_parse(const char *text, size_t len, struct arena *a, struct state *out
 	return parse(text, len, state_fields, a, out, e);
 }
 
-/* The last whole line after the first; what follows it was torn by a crash. */
+/* The last whole line after the first that is a state; what follows it was torn by a crash. */
 static int last_line(const struct buf *text, size_t *from, size_t *to)
 {
 	size_t n = text->len;
 	while (n > 0 && text->p[n - 1] != '\n')
 		n--;
-	while (n > 0 && text->p[n - 1] == '\n')
-		n--;
-	*to = n;
-	while (n > 0 && text->p[n - 1] != '\n')
-		n--;
-	*from = n;
+	do {
+		while (n > 0 && text->p[n - 1] == '\n')
+			n--;
+		*to = n;
+		while (n > 0 && text->p[n - 1] != '\n')
+			n--;
+		*from = n;
+	} while (n > 0 && text->p[n] != '{'); /* of the value that runc reads */
 	return n ? 0 : -EINVAL;
 }
 

@@ -110,7 +110,10 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	is_int(state_save(dir, &s, &said), 0);
 	is_int(state_read(dir, a, &read, &said), 0);
 	is_str(read.status, "created");
-	append(dir, "\n{\"version\":1,\"id\":\"c1\",\"sta"); /* its writer was killed */
+	append(dir, "\n,\"id\":\"c1\"}\n"); /* its writer was killed, before the state */
+	is_int(state_read(dir, a, &read, &said), 0);
+	is_int(read.pid, 7);
+	append(dir, "\n{\"version\":1,\"id\":\"c1\",\"sta"); /* and in it */
 	is_int(state_read(dir, a, &read, &said), 0);
 	is_int(read.pid, 7);
 	ok(!state_outdated(dir, &read));
