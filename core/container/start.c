@@ -18,6 +18,9 @@ static bool is_dead(int errnum)
 
 static int not_started(struct container *c, int errnum, struct err *e)
 {
+	if (errnum == ECONNREFUSED && container_waits(c->dir))
+		return refuse(e, ENOTSUP, "container %s was made by runc, which has to start it",
+			      c->id);
 	return is_dead(errnum) ? lifecycle_check(STATUS_STOPPED, EV_START, c->id, e)
 			       : fail(e, errnum, "start container %s", c->id);
 }
@@ -74,9 +77,6 @@ int container_start(struct container *c, struct err *e)
 	int rc = container_reload(c, e);
 	if (rc == 0)
 		rc = lifecycle_check(container_status(c), EV_START, c->id, e);
-	if (rc == 0 && c->state.foreign)
-		rc = refuse(e, ENOTSUP, "container %s was made by runc, which has to start it",
-			    c->id);
 	if (rc == 0)
 		rc = release(c, e);
 	if (rc < 0)

@@ -235,7 +235,6 @@ int runc_read(const char *text, size_t len, struct arena *a, struct state *out, 
 		.no_new_keyring = r.config.no_new_keyring,
 		.hooks = r.config.hooks.poststart.n || r.config.hooks.poststop.n,
 		.created = r.created,
-		.foreign = true,
 	};
 	if (take_labels(&r.config.labels, a, &s) < 0 || take_namespaces(&r.config, a, &s) < 0 ||
 	    take_cgroups(&r.cgroup_paths, a, &s) < 0)

@@ -52,7 +52,6 @@ struct state {
 	/* Not recorded: */
 	const char *user; /* in lists, whose state directory it is */
 	uint32_t uid;	  /* in lists: whose file it is */
-	bool foreign;	  /* read from a file of runc's */
 	size_t before;	  /* bytes of earlier states in the file that it was read from */
 	uint64_t inode;	  /* that file, and how long it was then; 0: not known */
 	uint64_t size;

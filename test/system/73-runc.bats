@@ -187,8 +187,12 @@ shown() {
 	spec '.annotations = {"one": "1"} | .process.args = ["sleep", "1000"]'
 	theirs create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
 	[ "$(state status)" = created ]
-	attempt rt start "$ID"
-	refused 1 "$ID was made by runc"
+	for _ in 1 2; do
+		attempt rt start "$ID"
+		refused 1 "$ID was made by runc"
+		rt pause "$ID" # after which the file has a state of ours, too
+		rt resume "$ID"
+	done
 	theirs start "$ID"
 	diff <(rt state "$ID" | shown) <(theirs state "$ID" | shown)
 	diff <(rt list -f json | jq .[] | shown) <(theirs list -f json | jq .[] | shown)
