@@ -295,9 +295,8 @@ void cli_help(const struct command *c, const char *path, struct buf *out)
 
 int cli_print(const struct buf *out, struct err *e)
 {
-	int rc = out->failed	      ? -ENOMEM
-		 : !proc_has_stdout() ? -EBADF
-				      : write_all(STDOUT_FILENO, out->p, out->len);
+	bool lost = out->len && !proc_has_stdout();
+	int rc = out->failed ? -ENOMEM : lost ? -EBADF : write_all(STDOUT_FILENO, out->p, out->len);
 	return rc < 0 ? fail(e, rc, "write to stdout") : 0;
 }
 

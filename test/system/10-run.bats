@@ -413,6 +413,7 @@ value() {
 
 @test "what_is_printed_to_no_stdout_is_an_error" {
 	local verb
+	c ps -q >&- # where there is nothing to print, nothing is lost
 	box -d --name "$(cid s)" -- sleep 1000
 	for verb in ps "kill $(cid s)" "wait $(cid s)"; do
 		status=0
