@@ -272,7 +272,8 @@ static int read_list(struct tarfile *t, struct arena *a, struct err *e)
 	if (!list.failed && t->v && take_list(t, &list, most, a))
 		return 0;
 	t->n = 0;
-	return refuse(e, E2BIG, "%.300s has too many members (limit: %zu)", t->path, MEMBERS_MAX);
+	return refuse(e, E2BIG, "%.300s has too many members (limit: %zu), or too long names",
+		      t->path, MEMBERS_MAX);
 }
 
 int tarfile_open(const char *path, const struct limits *l, struct arena *a, struct tarfile *out,

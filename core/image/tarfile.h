@@ -31,7 +31,8 @@ struct tarfile {
 };
 
 /* Opens it, plain or packed by gzip or zstd, and reads all headers. -EBADMSG for what is no tar
- * file, -E2BIG for too many members and what unpacks to too much. Close it also after a failure. */
+ * file, -E2BIG for too many members, too long names and what unpacks to too much. Close it also
+ * after a failure. */
 int tarfile_open(const char *path, const struct limits *l, struct arena *a, struct tarfile *out,
 		 struct err *e);
 void tarfile_close(struct tarfile *t);

@@ -199,6 +199,18 @@ assert_read_apart() {
 	assert_empty_store
 }
 
+@test "an_archive_has_so_many_members_and_their_names_are_so_long_at_the_most" {
+	seq -f 'f %.0f 644 0:0 - x' 65537 | tar_of "$A"
+	run -1 pull -q "oci-archive:$A"
+	[ "$output" = "coracle: $A has too many members (limit: 65536), or too long names" ]
+	local long
+	long=$(printf 'directory/%.0s' {1..400})
+	seq -f "x path=$long%.0f"$'\n''f name 644 0:0 - x' 4500 | tar_of "$A"
+	run -1 pull -q "oci-archive:$A"
+	[ "$output" = "coracle: $A has too many members (limit: 65536), or too long names" ]
+	assert_empty_store
+}
+
 @test "what_is_wrong_in_a_layout_is_said_of_the_layout" {
 	local manifest
 	refused() {
