@@ -16,7 +16,7 @@ static const struct opt global_options[] = {
 	OPT(OPT_STR, runtime_options, log_format, 0, "log-format", "FORMAT",
 	    "of that file: text or json"),
 	OPT(OPT_STR, runtime_options, log_level, 0, "log-level", "LEVEL",
-	    "tell what is so important: error, warning (default) or debug"),
+	    "the least that is told: error, warning (default) or debug"),
 	OPT(OPT_STR, runtime_options, engine, 0, "engine", "NAME",
 	    "who isolates new containers: native or host"),
 	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),

@@ -24,7 +24,7 @@
 		OPT(OPT_STR, type_, at_ cgroups_mode, 0, "manage-cgroups-mode", "MODE",    \
 		    "soft (default), full, strict or ignore"),                             \
 		OPT(OPT_STR, type_, at_ empty_ns, 0, "empty-ns", "NAMESPACE",              \
-		    "network: as it is anyway, empty"),                                    \
+		    "network: restored empty, as without this option"),                    \
 		OPT(OPT_FLAG, type_, at_ core.auto_dedup, 0, "auto-dedup", NULL,           \
 		    "keep no page twice among images and their parents"),                  \
 		OPT(OPT_FLAG, type_, at_ core.lazy_pages, 0, "lazy-pages", NULL,           \
