@@ -75,9 +75,9 @@ static int executed(void)
 static bool second_time(void)
 {
 	struct statvfs fs;
-	int fd = executed();
+	int fd = executed(), seals = fd < 0 ? 0 : fcntl(fd, F_GET_SEALS);
 	return fd >= 0 && ((statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_RDONLY) ||
-			   fcntl(fd, F_GET_SEALS) > 0);
+			   (seals > 0 && seals & F_SEAL_WRITE));
 }
 
 static bool program_path(char *out, size_t size)

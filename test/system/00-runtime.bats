@@ -1133,22 +1133,29 @@ add_hooks() {
 	nothing_left
 }
 
-# As fexecve(3) does with a descriptor that execve closes: its number is somebody else's then, and what it led to is no copy.
+# By a descriptor that execve closes, as fexecve(3) may: its number is somebody else's then, and what it led to is no copy. By
+# one of a file in memory that stays open: that has seals, too, but not those of a copy.
 @test "who_is_executed_by_a_descriptor_is_out_of_reach_and_passes_signals_on" {
-	local pid
+	local how pid
 	mkfifo "$SYNC/ready"
+	mkdir "$BATS_TEST_TMPDIR/memory"
 	spec --arg d "$SYNC" '.mounts += [{destination: "/sync", source: $d, options: ["bind"]}]
 		| .process.args = ["sh", "-c", "trap \"exit 7\" TERM; echo > /sync/ready; while :; do sleep 0.01; done"]'
-	perl -e 'open F, "<", $ARGV[0]; exec {"/dev/fd/" . fileno(F)} @ARGV' "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" \
-		< /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	pid=$!
-	read -r < "$SYNC/ready"
-	[ ! -w "/proc/$pid/exe" ] # a read-only mount of it
-	kill -TERM $pid
-	timeout 60 "$TOOLS/await" $pid
-	status=0
-	wait $pid || status=$?
-	[ "$status" = 7 ]
+	for how in 'open F, "<", $ARGV[0]' '$^F = 99; open F, "<", "memory/coracle"'; do
+		(
+			cd "$BATS_TEST_TMPDIR"
+			exec unshare -m sh -c 'mount -t tmpfs tmpfs memory && cp "$2" memory/coracle && exec perl -e "$@"' - \
+				"$how; "'exec {"/dev/fd/" . fileno(F)} @ARGV' "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		) < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+		pid=$!
+		read -r < "$SYNC/ready"
+		[ ! -w "/proc/$pid/exe" ] # a read-only mount of it
+		kill -TERM $pid
+		timeout 60 "$TOOLS/await" $pid
+		status=0
+		wait $pid || status=$?
+		[ "$status" = 7 ]
+	done
 	nothing_left
 }
 
