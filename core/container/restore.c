@@ -9,6 +9,7 @@
 #include "container/inside.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,20 @@ static bool directory(const struct reviving *v, const struct spec_mount *m)
 	       S_ISDIR(st.st_mode);
 }
 
+/* 1: its source is a link that was made again, and is. */
+static int make_link(struct reviving *v, const struct spec_mount *m)
+{
+	char target[PATH_MAX] = "";
+	const char *name;
+	if (!strs_has(&m->options, "copy-symlink") || !m->source ||
+	    readlinkat(v->s->bundle, m->source, target, sizeof(target) - 1) < 0)
+		return 0;
+	auto_close int dir = rootfs_parent(v->root, m->destination, &name);
+	if (dir < 0)
+		return dir;
+	return symlinkat(target, dir, name) < 0 && errno != EEXIST ? -errno : 1;
+}
+
 /* The root may be another copy than the one that was mounted on: CRIU makes no places. What is in
  * another mount comes with that. */
 static int make_places(struct reviving *v, struct err *e)
@@ -74,9 +89,11 @@ static int make_places(struct reviving *v, struct err *e)
 			inside = below(path, l->v[k].destination);
 		if (inside)
 			continue;
-		auto_close int fd = rootfs_make(v->root, path, directory(v, &l->v[i]));
-		if (fd < 0)
-			return fail(e, fd, "mounts[%zu].destination: make %s", i, path);
+		int link = make_link(v, &l->v[i]);
+		auto_close int fd = link ? -1 : rootfs_make(v->root, path, directory(v, &l->v[i]));
+		if (link < 0 || (!link && fd < 0))
+			return fail(e, link ? link : fd, "mounts[%zu].destination: make %s", i,
+				    path);
 	}
 	return 0;
 }

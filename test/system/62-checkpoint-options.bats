@@ -100,6 +100,21 @@ alone() {
 	nothing_left
 }
 
+@test "a_link_that_was_made_of_a_mount_is_made_again_in_another_root" {
+	ln -s ../some/where "$BATS_TEST_TMPDIR/link"
+	spec --arg d "$BATS_TEST_TMPDIR" '.mounts += [{destination: "/new/link", type: "bind", source: "\($d)/link", options: ["bind", "copy-symlink"]}]'
+	start
+	[ "$(ask)" = 1 ]
+	checkpoint
+	rm -r "$ROOTFS/new"
+	restore -d
+	[ "$(ask)" = 2 ]
+	[ "$(readlink "$ROOTFS/new/link")" = ../some/where ]
+	[ ! -e "$ROOTFS/some" ]
+	end
+	nothing_left
+}
+
 # As docker's and nerdctl's.
 @test "a_network_that_hooks_make_is_made_by_them_again" {
 	local veth=v$BASHPID
