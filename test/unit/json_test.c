@@ -301,9 +301,8 @@ static void strings_are_escaped(void)
 {
 	auto_buf b = { 0 };
 	json_string(&b, "\x01\x7f\xff\xc0\x80\xf0\x9f\x98\x80\0z\xc2\x9b", 13);
-	is_str(b.p,
-	       "\"\\u0001\\u007f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\\u0000z"
-	       "\\u009b\"");
+	is_str(b.p, "\"\\u0001\\u007f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\\u0000z"
+		    "\\u009b\"");
 }
 
 static void indents_are_spaces_or_tabs(void)
