@@ -6,6 +6,7 @@
 #include "box/kin.h"
 #include "box/systemd.h"
 #include "box/user.h"
+#include "box/userns.h"
 #include "container/inside.h"
 #include "oci/runc.h"
 
@@ -127,6 +128,18 @@ int container_root_check(int fd, const char *root, struct err *e)
 			      "choose another with --root",
 			      root);
 	return 0;
+}
+
+int container_root_hold(const char *root, struct err *e)
+{
+	/* Sticky: what is in XDG_RUNTIME_DIR may be removed otherwise when it is old. */
+	auto_close int fd = dir_make(AT_FDCWD, root, we_are_root() ? 0700 : 01700, e);
+	if (fd < 0)
+		return within(e, "state directory %s (choose another with --root)", root);
+	int rc = container_root_check(fd, root, e);
+	if (rc == 0 && flock(fd, LOCK_SH) < 0)
+		rc = fail(e, errno, "lock %s", root);
+	return rc < 0 ? rc : take_fd(&fd);
 }
 
 /* -ENOENT: "container does not exist: ID". */

@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,29 +51,26 @@ static int claim(struct making *m, struct err *e)
 	int rc = container_id_check(id, e);
 	if (rc < 0)
 		return rc;
-	/* Sticky: what is in XDG_RUNTIME_DIR may be removed otherwise when it is old. */
-	auto_close int root = dir_make(AT_FDCWD, m->r->root, we_are_root() ? 0700 : 01700, e);
-	if (root < 0)
-		return within(e, "state directory %s (choose another with --root)", m->r->root);
-	if ((rc = container_root_check(root, m->r->root, e)) < 0)
-		return rc;
-	/* Whoever looks for orphans must not see a directory that its maker has not locked yet. */
-	if (flock(root, LOCK_SH) < 0)
-		return fail(e, errno, "lock %s", m->r->root);
+	auto_close int root = -1;
+	int made;
+	do { /* once more where somebody has removed it, empty as it was */
+		put_fd(&root, container_root_hold(m->r->root, e));
+		if (root < 0)
+			return root;
+		made = mkdirat(root, id, 0700) < 0 ? errno : 0;
+	} while (made == ENOENT);
+	if (made == EEXIST)
+		return refuse(e, EEXIST,
+			      "container with given ID already exists: %s (remove it first, or "
+			      "choose another)",
+			      id);
+	if (made)
+		return fail(e, made, "make %s/%s (choose another state directory with --root)",
+			    m->r->root, id);
 	struct container *c = container_new(m->r->root, id, e);
-	if (!c)
+	if (!c) {
+		unlinkat(root, id, AT_REMOVEDIR);
 		return -ENOMEM;
-	if (mkdirat(root, id, 0700) < 0) {
-		rc = errno == EEXIST
-			     ? refuse(e, EEXIST,
-				      "container with given ID already exists: %s (remove it "
-				      "first, or choose another)",
-				      id)
-			     : fail(e, errno,
-				    "make %s/%s (choose another state directory with --root)",
-				    m->r->root, id);
-		container_close(c);
-		return rc;
 	}
 	m->c = c;
 	c->dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

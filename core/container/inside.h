@@ -17,6 +17,10 @@ struct container *container_new(const char *root, const char *id, struct err *e)
 /* The open directory of all states is ours, and nobody else writes there; else it is refused. */
 int container_root_check(int fd, const char *root, struct err *e);
 
+/* Opens it, made where it is missing and locked shared: whoever looks for orphans must not see a
+ * container's directory that its maker has not locked yet. */
+int container_root_hold(const char *root, struct err *e);
+
 /* As container_open, but the record is still to be read: it may be that there is none. */
 int container_find(const char *root, const char *id, struct container **out, struct err *e);
 

@@ -1197,6 +1197,23 @@ add_hooks() {
 	nothing_left
 }
 
+# As who tidies up after his last container does.
+@test "a_state_directory_that_goes_while_a_container_is_made_is_made_again" {
+	local tracer log=$BATS_TEST_TMPDIR/calls
+	spec '.process.args = ["echo", "ran"]'
+	# It stops when it holds the directory, which is still empty.
+	strace -qq -e trace=flock -e inject=flock:signal=STOP:when=1 -o "$log" "$CORACLE" runtime --root "$STATE/below" run -b "$B" "$ID" \
+		< /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	tracer=$!
+	until grep -qs 'stopped by SIGSTOP' "$log"; do sleep 0.01; done
+	rmdir "$STATE/below"
+	kill -CONT "$(pgrep -P $tracer)"
+	wait $tracer
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = ran ]
+	rmdir "$STATE/below"
+	nothing_left
+}
+
 @test "a_failing_hook_fails_the_container_and_undoes_it" {
 	local h d=$BATS_TEST_TMPDIR
 	for h in prestart createRuntime createContainer startContainer; do

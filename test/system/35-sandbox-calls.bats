@@ -28,6 +28,7 @@ teardown() {
 	done
 	umount "$BUNDLE/rootfs" 2> /dev/null || :
 	rmdir "$ROOT" 2> /dev/null || :
+	rm -f "${ADDRESS#unix://}" # of a shim that was killed nobody else removes it
 }
 
 # shim ID BUNDLE ACTION, as containerd starts it.
