@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "box/cgroup.h"
-#include "box/selfexe.h"
 #include "container/notify.h"
 #include "container/ps.h"
 #include "monitor/attend.h"
@@ -140,7 +139,6 @@ int runtime_attend(struct container *run, int signals, int console, int notify, 
 				  .manager = notify < 0 ? NULL : &manager,
 				  .notify = notify,
 				  .pipes = { -1, -1 } };
-	selfexe_let_go(); /* while the container runs */
 	int rc = attend(&a, &st, e);
 	if (rc == 0)
 		rc = st.code;

@@ -112,30 +112,12 @@ static bool out_of_reach(void)
 	       access("/proc/self/exe", W_OK) < 0;
 }
 
-/* It stays open over execve, which would wait for a grace period of RCU to be rid of a clone. What
- * is in stdio's place is nobody's stdio. */
-static void hold(int fd)
-{
-	if (fd < 3)
-		close(fd);
-	else
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-void selfexe_let_go(void)
-{
-	struct stat held, exe;
-	int fd = executed();
-	/* Whoever executed us from one that execve closed leaves its number to others. */
-	if (fd >= 3 && fstat(fd, &held) == 0 && stat("/proc/self/exe", &exe) == 0 &&
-	    held.st_dev == exe.st_dev && held.st_ino == exe.st_ino)
-		close(fd);
-}
-
 int selfexe_protect(char **argv, struct err *e)
 {
 	if (second_time()) {
-		hold(executed());
+		/* As long as it is open the clone is a mount, and whoever may mount could make it
+		 * writable through /proc. */
+		close(executed());
 		return 0;
 	}
 	auto_close int fd = read_only_clone(0);

@@ -10,10 +10,6 @@
  * write the file; else -errno. Call it first thing in main. */
 int selfexe_protect(char **argv, struct err *e);
 
-/* Closes what it was executed from, which selfexe_protect() leaves open: that takes some time, so
- * do it when there is time, once. */
-void selfexe_let_go(void);
-
 /* Called before that by who will ask for selfexe_path(). */
 void selfexe_remember(void);
 
