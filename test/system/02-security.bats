@@ -65,6 +65,27 @@ prying() {
 	nothing_left
 }
 
+# As long as one has it open, the read-only clone is a mount that a container could make writable.
+@test "nobody_who_waits_for_a_container_holds_what_he_was_executed_from" {
+	local pid fd
+	spec '.process.args = ["sleep", "1000"]'
+	"$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&- &
+	local waiting=($!)
+	until [ "$(state status 2> /dev/null)" = running ]; do sleep 0.01; done
+	"$CORACLE" runtime --root "$STATE" exec "$ID" sleep 1001 < /dev/null > /dev/null 2>&1 3>&- &
+	waiting+=($!)
+	until [ "$(rt ps -f json "$ID" | jq length)" = 2 ]; do sleep 0.01; done
+	for pid in "${waiting[@]}"; do
+		[ -e "/proc/$pid/fd/0" ]
+		for fd in "/proc/$pid/fd"/*; do
+			[ "$(stat -Lc %i "$fd")" != "$(stat -Lc %i "/proc/$pid/exe")" ] || { ls -l "/proc/$pid/fd"; return 1; }
+		done
+	done
+	end
+	wait "${waiting[@]}" || true
+	nothing_left
+}
+
 @test "cve_2016_9962_a_process_that_joins_is_closed_to_those_inside" {
 	local i
 	prying '.'
