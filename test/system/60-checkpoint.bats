@@ -4,15 +4,6 @@
 
 load checkpoint
 
-setup_file() {
-	CRIU=$("$BATS_TEST_DIRNAME/criu")
-	export CRIU
-}
-
-setup() {
-	checkpoint_setup
-}
-
 teardown() {
 	runtime_teardown
 }

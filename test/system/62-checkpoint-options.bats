@@ -5,15 +5,6 @@
 
 load checkpoint
 
-setup_file() {
-	CRIU=$("$BATS_TEST_DIRNAME/criu")
-	export CRIU
-}
-
-setup() {
-	checkpoint_setup
-}
-
 teardown() {
 	runtime_teardown
 	[ ! -e "$BATS_TEST_TMPDIR/network" ] || umount "$BATS_TEST_TMPDIR/network"

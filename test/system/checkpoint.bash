@@ -5,8 +5,13 @@
 
 load runtime
 
+setup_file() {
+	CRIU=$("$BATS_TEST_DIRNAME/criu")
+	export CRIU
+}
+
 # A container that counts, in bundle B with a root file system of its own; its images go to IMG.
-checkpoint_setup() {
+setup() {
 	runtime_setup
 	PATH=$CRIU:$PATH
 	IMG=$BATS_TEST_TMPDIR/img
