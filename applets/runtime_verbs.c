@@ -241,7 +241,7 @@ enum { COLUMNS = 6 };
 
 static void list_row(const struct state *s, char when[CLOCK_TEXT], char pid[16], const char **cell)
 {
-	clock_format(s->created, when);
+	clock_format_short(s->created, when);
 	snprintf(pid, 16, "%d", s->pid);
 	cell[0] = s->id;
 	cell[1] = pid;

@@ -29,6 +29,15 @@ void clock_format(struct timespec t, char out[CLOCK_TEXT])
 	snprintf(out + n, CLOCK_TEXT - n, ".%09ldZ", t.tv_nsec);
 }
 
+void clock_format_short(struct timespec t, char out[CLOCK_TEXT])
+{
+	clock_format(t, out);
+	char *end = out + strlen(out) - 1;
+	while (end[-1] == '0' && t.tv_nsec)
+		end--;
+	strcpy(t.tv_nsec ? end : strchr(out, '.'), "Z");
+}
+
 static int parse_offset(const char *s, long *seconds)
 {
 	if ((*s == 'Z' || *s == 'z') && !s[1]) {

@@ -14,6 +14,9 @@ uint64_t clock_monotonic_ns(void);
 /* "2026-01-02T03:04:05.123456789Z" (RFC 3339, UTC) into out. */
 void clock_format(struct timespec t, char out[CLOCK_TEXT]);
 
+/* The same without zeros at its end, nor the point if nothing follows, as Go has it in JSON. */
+void clock_format_short(struct timespec t, char out[CLOCK_TEXT]);
+
 /* The reverse, with any offset and up to nine decimals. 0 or -EINVAL. */
 int clock_parse(const char *s, struct timespec *out);
 

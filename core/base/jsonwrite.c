@@ -192,7 +192,7 @@ static void write_pairs(struct writer *w, const struct pairs *l)
 static void write_time(struct writer *w, struct timespec t)
 {
 	char out[CLOCK_TEXT];
-	clock_format(t, out);
+	clock_format_short(t, out);
 	text(w, out);
 }
 

@@ -16,6 +16,17 @@ static void a_time_goes_both_ways(void)
 	is_int(back.tv_nsec, t.tv_nsec);
 }
 
+static void a_short_time_has_no_zeros_at_its_end(void)
+{
+	char text[CLOCK_TEXT];
+	clock_format_short((struct timespec){ 1767323045, 6 }, text);
+	is_str(text, "2026-01-02T03:04:05.000000006Z");
+	clock_format_short((struct timespec){ 1767323045, 120030000 }, text);
+	is_str(text, "2026-01-02T03:04:05.12003Z");
+	clock_format_short((struct timespec){ 1767323040, 0 }, text);
+	is_str(text, "2026-01-02T03:04:00Z");
+}
+
 static void offsets_and_fractions_are_understood(void)
 {
 	struct timespec t;
@@ -91,6 +102,7 @@ static void durations_are_go_s(void)
 int main(void)
 {
 	test(a_time_goes_both_ways);
+	test(a_short_time_has_no_zeros_at_its_end);
 	test(offsets_and_fractions_are_understood);
 	test(what_is_no_time_is_refused);
 	test(ages_are_rounded_for_people);

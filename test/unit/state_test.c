@@ -37,8 +37,8 @@ static void every_field_survives_saving_and_reading(void)
 		"'mounts':['/m'],'namespaces':['pid'],'image':'busybox','log':'/l',"
 		"'annotations':{'a':'b'},"
 		"'created':'2026-01-02T03:04:05.000000006Z',"
-		"'started':'2026-01-02T03:04:05.100000000Z',"
-		"'finished':'2026-01-02T03:04:05.200000000Z','hasExit':true,'exitCode':137,"
+		"'started':'2026-01-02T03:04:05.1Z',"
+		"'finished':'2026-01-02T03:04:05.2Z','hasExit':true,'exitCode':137,"
 		"'exitSignal':9,'oom':true,'autoRemove':true}";
 	auto_arena *a = arena_new(1 << 20);
 	char name[] = "/tmp/coracle-state-XXXXXX";
@@ -172,7 +172,7 @@ static void runc_reads_the_first_value_and_it_stays(void)
 {
 	static const char known[] =
 		"\n,\"id\":\"c1\",\"init_process_pid\":7,\"init_process_start\":8,"
-		"\"created\":\"1970-01-01T00:00:09.000000000Z\","
+		"\"created\":\"1970-01-01T00:00:09Z\","
 		"\"config\":{\"rootfs\":\"/r\",\"cgroups\":{\"devices\":[]},"
 		"\"namespaces\":[{\"type\":\"NEWPID\"},{\"type\":\"NEWNS\",\"path\":\"/m\"}],"
 		"\"labels\":[\"k=v=w\",\"bundle=/b\"]},"
