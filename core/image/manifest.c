@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct json_field platform_fields[] = {
 	JSON(J_STR, platform, architecture, "architecture"),
@@ -267,61 +268,93 @@ struct platform platform_here(void)
 #endif
 }
 
-/* As uname and others have it. */
-static const char *common_name(const char *architecture)
+/* As containerd has them, and what uname and others say. */
+static const struct {
+	const char *said, *name, *variant;
+} architectures[] = {
+	{ "amd64", "amd64", NULL },	{ "x86_64", "amd64", NULL },	{ "x86-64", "amd64", NULL },
+	{ "386", "386", NULL },		{ "i386", "386", NULL },	{ "arm64", "arm64", NULL },
+	{ "aarch64", "arm64", NULL },	{ "arm", "arm", NULL },		{ "armhf", "arm", "v7" },
+	{ "armel", "arm", "v6" },	{ "riscv64", "riscv64", NULL }, { "s390x", "s390x", NULL },
+	{ "ppc64le", "ppc64le", NULL },
+};
+
+static struct platform platform_normal(struct platform p)
 {
-	static const char *const names[][2] = { { "x86_64", "amd64" },
-						{ "x86-64", "amd64" },
-						{ "aarch64", "arm64" },
-						{ "i386", "386" } };
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(architecture, names[i][0]))
-			return names[i][1];
-	return architecture;
+	for (size_t i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++) {
+		if (strcasecmp(p.architecture, architectures[i].said) != 0)
+			continue;
+		p.architecture = architectures[i].name;
+		p.variant = architectures[i].variant ? architectures[i].variant : p.variant;
+	}
+	p.os = strcasecmp(p.os, "macos") ? p.os : "darwin";
+	return p;
+}
+
+/* One word is an operating system on this machine's architecture, or the reverse. */
+static bool platform_complete(struct platform *p)
+{
+	const struct platform here = platform_here();
+	if (p->architecture)
+		return *p->os && *p->architecture && (!p->variant || *p->variant);
+	if (!strcmp(p->os, "linux") || !strcmp(p->os, "windows")) {
+		p->architecture = here.architecture;
+		return true;
+	}
+	p->architecture = p->os;
+	p->os = here.os;
+	for (size_t i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++)
+		if (!strcmp(p->architecture, architectures[i].said))
+			return true;
+	return false;
 }
 
 int platform_parse(const char *text, struct arena *a, struct platform *out, struct err *e)
 {
-	char *part[3] = { 0 }, *s = arena_str(a, text);
+	char *part[4] = { 0 }, *s = arena_str(a, text);
 	if (!s)
 		return fail(e, E2BIG, "parse a platform");
-	for (int i = 0; s; i++) {
-		if (i == 3)
-			return refuse(e, EINVAL,
-				      "%.60s is not a platform (OS/ARCHITECTURE[/VARIANT])", text);
+	for (char *c = s; *c; c++)
+		*c |= *c >= 'A' && *c <= 'Z' ? 0x20 : 0;
+	for (int i = 0; s && i < 4; i++) {
 		part[i] = s;
 		s = strchr(s, '/');
 		if (s)
 			*s++ = 0;
 	}
-	if (!part[1] || !*part[0] || !*part[1] || (part[2] && !*part[2]))
+	struct platform p = { part[1], part[0], part[2] };
+	if (part[3] || !platform_complete(&p))
 		return refuse(e, EINVAL, "%.60s is not a platform (OS/ARCHITECTURE[/VARIANT])",
 			      text);
-	*out = (struct platform){ common_name(part[1]), part[0], part[2] };
+	*out = platform_normal(p);
 	return 0;
 }
 
-static bool same(const char *a, const char *b)
+/* The number of a variant, of none the one that is meant; 0 for a word. */
+static int variant_number(const struct platform *p)
 {
-	return a && b && !strcmp(a, b);
+	const char *v = p->variant ? p->variant : "";
+	if (!*v)
+		return !strcmp(p->architecture, "arm")	  ? 7
+		       : strcmp(p->architecture, "arm64") ? 1
+							  : 8;
+	v += *v == 'v' || *v == 'V';
+	return *v > '0' && *v <= '9' && (!v[1] || !strcmp(v + 1, ".0")) ? *v - '0' : 0;
 }
 
-/* How well an entry fits, 0 for not at all: its own variant best, then none, then an older one
- * ("v6" on "v7"). */
-static int fit(const struct platform *have, const struct platform *want)
+int platform_fit(const struct platform *have, const struct platform *want)
 {
-	if (!have || !same(have->os, want->os) || !same(have->architecture, want->architecture))
+	if (!have->os || !have->architecture)
 		return 0;
-	if (!have->variant || !*have->variant)
+	const struct platform h = platform_normal(*have), w = platform_normal(*want);
+	if (strcasecmp(h.os, w.os) != 0 || strcasecmp(h.architecture, w.architecture) != 0)
+		return 0;
+	if (!h.variant || !*h.variant)
 		return 20;
-	const char *w = want->variant && *want->variant	    ? want->variant
-			: same(want->architecture, "arm64") ? "v8"
-							    : "v1";
-	if (!strcmp(have->variant, w))
+	int had = variant_number(&h), wanted = variant_number(&w);
+	if (had == wanted && (had || !strcasecmp(h.variant, w.variant)))
 		return 30;
-	bool simple = have->variant[0] == 'v' && w[0] == 'v' && strlen(have->variant) == 2 &&
-		      strlen(w) == 2;
-	return simple && have->variant[1] < w[1] ? 1 + have->variant[1] - '0' : 0;
+	return had && had < wanted ? 1 + had : 0;
 }
 
 int index_choose(const struct index *ix, const struct platform *p, const struct descriptor **out,
@@ -332,7 +365,7 @@ int index_choose(const struct index *ix, const struct platform *p, const struct 
 	int most = 0;
 	for (size_t i = 0; i < ix->manifests.n; i++) {
 		const struct descriptor *d = &ix->manifests.v[i];
-		int f = d->platform ? fit(d->platform, p) : ix->manifests.n == 1;
+		int f = d->platform ? platform_fit(d->platform, p) : ix->manifests.n == 1;
 		if (f > most) {
 			best = d;
 			most = f;

@@ -98,8 +98,13 @@ int config_parse(const char *text, size_t len, const struct manifest *m, struct 
 /* The platform of this machine. */
 struct platform platform_here(void);
 
-/* "linux/arm64/v8" to its parts. */
+/* "linux/arm64/v8" to its parts, as containerd and docker read it: in any case, by other names of
+ * an architecture, or one word of the two alone. */
 int platform_parse(const char *text, struct arena *a, struct platform *out, struct err *e);
+
+/* How well what is for one platform fits another, 0 for not at all: its own variant best, then
+ * none, then an older one ("v6" on "v7"). */
+int platform_fit(const struct platform *have, const struct platform *want);
 
 /* The manifest in the index for that platform; the refusal lists those that there are. */
 int index_choose(const struct index *ix, const struct platform *p, const struct descriptor **out,

@@ -121,8 +121,7 @@ static int get_config(struct pulling *p, struct err *e)
 static int check_platform(const struct pulling *p, struct err *e)
 {
 	const struct image_config *c = &p->image.config;
-	if (c->os && c->architecture && !strcmp(c->os, p->platform.os) &&
-	    !strcmp(c->architecture, p->platform.architecture))
+	if (platform_fit(&(struct platform){ c->architecture, c->os, NULL }, &p->platform))
 		return 0;
 	const char *os = c->os ? c->os : "?", *arch = c->architecture ? c->architecture : "?";
 	return refuse(e, ENOEXEC,

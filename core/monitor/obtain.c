@@ -42,11 +42,12 @@ static int check_platform(const struct run_options *o, const struct image *im, s
 	const struct image_config *c = &im->config;
 	struct platform p = { 0 };
 	int rc = o->platform ? platform_parse(o->platform, a, &p, e) : 0;
-	if (rc < 0 || !o->platform || !c->os || !c->architecture ||
-	    (!strcmp(c->os, p.os) && !strcmp(c->architecture, p.architecture)))
+	const struct platform have = { c->architecture, c->os, c->variant };
+	if (rc < 0 || !o->platform || !c->os || !c->architecture || platform_fit(&have, &p))
 		return rc;
-	return refuse(e, ENOENT, "image %s of the store is for %.20s/%.20s, not %s", im->name,
-		      c->os, c->architecture, o->platform);
+	const char *variant = c->variant ? c->variant : "";
+	return refuse(e, ENOENT, "image %s of the store is for %.20s/%.20s%s%.20s, not %s",
+		      im->name, c->os, c->architecture, *variant ? "/" : "", variant, o->platform);
 }
 
 /* --os, --arch and --variant are --platform in pieces: those that are missing are this machine's.

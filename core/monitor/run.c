@@ -549,7 +549,7 @@ static int explain(const struct making *m, int rc, struct err *e)
 	const struct image_config *c = &m->image->config;
 	const struct platform here = platform_here();
 	if (rc != -ENOEXEC || !c->architecture || !c->os ||
-	    (!strcmp(c->architecture, here.architecture) && !strcmp(c->os, here.os)))
+	    platform_fit(&(struct platform){ c->architecture, c->os, NULL }, &here))
 		return rc;
 	const struct err first = *e;
 	refuse(e, ENOEXEC, "%.700s; the image is for %.40s/%.40s, this machine is %s/%s", first.msg,

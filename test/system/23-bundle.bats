@@ -358,6 +358,17 @@ of() {
 	run -0 "$CORACLE" bundle -q --platform "linux/$there" "oci:$L:v1" "$L.2"
 	[ -e "$L.2/rootfs/there" ]
 	[ "$(of "$L.2" '.annotations["org.opencontainers.image.architecture"]')" = "\"$there\"" ]
+	# In docker's ways of writing it, for each command that takes one.
+	run -0 "$CORACLE" bundle -q --platform "Linux/${there^^}" "oci:$L:v1" "$L.4"
+	[ -e "$L.4/rootfs/there" ]
+	run -0 "$CORACLE" pull -q --platform "${there^^}" "oci:$L:v1"
+	[ "$output" = "$(jq -r .digest "$L.b")" ]
+	run -127 "$CORACLE" run --root "$STATE" --pull always -q --rm --platform "LINUX/$(uname -m)" "oci:$L:v1" /none
+	run -1 "$CORACLE" bundle -q --pull never --platform "linux/$there" layout:v1 "$L.5"
+	tar cf "$L.both.tar" -C "$L" .
+	run -0 "$CORACLE" load -q --platform "Linux/${there^^}" -i "$L.both.tar" localhost/both:1
+	run -0 "$CORACLE" bundle -q --pull never --platform "$there" localhost/both:1 "$L.5"
+	[ -e "$L.5/rootfs/there" ]
 	run -1 "$CORACLE" bundle -q --platform nonsense "oci:$L:v1" "$L.3"
 	[[ "$output" == *nonsense* ]]
 }

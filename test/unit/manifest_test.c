@@ -5,6 +5,7 @@
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define D2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 #define D3 "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+#define D4 "sha256:4444444444444444444444444444444444444444444444444444444444444444"
 #define CONFIG                                                                                    \
 	"\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"" D1 \
 	"\",\"size\":2}"
@@ -136,6 +137,51 @@ static void the_best_variant_of_the_platform_is_chosen(void)
 	is_str(chosen(intel, "linux/x86_64"), D2);
 }
 
+static void a_platform_is_read_as_containerd_reads_it(void)
+{
+	const char *both = "{\"manifests\":[" IN("linux", "amd64", "", D1) "," IN(
+		"linux", "arm64", "v8", D2) "," IN("linux", "arm", "v6", D3) "," IN("linux", "arm",
+										    "v7", D4) "]}";
+	static const char *const said[][2] = {
+		{ "Linux/AMD64", D1 },
+		{ "linux/x86-64", D1 },
+		{ "LINUX/X86_64", D1 },
+		{ "linux/amd64/v1", D1 },
+		{ "amd64", D1 },
+		{ "x86_64", D1 },
+		{ "linux/arm64/v8", D2 },
+		{ "linux/arm64/8", D2 },
+		{ "linux/AArch64/V8.0", D2 },
+		{ "linux/arm64/v9", D2 },
+		{ "arm64", D2 },
+		{ "linux/arm", D4 },
+		{ "linux/armhf", D4 },
+		{ "linux/arm/7", D4 },
+		{ "linux/arm/v8", D4 },
+		{ "linux/armel", D3 },
+		{ "linux/arm/V6", D3 },
+		{ "linux/arm/v5", NULL },
+		{ "linux/i386", NULL },
+		{ "macos/arm64", NULL },
+		{ "nonsense", NULL },
+		{ "linux//v8", NULL },
+		{ "/amd64", NULL },
+		{ "linux/amd64/", NULL },
+		{ "linux/a/b/c", NULL },
+		{ "", NULL },
+	};
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		is_str(chosen(both, said[i][0]), said[i][1]);
+	is_str(chosen("{\"manifests\":[" IN("Linux", "x86_64", "", D1) "," IN(
+			      "linux", "aarch64", "8", D2) "," IN("linux", "armhf", "", D3) "]}",
+		      "linux/amd64"),
+	       D1);
+	is_str(chosen("{\"manifests\":[" IN("linux", "aarch64", "8", D2) "]}", "linux/arm64"), D2);
+	is_str(chosen("{\"manifests\":[" IN("linux", "armhf", "", D3) "]}", "linux/arm/v7"), D3);
+	is_str(chosen("{\"manifests\":[" IN("linux", "armhf", "", D3) "]}", "linux/arm/v6"), NULL);
+	is_str(chosen("{\"manifests\":[" IN("darwin", "arm64", "", D3) "]}", "macOS/arm64"), D3);
+}
+
 static void a_platform_that_is_not_there_is_answered_with_those_that_are(void)
 {
 	is_str(chosen("{\"manifests\":[" IN("linux", "s390x", "", D1) "," IN("unknown", "unknown",
@@ -143,7 +189,7 @@ static void a_platform_that_is_not_there_is_answered_with_those_that_are(void)
 		      "linux/amd64"),
 	       NULL);
 	has_str(e.msg, "no image for linux/amd64 in it, only for: linux/s390x");
-	is_str(chosen("{\"manifests\":[]}", "linux"), NULL);
+	is_str(chosen("{\"manifests\":[]}", "nonsense"), NULL);
 	has_str(e.msg, "not a platform");
 }
 
@@ -178,6 +224,7 @@ int main(void)
 	test(bad_digests_and_sizes_are_refused);
 	test(too_many_layers_are_refused);
 	test(the_best_variant_of_the_platform_is_chosen);
+	test(a_platform_is_read_as_containerd_reads_it);
 	test(a_platform_that_is_not_there_is_answered_with_those_that_are);
 	test(the_configuration_says_what_to_run);
 	arena_free(arena);
