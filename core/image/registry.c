@@ -109,6 +109,15 @@ static int read_document(struct registry *r, const char *which, bool own, struct
 	return answer_read(body, b, MANIFEST_MAX, e);
 }
 
+/* Whether to ask once more, after so many bytes of it. */
+static bool broke_off(int rc, size_t had, int *tries, struct err *e)
+{
+	if (rc != -EIO || !had || ++*tries == TRIES_MAX)
+		return false;
+	*e = (struct err){ 0 };
+	return true;
+}
+
 static int registry_document(struct origin *o, const char *digest, struct buf *b, const char **type,
 			     struct err *e)
 {
@@ -119,7 +128,7 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
 	do {
 		b->len = had;
 		rc = read_document(r, which, !digest, b, type, e);
-	} while (rc == -EIO && b->len > had && ++tries < TRIES_MAX);
+	} while (broke_off(rc, b->len - had, &tries, e));
 	if (rc < 0 || !strchr(which, ':'))
 		return rc;
 	char got[DIGEST_TEXT];
@@ -134,21 +143,21 @@ static int registry_document(struct origin *o, const char *digest, struct buf *b
  * wherever that leads. NULL: this was the last. */
 static const char *next_page(struct registry *r, const struct http_answer *answer)
 {
-	const char *next = strstr(answer->link, "rel=\"next\"");
-	const char *from = strchr(answer->link, '<'), *to = strchr(answer->link, '>');
-	const char *query = from && to && from < to ? memchr(from, '?', (size_t)(to - from)) : NULL;
-	return next && query && to < next ? arena_strn(r->arena, query, (size_t)(to - query))
-					  : NULL;
+	size_t n;
+	for (const char *p = strchr(answer->link, '<'); p; p = strchr(p + n, '<')) {
+		n = strcspn(p, ">");
+		const char *end = p + n + strcspn(p + n, "<"), *rel = strstr(p + n, "rel=");
+		const char *query = memchr(p, '?', n);
+		if (rel && rel < end && query && !strncmp(rel + 4 + (rel[4] == '"'), "next", 4))
+			return arena_strn(r->arena, query, (size_t)(p + n - query));
+	}
+	return NULL;
 }
 
-static int read_page(struct registry *r, struct source *body, struct arena *a, struct index *out,
-		     struct err *e)
+static int add_page(const struct buf *b, struct arena *a, struct index *out, struct err *e)
 {
-	auto_buf b = { .max = MANIFEST_MAX + 1 };
 	struct index page = { 0 };
-	int rc = answer_read(body, &b, MANIFEST_MAX, e);
-	if (rc == 0)
-		rc = index_parse(b.p ? b.p : "", b.len, a, &page, e);
+	int rc = index_parse(b->p ? b->p : "", b->len, a, &page, e);
 	if (rc < 0)
 		return within(e, "the list of what refers to the image");
 	struct descriptors *all = &out->manifests;
@@ -161,29 +170,41 @@ static int read_page(struct registry *r, struct source *body, struct arena *a, s
 	return 0;
 }
 
+static int read_page(struct registry *r, const char *path, struct buf *b, const char **more,
+		     struct err *e)
+{
+	struct http_answer answer;
+	struct source *body;
+	int rc = ask(r, NEED_REFERRERS, path, MEDIA_OCI_INDEX, &answer, &body, e);
+	if (rc < 0)
+		return rc;
+	/* A registry from before such lists says so in many ways. */
+	bool unknown = answer.status >= 400 && answer.status < 500 && answer.status != 401 &&
+		       answer.status != 403;
+	if (answer.status != 200)
+		return unknown ? refuse(e, ENOENT, "no list of what refers to it")
+			       : refused(r, "what refers to it", &answer, body, e);
+	*more = next_page(r, &answer);
+	rc = answer_read(body, b, MANIFEST_MAX, e);
+	return rc < 0 ? within(e, "the list of what refers to the image") : 0;
+}
+
 static int registry_referrers(struct origin *o, const char *digest, struct arena *a,
 			      struct index *out, struct err *e)
 {
 	struct registry *r = (struct registry *)o;
-	struct http_answer answer;
-	struct source *body;
 	const char *more = "";
 	*out = (struct index){ 0 };
 	for (int page = 0; more && page < PAGES_MAX; page++) {
+		auto_buf b = { .max = MANIFEST_MAX + 1 };
 		const char *path = arena_printf(r->arena, "referrers/%s%s", digest, more);
-		if (!path)
-			return no_room(e);
-		int rc = ask(r, NEED_REFERRERS, path, MEDIA_OCI_INDEX, &answer, &body, e);
-		if (rc < 0)
-			return rc;
-		/* A registry from before such lists says so in many ways. */
-		bool unknown = answer.status >= 400 && answer.status < 500 &&
-			       answer.status != 401 && answer.status != 403;
-		if (answer.status != 200)
-			return unknown ? refuse(e, ENOENT, "no list of what refers to %s", digest)
-				       : refused(r, "what refers to it", &answer, body, e);
-		more = next_page(r, &answer);
-		rc = read_page(r, body, a, out, e);
+		int rc, tries = 0;
+		do {
+			b.len = 0;
+			rc = path ? read_page(r, path, &b, &more, e) : no_room(e);
+		} while (broke_off(rc, b.len, &tries, e));
+		if (rc == 0)
+			rc = add_page(&b, a, out, e);
 		if (rc < 0)
 			return rc;
 	}

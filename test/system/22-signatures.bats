@@ -363,6 +363,13 @@ asks() {
 	run -0 verify "$K/key.pub" "$STRANGE/refers-pages:v1"
 	run -0 "$CORACLE" rmi "$STRANGE/refers-pages:v1"
 	grep -q "GET $STRANGE /v2/refers-pages/referrers/$DIGEST?n=1&last=x " "$STRANGE_LOG"
+	run -0 verify "$K/key.pub" "$STRANGE/refers-pages-words:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/refers-pages-words:v1"
+	# One that breaks off is asked for again, page by page.
+	run -0 verify "$K/key.pub" "$STRANGE/refers-pages-cut:v1"
+	run -0 "$CORACLE" rmi "$STRANGE/refers-pages-cut:v1"
+	[ "$(grep -c "/v2/refers-pages-cut/referrers/$DIGEST " "$STRANGE_LOG")" = 2 ]
+	[ "$(grep -c "/v2/refers-pages-cut/referrers/$DIGEST?n=1&last=x " "$STRANGE_LOG")" = 2 ]
 	refused "nothing that refers to it is a signature" "$K/key.pub" "$STRANGE/refers-pages-forever:v1"
 	[ "$(grep -c /v2/refers-pages-forever/referrers/ "$STRANGE_LOG")" = 16 ]
 	refused "nothing that refers to it is a signature" "$K/key.pub" "$STRANGE/app:v1"
