@@ -74,6 +74,7 @@ static int load_one(struct loading *l, const struct loadable *one, struct err *e
 					.progress = progress_layer,
 					.arg = &progress };
 	int rc = a ? pull(l->store, &r, a, &im, e) : fail(e, ENOMEM, "load");
+	progress_end(&progress);
 	if (rc == 0 && l->how == SHOW_JSON)
 		show_pulled(&im, l->how, &l->out);
 	else if (rc == 0)

@@ -96,6 +96,7 @@ static int pull_one(const struct call *c, const struct store *s, const char *nam
 	int rc = o->platform ? platform_parse(o->platform, a, &platform, e) : 0;
 	if (rc == 0)
 		rc = pull(s, &r, a, &im, e);
+	progress_end(&progress);
 	if (rc < 0)
 		return rc;
 	show_pulled(&im, o->how, &out);

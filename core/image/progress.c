@@ -107,7 +107,17 @@ static void draw_summary(struct buf *b, const struct progress *g, const struct f
 	buf_printf(b, "\r\033[K%zu of %zu layers, %s of %s\n", ended, p->layers, text[0], text[1]);
 }
 
-/* Nothing is broken into two lines meanwhile, and of an earlier, longer drawing nothing stays. */
+static bool is_over(const struct progress *g, size_t layers)
+{
+	for (size_t i = 0; i < layers; i++)
+		if (g->layers[i].state != LAYER_DONE && g->layers[i].state != LAYER_PRESENT)
+			return false;
+	return true;
+}
+
+/* Nothing is broken into two lines meanwhile, and of an earlier, longer drawing nothing stays.
+ * Until all is there the cursor is left where it began: how many lines a narrower terminal makes of
+ * these nobody but itself knows, and it keeps the cursor by what was there. */
 static void draw(struct progress *g, const struct fetch_progress *p)
 {
 	auto_buf b = { 0 };
@@ -115,17 +125,27 @@ static void draw(struct progress *g, const struct fetch_progress *p)
 	size_t room = lines(g->fd);
 	bool all = p->layers <= room;
 	buf_str(&b, "\033[?7l");
-	if (g->drawn)
-		buf_printf(&b, "\033[%zuA", g->drawn < room ? g->drawn : room);
 	choose(g, p->layers, all ? p->layers : room - 1, shown);
 	for (size_t i = 0; i < p->layers; i++)
 		if (shown[i])
 			draw_layer(&b, g, i, p);
 	if (!all)
 		draw_summary(&b, g, p);
-	buf_str(&b, "\033[J\033[?7h");
-	g->drawn = all ? p->layers : room;
+	buf_str(&b, "\r\033[J\033[?7h");
+	g->drawn = is_over(g, p->layers) ? 0 : all ? p->layers : room;
+	if (g->drawn)
+		buf_printf(&b, "\033[%zuA", g->drawn);
 	write_all(g->fd, b.p, b.len);
+}
+
+void progress_end(struct progress *g)
+{
+	auto_buf b = { 0 };
+	if (!g->drawn)
+		return;
+	buf_printf(&b, "\033[%zuB", g->drawn);
+	write_all(g->fd, b.p, b.len);
+	g->drawn = 0;
 }
 
 static void say(const struct progress *g, const struct fetch_progress *p)

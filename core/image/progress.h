@@ -16,11 +16,14 @@ struct progress {
 		int64_t bytes;
 		uint64_t began; /* that state; clock_monotonic_ns */
 	} layers[LAYERS_MAX];
-	size_t drawn;  /* lines on the terminal that belong to us */
+	size_t drawn;  /* lines below the cursor that are ours */
 	uint64_t last; /* when; clock_monotonic_ns */
 };
 
 /* Given to pull() with a struct progress as arg. */
 void progress_layer(void *arg, const struct fetch_progress *p);
+
+/* What is written next stands below what was drawn, whether that was the end or not. */
+void progress_end(struct progress *g);
 
 #endif

@@ -27,6 +27,7 @@ static int fetch(const struct store *s, const char *text, const struct run_optio
 		rc = platform_parse(o->platform, a, &platform, e);
 	if (rc == 0)
 		rc = pull(s, &q, a, &im, e);
+	progress_end(&progress);
 	if (rc < 0)
 		return rc;
 	rc = image_open(s, im.name, keep, out, e);

@@ -168,9 +168,156 @@ static void a_terminal_of_enough_lines_shows_every_layer(void)
 		line(fd, text);
 	ok(ioctl(many.fd, TIOCSWINSZ, &(struct winsize){ .ws_row = 2 }) == 0);
 	step(5, LAYER_DONE, 1000);
+	has_str(line(fd, text), "2 of 6 layers, ");
+	step(3, LAYER_DONE, 1000);
 	has_str(line(fd, text), "\033[1A");
-	has_str(text, "2 of 6 layers, ");
+	has_str(text, "3 of 6 layers, ");
 	close(many.fd);
+	close(fd);
+}
+
+/* A terminal as most are today: what was one line when it was written is as many rows as it needs
+ * by now. */
+static struct {
+	char text[32][128];
+	size_t n, at, row, column; /* the cursor's line, and row of it */
+	size_t width;
+} screen;
+
+static size_t rows(size_t i)
+{
+	size_t n = strlen(screen.text[i]);
+	return n ? (n + screen.width - 1) / screen.width : 1;
+}
+
+static void up(size_t n)
+{
+	for (; n; n--)
+		if (screen.row)
+			screen.row--;
+		else if (screen.at)
+			screen.row = rows(--screen.at) - 1;
+}
+
+static void down(size_t n)
+{
+	for (; n; n--)
+		if (screen.row + 1 < rows(screen.at))
+			screen.row++;
+		else if (screen.at + 1 < screen.n)
+			screen.at++, screen.row = 0;
+}
+
+/* What is written to is a line of its own. */
+static void cut(void)
+{
+	while (rows(screen.at) > 1) {
+		char *from = screen.text[screen.at];
+		memmove(from + sizeof(screen.text[0]), from,
+			(screen.n++ - screen.at) * sizeof(screen.text[0]));
+		memmove(screen.text[screen.at + 1], from + screen.width,
+			strlen(from + screen.width) + 1);
+		from[screen.width] = 0;
+		if (!screen.row)
+			return;
+		screen.row--;
+		screen.at++;
+	}
+}
+
+static void control(size_t n, char what)
+{
+	if (what == 'A')
+		up(n);
+	if (what == 'B')
+		down(n);
+	if (what != 'K' && what != 'J')
+		return;
+	cut();
+	screen.text[screen.at][screen.column] = 0;
+	if (what == 'J')
+		screen.n = screen.at + 1;
+}
+
+static void shown(char c)
+{
+	if (c == '\r') {
+		screen.column = 0;
+	} else if (c == '\n') {
+		if (screen.at + 1 == screen.n)
+			screen.text[screen.n++][0] = 0;
+		down(1);
+	} else {
+		cut();
+		char *to = screen.text[screen.at];
+		if (!to[screen.column])
+			to[screen.column + 1] = 0;
+		to[screen.column] = c;
+		screen.column += screen.column + 1 < screen.width;
+	}
+}
+
+/* Reads what was written to the terminal, its other end. */
+static void show(int fd, int other)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+	char c, before = 0;
+	ok(write(other, "\a", 1) == 1);
+	while (poll(&ready, 1, 10000) > 0 && read(fd, &c, 1) == 1 && c != '\a') {
+		if (c == '\033' || before == '\033') {
+			n = 0;
+			before = c == '\033' ? c : '[';
+		} else if (before && ((c >= '0' && c <= '9') || c == '?')) {
+			n = 10 * n + (size_t)(c - '0');
+		} else if (before) {
+			control(n, c);
+			before = 0;
+		} else {
+			shown(c);
+		}
+	}
+}
+
+static void resize(int other, unsigned short columns)
+{
+	const struct winsize w = { .ws_row = 24, .ws_col = columns };
+	ok(ioctl(other, TIOCSWINSZ, &w) == 0);
+	screen.width = columns;
+}
+
+static void what_is_drawn_is_no_more_lines_whatever_becomes_of_the_terminal(void)
+{
+	static const unsigned short columns[] = { 100, 40, 100, 25, 12, 90 };
+	int other = -1, fd = terminal(&other);
+	memset(&screen, 0, sizeof(screen));
+	memset(&many, 0, sizeof(many));
+	screen.n = 1;
+	many.fd = other;
+	blobs[0] = blobs[1] = (struct descriptor){ .digest = "sha256:0123456789abcdef",
+						   .size = 100000 };
+	resize(other, 100);
+	ok(fd >= 0 && write(other, "before\n", 7) == 7);
+	for (size_t i = 0; i < 12; i++) {
+		const struct fetch_progress p = { .layer = i % 2,
+						  .layers = 2,
+						  .blob = &blobs[i % 2],
+						  .state = LAYER_RUNNING,
+						  .bytes = 5000 * (int64_t)i };
+		resize(other, columns[i / 2]);
+		many.last = 0;
+		progress_layer(&many, &p);
+		show(fd, other);
+		is_str(screen.text[0], "before");
+		is_int(screen.n, 4);
+		ok(!strncmp(screen.text[1], "0123456789a", 11));
+		ok(!strncmp(screen.text[2], "0123456789a", 11));
+	}
+	progress_end(&many);
+	ok(write(other, "after", 5) == 5);
+	show(fd, other);
+	is_str(screen.text[3], "after");
+	close(other);
 	close(fd);
 }
 
@@ -182,5 +329,6 @@ int main(void)
 	test(a_size_beyond_all_time_is_left_out_of_the_time_left);
 	test(a_terminal_of_few_lines_shows_what_runs_and_a_sum);
 	test(a_terminal_of_enough_lines_shows_every_layer);
+	test(what_is_drawn_is_no_more_lines_whatever_becomes_of_the_terminal);
 	return done_testing();
 }
