@@ -57,20 +57,29 @@ static bool wants(const struct walk *w, uint64_t resolve)
 	return w->how->resolve & resolve;
 }
 
-/* 0, or -errno where it would be a way out. */
+/* Out of where it starts, if that is no border: to "/" or "..". -errno where it is one. */
+static int leave(struct walk *w, const char *to)
+{
+	if (wants(w, RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return wants(w, RESOLVE_BENEATH) ? -EXDEV : 0;
+	int fd = openat(w->held[0], to, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	put_fd(&w->held[0], fd);
+	return 0;
+}
+
 static int to_start(struct walk *w)
 {
-	if (wants(w, RESOLVE_BENEATH))
-		return -EXDEV;
 	while (w->n > 1)
 		close(w->held[--w->n]);
-	return 0;
+	return leave(w, "/");
 }
 
 static int up(struct walk *w)
 {
 	if (w->n == 1)
-		return wants(w, RESOLVE_BENEATH) ? -EXDEV : 0;
+		return leave(w, "..");
 	close(w->held[--w->n]);
 	return 0;
 }

@@ -32,6 +32,17 @@ int rootfs_open_real(int root, const char *path, int flags)
 	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 
+int rootfs_named(int bundle, const char *path, struct err *e)
+{
+	int fd = open_resolved(bundle, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	if (fd == -ELOOP)
+		return refuse(e, ELOOP,
+			      "root.path: %s leads through a symbolic link: give the path without, "
+			      "as 'readlink -f' tells it",
+			      path);
+	return fd < 0 ? fail(e, fd, "root.path: root file system %s", path) : fd;
+}
+
 int rootfs_open_target(int root, const char *path)
 {
 	struct statfs fs;

@@ -12,6 +12,11 @@ int rootfs_open(int root, const char *path, int flags);
 /* The same, but no component may be a symbolic link. */
 int rootfs_open_real(int root, const char *path, int flags);
 
+/* Opens (O_PATH) the root file system that a spec names, from its bundle. No component may be a
+ * symbolic link, as with runc. */
+struct err;
+int rootfs_named(int bundle, const char *path, struct err *e);
+
 /* What is to be mounted on, O_PATH: -EOPNOTSUPP where a link, which is the image's, leads into a
  * procfs, that programs trust. */
 int rootfs_open_target(int root, const char *path);

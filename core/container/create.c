@@ -6,6 +6,7 @@
 #include "box/child.h"
 #include "box/keep.h"
 #include "box/netdevice.h"
+#include "box/rootfs.h"
 #include "box/systemd.h"
 #include "box/userns.h"
 #include "container/filter.h"
@@ -274,13 +275,13 @@ static int finish_cgroups(struct making *m, struct err *e)
 }
 
 /* The root as a directory to look into: for HOME. */
-static int open_root(struct making *m)
+static int open_root(struct making *m, struct err *e)
 {
-	if (!m->engine->own_root)
-		return openat(-1, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (m->r->rootfs_fd >= 0)
-		return openat(m->r->rootfs_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return openat(m->bundle, m->spec->root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->engine->own_root && m->r->rootfs_fd < 0)
+		return rootfs_named(m->bundle, m->spec->root->path, e);
+	int fd = openat(m->r->rootfs_fd, m->engine->own_root ? "." : "/",
+			O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail(e, errno, "open the root file system") : fd;
 }
 
 /* In the container's mount namespace alone, but hooks look for it where the bundle has it. */
@@ -319,11 +320,9 @@ static int how_to_start(const struct making *m)
 static int make_plan(struct making *m, struct err *e)
 {
 	struct spec *spec = arena_alloc(m->a, sizeof(*spec));
-	auto_close int root = open_root(m);
-	if (!spec)
-		return fail(e, E2BIG, "container %s", m->c->id);
+	auto_close int root = spec ? open_root(m, e) : fail(e, E2BIG, "container %s", m->c->id);
 	if (root < 0)
-		return fail(e, errno, "root.path: root file system %s", m->spec->root->path);
+		return root;
 	*spec = *m->spec;
 	const struct spec_process *process;
 	int rc = process_with_home(m->spec->process, root, m->a, &process, e);

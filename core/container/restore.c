@@ -35,11 +35,10 @@ static char *text(const char *s)
 static int open_root(struct reviving *v, struct err *e)
 {
 	const struct create_request *r = v->s->r;
-	const char *path = r->rootfs_fd >= 0 ? "." : v->s->spec->root->path;
-	int at = r->rootfs_fd >= 0 ? r->rootfs_fd : v->s->bundle;
-	v->root = openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	v->root = r->rootfs_fd >= 0 ? rootfs_named(r->rootfs_fd, ".", e)
+				    : rootfs_named(v->s->bundle, v->s->spec->root->path, e);
 	if (v->root < 0)
-		return fail(e, errno, "root file system %s", path);
+		return v->root;
 	v->w.call.root = r->rootfs_fd;
 	v->w.call.root_path = v->s->c->state.rootfs;
 	v->w.opts.root = arena_printf(v->s->arena, "%s/%s", r->root, v->s->c->id);

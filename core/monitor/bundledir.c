@@ -192,11 +192,11 @@ static int from_image(struct bundling *b, struct err *e)
 
 static int from_directory(struct bundling *b, struct err *e)
 {
-	const char *root = path_absolute(b->a, b->r->source);
-	auto_close int fd = root ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	auto_close int fd = open(b->r->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return fail(e, root ? errno : ENOMEM, "root file system %s", b->r->source);
-	return write_config(b, fd, root, e);
+		return fail(e, errno, "root file system %s", b->r->source);
+	const char *root = path_of(fd, b->a, e); /* without links: runtimes want it so */
+	return root ? write_config(b, fd, root, e) : -e->code;
 }
 
 static void undo(const struct bundling *b)

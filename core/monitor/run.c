@@ -237,13 +237,12 @@ static int use_embedded(struct making *m, struct err *e)
 
 static int use_directory(struct making *m, struct err *e)
 {
-	m->bundle = path_absolute(m->a, m->r->args.v[0]);
-	if (!m->bundle)
-		return fail(e, ENOMEM, "rootfs");
-	m->image_name = m->bundle;
+	m->rootfs = open(m->r->args.v[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->rootfs < 0)
+		return fail(e, errno, "root file system %s", m->r->args.v[0]);
+	m->image_name = m->bundle = path_of(m->rootfs, m->a, e); /* without links */
 	m->command = (struct strs){ m->r->args.v + 1, m->r->args.n - 1 };
-	m->rootfs = open(m->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return m->rootfs < 0 ? fail(e, errno, "root file system %s", m->bundle) : 0;
+	return m->bundle ? 0 : -e->code;
 }
 
 static int cidfile_taken(const char *path, struct err *e)

@@ -105,6 +105,36 @@ bad_spec() {
 	bad_spec "/bin/sh/m" "directory" -- '.mounts += [{destination: "/bin/sh/m", type: "tmpfs", source: "x"}]'
 }
 
+# What runc takes for a link: any step of root.path, not of the bundle's own path.
+@test "a_root_path_through_a_symbolic_link_is_refused_and_a_bundle_through_one_is_not" {
+	local path deny
+	ln -s "$ROOTFS" "$B/link"
+	ln -s "$ROOTFS/" "$B/slash"
+	ln -s "$(dirname "$ROOTFS")" "$B/above"
+	ln -s "$B" "$BATS_TEST_TMPDIR/bundle"
+	mkdir "$B/real"
+	mount --bind "$ROOTFS" "$B/real"
+	for path in link link/ link/. slash ./link "$B/link" "above/${ROOTFS##*/}" "$BATS_TEST_TMPDIR/bundle/real" \
+		../bundle/real /proc/self/cwd /proc/self/root; do
+		cp "$B/config.json" "$B/whole"
+		spec --arg p "$path" '.root.path = $p'
+		for deny in "" openat2; do
+			attempt ${deny:+"$TOOLS/deny" openat2 --} "$CORACLE" runtime --root "$STATE" create -b "$B" "$ID"
+			refused 1 root.path "$path" "symbolic link" "readlink -f"
+		done
+		mv "$B/whole" "$B/config.json"
+	done
+	for path in real real/ ./real "../${B##*/}/real" "$B//real/"; do
+		spec --arg p "$path" '.root.path = $p | .process.args = ["echo", "ran"]'
+		for deny in "" openat2; do
+			attempt ${deny:+"$TOOLS/deny" openat2 --} "$CORACLE" runtime --root "$STATE" run -b "$BATS_TEST_TMPDIR/bundle" "$ID"
+			[ "$status/$output" = 0/ran ] || { echo "$path, without '$deny': $stderr"; return 1; }
+		done
+	done
+	umount "$B/real"
+	nothing_left
+}
+
 @test "limits_that_the_kernel_refuses_are_named" {
 	bad_spec cpus -- '.linux.resources.cpu = {cpus: "4096-5000"}'
 	bad_spec cpus -- '.linux.resources.cpu = {cpus: "nonsense"}'

@@ -717,6 +717,12 @@ busybox_layout() {
 	[ "${#lines[@]}" = 1 ]
 }
 
+@test "a_root_file_system_may_be_given_through_a_link" {
+	ln -s "$ROOTFS" "$BATS_TEST_TMPDIR/link"
+	run -0 c run --rm --rootfs "$BATS_TEST_TMPDIR/link" echo ran
+	[ "$output" = ran ]
+}
+
 @test "a_state_root_may_be_relative" {
 	cd "$BATS_TEST_TMPDIR"
 	run -0 "$CORACLE" run --root state -d --name "$(cid r)" --rootfs "$ROOTFS" sleep 1000

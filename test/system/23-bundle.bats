@@ -256,6 +256,13 @@ of() {
 	[ "$output" = $'4294967294\n4294967293' ]
 }
 
+@test "a_root_file_system_through_a_link_is_named_as_runtimes_want_it" {
+	base '{}' < /dev/null
+	ln -s "$BATS_FILE_TMPDIR/base" "$BATS_TEST_TMPDIR/link"
+	"$CORACLE" bundle --rootfs "$BATS_TEST_TMPDIR/link" "$L.b" true
+	[ "$(jq -r .root.path "$L.b/config.json")" = "$(readlink -f "$BATS_FILE_TMPDIR/base")" ]
+}
+
 @test "an_endless_passwd_is_refused_and_not_read" {
 	base '{"User": "worker"}' < /dev/null
 	mkdir -p "$BATS_TEST_TMPDIR/big/etc"

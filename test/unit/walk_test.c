@@ -109,7 +109,8 @@ static void every_path_leads_where_the_kernel_leads(void)
 					  O_RDONLY | O_NOFOLLOW,
 					  O_RDONLY | O_DIRECTORY };
 	static const uint64_t resolves[] = { RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-					     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH,
+					     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+					     RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH,
 					     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 						     RESOLVE_NO_XDEV };
 	auto_close int dir = open(top, O_PATH | O_DIRECTORY);
