@@ -11,12 +11,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ull
 #endif
+
+extern char **environ;
 
 /* A pid namespace that is joined and a time namespace that is new hold for children only: the
  * parent enters them for the clone, and returns. */
@@ -139,10 +142,13 @@ static int enter_all(struct plan *p, struct err *e)
 }
 
 /* Whoever may trace everybody in the container sees the child from its birth on: it must not have
- * our root then, nor anything that leads to it. So all of that is left behind before. */
+ * our root then, nor anything that leads to it, nor what our caller's environment says. So all of
+ * that is left behind before. */
 static int leave_host(struct child_setup *s, int sync, struct err *e)
 {
 	close_rest(s, sync);
+	for (char **v = environ; *v; v++)
+		memset(*v, 0, strlen(*v));
 	int rc = await_go(sync); /* before Linux 5.7, we are put into the unified cgroup only now */
 	if (rc == 0 && s->cgroup)
 		rc = cgroup_join(s->cgroup);

@@ -1,8 +1,8 @@
 /* pry.c - pry: from inside a container, gets hold of the program of whoever comes by and writes
  * into it. Says once of each what it could do: "denied", "opened NAME", "readonly NAME", "overwrote
  * NAME", "cloned NAME" and "unlocked NAME" (its mount), "reached NAME" (a directory by one of its
- * fds), "outside NAME" (its root is not ours, and NAME, our argument, is there). Its own program
- * and busybox are none. */
+ * fds), "outside NAME" (its root is not ours, and NAME, our argument, is there), "read environ" and
+ * "knows PRY_SECRET" (of its environment). Its own program and busybox are none. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -124,6 +124,22 @@ static void look_outside(const char *pid, const char *victim)
 		say("outside", victim);
 }
 
+/* What its caller had in his environment is nothing to us. */
+static void look_around(const char *pid)
+{
+	static const char secret[] = "PRY_SECRET=";
+	char path[300], all[65536];
+	snprintf(path, sizeof(path), "/proc/%s/environ", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, all, sizeof(all));
+	if (n > 0)
+		say("read", "environ");
+	if (n > 0 && memmem(all, (size_t)n, secret, strlen(secret)))
+		say("knows", "PRY_SECRET");
+	if (fd >= 0)
+		close(fd);
+}
+
 static int same(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
@@ -144,6 +160,7 @@ static void pry(const char *pid, const struct stat *own)
 	name[n > 0 ? n : 0] = 0;
 	if (fstat(fd, &st) == 0 && !same(&st, &own[0]) && !same(&st, &own[1])) {
 		say("opened", name);
+		look_around(pid);
 		reach(pid);
 		overwrite(fd, name);
 	}
