@@ -1,8 +1,10 @@
 /* confine.c - a process that reads foreign bytes gives up what it will not need. */
 #include "image/confine.h"
 #include "base/file.h"
+#include "base/sys.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -77,7 +79,8 @@ static int allow_all(int rules, const struct confinement *c, uint64_t changes)
 	return c->network ? allow_name(rules, getenv("SSL_CERT_FILE")) : 0;
 }
 
-static int confine_files(const struct confinement *c, struct err *e)
+/* The rules, for Landlock to enforce: *out, -1 where there is none. */
+static int make_rules(const struct confinement *c, int *out, struct err *e)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 2) /* the first version forbids hard links between directories */
@@ -85,12 +88,51 @@ static int confine_files(const struct confinement *c, struct err *e)
 	uint64_t changes = CHANGES | (abi >= 3 ? TRUNCATE : 0);
 	struct landlock_ruleset_attr all = { .handled_access_fs = changes | READING |
 								  LANDLOCK_ACCESS_FS_EXECUTE };
-	auto_close int rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
-	if (rules < 0)
+	*out = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+	if (*out < 0)
 		return fail(e, errno, "make a Landlock ruleset");
-	if (allow_all(rules, c, changes) < 0 || syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		return fail(e, errno, "confine a process");
-	return 0;
+	return allow_all(*out, c, changes) < 0 ? fail(e, errno, "confine a process") : 0;
+}
+
+/* --- mounts --- */
+
+/* What is mounted at that directory and below, once more: attached nowhere, so nothing leads out.
+ * It hears of what is unmounted, and says nothing. */
+static int cut_out(int dir, const char *path, uint64_t attributes)
+{
+	const struct sys_mount_attr attr = { .attr_set = attributes, .propagation = MS_SLAVE };
+	const unsigned how = AT_RECURSIVE | (*path ? 0 : AT_EMPTY_PATH);
+	auto_close int fd = sys_open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | how);
+	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+/* The same in the place of the directory. */
+static int replace(int dir, uint64_t attributes)
+{
+	auto_close int fd = dir < 0 ? -1 : cut_out(dir, "", attributes);
+	return dir < 0 ? 0 : fd < 0 ? fd : dup3(fd, dir, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* Landlock has nothing against who changes modes, owners, times: so all but one directory is
+ * mounted read-only. Who may not mount may change less, too, and goes without. */
+static int confine_view(const struct confinement *c, struct err *e)
+{
+	char here[PATH_MAX];
+	/* It stays open: it would be unmounted else. */
+	int root = c->write < 0 ? -1 : cut_out(-1, "/", MOUNT_ATTR_RDONLY);
+	if (root < 0)
+		return 0;
+	bool known = getcwd(here, sizeof(here)) && *here == '/';
+	int rc = replace(c->write, 0);
+	if (rc == 0)
+		rc = replace(c->read, MOUNT_ATTR_RDONLY);
+	if (rc == 0 && (fchdir(root) < 0 || chroot(".") < 0))
+		rc = -errno;
+	if (rc == 0 && known)
+		(void)!chdir(here); /* for names that are relative */
+	return rc < 0 ? fail(e, rc, "confine a process") : 0;
 }
 
 /* --- system calls --- */
@@ -116,30 +158,7 @@ static const int calls[] = {
 	SYS_pwrite64,
 	SYS_lseek,
 	SYS_close,
-	SYS_openat,
-	SYS_openat2,
-	SYS_readlinkat,
-	SYS_faccessat,
-	SYS_getdents64,
 	SYS_statx,
-	SYS_mkdirat,
-	SYS_mknodat,
-	SYS_symlinkat,
-	SYS_linkat,
-	SYS_unlinkat,
-	SYS_renameat2,
-	SYS_fchown,
-	SYS_fchownat,
-	SYS_fchmod,
-	SYS_fchmodat,
-	SYS_utimensat,
-	SYS_ftruncate,
-	SYS_fallocate,
-	SYS_fsync,
-	SYS_fsetxattr,
-	SYS_fgetxattr,
-	SYS_flistxattr,
-	SYS_fcntl,
 	SYS_umask,
 	SYS_brk,
 	SYS_mremap,
@@ -171,26 +190,15 @@ static const int calls[] = {
 	SYS_fstat64,
 	SYS_fstatat64,
 	SYS__llseek,
-	SYS_fcntl64,
-	SYS_ftruncate64,
 	SYS_getuid32,
 	SYS_geteuid32,
 	SYS_getgid32,
 	SYS_getegid32,
-	SYS_fchown32,
 #endif
 #ifdef SYS_newfstatat
 	SYS_newfstatat,
 #endif
-#ifdef SYS_renameat
-	SYS_renameat,
-#endif
 #ifdef SYS_open
-	SYS_open,
-	SYS_stat,
-	SYS_lstat,
-	SYS_access,
-	SYS_readlink,
 	SYS_poll,
 	SYS_select,
 #endif
@@ -208,10 +216,51 @@ static const int calls[] = {
 #endif
 #ifdef SYS_clock_gettime64
 	SYS_clock_gettime64,
-	SYS_utimensat_time64,
 	SYS_ppoll_time64,
 	SYS_futex_time64,
 	SYS_clock_nanosleep_time64,
+#endif
+};
+/* For who has files to read or to write. */
+static const int file_calls[] = {
+	SYS_openat,
+	SYS_openat2,
+	SYS_readlinkat,
+	SYS_faccessat,
+	SYS_getdents64,
+	SYS_mkdirat,
+	SYS_mknodat,
+	SYS_symlinkat,
+	SYS_linkat,
+	SYS_unlinkat,
+	SYS_renameat2,
+	SYS_fchown,
+	SYS_fchownat,
+	SYS_fchmod,
+	SYS_fchmodat,
+	SYS_utimensat,
+	SYS_ftruncate,
+	SYS_fallocate,
+	SYS_fsync,
+	SYS_fsetxattr,
+	SYS_fgetxattr,
+	SYS_flistxattr,
+#ifdef SYS_mmap2
+	SYS_ftruncate64,
+	SYS_fchown32,
+#endif
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+#ifdef SYS_open
+	SYS_open,
+	SYS_stat,
+	SYS_lstat,
+	SYS_access,
+	SYS_readlink,
+#endif
+#ifdef SYS_clock_gettime64
+	SYS_utimensat_time64,
 #endif
 };
 static const int network_calls[] = {
@@ -220,10 +269,20 @@ static const int network_calls[] = {
 	SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
 };
 
+/* Of what fcntl can do: others of it have the kernel send signals, to anybody. */
+#ifdef SYS_fcntl64
+#define CONTROL SYS_fcntl64
+#else
+#define CONTROL SYS_fcntl
+#endif
+static const int controls[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL };
+
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
 struct program {
-	struct sock_filter v[2 * (COUNT(calls) + COUNT(network_calls)) + 16];
+	struct sock_filter
+		v[2 * (COUNT(calls) + COUNT(file_calls) + COUNT(network_calls) + COUNT(controls)) +
+		  24];
 	unsigned short n;
 };
 
@@ -256,7 +315,23 @@ static void allow_calls(struct program *p, const int *list, size_t n)
 }
 
 #ifdef ARCH
-static void write_program(struct program *p, bool network)
+/* The low half of an argument; on a big-endian machine it would be the other one. */
+static void load_argument(struct program *p, size_t i)
+{
+	load(p, offsetof(struct seccomp_data, args) + i * sizeof(uint64_t));
+}
+
+/* The call's number is loaded, and is so at the end. */
+static void write_calls(struct program *p, const struct confinement *c)
+{
+	allow_calls(p, calls, COUNT(calls));
+	if (c->write >= 0 || c->read >= 0 || c->network)
+		allow_calls(p, file_calls, COUNT(file_calls));
+	if (c->network)
+		allow_calls(p, network_calls, COUNT(network_calls));
+}
+
+static void write_program(struct program *p, const struct confinement *c)
 {
 	const uint32_t no = SECCOMP_RET_ERRNO | ENOSYS;
 	load(p, offsetof(struct seccomp_data, arch));
@@ -264,29 +339,31 @@ static void write_program(struct program *p, bool network)
 	add(p, BPF_JMP | BPF_JA, 1, 0);
 	verdict(p, no);
 	load(p, offsetof(struct seccomp_data, nr));
-	allow_calls(p, calls, COUNT(calls));
-	if (network) {
-		allow_calls(p, network_calls, COUNT(network_calls));
-		add(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 5);
-		/* The low half; on a big-endian machine it would be the other one. */
-		load(p, offsetof(struct seccomp_data, args[0]));
+	write_calls(p, c);
+	if (c->network) {
+		add(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 6);
+		load_argument(p, 0);
 		verdict_for(p, AF_INET, SECCOMP_RET_ALLOW);
 		verdict_for(p, AF_INET6, SECCOMP_RET_ALLOW);
+		verdict(p, no);
 	}
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, CONTROL, 2 * COUNT(controls) + 1);
+	load_argument(p, 1);
+	allow_calls(p, controls, COUNT(controls));
 	verdict(p, no);
 }
 
-static int confine_calls(bool network, struct err *e)
+static int confine_calls(const struct confinement *c, struct err *e)
 {
 	struct program p = { .n = 0 };
-	write_program(&p, network);
+	write_program(&p, c);
 	struct sock_fprog prog = { .len = p.n, .filter = p.v };
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0 && errno != EINVAL)
 		return fail(e, errno, "confine a process");
 	return 0;
 }
 #else
-static int confine_calls(bool network, struct err *e)
+static int confine_calls(const struct confinement *c, struct err *e)
 {
 	return 0; /* nobody has looked up what a C library does there */
 }
@@ -294,8 +371,13 @@ static int confine_calls(bool network, struct err *e)
 
 int confine(const struct confinement *c, struct err *e)
 {
+	auto_close int rules = -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail(e, errno, "confine a process");
-	int rc = confine_files(c, e);
-	return rc < 0 ? rc : confine_calls(c->network, e);
+	int rc = make_rules(c, &rules, e);
+	if (rc == 0)
+		rc = confine_view(c, e);
+	if (rc == 0 && rules >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+		rc = fail(e, errno, "confine a process");
+	return rc < 0 ? rc : confine_calls(c, e);
 }

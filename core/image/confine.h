@@ -15,8 +15,9 @@ struct confinement {
 };
 
 /* From now on this process and its children can do no more than that: Landlock has the files,
- * seccomp the system calls; nothing is executed, no other process is touched. What is open stays
- * open. What this kernel has neither of is left as it is. */
+ * seccomp the system calls, and for who may mount all but that directory is read-only; nothing is
+ * executed, no other process is touched. What is open stays open; the two directories lead nowhere
+ * else, so other ones should be closed. What this kernel has not is left as it is. */
 int confine(const struct confinement *c, struct err *e);
 
 #endif

@@ -190,12 +190,16 @@ static int work_on(const struct crew *c, size_t i, const struct desk *d, struct 
 
 static int confine_worker(const struct fetch *f, size_t i, const struct desk *d, struct err *e)
 {
+	const int directories[] = { f->work, f->disk, f->store->dir, f->origin->dir };
 	struct confinement c = { .write = d->tree, .read = f->store->dir };
 	if (f->blob[i]) {
 		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
 		c.network = f->origin->network;
 		c.files = f->origin->files;
 	}
+	for (size_t k = 0; k < sizeof(directories) / sizeof(*directories); k++)
+		if (directories[k] > 0 && directories[k] != c.read)
+			close(directories[k]);
 	return confine(&c, e);
 }
 

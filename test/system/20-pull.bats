@@ -651,6 +651,30 @@ unpacks() {
 	[ "$(layers)" = 0 ]
 }
 
+@test "who_unpacks_for_root_changes_no_modes_of_others_and_holds_no_way_to_them" {
+	local pulling worker fd up=../../../../../../../../../../../..
+	simple "$L" v1
+	strange
+	"$CORACLE" pull -q "$STRANGE/mute/app:v1" 3>&- &
+	pulling=$!
+	until [ "$(grep -c " /v2/mute/app/blobs/" "$STRANGE_LOG")" = 2 ]; do
+		kill -0 $pulling
+	done
+	worker=$(pgrep -P $pulling)
+	grep -q '^Seccomp:[[:space:]]2' "/proc/$worker/status"
+	# All that it has a name for is mounted read-only, and below where that is.
+	for fd in "/proc/$worker/root" "/proc/$worker/cwd" "/proc/$worker/fd"/*; do
+		[ -d "$fd/" ] || continue
+		echo "${fd##*/} $(readlink "$fd") $(chmod 700 "$fd/$up$BATS_TEST_TMPDIR" 2>&1 && echo changed)"
+	done > "$L.directories"
+	kill -TERM $pulling
+	wait $pulling || true
+	cat "$L.directories"
+	[ "$(grep -c "No such file" "$L.directories")" = 1 ] # its tree
+	[ "$(grep -c "Read-only file system" "$L.directories")" = 3 ]
+	[ "$(wc -l < "$L.directories")" = 4 ]
+}
+
 @test "a_signal_that_is_ignored_does_not_end_a_pull" {
 	local pulling
 	simple "$L" v1

@@ -5,13 +5,41 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* Modes, owners and times: by their whole name, and by a way out of a directory that is open. Only
+ * root could of what is not his. */
+static int others_are_changed(int dir, const char *file)
+{
+	const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	char up[4200] = "../../../../../../../../../..";
+	int changed = 0;
+	strcat(up, file);
+	const char *names[] = { file, up };
+	for (size_t i = 0; geteuid() == 0 && i < 2; i++) {
+		changed += fchmodat(dir, names[i], 04777, 0) == 0;
+		changed += fchownat(dir, names[i], 1, 1, 0) == 0;
+		changed += utimensat(dir, names[i], times, 0) == 0;
+	}
+	return changed;
+}
+
+/* Signals that the kernel sends for whoever asks it to: to anybody. */
+static int others_are_signalled(void)
+{
+	auto_close int event = eventfd(0, EFD_CLOEXEC);
+	return (fcntl(event, F_SETOWN, getppid()) == 0) + (fcntl(event, F_SETSIG, SIGKILL) == 0) +
+	       (fcntl(event, F_GETFL) < 0) + (fcntl(event, F_SETFL, O_NONBLOCK) < 0);
+}
+
 /* In the child: the number of things that went otherwise than they should. */
-static int try_everything(int dir, int in)
+static int try_everything(int dir, int in, const char *file)
 {
 	int wrong = 0;
 	if (confine(&(struct confinement){ .write = in, .read = dir }, NULL) < 0)
@@ -25,11 +53,14 @@ static int try_everything(int dir, int in)
 	wrong += mkdirat(dir, "other", 0700) == 0;
 	wrong += unlinkat(dir, "file", 0) == 0;
 	wrong += linkat(in, "new", dir, "linked", 0) == 0;
+	wrong += others_are_changed(in, file);
+	wrong += others_are_changed(dir, file);
 	execl("/bin/true", "true", NULL);
 	wrong += errno != ENOSYS;
 	wrong += open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES;
 	wrong += socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || errno != ENOSYS;
 	wrong += kill(getppid(), 0) == 0 || errno != ENOSYS;
+	wrong += others_are_signalled();
 	return wrong;
 }
 
@@ -45,6 +76,21 @@ static int try_sockets(int in)
 	wrong += socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0 || errno != ENOSYS;
 	wrong += open("/etc/hosts", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES;
 	wrong += open("/etc/shadow", O_RDONLY | O_CLOEXEC) >= 0;
+	return wrong;
+}
+
+/* With nothing to write or to read: no name is looked up at all. */
+static int try_names(int dir, int in, const char *file)
+{
+	int wrong = 0;
+	if (confine(&(struct confinement){ .write = -1, .read = -1 }, NULL) < 0)
+		return 1;
+	wrong += openat(in, "more", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != ENOSYS;
+	wrong += openat(dir, "file", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOSYS;
+	wrong += mkdirat(in, "more", 0700) == 0 || errno != ENOSYS;
+	wrong += others_are_changed(in, file);
+	wrong += others_are_changed(dir, file);
+	wrong += others_are_signalled();
 	return wrong;
 }
 
@@ -67,12 +113,19 @@ static void a_confined_process_changes_nothing_outside(void)
 	mkdirat(dir, "in", 0700);
 	auto_close int in = openat(dir, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	close(openat(dir, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	char file[64];
+	snprintf(file, sizeof(file), "%s/file", place);
 	int status = -1;
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(try_everything(dir, in));
+		_exit(try_everything(dir, in, file));
 	is_int(waitpid(pid, &status, 0), pid);
 	ok(WIFEXITED(status));
+	is_int(WEXITSTATUS(status), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_names(dir, in, file));
+	is_int(waitpid(pid, &status, 0), pid);
 	is_int(WEXITSTATUS(status), 0);
 	tree_remove(AT_FDCWD, place, NULL);
 }
