@@ -174,7 +174,7 @@ int command_state(const struct call *c, struct err *e)
 	int rc = runtime_open(c, &found, e);
 	if (rc < 0)
 		return rc;
-	enum status s = container_status(found);
+	enum status s = container_status_now(found);
 	if (s == STATUS_STOPPED)
 		found->state.pid = 0;
 	state_write_oci(&found->state, status_name(s), 2, &out);

@@ -84,22 +84,19 @@ int proc_hold(pid_t pid)
 	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
 }
 
-bool proc_alive(pid_t pid, uint64_t start_time)
+bool proc_alive(pid_t pid, uint64_t start_time, char *state)
 {
-	char state;
-	return pid > 0 && proc_start_time(pid, &state) == start_time && state != 'Z' &&
-	       state != 'X';
+	return pid > 0 && proc_start_time(pid, state) == start_time && *state != 'Z' &&
+	       *state != 'X';
 }
 
-int proc_open(pid_t pid, uint64_t start_time)
+int proc_open(pid_t pid, uint64_t start_time, char *state)
 {
-	char state;
+	char own;
 	auto_close int fd = proc_hold(pid);
 	if (fd < 0)
 		return take_fd(&fd);
-	if (proc_start_time(pid, &state) != start_time || state == 'Z' || state == 'X')
-		return -ESRCH;
-	return take_fd(&fd);
+	return proc_alive(pid, start_time, state ? state : &own) ? take_fd(&fd) : -ESRCH;
 }
 
 /* Kernels before 5.7 move it with a write, and know no more of the arguments. */

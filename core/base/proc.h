@@ -29,8 +29,8 @@ pid_t proc_session(pid_t pid);
 int proc_hold(pid_t pid);
 
 /* Holds the process that had this pid and start time; -ESRCH when it is gone (a zombie counts as
- * gone). */
-int proc_open(pid_t pid, uint64_t start_time);
+ * gone). state as above. */
+int proc_open(pid_t pid, uint64_t start_time, char *state);
 
 /* Makes a process as fork does, by args->flags, args->exit_signal and args->cgroup; 0 in the child,
  * -errno. What an older kernel cannot do at birth, the parent does right after it: holding it
@@ -45,8 +45,9 @@ int proc_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e);
 /* 0, or -errno: -ESRCH when it is gone. */
 int proc_signal(int held, int sig);
 
-/* Whether the process that had this pid and start time still runs, for who only looks. */
-bool proc_alive(pid_t pid, uint64_t start_time);
+/* Whether the process that had this pid and start time still runs, for who only looks; and its
+ * letter. */
+bool proc_alive(pid_t pid, uint64_t start_time, char *state);
 
 /* Whether it has ended. */
 bool proc_ended(int held);

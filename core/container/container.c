@@ -81,8 +81,10 @@ static void hold_init(struct container *c)
 {
 	if (c->pidfd >= 0 || c->state.pid <= 0)
 		return;
-	int fd = proc_open(c->state.pid, c->state.start_time);
+	char state = 0;
+	int fd = proc_open(c->state.pid, c->state.start_time, &state);
 	c->pidfd = fd < 0 ? -1 : fd;
+	c->stuck = state == 'D';
 }
 
 int container_reload(struct container *c, struct err *e)
@@ -208,6 +210,16 @@ bool container_waits(int dir)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
+static bool frozen(struct container *c)
+{
+	struct cgroup cg;
+	if (cgroup_open_of(&c->state.cgroups, "freezer", c->arena, &cg, NULL) < 0)
+		return false;
+	bool is = cgroup_freezes(&cg);
+	cgroup_close(&cg);
+	return is;
+}
+
 enum status container_status(struct container *c)
 {
 	int recorded = status_parse(c->state.status);
@@ -215,9 +227,19 @@ enum status container_status(struct container *c)
 		return (enum status)recorded;
 	if (c->pidfd < 0 || proc_ended(c->pidfd))
 		return STATUS_STOPPED;
+	if (c->stuck && recorded != STATUS_PAUSED && frozen(c))
+		return STATUS_PAUSED;
 	if (recorded == STATUS_CREATED)
 		return container_waits(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
 	return (enum status)recorded;
+}
+
+enum status container_status_now(struct container *c)
+{
+	enum status s = container_status(c);
+	return (s == STATUS_CREATED || s == STATUS_RUNNING) && cgroup_is_v2() && frozen(c)
+		       ? STATUS_PAUSED
+		       : s;
 }
 
 int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e)

@@ -23,6 +23,7 @@ struct container {
 	int dir;   /* state directory */
 	int pidfd; /* of init; -1 when it has ended or does not exist yet */
 	struct state state;
+	bool stuck;	       /* init was, when it was held, as one that v1's freezer holds */
 	bool poststart_failed; /* and so it was killed */
 };
 
@@ -90,6 +91,9 @@ void container_close(struct container *c);
 
 /* What is true now: looks at the process and the record. */
 enum status container_status(struct container *c);
+
+/* The same, where v2's freezer is asked, too, in which a process looks as ever. */
+enum status container_status_now(struct container *c);
 
 /* Releases init. Returns once execve has succeeded, or says why it failed. */
 int container_start(struct container *c, struct err *e);

@@ -251,7 +251,7 @@ static bool owner_gone(const struct state *s)
 {
 	if (s->owner <= 0)
 		return false;
-	int fd = proc_open(s->owner, s->owner_start_time);
+	int fd = proc_open(s->owner, s->owner_start_time, NULL);
 	if (fd >= 0)
 		close(fd);
 	return fd == -ESRCH;

@@ -11,6 +11,7 @@
 
 /* While reading; most have the same owner. */
 struct reading {
+	const char *root;
 	int dir;
 	struct arena *a;
 	struct buf room;
@@ -40,13 +41,27 @@ static enum status asked(int root, const char *id)
 	return dir < 0 ? STATUS_STOPPED : container_waits(dir) ? STATUS_CREATED : STATUS_RUNNING;
 }
 
+/* It may be that somebody else, as runc, has frozen it in v1's way. */
+static enum status looked_into(const struct reading *r, const char *id)
+{
+	struct container *c;
+	if (container_open(r->root, id, &c, NULL) < 0)
+		return STATUS_STOPPED;
+	enum status s = container_status(c);
+	container_close(c);
+	return s;
+}
+
 static enum status status_now(const struct reading *r, const struct state *s)
 {
+	char state;
 	enum status recorded = (enum status)status_parse(s->status);
 	if (recorded == STATUS_CREATING || recorded == STATUS_STOPPED)
 		return recorded;
-	if (!proc_alive(s->pid, s->start_time))
+	if (!proc_alive(s->pid, s->start_time, &state))
 		return STATUS_STOPPED;
+	if (state == 'D')
+		return looked_into(r, s->id);
 	return recorded == STATUS_CREATED ? asked(r->dir, s->id) : recorded;
 }
 
@@ -95,7 +110,7 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 	DIR *d = opendir(root);
 	if (!d)
 		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
-	struct reading r = { .dir = dirfd(d), .a = a };
+	struct reading r = { .root = root, .dir = dirfd(d), .a = a };
 	int rc = container_root_check(r.dir, root, e);
 	if (rc == 0 && (rc = read_all(d, &r, out)) < 0)
 		fail(e, rc, "read %s", root);

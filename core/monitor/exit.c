@@ -119,8 +119,8 @@ int exit_wait(struct container *c, int timeout_ms, struct exit_status *out, stru
 {
 	auto_close int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	auto_close int file = openat(c->dir, EXIT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	auto_close int owner = proc_open(c->state.owner, c->state.owner_start_time);
-	auto_close int init = proc_open(c->state.pid, c->state.start_time);
+	auto_close int owner = proc_open(c->state.owner, c->state.owner_start_time, NULL);
+	auto_close int init = proc_open(c->state.pid, c->state.start_time, NULL);
 	struct waiting w = { c,
 			     events,
 			     file,

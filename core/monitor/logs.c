@@ -15,7 +15,8 @@ static int show(const struct container *c, const struct log_query *q, bool follo
 	if (fd < 0)
 		return fail(e, errno, "open %s", c->state.log);
 	/* A writer that has ended has written all: then there is nothing to follow. */
-	auto_close int writer = follow ? proc_open(c->state.owner, c->state.owner_start_time) : -1;
+	auto_close int writer = follow ? proc_open(c->state.owner, c->state.owner_start_time, NULL)
+				       : -1;
 	struct log_query own = *q;
 	own.follow = writer < 0 ? -1 : writer;
 	return log_read(fd, &own, STDOUT_FILENO, STDERR_FILENO, e);

@@ -183,7 +183,7 @@ static int other_open(struct other *out, const char *root, const struct kind *k,
 		return within(e, "option --%s", k->option);
 	*out = (struct other){ id, c->state.pid, -ESRCH };
 	if (out->pid)
-		out->held = proc_open(out->pid, c->state.start_time);
+		out->held = proc_open(out->pid, c->state.start_time, NULL);
 	container_close(c);
 	return out->held < 0
 		       ? refuse(e, ESRCH,

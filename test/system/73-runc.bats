@@ -65,9 +65,14 @@ shown() {
 	rt start "$ID"
 	theirs pause "$ID"
 	[ "$(seen)" = paused ]
+	[ "$(state status) $(rt list -f json | jq -r '.[].status')" = "paused paused" ]
+	diff <(rt list | tr -s ' ') <(theirs list | tr -s ' ')
 	run ! theirs exec "$ID" true
+	attempt rt exec "$ID" true
+	refused 255 paused "$ID"
 	theirs resume "$ID"
 	[ "$(seen)" = running ]
+	[ "$(state status) $(rt list -f json | jq -r '.[].status')" = "running running" ]
 	run -0 theirs exec "$ID" sh -c 'cat /proc/1/cmdline | tr "\0" " "; grep -E "^CapBnd|^NoNewPrivs" /proc/self/status | tr -s "\n\t" " "'
 	[ "$output" = "sleep 1000 CapBnd: 0000000000000020 NoNewPrivs: 1 " ]
 	end

@@ -25,16 +25,16 @@ static void pid_and_start_time_are_an_identity(void)
 	char state = 0;
 	uint64_t start = proc_start_time(pid, &state);
 	ok(start > 0 && state);
-	auto_close int fd = proc_open(pid, start);
+	auto_close int fd = proc_open(pid, start, NULL);
 	ok(fd >= 0);
-	is_int(proc_open(pid, start + 1), -ESRCH);
-	is_int(proc_open(0, 0), -ESRCH);
+	is_int(proc_open(pid, start + 1, NULL), -ESRCH);
+	is_int(proc_open(0, 0, NULL), -ESRCH);
 	ok(!proc_ended(fd));
 	is_int(proc_wait_end(fd, 0), -ETIMEDOUT);
 	kill(pid, SIGKILL);
 	is_int(proc_wait_end(fd, -1), 0);
 	ok(proc_ended(fd));
-	is_int(proc_open(pid, start), -ESRCH); /* a zombie has gone */
+	is_int(proc_open(pid, start, NULL), -ESRCH); /* a zombie has gone */
 	struct exit_status st = { 0 };
 	is_int(proc_reap(fd, &st), 0);
 	is_int(st.signal, SIGKILL);
