@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,14 +202,22 @@ static int check_features(struct dumping *d, struct err *e)
 	return rc;
 }
 
-/* That lazy pages can be asked for. */
+/* That lazy pages can be asked for. Who does not hear it any more is an error, and not our end. */
+static int tell_status(int fd, struct err *e)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+	int rc = write(fd, "", 1) == 1 ? 0 : -errno;
+	signal(SIGPIPE, before);
+	return rc < 0 ? fail(e, rc, "--status-fd %d", fd) : 0;
+}
+
 static int on_notified(void *arg, const CriuNotify *n, int *fd, struct err *e)
 {
 	const struct checkpoint_options *o = ((struct dumping *)arg)->o;
 	(void)fd;
 	if (o->status_fd < 0 || !n->script || strcmp(n->script, "status-ready") != 0)
 		return 0;
-	return write(o->status_fd, "", 1) == 1 ? 0 : fail(e, errno, "--status-fd %d", o->status_fd);
+	return tell_status(o->status_fd, e);
 }
 
 static int fill(struct dumping *d, struct err *e)

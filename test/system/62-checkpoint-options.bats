@@ -133,6 +133,65 @@ alone() {
 	nothing_left
 }
 
+# told TYPE FIELD... - the last request of that type (1: dump, 2: restore) had these.
+told() {
+	local type=$1 field
+	shift
+	for field; do
+		grep -qxF "$type $field" "$TOLD" || { echo "not told: $type $field"; cat "$TOLD"; return 1; }
+	done
+	: > "$TOLD"
+}
+
+# In the place of CRIU, whom most of these would want another kernel for: see test/system/told.
+teller() {
+	export TOLD=$BATS_TEST_TMPDIR/told
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s "$BATS_TEST_DIRNAME/told" "$BATS_TEST_TMPDIR/bin/criu"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "what_becomes_of_connections_and_labels_is_told_to_CRIU" {
+	teller
+	start
+	checkpoint --leave-running
+	told 1 3:1 5:0 46:0 52:0
+	checkpoint --leave-running --tcp-skip-in-flight
+	told 1 3:1 5:0 46:1 52:0
+	checkpoint --leave-running --tcp-established
+	told 1 5:1 46:0
+	checkpoint
+	told 1 3:0
+	run -1 restore -d
+	told 2 5:0 52:0
+	grep -q "criu failed: type RESTORE" "$BATS_TEST_TMPDIR/restored"
+	run -1 restore -d --tcp-close
+	told 2 5:0 52:1
+	run -1 restore -d --lsm-profile apparmor:some-profile --lsm-mount-context system_u:object_r:container_file_t:s0:c1,c2
+	told 2 "53=apparmor:some-profile" "63=system_u:object_r:container_file_t:s0:c1,c2"
+	nothing_left
+}
+
+@test "nobody_hears_of_the_status_and_the_container_goes_on" {
+	local pipe
+	teller
+	start
+	[ "$(ask)" = 1 ]
+	checkpoint --leave-running --lazy-pages --status-fd 7 7> "$BATS_TEST_TMPDIR/status"
+	[ "$(od -An -tx1 "$BATS_TEST_TMPDIR/status")" = " 00" ]
+	exec {pipe}> >(:)
+	wait $!
+	attempt checkpoint --lazy-pages --status-fd "$pipe"
+	exec {pipe}>&-
+	refused 1 "--status-fd $pipe" "Broken pipe"
+	attempt checkpoint --lazy-pages --status-fd 7 7> /dev/full
+	refused 1 "--status-fd 7" "No space left"
+	[ "$(state status)" = running ]
+	[ "$(ask)" = 2 ]
+	end
+	nothing_left
+}
+
 # Not what came of that.
 @test "an_error_says_why_CRIU_gave_up" {
 	start
