@@ -362,7 +362,8 @@ int endpoint_get(struct endpoint *p, const char *path, const char *accept,
 	if (p->met)
 		return rc;
 	p->base = NULL;
-	if (rc < 0 && (rc == -ECONNREFUSED || !may_be_plain(p)))
+	bool silent = rc == -ETIMEDOUT && host_is_loopback(p->host);
+	if (rc < 0 && (rc == -ECONNREFUSED || silent || !may_be_plain(p)))
 		return within(e, "reach the registry %s", p->name);
 	struct err trouble = *e;
 	int met = reach(p, e);

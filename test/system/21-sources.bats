@@ -686,6 +686,15 @@ held() {
 	[[ "$output" == *"$STRANGE/v2/stall/app/manifests/v1: "*"too slow"* ]]
 	[ "${#lines[@]}" = 1 ]
 	assert_empty_store
+	# One that takes connections and never says a word is not asked in every way there is.
+	mkfifo "$L.silent"
+	perl -MIO::Socket::INET -e '$| = 1; $s = IO::Socket::INET->new(Listen => 99, LocalAddr => "127.0.0.1"); print $s->sockport, "\n"; <STDIN>' \
+		< "$L.silent" > "$L.port" 3>&- &
+	exec 8> "$L.silent"
+	until [ -s "$L.port" ]; do :; done
+	run -1 timeout 40 "$CORACLE" pull -q --timeout 1 "127.0.0.1:$(< "$L.port")/app:v1"
+	[[ "$output" == *"reach the registry 127.0.0.1:"*"/v2/app/manifests/v1: "*"too slow"* ]]
+	exec 8>&-
 	run -1 pull --timeout 0 "$STRANGE/stall/app:v1"
 	[ "$output" = "coracle: option --timeout: 0 is not from 1 to 86400 seconds" ]
 }
