@@ -80,11 +80,18 @@ static int list_one(struct reading *r, const char *id, struct state *out)
 	return 0;
 }
 
+/* A file is no container's, whatever its name. */
+static bool is_id(const struct dirent *entry)
+{
+	return (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+	       container_id_check(entry->d_name, NULL) == 0;
+}
+
 static int count_ids(DIR *d)
 {
 	int n = 0;
 	for (struct dirent *entry; (entry = readdir(d));)
-		n += container_id_check(entry->d_name, NULL) == 0;
+		n += is_id(entry);
 	rewinddir(d);
 	return n;
 }
@@ -95,7 +102,7 @@ static int read_all(DIR *d, struct reading *r, struct container_list *out)
 	struct state *v = arena_array(r->a, n, sizeof(*v));
 	int rc = v ? 0 : -E2BIG;
 	for (struct dirent *entry; rc == 0 && i < n && (entry = readdir(d));)
-		if (container_id_check(entry->d_name, NULL) == 0)
+		if (is_id(entry))
 			rc = list_one(r, entry->d_name, &v[i++]);
 	if (rc < 0)
 		return rc;

@@ -66,6 +66,8 @@ teardown() { runtime_teardown; }
 	[[ $(state created) =~ ^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]+Z$ ]]
 	end
 	[ "$(rt list -q)" = "" ]
+	echo > "$STATE/file" # is no container
+	[ "$(rt list -q)" = "" ]
 	[ "$(rt list -f json)" = "$(rc --root "$d/none" list -f json | sed s/null/[]/)" ]
 }
 
