@@ -10,9 +10,9 @@ struct images_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, images_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, images_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, images_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, images_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, images_options, format, 0, "format", "table|json", "how to print them"),
 	OPT(OPT_FLAG, images_options, quiet, 'q', "quiet", NULL, "ids alone"),
 	{ 0 },

@@ -8,9 +8,9 @@ struct inspect_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, inspect_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, inspect_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, inspect_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, inspect_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, inspect_options, format, 0, "format", "json|table",
 	    "how to print it: all as JSON (default), or the most of it as text"),
 	{ 0 },

@@ -20,9 +20,9 @@ struct load_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, load_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, load_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, load_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, load_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, load_options, input, 'i', "input", "FILE",
 	    "the archive or layout (default, and -: standard input)"),
 	OPT(OPT_STR, load_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
@@ -123,6 +123,9 @@ static int load_all(struct loading *l, const char *path, struct arena *a, struct
 static int load_from(struct loading *l, int fd, struct arena *a, struct err *e)
 {
 	char link[32];
+	struct stat st;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !st.st_size)
+		return refuse(e, EBADMSG, "load %.200s: it is empty", l->input);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	return load_all(l, link, a, e);
 }

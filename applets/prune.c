@@ -10,9 +10,9 @@ struct prune_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, prune_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, prune_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, prune_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, prune_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_FLAG, prune_options, all, 'a', "all", NULL,
 	    "images with a name, too, if no container stands on them"),
 	OPT(OPT_STR, prune_options, format, 0, "format", "table|json",

@@ -12,9 +12,9 @@ struct rmi_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, rmi_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, rmi_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, rmi_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, rmi_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_FLAG, rmi_options, force, 'f', "force", NULL, "one that is not there is no error"),
 	{ 0 },
 };

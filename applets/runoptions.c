@@ -218,7 +218,7 @@ const struct opt run_options_all[] = {
 	OPT(OPT_FLAG, run_options, signers.name, 0, "verify-name", NULL,
 	    "and for this name, see pull"),
 	OPT(OPT_FLAG, run_options, quiet, 'q', "quiet", NULL, "do not show how a pull goes on"),
-	OPT(OPT_STR, run_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, run_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
 	{ 0 },
 };

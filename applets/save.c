@@ -15,9 +15,9 @@ struct save_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, save_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, save_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, save_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, save_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, save_options, output, 'o', "output", "FILE",
 	    "where to write it (default, and -: standard output)"),
 	{ 0 },

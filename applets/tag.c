@@ -9,9 +9,9 @@ struct tag_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, tag_options, store, 0, "store", "DIR",
+	OPT(OPT_PATH, tag_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
-	OPT(OPT_STR, tag_options, store, 0, "root", "DIR", NULL),
+	OPT(OPT_PATH, tag_options, store, 0, "root", "DIR", NULL),
 	{ 0 },
 };
 

@@ -16,9 +16,9 @@ struct volume_options {
 };
 
 #define STORE_OPTIONS                                                          \
-	OPT(OPT_STR, volume_options, store, 0, "store", "DIR",                 \
+	OPT(OPT_PATH, volume_options, store, 0, "store", "DIR",                \
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"), \
-		OPT(OPT_STR, volume_options, store, 0, "root", "DIR", NULL)
+		OPT(OPT_PATH, volume_options, store, 0, "root", "DIR", NULL)
 
 static const struct opt list_options[] = {
 	OPT(OPT_FLAG, volume_options, quiet, 'q', "quiet", NULL, "names alone"),

@@ -142,8 +142,11 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 	case OPT_FLAG:
 		return set_flag(p, o, to, value);
 	case OPT_PATH:
+		if (!*value)
+			return refuse(p->e, EINVAL, "option --%s: '' is not a path", o->name);
 		*(const char **)to = path_absolute(p->a, value);
-		return *(const char **)to ? 0 : fail(p->e, ENOMEM, "option --%s", o->name);
+		return *(const char **)to ? 0
+					  : fail(p->e, errno, "option --%s: %s", o->name, value);
 	case OPT_STR:
 		*(const char **)to = value;
 		return 0;

@@ -234,6 +234,11 @@ int store_work_begin(const struct store *s, char name[STORE_WORK_NAME], struct e
 		 * is made. */
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstatat(tmp, name, &st, 0) == 0)
 			return own(take_fd(&fd));
+		if (errno != ENOENT && errno != EWOULDBLOCK) {
+			int why = errno;
+			unlinkat(tmp, name, AT_REMOVEDIR);
+			return fail(e, why, "open a work directory of the store");
+		}
 	}
 }
 

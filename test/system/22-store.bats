@@ -79,6 +79,33 @@ named() {
 	[ "$stderr" = "coracle: write to stdout: Bad file descriptor" ]
 }
 
+@test "a_store_may_be_named_from_the_working_directory" {
+	simple "$L" v1
+	cd "$BATS_TEST_TMPDIR"
+	run -0 env -u CORACLE_STORE "$CORACLE" pull -q --store here "oci:$L:v1"
+	[ -f here/oci-layout ]
+	run -0 "$CORACLE" images --store ./here/ -q
+	[ "${#output}" = 12 ]
+	run -1 "$CORACLE" images --store ""
+	[ "$output" = "coracle: option --store: '' is not a path" ]
+	run -1 "$CORACLE" load < /dev/null
+	[ "$output" = "coracle: load standard input: it is empty" ]
+}
+
+@test "a_pull_that_may_not_open_enough_files_ends" {
+	local files seen=0
+	simple "$L" v1
+	for files in {7..40}; do
+		run timeout 60 bash -c "ulimit -n $files; exec \"$CORACLE\" pull -q \"oci:$L:v1\""
+		[ "$status" -le 1 ]
+		[[ $output != *"work directory"* ]] || seen=1
+		# To remove something takes files, too; the next who can does it.
+		[ ! -e "$CORACLE_STORE/tmp" ] || [ "$(find "$CORACLE_STORE/tmp" -mindepth 1 -maxdepth 1 | wc -l)" -lt "$files" ]
+	done
+	[ "$status$seen" = 01 ]
+	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
+}
+
 @test "a_store_that_cannot_be_written_is_read" {
 	named "$L" v1 app:1
 	local all
