@@ -155,6 +155,8 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	r.console_fd = o->detach || r.console_socket ? NULL : &console;
 	r.console_plain = true;
 	r.pid_file = given(o->pid_file) ? path_absolute(c->arena, o->pid_file) : NULL;
+	if (given(o->pid_file) && !r.pid_file)
+		return fail(e, errno, "option --pid-file: %s", o->pid_file);
 	rc = container_exec(in, &r, &made, e);
 	e->status = 0; /* 255, as with runc */
 	if (rc < 0)

@@ -93,6 +93,8 @@ static int create(const struct call *c, const char *owner, int *console, int *no
 		.rootless = runtime_rootless(global->rootless),
 		.start = c->command->run == command_run,
 	};
+	if (!r.bundle || (given(o->config) && !r.config) || (given(o->pid_file) && !r.pid_file))
+		return fail(e, errno, "the working directory");
 	int rc = container_create(&r, out, e);
 	e->status = 0; /* as with runc, whatever the program's is: the shell's 127 is not for us */
 	return rc < 0 ? within(e, "runtime %s failed: unable to start container process",

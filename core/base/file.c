@@ -323,6 +323,8 @@ char *path_absolute(struct arena *a, const char *path)
 		out = arena_printf(a, "%s/%s", cwd, !strcmp(path, ".") ? "" : path);
 	else
 		return NULL;
+	if (!out)
+		errno = ENOMEM;
 	size_t n = out ? strlen(out) : 0;
 	while (n > 1 && out[n - 1] == '/')
 		out[--n] = 0;

@@ -74,8 +74,8 @@ int dir_make(int dir, const char *path, mode_t mode, struct err *e);
  * name, unless it is a path, may not be either. Absent is success. */
 int tree_remove(int dir, const char *name, struct err *e);
 
-/* A copy of a path without trailing slashes, made absolute against the working directory. NULL: no
- * memory. */
+/* A copy of a path without trailing slashes, made absolute against the working directory. NULL with
+ * errno: no memory, or that directory was removed. */
 struct arena;
 char *path_absolute(struct arena *a, const char *path);
 

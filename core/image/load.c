@@ -166,7 +166,7 @@ int load_list(const char *path, struct arena *a, struct loadables *out, struct e
 	const char *whole = path_absolute(a, path);
 	auto_close int fd = whole ? open(whole, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(e, whole ? errno : ENOMEM, "open it");
+		return fail(e, errno, "open it");
 	int rc;
 	if (S_ISDIR(st.st_mode))
 		rc = list_directory(whole, fd, a, &l, e);

@@ -46,7 +46,7 @@ static int open_directory(struct bundling *b, struct err *e)
 {
 	b->path = path_absolute(b->a, b->r->directory);
 	if (!b->path)
-		return fail(e, ENOMEM, "bundle %s", b->r->directory);
+		return fail(e, errno, "bundle %s", b->r->directory);
 	b->ours = mkdir(b->path, 0755) == 0;
 	if (!b->ours && errno != EEXIST)
 		return fail(e, errno, "make directory %s", b->path);

@@ -131,7 +131,9 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 		return option_room("volume", e);
 	m.source = *source == '.' ? path_absolute(a, source) : source;
 	m.destination = part.v[alone ? 0 : 1];
-	if (!m.source || words_split(part.n == 3 ? part.v[2] : "", ",", a, &words) < 0)
+	if (!m.source)
+		return fail(e, errno, "option --volume: %s", source);
+	if (words_split(part.n == 3 ? part.v[2] : "", ",", a, &words) < 0)
 		return option_room("volume", e);
 	if (*source && !path && volume_name_check(source, e) < 0)
 		return refuse(

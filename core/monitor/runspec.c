@@ -79,7 +79,7 @@ bool pair_add(struct pairs *out, const char *text, struct arena *a)
 int named_read(const char *name, struct arena *a, struct buf *out, struct err *e)
 {
 	const char *path = path_absolute(a, name);
-	return path ? file_read(-1, path, out, e) : fail(e, ENOMEM, "%s", name);
+	return path ? file_read(-1, path, out, e) : fail(e, errno, "%s", name);
 }
 
 static int apply_cgroup(struct spec *s, const char *parent, const char *id, struct arena *a,

@@ -220,6 +220,23 @@ bad_spec() {
 	nothing_left
 }
 
+@test "a_working_directory_that_was_removed_is_said_to_be_the_trouble" {
+	mkdir "$BATS_TEST_TMPDIR/gone"
+	cd "$BATS_TEST_TMPDIR/gone"
+	rmdir "$PWD"
+	bad 1 "working directory: No such file" -- rt create "$ID"
+	bad 1 "working directory: No such file" -- rt run -b "$B" --pid-file pid "$ID"
+	bad 1 "--root: state: No such file" -- "$CORACLE" runtime --root state list
+	bad 1 "--root: ''" -- "$CORACLE" runtime --root "" list
+	bad 1 "config.json: No such file" -- rt spec
+	bad 125 "volume: ./x: No such file" -- "$CORACLE" run --root "$STATE" -v ./x:/x
+	create_sleeper
+	attempt rt exec --pid-file pid "$ID" true
+	refused 255 "--pid-file: pid: No such file"
+	end
+	nothing_left
+}
+
 @test "unknown_containers_commands_options_and_signals_are_named" {
 	local verb
 	for verb in state start delete pause resume ps kill exec; do
