@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Who made us ends, and then its parent, who has been ours since. In a pid namespace of our own its
- * processes may say so, too. */
+ * processes may say so, too, or that the kernel does: that one alone is of nobody and sent so. */
 _Noreturn void hold(void)
 {
 	siginfo_t info = { 0 };
@@ -19,7 +19,8 @@ _Noreturn void hold(void)
 	signal(SIGCHLD, SIG_IGN); /* the kernel reaps them */
 	dup2(0, 1);
 	for (int ends = 0; ends < 2;)
-		if (sigwaitinfo(&end, &info) > 0 && (getpid() != 1 || !info.si_pid))
+		if (sigwaitinfo(&end, &info) > 0 && info.si_code == SI_USER &&
+		    (getpid() != 1 || !info.si_pid))
 			ends++;
 	_exit(0);
 }
