@@ -76,6 +76,8 @@ static bool harmless(const char *key)
 		"module.wasm.",
 		"com.github.containers.",
 		"org.opencontainers.runc.",
+		"krun.",
+		"dev.gvisor.",
 	};
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
 		if (!strncmp(key, orders[i], strlen(orders[i])))

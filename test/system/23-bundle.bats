@@ -159,7 +159,7 @@ of() {
 	labels=$(for key in org.coracle.stdio coracle.store run.oci.handler run.oci.hooks.stdout io.podman.annotations.seccomp \
 		org.criu.config org.criu.checkpoint.container.name io.kubernetes.cri.container-type cdi.k8s.io/x \
 		containerd.io/restart.loguri containerd.io/restart.status io.cri-containerd.kind org.systemd.property.MemoryMax module.wasm.image/variant \
-		io.container.manager org.opencontainers.runc.x a.good.one ''; do printf '%s\n' "$key"; done | jq -Rn '[inputs | {(.): "x"}] | add')
+		krun.variant dev.gvisor.spec.mount.x.source io.container.manager org.opencontainers.runc.x a.good.one ''; do printf '%s\n' "$key"; done | jq -Rn '[inputs | {(.): "x"}] | add')
 	base "{\"Labels\": $labels}" < /dev/null
 	run -0 "$CORACLE" bundle app:v1 "$L.b" true
 	[ "$(of "$L.b" '.annotations | keys - ["org.opencontainers.image.architecture", "org.opencontainers.image.os"]')" = '["a.good.one"]' ]
