@@ -148,9 +148,10 @@ const struct opt run_options_all[] = {
 	    "what uname tells it"),
 	OPT(OPT_STR, run_options, umask, 0, "umask", "MASK", "octal, such as 0022"),
 	OPT(OPT_LIST, run_options, volumes, 'v', "volume", "SRC:DST[:OPTIONS]",
-	    "show a host's path or a volume inside; ro, rshared, ..."),
-	OPT(OPT_LIST, run_options, mounts, 0, "mount", "type=bind|volume|tmpfs,...",
-	    "the same, in words"),
+	    "show a host's path or a volume inside; ro, rshared, U (give it to the user), O "
+	    "(changes go with the container), ..."),
+	OPT(OPT_LIST, run_options, mounts, 0, "mount", "type=bind|volume|image|tmpfs,...",
+	    "the same, in words; of a volume or an image also a part: subpath=PATH"),
 	OPT(OPT_LIST, run_options, tmpfs, 0, "tmpfs", "DST[:OPTIONS]",
 	    "an empty file system in memory"),
 	OPT(OPT_STR, run_options, image_volume, 0, "image-volume", "bind|tmpfs|ignore",

@@ -292,19 +292,24 @@ static int map_layers(struct overlay *o, int *dir, struct err *e)
 	return 0;
 }
 
+/* With the two that it writes to, as they are in dir. */
+static int open_upper(struct overlay *o, int dir, struct err *e)
+{
+	int rc = make_and_open(dir, "upper", 0755, e);
+	put_fd(&o->upper, rc);
+	if (rc >= 0)
+		put_fd(&o->work, rc = make_and_open(dir, "work", 0700, e));
+	return rc < 0 ? rc : 0;
+}
+
 static int mount_in(const struct store *s, const struct image *im, int dir, struct err *e)
 {
 	auto_overlay o = { .upper = -1, .work = -1 };
 	int rc = open_layers(s, im, dir, &o, e);
-	if (rc < 0)
-		return rc;
-	o.upper = make_and_open(dir, "upper", 0755, e);
-	if (o.upper < 0)
-		return o.upper;
-	o.work = make_and_open(dir, "work", 0700, e);
-	if (o.work < 0)
-		return o.work;
-	rc = shape_upper(&o, e);
+	if (rc == 0)
+		rc = open_upper(&o, dir, e);
+	if (rc == 0)
+		rc = shape_upper(&o, e);
 	if (rc == 0)
 		rc = overlay_mount(&o, dir, e);
 	return rc < 0 && no_overlay(rc) ? copy_layers(&o, dir, e) : rc;
@@ -351,10 +356,57 @@ int image_mount_mapped(const struct store *s, const struct image *im, const char
 	if (rc == 0)
 		rc = map_layers(&o, &dir, e);
 	if (rc == 0)
-		rc = o.upper = make_and_open(dir, "upper", 0755, e);
-	if (rc >= 0)
-		rc = o.work = make_and_open(dir, "work", 0700, e);
+		rc = open_upper(&o, dir, e);
 	return rc < 0 ? rc : overlay_mapped(&o, e);
+}
+
+/* Of one image more that stands in the container; the last of each is its topmost layer. */
+static int note_beside(int dir, const struct image *im, struct err *e)
+{
+	auto_buf b = { 0 };
+	int rc = file_read(dir, "layers", &b, e);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	for (size_t i = 0; i < im->chains.n; i++)
+		buf_printf(&b, "%s%s\n", i || !b.len ? "" : "\n", im->chains.v[i]);
+	return b.failed ? fail(e, ENOMEM, "note the layers of the container")
+			: file_swap(dir, "layers", b.p ? b.p : "", b.len, 0600, e);
+}
+
+static int open_beside(const struct store *s, const struct beside *w, int dir, struct overlay *o,
+		       struct err *e)
+{
+	if (w->image)
+		return open_layers(s, w->image, dir, o, e);
+	o->lower[0] = openat(w->lower, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	o->n = o->lower[0] >= 0;
+	return o->n ? 0 : fail(e, errno, "open it");
+}
+
+static int mount_beside(struct overlay *o, const struct beside *w, int *dir, struct err *e)
+{
+	int rc = open_upper(o, *dir, e);
+	if (rc == 0)
+		rc = shape_upper(o, e);
+	if (rc == 0 && w->ids)
+		rc = map_layers(o, dir, e);
+	if (rc == 0 && w->ids)
+		rc = open_upper(o, *dir, e);
+	if (rc == 0)
+		rc = w->ids ? overlay_mapped(o, e) : overlay_mount(o, *dir, e);
+	return rc < 0 && w->image && !w->ids && no_overlay(rc) ? copy_layers(o, *dir, e) : rc;
+}
+
+int image_mount_beside(const struct store *s, const char *id, const struct beside *w, struct err *e)
+{
+	auto_overlay o = { .upper = -1, .work = -1, .ids = w->ids };
+	auto_close int own = store_container_open(s, id, e);
+	auto_close int all = own < 0 ? own : make_and_open(own, "mounts", 0700, e);
+	auto_close int dir = all < 0 ? all : make_and_open(all, w->name, 0700, e);
+	int rc = dir < 0 ? dir : w->image ? note_beside(own, w->image, e) : 0;
+	if (rc == 0)
+		rc = open_beside(s, w, dir, &o, e);
+	return rc < 0 ? rc : mount_beside(&o, w, &dir, e);
 }
 
 /* What the layer is called that is a copy of all of an image's with these ids. */

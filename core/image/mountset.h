@@ -42,6 +42,19 @@ struct root_copy {
 int image_mount_copied(const struct store *s, const struct image *im, const char *id,
 		       const struct root_copy *r, struct err *e);
 
+/* What stands beside the root in a container. */
+struct beside {
+	const char *name; /* of a directory that is its alone, below mounts in the container's */
+	const struct image *image;
+	int lower;		    /* where there is no image: a directory of the host's */
+	const struct root_ids *ids; /* NULL: as they are */
+};
+
+/* A detached mount of that image, whose layers are noted as the container's, or of an overlay of
+ * that directory. What is written to it is the container's and goes with it. */
+int image_mount_beside(const struct store *s, const char *id, const struct beside *w,
+		       struct err *e);
+
 /* A detached mount of the open directory dir, its ids mapped. */
 int mount_mapped(int dir, int ns, struct err *e);
 

@@ -6,38 +6,32 @@
 
 #include <string.h>
 
-/* The topmost layers of all containers. */
+/* The topmost layers of all images in containers. */
 struct used {
 	struct arena *a;
-	const char **v;
-	size_t n, room;
+	struct strs tops;
 };
 
+/* One image a paragraph, its topmost layer last. */
 static int used_add(void *arg, const char *id, char *layers, struct err *e)
 {
 	struct used *u = arg;
-	const char *last = strrchr(layers, '\n');
-	if (u->n == u->room) {
-		size_t room = 2 * u->room + 16;
-		const char **v = arena_array(u->a, room, sizeof(*v));
-		if (!v)
+	for (char *p = layers, *end; p; p = end) {
+		end = strstr(p, "\n\n");
+		if (end)
+			*end = 0, end += 2;
+		const char *last = strrchr(p, '\n');
+		const char **to = LIST_ADD(u->a, &u->tops);
+		if (!to || !(*to = arena_str(u->a, last ? last + 1 : p)))
 			return fail(e, E2BIG, "read the store's containers");
-		if (u->n)
-			memcpy(v, u->v, u->n * sizeof(*v));
-		u->v = v;
-		u->room = room;
 	}
-	u->v[u->n] = arena_str(u->a, last ? last + 1 : layers);
-	return u->v[u->n++] ? 0 : fail(e, E2BIG, "read the store's containers");
+	return 0;
 }
 
 static bool in_use(const struct image *im, const struct used *u)
 {
 	const char *top = im->chains.n ? im->chains.v[im->chains.n - 1] : "";
-	for (size_t i = 0; i < u->n; i++)
-		if (!strcmp(u->v[i], top))
-			return true;
-	return false;
+	return strs_has(&u->tops, top);
 }
 
 /* One that cannot be read is kept: rmi removes it, by its name. */

@@ -6,6 +6,7 @@
 #include "image/mountset.h"
 #include "image/treecopy.h"
 #include "monitor/cnb.h"
+#include "monitor/runsource.h"
 #include "monitor/runvolume.h"
 
 #include <dirent.h>
@@ -153,13 +154,18 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 					     .command = b->r->command,
 					     .id = id,
 					     .hostname = id };
+	struct sources none = { .n = 0 };
 	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
 	if (rc == 0 && b->image)
 		rc = add_notes(b, e);
 	if (rc == 0 && subid_inside())
 		rc = add_user(b->spec, b->a, e);
 	if (rc == 0)
+		rc = sources_refuse(b->spec, e);
+	if (rc == 0)
 		rc = add_volumes(b, rootfs, e);
+	if (rc == 0)
+		rc = sources_make(&none, b->spec, &(struct source_use){ 0 }, b->a, e);
 	if (rc < 0)
 		return rc;
 	b->spec->root->path = root;

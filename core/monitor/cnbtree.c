@@ -15,8 +15,10 @@
 
 struct visit {
 	bool give, read; /* to that user; whether he could read it; neither: that it is plain */
+	bool keep;	 /* what is not plain, too; nothing of another file system */
 	uid_t uid;
 	gid_t gid;
+	dev_t device;
 };
 
 static int visit_all(int dir, const struct visit *v, int depth, struct err *e);
@@ -35,7 +37,9 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 			      name, st.st_mode & 07777, S_ISDIR(st.st_mode) ? "x" : "");
 	if (!v->give && !v->read && !plain)
 		return refuse(e, EINVAL, "%.200s is neither a file nor a directory", name);
-	if (v->give && !plain && !S_ISLNK(st.st_mode))
+	if (v->keep && st.st_dev != v->device)
+		return 0;
+	if (v->give && !v->keep && !plain && !S_ISLNK(st.st_mode))
 		return unlinkat(dir, name, 0) < 0 ? fail(e, errno, "remove %.200s", name) : 0;
 	if (v->give && fchownat(dir, name, v->uid, v->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "give away %.200s", name);
@@ -111,6 +115,16 @@ int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
 	if (fchown(dir, uid, gid) < 0)
 		return fail(e, errno, "give a directory away");
 	return visit_all(again(dir), &v, 0, e);
+}
+
+int tree_own(int fd, uid_t uid, gid_t gid, struct err *e)
+{
+	struct stat st;
+	struct visit v = { .give = true, .keep = true, .uid = uid, .gid = gid };
+	if (fstat(fd, &st) < 0 || fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return fail(e, errno, "give it to user %u", uid);
+	v.device = st.st_dev;
+	return S_ISDIR(st.st_mode) ? visit_all(again(fd), &v, 0, e) : 0;
 }
 
 int tree_readable(int dir, struct err *e)

@@ -9,6 +9,10 @@
  * (a socket, a fifo) is removed: no build has a use for it. */
 int tree_give(int dir, uid_t uid, gid_t gid, struct err *e);
 
+/* Gives the file or directory (O_PATH will do) to that user, with all below it but what is mounted
+ * there; links themselves, never what they lead to. */
+int tree_own(int fd, uid_t uid, gid_t gid, struct err *e);
+
 /* Refuses what its own owner may not read: a build has no rights, and would fail at its end. */
 int tree_readable(int dir, struct err *e);
 

@@ -121,3 +121,17 @@ int obtain(const struct store *s, const char *text, const struct run_options *o,
 	int rc = join_platform(&own, a, e);
 	return rc < 0 ? rc : obtain_as(s, text, &own, a, out, e);
 }
+
+int obtain_explain(const struct image *im, int rc, struct err *e)
+{
+	const struct image_config *c = &im->config;
+	const struct platform here = platform_here();
+	if (rc != -ENOEXEC || !c->architecture || !c->os ||
+	    platform_fit(&(struct platform){ c->architecture, c->os, NULL }, &here))
+		return rc;
+	const struct err first = *e;
+	refuse(e, ENOEXEC, "%.700s; the image is for %.40s/%.40s, this machine is %s/%s", first.msg,
+	       c->os, c->architecture, here.os, here.architecture);
+	e->status = first.status;
+	return rc;
+}

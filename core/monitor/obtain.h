@@ -10,4 +10,8 @@
 int obtain(const struct store *s, const char *text, const struct run_options *o, struct arena *a,
 	   struct image **out, struct err *e);
 
+/* What the kernel cannot execute (rc -ENOEXEC) is most likely for the machine that the image is
+ * for: then e says so. rc. */
+int obtain_explain(const struct image *im, int rc, struct err *e);
+
 #endif

@@ -2,25 +2,9 @@
 #include "monitor/rehearse.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "monitor/runvolume.h"
+#include "monitor/runsource.h"
 
 #include <string.h>
-
-/* Whether there were some. */
-static bool empty_volumes(struct spec *s)
-{
-	bool any = false;
-	for (size_t i = 0; i < s->mounts.n; i++) {
-		struct spec_mount *m = &s->mounts.v[i];
-		if (strcmp(m->type ? m->type : "", VOLUME_TYPE) != 0)
-			continue;
-		*m = (struct spec_mount){ .destination = m->destination,
-					  .type = "tmpfs",
-					  .source = "tmpfs" };
-		any = true;
-	}
-	return any;
-}
 
 struct part {
 	const struct create_request *request;
@@ -34,7 +18,7 @@ static int play(void *arg, struct err *e)
 	struct spec *s = p->spec;
 	struct container *c = NULL;
 	int console = -1;
-	bool volumes = empty_volumes(s);
+	bool volumes = sources_empty(s);
 	s->hooks = NULL;
 	q.spec = s;
 	q.stdio[0] = q.stdio[1] = q.stdio[2] = -1;

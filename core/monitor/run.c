@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "box/idmap.h"
 #include "box/plan.h"
 #include "box/subid.h"
 #include "image/embedded.h"
@@ -14,10 +13,12 @@
 #include "monitor/cnb.h"
 #include "monitor/discard.h"
 #include "monitor/monitor.h"
+#include "monitor/obtain.h"
 #include "monitor/rehearse.h"
 #include "monitor/runjoin.h"
 #include "monitor/runparts.h"
 #include "monitor/runpasswd.h"
+#include "monitor/runsource.h"
 #include "monitor/runuserns.h"
 #include "monitor/runvolume.h"
 #include "monitor/userkeep.h"
@@ -45,7 +46,10 @@ struct making {
 	const char *root, *id, *image_name;
 	const char *cidfile; /* that we made */
 	struct joined joined;
-	bool own_limits; /* none that the user asked for */
+	struct sources sources;
+	struct spec_id_mappings uids, gids; /* of its user namespace */
+	struct root_ids ids;		    /* ns -1: its files show none of these */
+	bool own_limits;		    /* none that the user asked for */
 	struct store
 		store; /* open (and so locked against cleanup) until the container's state exists */
 	bool store_open, data;
@@ -166,6 +170,8 @@ static int make_way(struct making *m, struct err *e)
 
 static int open_store(struct making *m, struct err *e)
 {
+	if (m->store_open)
+		return 0;
 	int rc = store_open(m->options.store, &m->store, e);
 	if (rc < 0)
 		return rc;
@@ -332,15 +338,6 @@ static int need_data(struct making *m, struct err *e)
 	return dir < 0 ? taken(m, dir, e) : mark_data(m, e);
 }
 
-/* The host's id of the container's root, or of any that it has. */
-static uint32_t host_root(const struct spec_id_mappings *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].container_id == 0)
-			return l->v[i].host_id;
-	return l->v[0].host_id;
-}
-
 /* The same for a user, who may not have ids mapped: his image's files are copied. Where all belong
  * to one, and in a directory of the host's, they have the ids that they have. */
 static int copy_root(struct making *m, struct err *e)
@@ -360,22 +357,17 @@ static int copy_root(struct making *m, struct err *e)
 /* From here on the root is seen with the ids of the container's user namespace. */
 static int map_root(struct making *m, struct err *e)
 {
-	const struct spec_linux *l = m->spec->linux_;
 	if (subid_inside())
 		return copy_root(m, e);
-	struct root_ids ids = { .uid = host_root(&l->uid_mappings),
-				.gid = host_root(&l->gid_mappings) };
-	auto_close int ns = idmap_namespace(&l->uid_mappings, &l->gid_mappings, e);
-	if (ns < 0)
-		return ns;
-	ids.ns = ns;
-	int old = m->rootfs, rc;
+	int old = m->rootfs, rc = userns_root_ids(m->spec->linux_, &m->ids, e);
+	if (rc < 0)
+		return rc;
 	if (m->image == &m->none) {
-		rc = mount_mapped(old, ns, e);
+		rc = mount_mapped(old, m->ids.ns, e);
 		put_fd(&m->rootfs, -1);
 	} else {
 		put_fd(&m->rootfs, -1); /* two of one upper directory there may not be */
-		rc = image_mount_mapped(&m->store, m->image, m->id, &ids, e);
+		rc = image_mount_mapped(&m->store, m->image, m->id, &m->ids, e);
 	}
 	m->bundle = NULL;
 	m->rootfs = rc;
@@ -389,6 +381,8 @@ static int add_userns(struct making *m, struct err *e)
 	int rc = need_data(m, e);
 	if (rc == 0)
 		rc = userns_apply(m->spec, &m->options, &m->store, m->id, m->a, e);
+	m->uids = m->spec->linux_->uid_mappings;
+	m->gids = m->spec->linux_->gid_mappings;
 	if (rc == 0)
 		rc = map_root(m, e);
 	if (m->joined.users) /* it has been told already */
@@ -409,6 +403,17 @@ static int add_volumes(struct making *m, struct err *e)
 	return rc < 0 ? rc : volumes_apply(m->spec, &u, m->a, e);
 }
 
+static int add_sources(struct making *m, struct err *e)
+{
+	const struct id_maps maps = { &m->uids, &m->gids };
+	const struct source_use u = { .store = &m->store,
+				      .id = m->id,
+				      .maps = m->uids.n ? &maps : NULL,
+				      .ids = m->ids.ns >= 0 ? &m->ids : NULL };
+	int rc = sources_wanted(m->spec) ? need_data(m, e) : 0;
+	return rc < 0 ? rc : sources_make(&m->sources, m->spec, &u, m->a, e);
+}
+
 static int make_spec(struct making *m, struct err *e)
 {
 	int rc = plain_spec(m, m->id, m->rootfs, &m->spec, e);
@@ -420,7 +425,7 @@ static int make_spec(struct making *m, struct err *e)
 		rc = copied ? add_userns(m, e) : add_volumes(m, e);
 	if (rc == 0)
 		rc = copied ? add_volumes(m, e) : add_userns(m, e);
-	return rc;
+	return rc < 0 ? rc : add_sources(m, e);
 }
 
 /* The embedded hello is told when its start began. */
@@ -481,6 +486,11 @@ static int make(struct making *m, struct err *e)
 		rc = check_cidfile(m, e);
 	if (rc == 0 && embedded)
 		rc = add_started(m, e);
+	/* Before signals are held, as they may have to be pulled. */
+	bool images = rc == 0 && sources_are_images(&m->options);
+	rc = images ? open_store(m, e) : rc;
+	if (images && rc == 0)
+		rc = sources_obtain(&m->sources, &m->store, &m->options, m->a, e);
 	if (rc == 0)
 		rc = embedded		 ? use_embedded(m, e)
 		     : m->options.rootfs ? use_directory(m, e)
@@ -498,6 +508,8 @@ static void release(void *arg)
 	struct making *m = arg;
 	put_fd(&m->rootfs, -1);
 	join_end(&m->joined);
+	sources_end(&m->sources);
+	put_fd(&m->ids.ns, -1);
 	if (m->store_open)
 		store_close(&m->store);
 	m->store_open = false;
@@ -542,21 +554,6 @@ static int hand_over(struct making *m, struct err *e)
 	return monitor_detach(&q, e);
 }
 
-/* What the kernel cannot execute is most likely for the machine that the image is for. */
-static int explain(const struct making *m, int rc, struct err *e)
-{
-	const struct image_config *c = &m->image->config;
-	const struct platform here = platform_here();
-	if (rc != -ENOEXEC || !c->architecture || !c->os ||
-	    platform_fit(&(struct platform){ c->architecture, c->os, NULL }, &here))
-		return rc;
-	const struct err first = *e;
-	refuse(e, ENOEXEC, "%.700s; the image is for %.40s/%.40s, this machine is %s/%s", first.msg,
-	       c->os, c->architecture, here.os, here.architecture);
-	e->status = first.status;
-	return rc;
-}
-
 int run(const struct run_request *r, struct arena *a, const char **id, struct err *e)
 {
 	const char *root = container_root(r->options.root, a, e);
@@ -569,12 +566,13 @@ int run(const struct run_request *r, struct arena *a, const char **id, struct er
 		.a = a,
 		.root = root,
 		.rootfs = -1,
+		.ids.ns = -1,
 		.image = &m.none,
 	};
 	m.options.remove |= m.options.remove_image;
 	rc = make(&m, e);
 	if (rc == 0)
-		rc = explain(&m, hand_over(&m, e), e);
+		rc = obtain_explain(m.image, hand_over(&m, e), e);
 	release(&m);
 	if (rc < 0 && m.data)
 		data_remove(&(struct data){ m.store_path, m.id, true, -1 }, NULL);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "image/volume.h"
 #include "monitor/runparts.h"
+#include "monitor/runsource.h"
 #include "monitor/runvolume.h"
 
 #include <stdlib.h>
@@ -87,6 +88,8 @@ static bool volume_word(struct spec_mount *m, const char *word)
 		m->options.v[0] = word; /* in the place of rbind */
 	else if (!strcmp(word, VOLUME_NOCOPY) && !strcmp(m->type, VOLUME_TYPE))
 		option_add(m, word);
+	else if (!strcmp(word, SOURCE_GIVEN) || !strcmp(word, SOURCE_COVERED))
+		option_add(m, word);
 	else if (is_one_of(word, known) || is_one_of(word, propagations))
 		option_add(m, word);
 	else
@@ -98,18 +101,6 @@ static int volume_option(struct spec_mount *m, const char *word, const char *tex
 {
 	if (volume_word(m, word))
 		return 0;
-	if (!strcmp(word, "U"))
-		return refuse(
-			e, EINVAL,
-			"option --volume: %s: nothing of the host is given to another user "
-			"here: idmap, in the place of U, shows the files with the container's "
-			"ids",
-			text);
-	if (!strcmp(word, "O"))
-		return refuse(e, EINVAL,
-			      "option --volume: %s: there are no overlays of directories here: ro "
-			      "protects them",
-			      text);
 	return refuse(e, EINVAL,
 		      "option --volume: %s: unknown option '%s'; known are ro, rw, rshared, noexec "
 		      "and such",
@@ -164,11 +155,13 @@ enum key {
 	SIZE,
 	MODE,
 	NOCOPY,
+	PART,
+	GIVEN,
 	NOTHING
 };
 
 /* What a key is known for. */
-enum { BIND = 1, VOLUME = 2, TMPFS = 4 };
+enum { BIND = 1, VOLUME = 2, TMPFS = 4, IMAGE = 8 };
 
 static const struct {
 	const char *name;
@@ -179,7 +172,9 @@ static const struct {
 	  "known for a bind: known are source=, target=, readonly, bind-propagation=rshared, "
 	  "bind-recursive=disabled" },
 	{ VOLUME_TYPE, VOLUME,
-	  "known for a volume: known are source=, target=, readonly, volume-nocopy" },
+	  "known for a volume: known are source=, target=, readonly, volume-nocopy, "
+	  "volume-subpath=" },
+	{ SOURCE_IMAGE, IMAGE, "known for an image: known are source=, target=, subpath=, rw" },
 	{ "tmpfs", TMPFS,
 	  "known for a tmpfs: known are target=, readonly, tmpfs-size=64m, tmpfs-mode=1777" },
 };
@@ -190,23 +185,29 @@ static const struct {
 	enum key key;
 	unsigned types;
 } keys[] = {
-	{ "type", TYPE, BIND | VOLUME | TMPFS },
-	{ "source", SOURCE, BIND | VOLUME },
-	{ "src", SOURCE, BIND | VOLUME },
-	{ "target", TARGET, BIND | VOLUME | TMPFS },
-	{ "destination", TARGET, BIND | VOLUME | TMPFS },
-	{ "dst", TARGET, BIND | VOLUME | TMPFS },
-	{ "readonly", READONLY, BIND | VOLUME | TMPFS },
-	{ "ro", READONLY, BIND | VOLUME | TMPFS },
-	{ "rw", WRITABLE, BIND | VOLUME | TMPFS },
+	{ "type", TYPE, BIND | VOLUME | TMPFS | IMAGE },
+	{ "source", SOURCE, BIND | VOLUME | IMAGE },
+	{ "src", SOURCE, BIND | VOLUME | IMAGE },
+	{ "target", TARGET, BIND | VOLUME | TMPFS | IMAGE },
+	{ "destination", TARGET, BIND | VOLUME | TMPFS | IMAGE },
+	{ "dst", TARGET, BIND | VOLUME | TMPFS | IMAGE },
+	{ "readonly", READONLY, BIND | VOLUME | TMPFS | IMAGE },
+	{ "ro", READONLY, BIND | VOLUME | TMPFS | IMAGE },
+	{ "rw", WRITABLE, BIND | VOLUME | TMPFS | IMAGE },
 	{ "bind-propagation", PROPAGATION, BIND },
 	{ "bind-recursive", RECURSIVE, BIND },
 	{ "bind-nonrecursive", ALONE, BIND },
 	{ "tmpfs-size", SIZE, TMPFS },
 	{ "tmpfs-mode", MODE, TMPFS },
 	{ "volume-nocopy", NOCOPY, VOLUME },
-	{ "consistency", NOTHING, BIND | VOLUME | TMPFS },
-	{ "relabel", NOTHING, BIND | VOLUME | TMPFS },
+	{ "readwrite", WRITABLE, IMAGE },
+	{ "subpath", PART, VOLUME | IMAGE },
+	{ "volume-subpath", PART, VOLUME },
+	{ "image-subpath", PART, IMAGE },
+	{ SOURCE_GIVEN, GIVEN, BIND | VOLUME },
+	{ "chown", GIVEN, BIND | VOLUME },
+	{ "consistency", NOTHING, BIND | VOLUME | TMPFS | IMAGE },
+	{ "relabel", NOTHING, BIND | VOLUME | TMPFS | IMAGE },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -242,12 +243,29 @@ static bool flag_parse(const char *value, bool *out)
 
 static void set_flag(struct spec_mount *m, enum key key, bool yes)
 {
-	if (yes == (key != WRITABLE) && (key == READONLY || key == WRITABLE))
-		option_readonly(m);
-	else if (yes && key == NOCOPY)
+	if (key == READONLY || key == WRITABLE) {
+		words_remove(&m->options, "ro");
+		words_remove(&m->options, "rro");
+		if (yes == (key == READONLY))
+			option_readonly(m);
+	} else if (yes && key == GIVEN) {
+		option_add(m, SOURCE_GIVEN);
+	}
+	if (yes && key == NOCOPY)
 		option_add(m, VOLUME_NOCOPY);
 	else if (yes && key == ALONE)
 		m->options.v[0] = "bind";
+}
+
+/* A path inside, and nothing else: what it leads to is looked for when it is known whose. */
+static bool add_part(struct spec_mount *m, const char *path, struct arena *a)
+{
+	const char *word = *path && *path != '/' ? arena_printf(a, SOURCE_PART "%s", path) : NULL;
+	if (word)
+		option_add(m, word);
+	if (word && !strcmp(m->type, VOLUME_TYPE))
+		option_add(m, VOLUME_NOCOPY);
+	return word;
 }
 
 /* False: not a value of that key's. */
@@ -262,10 +280,13 @@ static bool key_set(struct spec_mount *m, enum key key, const char *value, struc
 	case TARGET:
 		m->destination = value;
 		return true;
+	case PART:
+		return add_part(m, value, a);
 	case READONLY:
 	case WRITABLE:
 	case ALONE:
 	case NOCOPY:
+	case GIVEN:
 		if (!flag_parse(value, &yes))
 			return false;
 		set_flag(m, key, yes);
@@ -307,7 +328,8 @@ static int mount_word(struct spec_mount *m, size_t type, const char *word, const
 	bool known = i < KEYS && (keys[i].types & types[type].type);
 	if (known && key_set(m, keys[i].key, word[n] ? word + n + 1 : "", a))
 		return 0;
-	if (i == KEYS && (types[type].type == TMPFS ? tmpfs_word(m, word) : volume_word(m, word)))
+	if (i == KEYS && types[type].type != IMAGE &&
+	    (types[type].type == TMPFS ? tmpfs_word(m, word) : volume_word(m, word)))
 		return 0;
 	return mount_refuse(text, word, types[type].known, e);
 }
@@ -328,7 +350,7 @@ static int find_type(const struct strs *words, const char *text, size_t *out, st
 	for (*out = 0; *out < TYPES; (*out)++)
 		if (!strcmp(types[*out].name, type))
 			return 0;
-	return mount_refuse(text, type, "a type: there are bind, volume and tmpfs", e);
+	return mount_refuse(text, type, "a type: there are bind, volume, image and tmpfs", e);
 }
 
 /* Its words, as a line of a CSV file has them: one with a comma is in quotes. */
@@ -376,6 +398,8 @@ int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, str
 		return option_room("mount", e);
 	if (types[type].type == VOLUME)
 		m.source = "";
+	if (types[type].type == IMAGE)
+		option_readonly(&m);
 	for (size_t i = 0; rc == 0 && i < words.n; i++)
 		rc = mount_word(&m, type, words.v[i], text, a, e);
 	if (rc < 0)
@@ -387,6 +411,8 @@ int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, str
 	if (types[type].type == BIND && (!m.source || m.source[0] != '/'))
 		return mount_refuse(text, m.source ? m.source : "",
 				    "an absolute source such as source=/srv/data", e);
+	if (types[type].type == IMAGE && (!m.source || !*m.source))
+		return mount_refuse(text, "", "an image such as source=app:1", e);
 	if (types[type].type == VOLUME && *m.source && volume_name_check(m.source, e) < 0)
 		return within(e, "option --mount: %s", text);
 	*out = m;

@@ -376,3 +376,23 @@ int userns_apply(struct spec *s, const struct run_options *o, const struct store
 		*to = (struct spec_namespace){ .type = "user" };
 	return rc;
 }
+
+/* The host's id of the container's root, or of any that it has. */
+static uint32_t host_root(const struct spec_id_mappings *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].container_id == 0)
+			return l->v[i].host_id;
+	return l->v[0].host_id;
+}
+
+int userns_root_ids(const struct spec_linux *l, struct root_ids *out, struct err *e)
+{
+	int ns = idmap_namespace(&l->uid_mappings, &l->gid_mappings, e);
+	if (ns < 0)
+		return ns;
+	*out = (struct root_ids){ .ns = ns,
+				  .uid = host_root(&l->uid_mappings),
+				  .gid = host_root(&l->gid_mappings) };
+	return 0;
+}

@@ -2,6 +2,7 @@
 #ifndef MONITOR_RUNUSERNS_H
 #define MONITOR_RUNUSERNS_H
 
+#include "image/mountset.h"
 #include "image/store.h"
 #include "monitor/runspec.h"
 
@@ -18,6 +19,9 @@ int userns_check_alone(const struct spec *s, struct err *e);
  * container id has in the store, and so its own for as long as that is there. */
 int userns_apply(struct spec *s, const struct run_options *o, const struct store *store,
 		 const char *id, struct arena *a, struct err *e);
+
+/* How the root is shown to it. */
+int userns_root_ids(const struct spec_linux *l, struct root_ids *out, struct err *e);
 
 /* A range of `size` ids of these that none of `used` has: the first of it, or -1. */
 int64_t userns_free(const struct spec_id_mappings *ranges, const struct spec_id_mappings *used,

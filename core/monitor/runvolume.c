@@ -5,6 +5,7 @@
 #include "container/container.h"
 #include "image/volume.h"
 #include "monitor/runparts.h"
+#include "monitor/runsource.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -134,7 +135,8 @@ int volumes_remember(struct spec *s, size_t first, struct arena *a, struct err *
 	auto_buf text = { 0 };
 	for (size_t i = 0; i < s->mounts.n; i++)
 		if (is_volume(&s->mounts.v[i]) ||
-		    (i >= first && strcmp(s->mounts.v[i].type, "tmpfs") != 0))
+		    (i >= first && strcmp(s->mounts.v[i].type, "tmpfs") != 0 &&
+		     strcmp(s->mounts.v[i].type, SOURCE_IMAGE) != 0))
 			buf_printf(&text, "%s\n", s->mounts.v[i].destination);
 	const char *note = text.len ? arena_str(a, text.p) : NULL;
 	if (text.failed || (text.len && !note))
@@ -197,10 +199,18 @@ static int inherit_all(struct run_options *o, struct container *c, const char *m
 	const char *note = pairs_get(&c->state.annotations, NOTE_MOUNTS);
 	const char *store = c->state.store ? arena_str(a, c->state.store) : NULL;
 	int rc = container_spec(c, a, &s, e);
-	for (size_t i = 0; rc == 0 && note && i < s->mounts.n; i++)
-		if (is_noted(note, s->mounts.v[i].destination) && s->mounts.v[i].source &&
-		    inherit_one(o, &s->mounts.v[i], mode, store, a) < 0)
+	for (size_t i = 0; rc == 0 && note && i < s->mounts.n; i++) {
+		const struct spec_mount *m = &s->mounts.v[i];
+		if (!is_noted(note, m->destination) || !m->source)
+			continue;
+		if (source_is_held(m))
+			rc = refuse(e, EINVAL,
+				    "option --volumes-from: what %s has on %s is its own, made for "
+				    "it: ask for it with --mount or -v",
+				    c->id, m->destination);
+		else if (inherit_one(o, m, mode, store, a) < 0)
 			rc = option_room("volumes-from", e);
+	}
 	return rc;
 }
 

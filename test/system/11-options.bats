@@ -734,7 +734,7 @@ whole() {
 		volume|na/med:/x|./na/med
 		volume|/etc:/x:nosuch|rshared
 		volume|/no/such/place:/x|/no/such/place
-		mount|type=nosuch,dst=/x|bind, volume and tmpfs
+		mount|type=nosuch,dst=/x|bind, volume, image and tmpfs
 		mount|type=bind,src=/etc,dst=x|/data
 		mount|type=bind,dst=/x|source=/srv/data
 		mount|type=bind,src=/etc,dst=/x,bind-propagation=nosuch|rshared

@@ -219,8 +219,28 @@ static void a_mount_is_spelled_as_others_spell_it(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		is_int(runspec_mount(bad[i], a, &m, &e), -EINVAL);
 	is_int(runspec_volume("/a:", a, &m, &e), -EINVAL);
-	is_int(runspec_volume("/a:/b:U", a, &m, &e), -EINVAL);
-	has_str(e.msg, "idmap");
+	is_int(runspec_volume("/a:/b:U,z", a, &m, &e), 0);
+	ok(strs_has(&m.options, "U"));
+	is_int(runspec_volume("a:/b:O,ro", a, &m, &e), 0);
+	ok(strs_has(&m.options, "O") && strs_has(&m.options, "ro"));
+	is_int(runspec_volume("/a:/b:O,upperdir=/c", a, &m, &e), -EINVAL);
+	is_int(runspec_mount("type=image,src=a:1,dst=/b,subpath=c/d", a, &m, &e), 0);
+	ok(strs_has(&m.options, "ro") && strs_has(&m.options, "rro") &&
+	   strs_has(&m.options, "subpath=c/d"));
+	is_str(m.type, "image");
+	is_int(runspec_mount("type=image,src=a:1,dst=/b,rw", a, &m, &e), 0);
+	ok(!strs_has(&m.options, "ro") && !strs_has(&m.options, "rro"));
+	is_int(runspec_mount("src=v,dst=/b,volume-subpath=c,U=false", a, &m, &e), 0);
+	ok(strs_has(&m.options, "nocopy") && strs_has(&m.options, "subpath=c") &&
+	   !strs_has(&m.options, "U"));
+	static const char *const others[] = { "type=image,dst=/b",
+					      "type=image,src=a,dst=/b,U",
+					      "src=v,dst=/b,subpath=/c",
+					      "src=v,dst=/b,subpath=",
+					      "type=bind,src=/v,dst=/b,subpath=c",
+					      "type=tmpfs,dst=/b,U" };
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		is_int(runspec_mount(others[i], a, &m, &e), -EINVAL);
 }
 
 static void what_is_further_down_is_mounted_later(void)
