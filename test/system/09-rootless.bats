@@ -467,6 +467,9 @@ uc() {
 		f gone 644 0:0 - c
 		c node 666 0:0 1:3
 		b blocks 666 0:0 7:0
+		f hidden 644 0:0 - old
+		d hides 755 0:0
+		f hides/b 644 0:0 - old
 	END
 	(cd "$ROOTFS" && tar --append --owner=0 --group=0 -f "$l.tar" bin/busybox bin/sh bin/ls bin/id bin/cat bin/stat bin/touch bin/rm bin/mkdir)
 	layer "$l" "$l.tar" none
@@ -475,6 +478,9 @@ uc() {
 		f old/.wh..wh..opq 644 0:0
 		f old/new 644 9:10 - n
 		f .wh.gone 644 0:0
+		c hidden 666 0:0 1:3
+		h other - - hidden
+		b hides 666 0:0 7:0
 	END
 	layer "$l" "$l.2.tar"
 	image_end "$l" his '{"User": "11:12"}' > /dev/null
@@ -484,10 +490,11 @@ uc() {
 	[ "${lines[0]}" = "uid=11 gid=12" ]
 	[ "${lines[1]}/${lines[2]}" = "/old 7:8 700//kept 0:0 755" ]
 	[ "${#lines[@]}" = 3 ]
-	# Devices of a layer are not there for him.
-	run -0 uc run --rm -u 0 "oci:$l:his" sh -c 'ls /node /blocks 2> /dev/null; ls /old'
+	# Devices of a layer are not there for him, nor what they hide.
+	run -0 uc run --rm -u 0 "oci:$l:his" sh -c 'ls -d /node /blocks /hidden /hides /other 2> /dev/null; ls /old'
 	[ "$output" = new ]
-	[ -z "$(find "$HOMEDIR/.local/share/coracle/images/layers" \( -name node -o -name blocks -o -type b \) -print)" ]
+	find "$HOMEDIR/.local/share/coracle/images/layers" \( -name node -o -name blocks -o -type b -o -type c \) -exec stat -c %t:%T {} + > "$l.nodes"
+	[ "$(sort -u "$l.nodes")" = 0:0 ]
 	run -0 uc run --name "$ID" -u 0 "oci:$l:his" sh -c 'ls /old; stat -c %u /old/new; rm -r /old; mkdir /old; ls /old; touch /by-root'
 	[ "$output" = "new
 9" ]
@@ -497,7 +504,7 @@ uc() {
 	export USER_ID XDG HOMEDIR BATS_TEST_TMPDIR
 	for call in fsopen fsconfig; do
 		run -0 "$TOOLS/deny" $call -- bash -c 'as "$@"' as "$CORACLE" run --rm -u 0 "oci:$l:his" \
-			sh -c 'ls /old; stat -c "%u %g" /old/new; [ ! -e /gone ]; rm -r /old; mkdir /old; ls /old; touch /by-root; df / | tail -n 1'
+			sh -c 'ls /old; stat -c "%u %g" /old/new; [ ! -e /gone ] && [ ! -e /hidden ] && [ ! -e /hides ]; rm -r /old; mkdir /old; ls /old; touch /by-root; df / | tail -n 1'
 		[[ "$output" == $'new\n9 10\n'* ]]
 		[[ "${lines[2]}" != coracle* ]]
 	done
