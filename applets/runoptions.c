@@ -3,6 +3,9 @@
 #include "image/store.h"
 #include "monitor/runspec.h"
 
+#define NO_NETWORK "there are no networks but none, host and container:ID, see --network"
+#define WINDOWS	   "that is for Windows"
+
 /* First what is of `run` alone. */
 const struct opt run_options_all[] = {
 	OPT(OPT_FLAG, run_options, detach, 'd', "detach", NULL,
@@ -50,17 +53,58 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "restart",
 		    "nobody starts it again: let systemd do so, with Restart= in a unit for this "
 		    "command"),
-	OPT_INSTEAD(0, "pod",
+	OPT_INSTEAD(0, "pod*",
 		    "there are no pods: --network container:ID, --ipc and --pid share what "
 		    "another one has"),
 	OPT_INSTEAD(0, "systemd",
 		    "it is not looked for in the image: give it --security-opt writable-cgroups, "
 		    "--tmpfs /run, --tmpfs /run/lock and --stop-signal SIGRTMIN+3"),
-	OPT_INSTEAD(0, "log-driver",
+	OPT_INSTEAD(0, "log-*",
 		    "coracle logs shows what it has written; without --detach that is ours, for "
 		    "whoever reads it"),
-	OPT_INSTEAD(0, "health-cmd",
+	OPT_INSTEAD(0, "health-*",
 		    "nobody asks how it is: let a timer of systemd run coracle exec"),
+	OPT_INSTEAD('a', "attach",
+		    "what it writes is written by us, and -i gives it what we read; -d leaves it "
+		    "alone"),
+	OPT_INSTEAD(0, "detach-keys", "nobody attaches to it: what shall run on is begun with -d"),
+	OPT_INSTEAD(0, "sig-proxy", "signals are always passed on to it; -d leaves it alone"),
+	OPT_INSTEAD(0, "ip*", NO_NETWORK),
+	OPT_INSTEAD(0, "link*", NO_NETWORK),
+	OPT_INSTEAD(0, "mac-address", NO_NETWORK),
+	OPT_INSTEAD(0, "net-alias", NO_NETWORK),
+	OPT_INSTEAD(0, "network-alias", NO_NETWORK),
+	OPT_INSTEAD(0, "creds",
+		    "pull it before, with coracle pull --creds USER:PASSWORD, or see --authfile"),
+	OPT_INSTEAD(0, "cert-dir", "pull it before, with coracle pull --certs-dir DIR"),
+	OPT_INSTEAD(0, "retry*", "what breaks off is asked for again by itself"),
+	OPT_INSTEAD(0, "decryption-key", "encrypted images cannot be read"),
+	OPT_INSTEAD(0, "hosts-file", "give it one with -v FILE:/etc/hosts:ro, or see --add-host"),
+	OPT_INSTEAD(0, "hostuser", "see --passwd-entry, or -v /etc/passwd:/etc/passwd:ro"),
+	OPT_INSTEAD(0, "http-proxy", "our proxies are passed on with -e HTTP_PROXY and such"),
+	OPT_INSTEAD(0, "init-path", "--init is this program itself"),
+	OPT_INSTEAD(0, "preserve-fd", "--preserve-fds N passes files 3 to N+2 on"),
+	OPT_INSTEAD(0, "requires",
+		    "others are not waited for: systemd's Requires= and After= do so"),
+	OPT_INSTEAD(0, "runtime", "it is its own: what coracle bundle makes runs in any other"),
+	OPT_INSTEAD(0, "conmon-pidfile", "there is no conmon; --pidfile has the container's"),
+	OPT_INSTEAD(0, "sdnotify",
+		    "its unit is one of Type=exec; coracle runtime run passes NOTIFY_SOCKET on"),
+	OPT_INSTEAD(0, "seccomp-policy", "--security-opt seccomp=FILE says which"),
+	OPT_INSTEAD(0, "shm-size-systemd", "--tmpfs /run:size=64m and such say it"),
+	OPT_INSTEAD(0, "storage-opt",
+		    "what it writes is on the file system of --store: a quota there counts"),
+	OPT_INSTEAD(0, "use-api-socket", "there is no engine whose socket it could have"),
+	OPT_INSTEAD(0, "volume-driver", "mount it before, and show it with -v DIRECTORY:TARGET"),
+	OPT_INSTEAD(0, "cpu-count", WINDOWS),
+	OPT_INSTEAD(0, "cpu-percent", WINDOWS),
+	OPT_INSTEAD(0, "io-max*", WINDOWS),
+	OPT_INSTEAD(0, "isolation", WINDOWS),
+	/* What they ask for is so, or means nothing. */
+	OPT(OPT_LIST, run_options, unheard, 0, "expose", "PORT", NULL),
+	OPT(OPT_FLAG, run_options, unheard_flag, 0, "no-healthcheck", NULL, NULL),
+	OPT(OPT_FLAG, run_options, unheard_flag, 0, "no-hostname", NULL, NULL),
+	OPT(OPT_FLAG, run_options, unheard_flag, 0, "disable-content-trust", NULL, NULL),
 	OPT(OPT_PATH, run_options, app, 0, "cnb", "APP",
 	    "in the place of IMAGE, one built from these sources"),
 	OPT(OPT_STR, run_options, builder, 0, "builder", "IMAGE",
@@ -204,6 +248,8 @@ const struct opt run_options_all[] = {
 	    "what `coracle stop` sends"),
 	OPT(OPT_MAYBE_I64, run_options, stop_timeout, 0, "stop-timeout", "SECONDS",
 	    "how long `coracle stop` waits (10)"),
+	OPT(OPT_STR, run_options, rdt_class, 0, "rdt-class", "CLASS",
+	    "of the processor's caches, a directory of /sys/fs/resctrl"),
 	OPT(OPT_STR, run_options, pull, 0, "pull", "missing|always|newer|never",
 	    "get an image that is not there, or is on disk (default)"),
 	OPT(OPT_STR, run_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",

@@ -170,12 +170,18 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 	return usage(p, "unknown option", o->name);
 }
 
+/* One that is there, or one that is not and has its beginning of "NAME*". */
 static const struct opt *opt_find(const struct command *c, const char *name, size_t n)
 {
-	for (const struct opt *o = c->opts; o && o->name; o++)
-		if (strlen(o->name) == n && !strncmp(o->name, name, n))
+	const struct opt *absent = NULL;
+	for (const struct opt *o = c->opts; o && o->name; o++) {
+		size_t len = strlen(o->name);
+		if (len == n && !strncmp(o->name, name, n))
 			return o;
-	return NULL;
+		if (o->name[len - 1] == '*' && n >= len - 1 && !strncmp(o->name, name, len - 1))
+			absent = o;
+	}
+	return absent;
 }
 
 static const struct opt *opt_letter(const struct command *c, char letter)

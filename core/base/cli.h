@@ -76,6 +76,7 @@ struct command {
 	  .value = (value_),                                        \
 	  .help = (help_) }
 
+/* One that others have, and what there is in its place; "NAME*": all that begin so. */
 #define OPT_INSTEAD(letter_, name_, what_) \
 	{ .name = (name_), .letter = (letter_), .type = OPT_ABSENT, .value = (what_) }
 

@@ -185,6 +185,13 @@ int limits_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 		r = s->linux_->resources = arena_alloc(a, sizeof(*r));
 	if (!r)
 		return option_room("memory", e);
+	if (o->rdt_class) {
+		struct spec_intel_rdt *rdt = arena_alloc(a, sizeof(*rdt));
+		if (!rdt)
+			return option_room("rdt-class", e);
+		rdt->clos_id = o->rdt_class;
+		s->linux_->intel_rdt = rdt;
+	}
 	if (o->pids_limit)
 		r->pids_limit = (struct opt_i64){ true, o->pids_limit };
 	int rc = apply_memory(r, o, a, e);

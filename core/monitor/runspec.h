@@ -42,6 +42,9 @@ struct run_options {
 	int64_t pids_limit;
 	struct opt_i64 oom_score_adj, shm_size, swappiness;
 	struct strs ulimits, sysctls;
+	const char *rdt_class;
+	struct strs unheard; /* of options that mean nothing here */
+	bool unheard_flag;
 	struct strs volumes, mounts, tmpfs, volumes_from;
 	struct spec_mounts inherited; /* see volumes_inherit() */
 	struct strs devices, device_rules, cdi_dirs, hosts;

@@ -770,6 +770,21 @@ whole() {
 		publish|80:80|--network host
 		secret|s|/run/secrets/NAME
 		restart|always|Restart=
+		attach|stdin|-i
+		detach-keys|a|-d
+		sig-proxy|false|-d
+		mac-address|a|container:ID
+		network-alias|a|container:ID
+		creds|a:b|coracle pull --creds
+		cert-dir|/etc|coracle pull --certs-dir
+		hosts-file|none|--add-host
+		http-proxy|true|-e HTTP_PROXY
+		requires|a|After=
+		runtime|runc|coracle bundle
+		sdnotify|container|Type=exec
+		storage-opt|size=1G|--store
+		volume-driver|nfs|-v DIRECTORY:TARGET
+		isolation|hyperv|Windows
 		security-opt|writable-cgroups=maybe|true|false
 		volume|/etc:|/srv/data:/data:ro
 		mount|type=bind,"src=/etc,dst=/x|followed by another
@@ -993,4 +1008,21 @@ vendor_yaml() {
 	truncate -s 1G "$CDI/large.json"
 	run -125 box --rm --cdi-spec-dir "$CDI" --device vendor.com/other=one -- true
 	run -0 box --rm --cdi-spec-dir "$CDI" --device vendor.com/thing=one -- true
+}
+
+# What docker and podman have, and what of it has another name here, says so; what has no meaning here is accepted.
+@test "options_of_docker_and_podman_that_are_not_there_say_what_is" {
+	local option
+	for option in --health-interval --health-retries --health-startup-cmd --ip --ip6 --link --link-local-ip --log-opt --log-driver --pod \
+		--pod-id-file --retry --retry-delay --io-maxiops; do
+		run -125 box --rm $option x -- true
+		[ "${#lines[@]}" = 1 ]
+		[[ "$output" == "coracle: option --"*"*: "* ]] || { echo "$option: $output"; return 1; }
+	done
+	run -125 box --rm --healthy -- true
+	[[ "$output" == *"unknown option --healthy"* ]]
+	run -0 box --rm --ipc private --expose 80 --no-healthcheck --no-hostname --disable-content-trust -- echo so
+	[ "$output" = so ]
+	"$CORACLE" bundle --rootfs --rdt-class low "$ROOTFS" "$BATS_TEST_TMPDIR/b" true
+	[ "$(jq -r .linux.intelRdt.closID "$BATS_TEST_TMPDIR/b/config.json")" = low ]
 }
