@@ -47,12 +47,13 @@ static int open_root(struct reviving *v, struct err *e)
 	return v->w.opts.root ? 0 : fail(e, E2BIG, "root file system");
 }
 
-static bool below(const char *path, const char *above)
+/* How much of path is above; 0 if it is not below that. */
+static size_t below(const char *path, const char *above)
 {
 	size_t n = strlen(above);
 	while (n && above[n - 1] == '/')
 		n--;
-	return n && !strncmp(path, above, n) && path[n] == '/';
+	return !strncmp(path, above, n) && path[n] == '/' ? n : 0;
 }
 
 static bool directory(const struct reviving *v, const struct spec_mount *m)
@@ -63,36 +64,59 @@ static bool directory(const struct reviving *v, const struct spec_mount *m)
 }
 
 /* 1: its source is a link that was made again, and is. */
-static int make_link(struct reviving *v, const struct spec_mount *m)
+static int make_link(const struct reviving *v, int root, const char *path,
+		     const struct spec_mount *m)
 {
 	char target[PATH_MAX] = "";
 	const char *name;
 	if (!strs_has(&m->options, "copy-symlink") || !m->source ||
 	    readlinkat(v->s->bundle, m->source, target, sizeof(target) - 1) < 0)
 		return 0;
-	auto_close int dir = rootfs_parent(v->root, m->destination, &name);
+	auto_close int dir = rootfs_parent(root, path, &name);
 	if (dir < 0)
 		return dir;
 	return symlinkat(target, dir, name) < 0 && errno != EEXIST ? -errno : 1;
 }
 
-/* The root may be another copy than the one that was mounted on: CRIU makes no places. What is in
- * another mount comes with that. */
+/* What mount i was made on: of those before it the last that it is in, none for the root itself. */
+static const struct spec_mount *underneath(const struct spec_mounts *l, size_t i)
+{
+	const struct spec_mount *on = NULL;
+	for (size_t k = 0; k < i; k++)
+		if (below(l->v[i].destination, l->v[k].destination))
+			on = &l->v[k];
+	return on;
+}
+
+static int make_place(const struct reviving *v, size_t i, const struct spec_mount *on)
+{
+	const struct spec_mount *m = &v->s->spec->mounts.v[i];
+	const char *path = m->destination;
+	auto_close int source = -1;
+	if (on) {
+		source = openat(v->s->bundle, on->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (source < 0)
+			return -errno;
+		path += below(path, on->destination);
+	}
+	int root = on ? source : v->root, link = make_link(v, root, path, m);
+	auto_close int fd = link ? -1 : rootfs_make(root, path, directory(v, m));
+	return link < 0 ? link : link || fd >= 0 ? 0 : fd;
+}
+
+/* The root, and what is bound, may be another copy than the one that was mounted on: CRIU makes no
+ * places. What is in a mount of another kind comes with that. */
 static int make_places(struct reviving *v, struct err *e)
 {
 	const struct spec_mounts *l = &v->s->spec->mounts;
 	for (size_t i = 0; i < l->n; i++) {
-		const char *path = l->v[i].destination;
-		bool inside = false;
-		for (size_t k = 0; k < l->n && !inside; k++)
-			inside = below(path, l->v[k].destination);
-		if (inside)
+		const struct spec_mount *on = underneath(l, i);
+		if (on && (!spec_mount_binds(on) || !on->source))
 			continue;
-		int link = make_link(v, &l->v[i]);
-		auto_close int fd = link ? -1 : rootfs_make(v->root, path, directory(v, &l->v[i]));
-		if (link < 0 || (!link && fd < 0))
-			return fail(e, link ? link : fd, "mounts[%zu].destination: make %s", i,
-				    path);
+		int rc = make_place(v, i, on);
+		if (rc < 0)
+			return fail(e, rc, "mounts[%zu].destination: make %s", i,
+				    l->v[i].destination);
 	}
 	return 0;
 }

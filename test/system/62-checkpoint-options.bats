@@ -106,6 +106,28 @@ alone() {
 	nothing_left
 }
 
+@test "what_a_mount_in_a_bound_directory_is_mounted_on_is_made_again_too" {
+	local d=$BATS_TEST_TMPDIR
+	mkdir "$d/outer" "$d/inner"
+	echo seen > "$d/inner/file"
+	ln -s ../some/where "$d/link"
+	spec --arg d "$d" '.mounts += [
+		{destination: "/outer//", type: "bind", source: "\($d)/outer", options: ["bind"]},
+		{destination: "/outer/to/inner", type: "bind", source: "\($d)/inner", options: ["bind"]},
+		{destination: "/outer/to/inner/file", type: "bind", source: "\($d)/inner/file", options: ["bind"]},
+		{destination: "/outer/link", type: "bind", source: "\($d)/link", options: ["bind", "copy-symlink"]}]'
+	start
+	[ "$(ask)" = 1 ]
+	checkpoint
+	rm -r "$d/outer/to" "$d/outer/link"
+	restore -d
+	[ "$(ask)" = 2 ]
+	[ "$(cat "/proc/$(state pid)/root/outer/to/inner/file")" = seen ]
+	[ "$(readlink "$d/outer/link")" = ../some/where ]
+	end
+	nothing_left
+}
+
 # As docker's and nerdctl's.
 @test "a_network_that_hooks_make_is_made_by_them_again" {
 	local veth=v$BASHPID
