@@ -60,6 +60,8 @@ void limit_v1_cpu(const struct spec_resources *r, struct limit_plan *p)
 		return;
 	if (c->idle.set && !c->idle.v) /* the idle have no shares */
 		limit_add(p, "cpu.idle", LIMIT_DEFAULT, "cpu.idle", "0");
+	if (given_u(c->shares) && (c->shares.v < 2 || c->shares.v > 262144))
+		p->refused = "cpu.shares: not within 2 and 262144"; /* v1's kernel bends it */
 	if (given_u(c->shares))
 		limit_add(p, "cpu.shares", c->shares.v == 1024 ? LIMIT_DEFAULT : 0, "cpu.shares",
 			  "%" PRIu64, c->shares.v);

@@ -147,6 +147,18 @@ static void swap_below_memory_is_refused_on_v2(void)
 	has_str(plan("memory", false, &r, a), "not within 0 and 100");
 }
 
+static void shares_that_the_kernel_would_bend_are_refused_on_v1(void)
+{
+	auto_arena *a = arena_new(1 << 20);
+	struct spec_cpu c = { .shares = { true, 1 } };
+	struct spec_resources r = { .cpu = &c };
+	has_str(plan("cpu", false, &r, a), "not within 2 and 262144");
+	c.shares.v = 262145;
+	has_str(plan("cpu", false, &r, a), "not within 2 and 262144");
+	c.shares.v = 262144;
+	is_str(plan("cpu", false, &r, a), "cpu.shares=262144");
+}
+
 static void cpu_is_told_to_both_kinds(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -260,6 +272,7 @@ int main(void)
 	test(memory_is_told_to_both_kinds);
 	test(swap_that_nobody_named_is_limited_where_it_is_counted);
 	test(swap_below_memory_is_refused_on_v2);
+	test(shares_that_the_kernel_would_bend_are_refused_on_v1);
 	test(cpu_is_told_to_both_kinds);
 	test(shares_become_weights);
 	test(the_idle_have_no_weight);
