@@ -38,7 +38,6 @@ static int images(const struct call *c, struct err *e)
 
 const struct command applet_images = {
 	.name = "images",
-	.args = "",
 	.help = "list the images of the store",
 	.opts = options,
 	.opts_size = sizeof(struct images_options),

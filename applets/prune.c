@@ -59,7 +59,6 @@ static int prune(const struct call *c, struct err *e)
 
 const struct command applet_prune = {
 	.name = "prune",
-	.args = "",
 	.help = "remove what nothing in the store needs any more",
 	.more = "That is: images without a name, blobs and unpacked layers that no image and no "
 		"container needs, what killed pulls have left, and the caches of "

@@ -163,7 +163,11 @@ const struct command applet_pull = {
 		"of /etc/containers/registries.conf; oci:DIR[:NAME] is an OCI layout on disk, "
 		"oci-archive:FILE[:NAME] one in a tar file, docker-archive:FILE[:NAME:TAG] what "
 		"docker save or podman save wrote; both may be packed by gzip or zstd. The "
-		"digest of each image is printed. Plain http is spoken only to this machine's own "
+		"digest of each image is printed; with --json a line {\"layer\", \"state\": "
+		"\"waiting\", \"running\", \"done\" or \"present\", \"bytes\", \"size\"} for "
+		"each step of a layer, and {\"name\", \"digest\", \"id\", \"size\", "
+		"\"layers\"} for each image, as images and load --format json have it. Plain "
+		"http is spoken only to this machine's own "
 		"loopback addresses. HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names a proxy for "
 		"others, http://[USER:PASSWORD@]HOST:PORT, and NO_PROXY what needs none: "
 		"names, ends of names, addresses and networks (192.0.2.0/24).",

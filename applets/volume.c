@@ -208,7 +208,6 @@ static int prune(const struct call *c, struct err *e)
 static const struct command commands[] = {
 	{
 		.name = "ls",
-		.args = "",
 		.help = "list the volumes, and which containers use them",
 		.opts = list_options,
 		.opts_size = sizeof(struct volume_options),
@@ -245,7 +244,6 @@ static const struct command commands[] = {
 	},
 	{
 		.name = "prune",
-		.args = "",
 		.help = "remove the volumes that have no name and no container uses",
 		.opts = prune_options,
 		.opts_size = sizeof(struct volume_options),
