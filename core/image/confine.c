@@ -96,40 +96,51 @@ static int make_rules(const struct confinement *c, int *out, struct err *e)
 
 /* --- mounts --- */
 
-/* What is mounted at that directory and below, once more: attached nowhere, so nothing leads out.
- * It hears of what is unmounted, and says nothing. */
-static int cut_out(int dir, const char *path, uint64_t attributes)
+/* What is mounted at that directory (AT_RECURSIVE: and below it), once more: attached nowhere, so
+ * nothing leads out. It hears of what is unmounted, and says nothing. */
+static int cut_out(int dir, const char *path, unsigned below, uint64_t attributes)
 {
 	const struct sys_mount_attr attr = { .attr_set = attributes, .propagation = MS_SLAVE };
-	const unsigned how = AT_RECURSIVE | (*path ? 0 : AT_EMPTY_PATH);
+	const unsigned how = below | (*path ? 0 : AT_EMPTY_PATH);
 	auto_close int fd = sys_open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | how);
-	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+	if (fd < 0 || sys_mount_setattr(fd, "", AT_EMPTY_PATH | below, &attr) < 0)
 		return -errno;
 	return take_fd(&fd);
 }
 
 /* The same in the place of the directory. */
-static int replace(int dir, uint64_t attributes)
+static int replace(int dir, unsigned below, uint64_t attributes)
 {
-	auto_close int fd = dir < 0 ? -1 : cut_out(dir, "", attributes);
-	return dir < 0 ? 0 : fd < 0 ? fd : dup3(fd, dir, O_CLOEXEC) < 0 ? -errno : 0;
+	auto_close int fd = cut_out(dir, "", below, attributes);
+	return fd < 0 ? fd : dup3(fd, dir, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* Landlock has nothing against who changes modes, owners, times: so all but one directory is
- * mounted read-only. Who may not mount may change less, too, and goes without. */
-static int confine_view(const struct confinement *c, struct err *e)
+int confine_view(void)
+{
+	return cut_out(-1, "/", AT_RECURSIVE, MOUNT_ATTR_RDONLY);
+}
+
+static int set_root(int fd)
+{
+	return fchdir(fd) < 0 || chroot(".") < 0 ? -errno : 0;
+}
+
+/* Landlock has nothing against who changes modes, owners, times: so names lead to nothing but one
+ * directory, or to what is mounted read-only. Who may not mount may change less, too, and goes
+ * without. */
+static int confine_names(const struct confinement *c, struct err *e)
 {
 	char here[PATH_MAX];
-	/* It stays open: it would be unmounted else. */
-	int root = c->write < 0 ? -1 : cut_out(-1, "/", MOUNT_ATTR_RDONLY);
-	if (root < 0)
+	if (c->write < 0 || (c->network && c->view < 0))
 		return 0;
-	bool known = getcwd(here, sizeof(here)) && *here == '/';
-	int rc = replace(c->write, 0);
+	bool known = c->network && getcwd(here, sizeof(here)) && *here == '/';
+	int rc = replace(c->write, 0, 0);
+	if (rc == -EPERM || rc == -ENOSYS)
+		return 0;
+	if (rc == 0 && c->read >= 0)
+		rc = replace(c->read, AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 	if (rc == 0)
-		rc = replace(c->read, MOUNT_ATTR_RDONLY);
-	if (rc == 0 && (fchdir(root) < 0 || chroot(".") < 0))
-		rc = -errno;
+		rc = set_root(c->network ? c->view : c->write);
 	if (rc == 0 && known)
 		(void)!chdir(here); /* for names that are relative */
 	return rc < 0 ? fail(e, rc, "confine a process") : 0;
@@ -376,7 +387,7 @@ int confine(const struct confinement *c, struct err *e)
 		return fail(e, errno, "confine a process");
 	int rc = make_rules(c, &rules, e);
 	if (rc == 0)
-		rc = confine_view(c, e);
+		rc = confine_names(c, e);
 	if (rc == 0 && rules >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
 		rc = fail(e, errno, "confine a process");
 	return rc < 0 ? rc : confine_calls(c, e);

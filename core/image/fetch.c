@@ -53,6 +53,7 @@ struct crew {
 	pid_t flusher;	  /* 0: none */
 	size_t unflushed; /* notes since the last one began */
 	int signals;
+	int view;      /* of confine_view; -1: none */
 	int gate, bar; /* nobody goes through the one while somebody holds the other; -1: open */
 	sigset_t mask; /* as it was */
 };
@@ -188,10 +189,11 @@ static int work_on(const struct crew *c, size_t i, const struct desk *d, struct 
 	return rc;
 }
 
-static int confine_worker(const struct fetch *f, size_t i, const struct desk *d, struct err *e)
+static int confine_worker(const struct crew *crew, size_t i, const struct desk *d, struct err *e)
 {
+	const struct fetch *f = crew->f;
 	const int directories[] = { f->work, f->disk, f->store->dir, f->origin->dir };
-	struct confinement c = { .write = d->tree, .read = f->store->dir };
+	struct confinement c = { .write = d->tree, .read = f->store->dir, .view = crew->view };
 	if (f->blob[i]) {
 		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
 		c.network = f->origin->network;
@@ -221,7 +223,7 @@ static void worker_main(const struct crew *c, size_t i, int notes, pid_t parent)
 	if (rc == 0)
 		rc = desk_open(c->f, i, &d, &e);
 	if (rc == 0)
-		rc = confine_worker(c->f, i, &d, &e);
+		rc = confine_worker(c, i, &d, &e);
 	if (rc == 0)
 		rc = work_on(c, i, &d, &r, &e);
 	struct note n = { .last = true, .code = rc };
@@ -468,8 +470,10 @@ static int fetch_by(struct crew *c, struct err *e)
 	if (pipe2(gate, O_CLOEXEC) < 0)
 		return fail(e, errno, "make a pipe");
 	auto_close int through = gate[0];
+	auto_close int view = c->f->origin->network ? confine_view() : -1;
 	c->bar = gate[1];
 	c->gate = through;
+	c->view = view;
 	sigprocmask(SIG_SETMASK, NULL, &c->mask);
 	int rc = fetch_with(c, e);
 	dismiss(c);
