@@ -33,7 +33,7 @@ static int answer(int (*f)(const struct shim_args *, const struct buf *, struct 
 	int rc = shim_input(&in, e);
 	if (rc == 0)
 		rc = f(a, &in, &out, e);
-	return rc == 0 ? shim_output(&out, e) : rc;
+	return rc == 0 ? cli_print(&out, e) : rc;
 }
 
 static int on_info(const struct shim_args *a, const struct buf *in, struct buf *out, struct err *e)
@@ -46,7 +46,7 @@ static int delete(const struct shim_args *a, struct err *e)
 {
 	auto_buf out = { 0 };
 	int rc = shim_delete(a, &out, e);
-	return rc == 0 ? shim_output(&out, e) : rc;
+	return rc == 0 ? cli_print(&out, e) : rc;
 }
 
 static int shim(const struct call *c, struct err *e)

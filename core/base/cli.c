@@ -6,10 +6,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define CLI_MEMORY ((size_t)16 << 20)
 #define HELP_ASKED 1 /* a result of parsing: print the help, succeed */
@@ -393,7 +393,8 @@ static int dispatch(const struct command *c, const char *path, const struct call
 		    struct strs words, struct err *e)
 {
 	int rc = parse_and_run(c, path, parent, words, e);
-	bool lost = __fpending(stdout) && !proc_has_stdout(); /* what was said by printf */
+	/* What was said by printf, if anything: then, and only then, the stream is one of bytes. */
+	bool lost = fwide(stdout, 0) && !proc_has_stdout();
 	if (rc >= 0 && (lost || fflush(stdout) || ferror(stdout)))
 		rc = refuse(e, EIO, "write to stdout: it is full, or closed");
 	if (rc < 0 && !e->status)

@@ -346,8 +346,6 @@ void proc_begin(void)
 	for (int i = 0, fd = 0; i < 3 && fd >= 0; i++)
 		if (fds[i].revents & POLLNVAL)
 			fd = openat(-1, "/dev/null", O_RDWR | O_APPEND); /* the lowest: i */
-	if (fds[1].revents & POLLNVAL) /* what is said to it is kept, until somebody looks */
-		setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
 	signal(SIGCHLD, SIG_DFL);
 }
 

@@ -24,6 +24,7 @@ struct reader {
 	struct buf text;    /* read and not yet taken apart */
 	struct buf pending; /* to be written to to[pending_to] */
 	int pending_to;
+	const char *lost; /* which could not be written to */
 };
 
 /* The next word of a line, up to a space. */
@@ -60,6 +61,8 @@ static int flush(struct reader *r)
 {
 	int rc = r->pending.len ? write_all(r->to[r->pending_to], r->pending.p, r->pending.len) : 0;
 	r->pending.len = 0;
+	if (rc < 0)
+		r->lost = r->pending_to ? "stderr" : "stdout";
 	return rc;
 }
 
@@ -237,6 +240,8 @@ int log_read(int fd, const struct log_query *q, int out, int err, struct err *e)
 		rc = follow(&r, events);
 	buf_free(&r.text);
 	buf_free(&r.pending);
+	if (rc < 0 && r.lost)
+		return fail(e, rc, "write to %s", r.lost);
 	return rc < 0 ? fail(e, rc, "read the log") : 0;
 }
 

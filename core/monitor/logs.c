@@ -1,6 +1,7 @@
 /* logs.c - the log of a container, found by its id. */
 #include "monitor/logs.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "container/container.h"
 
 #include <fcntl.h>
@@ -19,7 +20,7 @@ static int show(const struct container *c, const struct log_query *q, bool follo
 				       : -1;
 	struct log_query own = *q;
 	own.follow = writer < 0 ? -1 : writer;
-	return log_read(fd, &own, STDOUT_FILENO, STDERR_FILENO, e);
+	return log_read(fd, &own, proc_has_stdout() ? STDOUT_FILENO : -1, STDERR_FILENO, e);
 }
 
 int logs_show(const char *root, const char *id, const struct log_query *q, bool follow,

@@ -40,7 +40,4 @@ int shim_info(const char *program, const struct buf *in, struct buf *out, struct
  * said all after three seconds. More than 10 MiB is E2BIG. */
 int shim_input(struct buf *in, struct err *e);
 
-/* Writes an answer to stdout. */
-int shim_output(const struct buf *out, struct err *e);
-
 #endif

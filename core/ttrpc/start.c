@@ -32,14 +32,6 @@ struct starting {
 	struct shim_address address;
 };
 
-int shim_output(const struct buf *out, struct err *e)
-{
-	if (out->failed)
-		return fail(e, ENOMEM, "answer");
-	int rc = write_all(STDOUT_FILENO, out->p, out->len);
-	return rc < 0 ? fail(e, rc, "write the answer") : 0;
-}
-
 struct annotated {
 	struct pairs annotations;
 };

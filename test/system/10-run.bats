@@ -732,18 +732,51 @@ busybox_layout() {
 	assert_gone "$(cid r)"
 }
 
-@test "what_cannot_be_said_is_an_error" {
-	local verb
-	full() {
-		c "$@" > /dev/full
-	}
-	box -d --name "$(cid f)" -- sleep 1000
-	for verb in ps "kill -s CONT $(cid f)" "stop -t 0 $(cid f)" "wait $(cid f)" "logs --help" "rm $(cid f)"; do
-		# shellcheck disable=SC2086
-		run -1 --separate-stderr full $verb
-		[[ "$stderr" == "coracle: write to stdout: "* ]] || { echo "$verb: $stderr"; return 1; }
+# unsaid COMMAND... - to a full disk and to nowhere it ends with 1 and one line that says so.
+unsaid() {
+	local to
+	for to in '> /dev/full' '>&-'; do
+		run -1 --separate-stderr bash -c '"$@" '"$to" - "$@"
+		[[ "$stderr" == "coracle: write to stdout: "* && "${#stderr_lines[@]}" = 1 ]] || { echo "$* $to: $stderr"; return 1; }
 	done
-	assert_gone "$(cid f)"
+}
+
+@test "what_cannot_be_said_is_an_error" {
+	local id n verb many=()
+	id=$(cid f)
+	id=$id$(printf 'x%.0s' $(seq $((40 - ${#id}))))
+	busybox_layout "$BATS_TEST_TMPDIR/app" '{}'
+	unsaid "$CORACLE" pull -q "oci:$BATS_TEST_TMPDIR/app:v1"
+	run -0 "$CORACLE" volume create v
+	box -d --name "$id" -- sh -c 'echo said; exec sleep 1000'
+	until [ -n "$(c logs "$id")" ]; do :; done
+	for verb in ps "logs $id" "kill -s CONT $id" "wait --help"; do
+		# shellcheck disable=SC2086
+		unsaid "$CORACLE" ${verb%% *} --root "$STATE" ${verb#"${verb%% *}"}
+	done
+	for verb in images "images -q" "inspect app:v1" "tag app:v1 app:v2" "volume ls" "volume inspect v" "volume create"; do
+		# shellcheck disable=SC2086
+		unsaid "$CORACLE" $verb
+	done
+	for verb in --help --version help "help ps" "ps --help" man "man run" completion hello "shim -v" "shim -info" runtime; do
+		# shellcheck disable=SC2086
+		unsaid "$CORACLE" $verb
+	done
+	for verb in list "list -q" "list -f json" "state $id" "ps $id" "ps -f json $id" "events --stats $id" features --version \
+		--help "help list" "spec --help"; do
+		# shellcheck disable=SC2086
+		unsaid "$CORACLE" runtime --root "$STATE" $verb
+	done
+	# Also where all of it has left the buffer already: 25 lines of 41.
+	for n in {1..26}; do
+		many+=("$id")
+		[ "$n" -lt 24 ] || unsaid "$CORACLE" kill --root "$STATE" -s CONT "${many[@]}"
+	done
+	unsaid "$CORACLE" stop --root "$STATE" -t 0 "$id"
+	unsaid "$CORACLE" wait --root "$STATE" "$id"
+	run -1 --separate-stderr bash -c '"$@" > /dev/full' - "$CORACLE" rm --root "$STATE" "$id"
+	[[ "$stderr" == "coracle: write to stdout: "* ]]
+	assert_gone "$id"
 }
 
 @test "bad_options_are_named" {
