@@ -103,7 +103,12 @@ int apply_domainname(struct self *s, const struct op *o)
 int apply_limit(struct self *s, const struct op *o)
 {
 	(void)s;
-	struct rlimit l = { .rlim_cur = o->limit.soft, .rlim_max = o->limit.hard };
+	struct rlimit l;
+	/* Later it may only be lowered. */
+	if (o->limit.again && getrlimit((unsigned)o->limit.resource, &l) == 0 &&
+	    l.rlim_max >= o->limit.hard)
+		return 0;
+	l = (struct rlimit){ .rlim_cur = o->limit.soft, .rlim_max = o->limit.hard };
 	return setrlimit((unsigned)o->limit.resource, &l) < 0 ? -errno : 0;
 }
 

@@ -172,6 +172,7 @@ struct op {
 		struct {
 			int resource;
 			uint64_t soft, hard;
+			bool again; /* it is set later, too */
 		} limit;
 		const void *data;
 	};
@@ -316,6 +317,10 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 /* Raises the hard limits of a process that enters a user namespace, and there may not do so itself,
  * as far as it will need: what fails, it will be told. process.c */
 void limits_raise(pid_t pid, const struct plan *p);
+
+/* Where so few files may be open that it could not hear who starts it, a process comes under that
+ * limit only here; until then it has one that may still be lowered to it. */
+int limits_plan_late(struct plan *p, struct err *e);
 int schedule_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		  struct err *e); /* schedule.c */
 /* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */

@@ -12,6 +12,8 @@
 #include <sys/personality.h>
 #include <sys/resource.h>
 
+#define FILES_FEW 64 /* more than our own init ever has open when it waits for its start */
+
 static const struct {
 	const char *name;
 	int resource;
@@ -57,6 +59,22 @@ static int plan_limits(struct plan *p, const struct spec_process *s, struct err 
 		o->limit.resource = resource;
 		o->limit.soft = l->soft;
 		o->limit.hard = l->hard;
+	}
+	return 0;
+}
+
+int limits_plan_late(struct plan *p, struct err *e)
+{
+	for (size_t i = 0, n = p->n; i < n; i++) {
+		const struct op *from = &p->v[i];
+		if (from->kind != OP_LIMIT || from->limit.resource != RLIMIT_NOFILE ||
+		    from->limit.soft >= FILES_FEW)
+			continue;
+		struct op *o = plan_add(p, OP_LIMIT, "%s", from->what);
+		if (!o)
+			return fail(e, E2BIG, "process.rlimits");
+		o->limit = p->v[i].limit;
+		p->v[i].limit.again = true;
 	}
 	return 0;
 }

@@ -667,3 +667,27 @@ no_veth() {
 		nothing_left
 	done
 }
+
+@test "a_container_that_may_open_hardly_any_file_starts" {
+	local n user
+	for user in "" user; do
+		[ -z "$user" ] || spec '.linux.namespaces += [{type: "user"}] | .mounts |= map(select(.type != "cgroup"))
+			| .linux |= (.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .gidMappings = .uidMappings)'
+		for n in 0 1 3 4; do
+			spec --argjson n $n '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: $n, hard: $n}]
+				| .process.args = ["sh", "-c", "ulimit -Sn; ulimit -Hn; exec sleep 1000"]
+				| .process.noNewPrivileges = true
+				| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["prlimit64", "setrlimit", "mkdir"],
+					action: "SCMP_ACT_ERRNO", args: [{index: 2, value: 0, valueTwo: 0, op: "SCMP_CMP_NE"}]}]}'
+			rt create -b "$B" "$ID" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+			rt start "$ID"
+			until [ "$(cut -d ' ' -f 1 "/proc/$(state pid)/cmdline" | tr -d '\0')" = sleep1000 ]; do
+				[ "$(state status)" = running ]
+			done
+			[ "$(< "$BATS_TEST_TMPDIR/out")" = "$n"$'\n'"$n" ]
+			[ "$(rt exec "$ID" sh -c 'ulimit -n')" = "$n" ]
+			end
+			nothing_left
+		done
+	done
+}
