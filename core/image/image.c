@@ -199,6 +199,26 @@ int image_open(const struct store *s, const char *text, struct arena *a, struct 
 	return rc;
 }
 
+/* An id, or the end of a name, says of an image with more names not which of them is to go. */
+static int one_name(const struct index *ix, const char *text, const struct descriptor *d,
+		    struct arena *a, struct err *e)
+{
+	struct ref r;
+	struct err unparsed;
+	const char *name = ref_parse(text, a, &r, &unparsed) < 0 ? NULL : ref_text(&r, a);
+	enum fit f = name ? fit_name(d, &r, name) : FIT_NONE;
+	for (size_t i = 0; f != FIT_EXACT && i < ix->manifests.n; i++) {
+		const struct descriptor *x = &ix->manifests.v[i];
+		if (x != d && descriptor_name(x) && !strcmp(x->digest, d->digest) &&
+		    (name ? fit_name(x, &r, name) : FIT_NONE) == f)
+			return refuse(e, EINVAL,
+				      "%.100s has more than one name, %.200s and %.200s: write the "
+				      "one to remove",
+				      text, descriptor_name(d), descriptor_name(x));
+	}
+	return 0;
+}
+
 int image_remove(struct store *s, const char *text, struct store_gc *out, struct err *e)
 {
 	struct index ix;
@@ -211,6 +231,8 @@ int image_remove(struct store *s, const char *text, struct store_gc *out, struct
 		rc = store_names(s, a, &ix, e);
 	if (rc == 0)
 		rc = find(s, &ix, text, a, &d, e);
+	if (rc == 0)
+		rc = one_name(&ix, text, d, a, e);
 	if (rc == 0)
 		rc = store_name_remove(s, descriptor_name(d), e);
 	if (rc < 0)

@@ -106,6 +106,21 @@ named() {
 	[ -z "$(ls -A "$CORACLE_STORE/tmp")" ]
 }
 
+@test "an_image_of_more_names_loses_none_that_was_not_said" {
+	named "$L" v1 one.example/app:1
+	local id
+	id=$("$CORACLE" images -q)
+	"$CORACLE" tag one.example/app:1 two.example/app:1 > /dev/null
+	for text in "$id" app:1; do
+		run -1 "$CORACLE" rmi "$text"
+		[[ "$output" == "coracle: $text has more than one name, "*".example/app:1 and "*".example/app:1: write the one to remove" ]]
+	done
+	[ "$("$CORACLE" inspect "$id" | jq '.[0].names | length')" = 2 ]
+	run -0 "$CORACLE" rmi one.example/app:1
+	run -0 "$CORACLE" rmi "$id"
+	[ "$(jq '.manifests | length' "$CORACLE_STORE/index.json")" = 0 ]
+}
+
 @test "a_store_that_cannot_be_written_is_read" {
 	named "$L" v1 app:1
 	local all
