@@ -385,6 +385,10 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 	const struct spec_seccomp *seccomp = s->linux_->seccomp;
 	if (seccomp && !given(seccomp->default_action) && !seccomp->syscalls.n)
 		s->linux_->seccomp = NULL;
+	/* Before 1.3 no processes were no limit: podman 4 writes it for --pids-limit -1. */
+	struct spec_resources *r = s->linux_->resources;
+	if (r && !r->pids_limit.v && given(s->oci_version) && strverscmp(s->oci_version, "1.3") < 0)
+		r->pids_limit.set = false;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const char **at = &s->mounts.v[i].destination;
 		if (given(*at) && !(*at = plain_path(*at, a)))

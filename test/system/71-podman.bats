@@ -64,6 +64,8 @@ sleeper() {
 		cat memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes memory/memory.swappiness pids/pids.max \
 			cpu/cpu.cfs_quota_us cpuset/cpuset.cpus cpu/cpu.shares /proc/self/oom_score_adj || cat memory.max memory.low pids.max
 		ulimit -n; ulimit -Hn; df -k /dev/shm | tail -n 1'
+	same podman_as run --rm --pids-limit -1 "$BUSYBOX" sh -c 'cat /sys/fs/cgroup/pids/pids.max || cat /sys/fs/cgroup/pids.max'
+	[ "$output" = max ]
 	same podman_as run --rm --device /dev/fuse --device /dev/null:/dev/zilch:r "$BUSYBOX" sh -c 'ls -l /dev/fuse /dev/zilch; : > /dev/zilch'
 	same podman_as run --rm --device-read-bps /dev/loop0:1mb "$BUSYBOX" true
 }

@@ -190,9 +190,30 @@ static void without_a_linux_part_there_is_an_empty_one(void)
 	ok(s && s->linux_ && !s->linux_->namespaces.n && !s->linux_->resources);
 }
 
+static void no_processes_are_a_limit_since_the_spec_says_so(void)
+{
+	static const struct {
+		const char *version;
+		bool limit;
+	} cases[] = {
+		{ "1.0.2-dev", false }, { "1.2.1", false }, { "1.3.0", true }, { "1.10.0", true }
+	};
+	auto_arena *a = arena_new(1 << 20);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct spec *s = NULL;
+		char text[512];
+		snprintf(text, sizeof(text),
+			 "{'ociVersion':'%s'," PROCESS "," ROOT
+			 ",'linux':{'resources':{'pids':{'limit':0}}}}",
+			 cases[i].version);
+		is_int(parse(text, a, &s, NULL), 0);
+		is_int(s && s->linux_->resources->pids_limit.set, cases[i].limit);
+	}
+}
+
 /* Every field that the tables know. */
 static const char everything[] =
-	"{'ociVersion':'1.2.0','process':{'terminal':true,'consoleSize':{'height':1,'width':2},"
+	"{'ociVersion':'1.3.0','process':{'terminal':true,'consoleSize':{'height':1,'width':2},"
 	"'user':{'uid':1,'gid':2,'umask':18,'additionalGids':[3,4294967295],'username':'u'},"
 	"'args':['a','b'],'env':['A=B'],'cwd':'/c','capabilities':{'bounding':['CAP_KILL'],"
 	"'effective':['CAP_KILL'],'inheritable':['CAP_KILL'],'permitted':['CAP_KILL'],"
@@ -356,6 +377,7 @@ int main(void)
 	test(versions_up_to_ours_may_run);
 	test(what_runc_accepts_is_accepted);
 	test(without_a_linux_part_there_is_an_empty_one);
+	test(no_processes_are_a_limit_since_the_spec_says_so);
 	test(every_field_survives_writing_and_reading);
 	test(the_default_is_what_runc_prints);
 	test(a_default_for_v2_has_a_cgroup_namespace);
