@@ -11,6 +11,7 @@ OUT=../../../../../../../../../../../../..
 
 setup() {
 	runtime_setup
+	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	VICTIM=$BATS_TEST_TMPDIR/victim
 	MOUNTS=$BATS_TEST_TMPDIR/mounts
 	VOLUME=$BATS_TEST_TMPDIR/volume

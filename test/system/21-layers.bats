@@ -6,6 +6,7 @@ load images
 
 setup() {
 	export CORACLE_STORE=$BATS_TEST_TMPDIR/store HOME=$BATS_TEST_TMPDIR
+	export ASAN_OPTIONS=detect_leaks=0 # which cannot be done under strace
 	L=$BATS_TEST_TMPDIR/layout
 	T=$BATS_TEST_TMPDIR
 }
