@@ -24,10 +24,17 @@ client_start() {
 	pgrep -P "$(cat "$dir/outer")" > "$dir/init"
 }
 
-# client_end CGROUP: the namespaces and all in them; and the cgroup of the client's own, unless another one is in it.
+# client_end CGROUP: the namespaces and all in them; and the cgroup of the client's own, unless another one is in it. Where
+# v1's hierarchies are, podman makes plain directories of those that are not mounted, and files in them.
 client_end() {
+	local dir
 	kill -9 "$(cat "$BATS_FILE_TMPDIR/outer")"
 	await_end "$(cat "$BATS_FILE_TMPDIR/init")"
+	for dir in /sys/fs/cgroup/*; do
+		[ "$(stat -f -c %T "$dir")" = tmpfs ] || continue
+		rm -rf "${dir:?}/$1"
+		rmdir "$dir" 2> /dev/null || true
+	done
 	find /sys/fs/cgroup/*/"$1" -depth -type d -exec rmdir {} + 2> /dev/null || true
 }
 
