@@ -24,8 +24,8 @@ client_start() {
 	pgrep -P "$(cat "$dir/outer")" > "$dir/init"
 }
 
-# client_end CGROUP: the namespaces and all in them; and the cgroup of the client's own, unless another one is in it. Where
-# v1's hierarchies are, podman makes plain directories of those that are not mounted, and files in them.
+# client_end CGROUP: the namespaces and all in them; and the cgroup of the client's own, unless another one is in it. A
+# plain directory that somebody left beside v1's hierarchies is one for podman, too, which puts files into it: it goes.
 client_end() {
 	local dir
 	kill -9 "$(cat "$BATS_FILE_TMPDIR/outer")"
