@@ -81,6 +81,9 @@ int listener_send(struct container *c, const struct spec_seccomp *s, const struc
 {
 	const char *name = "seccompFd";
 	auto_buf state = { 0 }, text = { 0 };
+	/* Who may trace the child can have it say anything. */
+	if (!s || !s->listener_path)
+		return refuse(e, EPROTO, "a seccomp listener that no profile asked for");
 	auto_close int sock = connect_at(s->listener_path, e);
 	if (sock < 0)
 		return within(e, "failed to connect with seccomp agent specified in the seccomp "

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "container/container.h"
+#include "container/inside.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -56,12 +57,24 @@ static void a_record_that_is_gone_leaves_the_one_before(void)
 	container_close(c);
 }
 
+static void a_listener_is_not_sent_where_no_profile_names_who_hears(void)
+{
+	const struct spec_seccomp nobody = { 0 };
+	const struct child child = { .pid = 1, .pidfd = -1, .sync = -1 };
+	struct container c = { 0 };
+	struct err e = { 0 };
+	is_int(listener_send(&c, NULL, &child, -1, &e), -EPROTO);
+	is_int(listener_send(&c, &nobody, &child, -1, &e), -EPROTO);
+	is_str(e.msg, "a seccomp listener that no profile asked for");
+}
+
 int main(void)
 {
 	char path[64];
 	make();
 	test(a_record_can_be_read_again_for_ever);
 	test(a_record_that_is_gone_leaves_the_one_before);
+	test(a_listener_is_not_sent_where_no_profile_names_who_hears);
 	snprintf(path, sizeof(path), "%s/c1", root);
 	rmdir(path);
 	rmdir(root);
