@@ -125,22 +125,28 @@ static int set_root(int fd)
 	return fchdir(fd) < 0 || chroot(".") < 0 ? -errno : 0;
 }
 
+/* The directories, each in its place as a mount of its own. */
+static int cut_out_all(const struct confinement *c)
+{
+	int rc = c->write < 0 ? 0 : replace(c->write, 0, 0);
+	return rc < 0 || c->read < 0 ? rc : replace(c->read, AT_RECURSIVE, MOUNT_ATTR_RDONLY);
+}
+
 /* Landlock has nothing against who changes modes, owners, times: so names lead to nothing but one
  * directory, or to what is mounted read-only. Who may not mount may change less, too, and goes
  * without. */
 static int confine_names(const struct confinement *c, struct err *e)
 {
 	char here[PATH_MAX];
-	if (c->write < 0 || (c->network && c->view < 0))
+	int root = c->network ? c->view : c->write >= 0 ? c->write : c->read;
+	if (root < 0)
 		return 0;
 	bool known = c->network && getcwd(here, sizeof(here)) && *here == '/';
-	int rc = replace(c->write, 0, 0);
+	int rc = cut_out_all(c);
 	if (rc == -EPERM || rc == -ENOSYS)
 		return 0;
-	if (rc == 0 && c->read >= 0)
-		rc = replace(c->read, AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 	if (rc == 0)
-		rc = set_root(c->network ? c->view : c->write);
+		rc = set_root(root);
 	if (rc == 0 && known)
 		(void)!chdir(here); /* for names that are relative */
 	return rc < 0 ? fail(e, rc, "confine a process") : 0;
@@ -182,6 +188,7 @@ static const int calls[] = {
 	SYS_sigaltstack,
 	SYS_restart_syscall,
 	SYS_getrandom,
+	SYS_wait4,
 	SYS_getpid,
 	SYS_gettid,
 	SYS_getuid,

@@ -1,5 +1,5 @@
 /* fetch.c - an image's layers, several at a time, each fetched and unpacked by a process of its
- * own. */
+ * own; where processors would be idle another one writes what that unpacks. */
 #include "image/fetch.h"
 #include "base/file.h"
 #include "base/loop.h"
@@ -47,7 +47,8 @@ struct common {
 struct crew {
 	const struct fetch *f;
 	struct worker workers[JOBS_MAX];
-	size_t jobs;
+	size_t jobs, processors;
+	bool roomy; /* there may be two processes for each layer, at once */
 	struct common *common;
 	bool begun[LAYERS_MAX];
 	pid_t flusher;	  /* 0: none */
@@ -61,6 +62,15 @@ struct crew {
 void fetch_name(char out[FETCH_NAME], char kind, size_t layer)
 {
 	snprintf(out, FETCH_NAME, "%c%zu", kind, layer);
+}
+
+/* Without a last word: killed, for memory most likely, or in the hands of what it unpacked. */
+static int died(const struct descriptor *layer, int status, struct err *e)
+{
+	bool exited = WIFEXITED(status);
+	return refuse(e, EIO, "the process that unpacked layer %s %s %d", layer->digest,
+		      exited ? "ended with status" : "was killed by signal",
+		      exited ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
 /* --- in the worker --- */
@@ -163,15 +173,95 @@ static int get_bytes(const struct crew *c, size_t i, struct file_source *file,
 	return open < 0 ? open : open_bytes(c->f, i, file, bytes, e);
 }
 
-static int work_on(const struct crew *c, size_t i, const struct desk *d, struct reporter *r,
-		   struct err *e)
+/* What a worker has no business in. */
+static void leave_directories(const struct fetch *f, int but)
 {
-	const struct fetch *f = c->f;
-	auto_buf implied = { 0 };
+	const int directories[] = { f->work, f->disk, f->store->dir, f->origin->dir };
+	for (size_t k = 0; k < sizeof(directories) / sizeof(*directories); k++)
+		if (directories[k] > 0 && directories[k] != but)
+			close(directories[k]);
+}
+
+static int confine_worker(const struct crew *crew, size_t i, const struct desk *d, struct err *e)
+{
+	const struct fetch *f = crew->f;
+	struct confinement c = { .write = d->tree, .read = f->store->dir, .view = crew->view };
+	if (f->blob[i]) {
+		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
+		c.network = f->origin->network;
+		c.files = f->origin->files;
+	}
+	leave_directories(f, c.read);
+	return confine(&c, e);
+}
+
+static int unpack(const struct crew *c, size_t i, const struct layer_job *j, struct buf *implied,
+		  struct err *e)
+{
 	struct source *bytes;
 	struct file_source *file = malloc(sizeof(*file));
 	if (!file)
 		return fail(e, ENOMEM, "fetch a layer");
+	int rc = get_bytes(c, i, file, &bytes, e);
+	if (rc == 0)
+		rc = layer_unpack(bytes, j, implied, e);
+	free(file);
+	return rc;
+}
+
+/* Who fetches and unpacks, and reaches no tree. */
+static void giver_main(const struct crew *c, size_t i, struct desk *d, const struct layer_job *j,
+		       pid_t taker)
+{
+	struct err e = { 0 };
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != taker)
+		_exit(1);
+	ferry_gives(j->to);
+	put_fd(&d->tree, -1);
+	put_fd(&d->list, -1);
+	int rc = confine_worker(c, i, d, &e);
+	if (rc == 0)
+		rc = unpack(c, i, j, NULL, &e);
+	ferry_end(j->to, rc, &e);
+	_exit(rc < 0);
+}
+
+/* Two processes for one layer: who writes the files reaches nothing but their tree. */
+static int work_as_two(const struct crew *c, size_t i, struct desk *d, const struct layer_job *job,
+		       struct buf *implied, struct err *e)
+{
+	struct ferry ferry;
+	struct layer_job j = *job;
+	struct confinement tree = { .write = d->tree, .read = -1 };
+	int rc = ferry_init(&ferry, e);
+	if (rc < 0)
+		return rc;
+	j.to = &ferry;
+	pid_t self = getpid(), pid = fork();
+	if (pid < 0)
+		return fail(e, errno, "fork for a layer");
+	if (pid == 0)
+		giver_main(c, i, d, &j, self);
+	ferry_takes(&ferry);
+	put_fd(&d->blob, -1);
+	leave_directories(c->f, -1);
+	if (c->view >= 0)
+		close(c->view);
+	rc = confine(&tree, e);
+	if (rc == 0)
+		rc = layer_write(&ferry, &j, implied, e);
+	int status = 0;
+	if (ferry.over || ferry.gone) /* else it ends with us */
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	return ferry.gone ? died(j.blob, status, e) : rc;
+}
+
+static int work_on(const struct crew *c, size_t i, struct desk *d, struct reporter *r,
+		   struct err *e)
+{
+	const struct fetch *f = c->f;
+	auto_buf implied = { 0 };
 	struct layer_job j = { .blob = &f->manifest->layers.v[i],
 			       .diff_id = c->common->diff_ids[i],
 			       .copy = d->blob,
@@ -180,29 +270,17 @@ static int work_on(const struct crew *c, size_t i, const struct desk *d, struct 
 			       .usage = &c->common->usage,
 			       .progress = on_progress,
 			       .arg = r };
-	int rc = get_bytes(c, i, file, &bytes, e);
-	if (rc == 0)
-		rc = layer_unpack(bytes, &j, &implied, e);
+	int rc;
+	if (c->roomy) {
+		rc = work_as_two(c, i, d, &j, &implied, e);
+	} else {
+		rc = confine_worker(c, i, d, e);
+		if (rc == 0)
+			rc = unpack(c, i, &j, &implied, e);
+	}
 	if (rc == 0 && write_all(d->list, implied.p, implied.len) < 0)
 		rc = fail(e, errno, "write to the store");
-	free(file);
 	return rc;
-}
-
-static int confine_worker(const struct crew *crew, size_t i, const struct desk *d, struct err *e)
-{
-	const struct fetch *f = crew->f;
-	const int directories[] = { f->work, f->disk, f->store->dir, f->origin->dir };
-	struct confinement c = { .write = d->tree, .read = f->store->dir, .view = crew->view };
-	if (f->blob[i]) {
-		c.read = f->origin->dir > 0 ? f->origin->dir : -1;
-		c.network = f->origin->network;
-		c.files = f->origin->files;
-	}
-	for (size_t k = 0; k < sizeof(directories) / sizeof(*directories); k++)
-		if (directories[k] > 0 && directories[k] != c.read)
-			close(directories[k]);
-	return confine(&c, e);
 }
 
 static void worker_main(const struct crew *c, size_t i, int notes, pid_t parent)
@@ -222,8 +300,6 @@ static void worker_main(const struct crew *c, size_t i, int notes, pid_t parent)
 	auto_desk d = { -1, -1, -1 };
 	if (rc == 0)
 		rc = desk_open(c->f, i, &d, &e);
-	if (rc == 0)
-		rc = confine_worker(c, i, &d, &e);
 	if (rc == 0)
 		rc = work_on(c, i, &d, &r, &e);
 	struct note n = { .last = true, .code = rc };
@@ -257,11 +333,23 @@ static int next_layer(const struct crew *c)
 	return best;
 }
 
+/* Layers that are not done. */
+static size_t left(const struct crew *c)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < c->f->manifest->layers.n; i++)
+		n += !c->begun[i];
+	for (size_t i = 0; i < c->jobs; i++)
+		n += c->workers[i].pid != 0;
+	return n;
+}
+
 static int hire(struct crew *c, struct worker *w, struct err *e)
 {
 	int i = next_layer(c);
 	if (i < 0)
 		return 0;
+	c->roomy = 2 * left(c) <= c->processors && 2 * left(c) <= c->jobs;
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(e, errno, "make a pipe");
@@ -332,17 +420,6 @@ static int look_for_flusher(struct crew *c, struct err *e)
 	return WEXITSTATUS(status) ? fail(e, WEXITSTATUS(status), "write the layers to disk") : 0;
 }
 
-/* Without a last word: killed, for memory most likely, or in the hands of what it unpacked. */
-static int died(const struct crew *c, struct worker *w, struct err *e)
-{
-	int status = let_go(w);
-	bool exited = WIFEXITED(status);
-	return refuse(e, EIO, "the process that unpacked layer %s %s %d",
-		      c->f->manifest->layers.v[w->layer].digest,
-		      exited ? "ended with status" : "was killed by signal",
-		      exited ? WEXITSTATUS(status) : WTERMSIG(status));
-}
-
 /* Nothing that it does after its last word is waited for. */
 static int read_note(struct crew *c, struct worker *w, struct err *e)
 {
@@ -352,7 +429,7 @@ static int read_note(struct crew *c, struct worker *w, struct err *e)
 		got = read(w->notes, &n, sizeof(n));
 	} while (got < 0 && errno == EINTR);
 	if (got == 0)
-		return died(c, w, e);
+		return died(&c->f->manifest->layers.v[w->layer], let_go(w), e);
 	if (got != sizeof(n))
 		return fail(e, got < 0 ? errno : EIO, "hear from a layer's process");
 	if (++c->unflushed >= FLUSH)
@@ -439,11 +516,10 @@ static void dismiss(struct crew *c)
 		kill(c->flusher, SIGKILL); /* as soon as the disk lets it go */
 }
 
-static size_t jobs_here(void)
+static size_t processors_here(void)
 {
 	cpu_set_t set;
-	size_t n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (size_t)CPU_COUNT(&set);
-	return n < JOBS_MIN ? JOBS_MIN : n;
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (size_t)CPU_COUNT(&set);
 }
 
 static int fetch_with(struct crew *c, struct err *e)
@@ -484,7 +560,9 @@ static int fetch_by(struct crew *c, struct err *e)
 
 int fetch_layers(const struct fetch *f, struct err *e)
 {
-	struct crew c = { .f = f, .jobs = f->jobs ? f->jobs : jobs_here() };
+	struct crew c = { .f = f, .jobs = f->jobs, .processors = processors_here() };
+	if (!c.jobs)
+		c.jobs = c.processors < JOBS_MIN ? JOBS_MIN : c.processors;
 	if (c.jobs > JOBS_MAX)
 		c.jobs = JOBS_MAX;
 	c.common = mmap(NULL, sizeof(*c.common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,

@@ -37,13 +37,19 @@ static int read_tree(struct source *tar, const struct layer_job *j, struct buf *
 	return rc;
 }
 
+/* Not our own trouble, but that of the bytes. */
+static bool is_theirs(const struct err *e)
+{
+	return e->code == EBADMSG || e->code == EINVAL || e->code == EIO;
+}
+
 /* Unpacking fails on bytes that are not the right ones: then that is what there is to say. */
 static int blame(struct check *packed, int rc, struct err *e)
 {
 	struct err real = { 0 };
 	if (packed->failed)
 		return rc;
-	if (e->code != EBADMSG && e->code != EINVAL && e->code != EIO) /* our own trouble */
+	if (!is_theirs(e))
 		return within(e, "layer %s", packed->digest);
 	packed->progress = NULL;
 	packed->copy = -1;
@@ -74,11 +80,30 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 			       .packed = &packed,
 			       .limits = j->limits };
 	check_init(&tar, &ratio.source, "unpacked layer", j->diff_id, -1);
-	rc = read_tree(&tar.source, j, implied, e);
+	rc = j->to ? ferry_give(j->to, &tar.source, e) : read_tree(&tar.source, j, implied, e);
 	if (rc == 0)
 		rc = source_drain(&tar.source, e);
 	if (rc == 0)
 		rc = source_drain(&packed.source, e);
 	inflate_free(inflate);
-	return rc < 0 ? blame(&packed, rc, e) : 0;
+	if (rc < 0)
+		rc = blame(&packed, rc, e);
+	if (j->to && packed.failed)
+		ferry_doubt(j->to);
+	return rc;
+}
+
+int layer_write(struct ferry *from, const struct layer_job *j, struct buf *implied, struct err *e)
+{
+	struct err real = { 0 };
+	int rc = read_tree(&from->source, j, implied, e);
+	if (rc == 0)
+		rc = source_drain(&from->source, e);
+	if (rc == 0 || from->failed)
+		return rc;
+	if (is_theirs(e) && ferry_stop(from, &real) < 0) {
+		*e = real;
+		return -real.code;
+	}
+	return within(e, "layer %s", j->blob->digest);
 }

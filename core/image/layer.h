@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/ferry.h"
 #include "image/limits.h"
 #include "image/manifest.h"
 #include "image/source.h"
@@ -11,8 +12,9 @@
 struct layer_job {
 	const struct descriptor *blob;
 	const char *diff_id;
-	int copy; /* fd that gets the bytes as they come; -1: none */
-	int tree; /* an empty directory */
+	int copy;	  /* fd that gets the bytes as they come; -1: none */
+	int tree;	  /* an empty directory */
+	struct ferry *to; /* who gets what was unpacked, and writes it; NULL: it is written here */
 	const struct limits *limits;
 	struct usage *usage;
 	void (*progress)(void *arg, int64_t bytes); /* bytes of the blob so far; may be NULL */
@@ -24,5 +26,8 @@ struct layer_job {
  * the layers below must shape (see tree.h). */
 int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *implied,
 		 struct err *e);
+
+/* Writes what another process unpacks for the same job: with its end all of that is true. */
+int layer_write(struct ferry *from, const struct layer_job *j, struct buf *implied, struct err *e);
 
 #endif

@@ -120,6 +120,58 @@ make_tree() {
 	[ "$(xargs < "$T/rules")" = 't0 t1' ]
 }
 
+@test "a_layer_that_is_alone_has_two_processes_where_there_are_processors_for_them" {
+	local two=2 giver writer
+	[ "$(nproc)" -ge 2 ] || two=1
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	run -0 strace -q -f -o "$T/trace" -e trace=prctl,read,landlock_add_rule "$CORACLE" pull -q "oci:$L:v1"
+	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = "$two" ]
+	mv "$CORACLE_STORE" "$T/two"
+	# Each is confined before it sees a byte: who reads the layer, and who alone may make files.
+	giver=$(grep -m 1 -F '"\37\213' "$T/trace" | cut -d ' ' -f 1)
+	writer=$(grep -m 1 MAKE_REG "$T/trace" | cut -d ' ' -f 1)
+	[ "$two" = 1 ] || [ "$giver" != "$writer" ]
+	grep "^$giver " "$T/trace" | sed '/"\\37\\213/,$d' | grep -q 'PR_SET_SECCOMP.*= 0$'
+	[ "$(grep -c "^$writer .*MAKE_REG" "$T/trace")" = "$(grep -c MAKE_REG "$T/trace")" ]
+	run -0 strace -q -f -o "$T/trace" -e trace=prctl "$CORACLE" pull -q --jobs 1 "oci:$L:v1"
+	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = 1 ]
+	diff -r "$T/two/layers" "$CORACLE_STORE/layers"
+	rm -r "$CORACLE_STORE"
+	run -0 taskset -c "$(taskset -cp $$ | grep -o '[0-9]*$')" strace -q -f -o "$T/trace" -e trace=prctl "$CORACLE" pull -q "oci:$L:v1"
+	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = 1 ]
+	diff -r "$T/two/layers" "$CORACLE_STORE/layers"
+}
+
+@test "that_who_unpacks_a_layer_was_killed_is_said_and_nothing_is_left" {
+	local blob
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	blob=$(jq -r '.layers[0].digest' "$L.manifest")
+	# It sees the layout alone, so for it that is where names begin.
+	run -1 strace -qqq -f -o "$T/trace" -P "/blobs/sha256/${blob#*:}" -e trace=read -e inject=read:signal=KILL \
+		"$CORACLE" pull -q "oci:$L:v1"
+	[ "$output" = "coracle: the process that unpacked layer $blob was killed by signal 9" ]
+	assert_empty_store
+}
+
+@test "of_bytes_that_are_no_layer_the_digest_comes_first" {
+	local blob
+	head -c 1000000 /dev/urandom > "$T/tar"
+	layer "$L" "$T/tar" none
+	image_end "$L" v1 > /dev/null
+	blob=$(jq -r '.layers[0].digest' "$L.manifest")
+	run -1 "$CORACLE" pull -q "oci:$L:v1"
+	[[ "$output" == "coracle: layer $blob: not a valid tar archive: "* ]]
+	assert_empty_store
+	head -c 1000000 /dev/urandom > "$L/blobs/sha256/${blob#*:}"
+	run -1 "$CORACLE" pull -q "oci:$L:v1"
+	[[ "$output" == "coracle: layer $blob is not what it should be: "* ]]
+	assert_empty_store
+}
+
 @test "every_limit_is_an_option_with_one_clear_error" {
 	local option
 	tar_of "$T/tar" <<- 'END'

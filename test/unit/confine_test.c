@@ -85,6 +85,33 @@ static int try_sockets(int dir, int in, const char *file)
 	return wrong;
 }
 
+/* With something to read and nothing to write, with the network or without. */
+static int try_reading(int dir, int in, const char *file, bool network)
+{
+	int wrong = 0;
+	const struct confinement c = {
+		.write = -1, .read = in, .network = network, .view = network ? confine_view() : -1
+	};
+	close(dir);
+	if (confine(&c, NULL) < 0)
+		return 1;
+	wrong += openat(in, ".", O_RDONLY | O_CLOEXEC) < 0;
+	wrong += openat(in, "written", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0;
+	wrong += others_are_changed(in, file);
+	wrong += open("/etc/shadow", O_RDONLY | O_CLOEXEC) >= 0;
+	return wrong;
+}
+
+static int try_reading_here(int dir, int in, const char *file)
+{
+	return try_reading(dir, in, file, false);
+}
+
+static int try_reading_there(int dir, int in, const char *file)
+{
+	return try_reading(dir, in, file, true);
+}
+
 /* With nothing to write or to read: no name is looked up at all. */
 static int try_names(int dir, int in, const char *file)
 {
@@ -134,7 +161,9 @@ static void a_confined_process_has_connections_over_ip_or_none(void)
 
 static void a_confined_process_changes_nothing_outside(void)
 {
-	try_all((int (*const[])(int, int, const char *)){ try_everything, try_names }, 2);
+	try_all((int (*const[])(int, int, const char *)){ try_everything, try_names,
+							  try_reading_here, try_reading_there },
+		4);
 }
 
 int main(void)
