@@ -45,7 +45,7 @@ apply_function apply_console;
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
 	apply_network, apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask,
 	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir,
-	apply_find, apply_hook, apply_exec;
+	apply_find, apply_hook, apply_try, apply_exec;
 
 /* lsm.c, listener.c */
 apply_function apply_label, apply_seccomp;

@@ -547,8 +547,8 @@ int apply_pivot(struct self *s, const struct op *o)
 	if (o->flags == ROOT_CHROOT)
 		return chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
 	/* The old root lies on the new one, and "." is what lies on top: pivot_root(2). It is a
-	 * slave, so taking it away here takes nothing away on the host. */
-	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	 * slave, so taking it away here takes nothing away on the host. We stand in the new one. */
+	if (sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
 		return -errno;
 	s->at_root = true;
 	return 0;

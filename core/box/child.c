@@ -277,6 +277,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_FIND] = apply_find,
 	[OP_READY] = apply_ready,
 	[OP_START] = apply_start,
+	[OP_TRY] = apply_try,
 	[OP_EXEC] = apply_exec,
 };
 

@@ -352,6 +352,24 @@ static int plan_place(struct plan *p, const struct plan_context *c, struct err *
 	return rc;
 }
 
+static int plan_program(struct plan *p, enum op_kind kind, const struct op_exec *exec,
+			struct err *e)
+{
+	int rc = add(p, kind, "exec:", exec->name, e);
+	if (rc == 0)
+		p->v[p->n - 1].exec = *exec;
+	return rc;
+}
+
+/* Where there is but one to find, and nobody waits to hear of it before it runs, it is looked at
+ * only if it cannot be executed: for what is said then. */
+static bool finds_late(const struct plan_context *init, const struct op_exec *exec,
+		       const struct spec_seccomp *filter)
+{
+	return init && init->start == START_AT_ONCE && !init->own_program && !filter &&
+	       exec->paths[0] && !exec->paths[1];
+}
+
 /* From credentials to execve: the same for init and for exec, which has no context. */
 static int plan_become(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		       const struct plan_context *init, struct err *e)
@@ -366,12 +384,10 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		rc = exec_prepare(p, s, &exec, e);
 	if (rc < 0)
 		return rc;
-	if (!init || !init->own_program) {
-		rc = add(p, OP_FIND, "exec:", exec.name, e);
-		if (rc < 0)
-			return rc;
-		p->v[p->n - 1].exec = exec;
-	}
+	bool later = finds_late(init, &exec, seccomp);
+	if (!later && (!init || !init->own_program) &&
+	    (rc = plan_program(p, OP_FIND, &exec, e)) < 0)
+		return rc;
 	/* The listener is told when the container is made; so hooks are under the filter, as with
 	 * runc. */
 	bool notifies = init && seccomp_notifies(seccomp), late = seccomp && s->no_new_privileges;
@@ -394,11 +410,9 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 						      .state = init->created_json,
 						      .env = &s->env },
 				e);
-	if (rc == 0)
-		rc = add(p, OP_EXEC, "exec:", exec.name, e);
-	if (rc == 0)
-		p->v[p->n - 1].exec = exec;
-	return rc;
+	if (rc == 0 && later && (rc = plan_program(p, OP_TRY, &exec, e)) == 0)
+		rc = plan_program(p, OP_FIND, &exec, e);
+	return rc < 0 ? rc : plan_program(p, OP_EXEC, &exec, e);
 }
 
 /* What the kernel gives a new keyring, and search by those of its user, or in a user namespace by

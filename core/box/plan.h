@@ -66,6 +66,7 @@ enum op_kind {
 	OP_FIND,	/* the program exists and may be executed: struct op_exec */
 	OP_READY,	/* tell the parent that all is made */
 	OP_START,	/* wait on the listening socket until somebody starts us */
+	OP_TRY,		/* the same as OP_EXEC, but it goes on where that cannot be */
 	OP_EXEC,	/* struct op_exec: become the workload */
 	OP_KINDS
 };

@@ -75,9 +75,13 @@ static int executed(void)
 static bool second_time(void)
 {
 	struct statvfs fs;
-	int fd = executed(), seals = fd < 0 ? 0 : fcntl(fd, F_GET_SEALS);
-	return fd >= 0 && ((statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_RDONLY) ||
-			   (seals > 0 && seals & F_SEAL_WRITE));
+	int fd = executed(), seals;
+	if (fd < 0)
+		return false;
+	if (statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_RDONLY)
+		return true;
+	seals = fcntl(fd, F_GET_SEALS);
+	return seals > 0 && seals & F_SEAL_WRITE;
 }
 
 static bool program_path(char *out, size_t size)
