@@ -153,7 +153,7 @@ int command_run(const struct call *c, struct err *e)
 	const struct create_options *o = c->opts;
 	struct container *run = NULL;
 	auto_close int console = -1, notify = -1;
-	auto_close int signals = o->detach ? -1 : attend_signals(e);
+	int signals = o->detach ? -1 : attend_signals(e); /* it and the container end with us */
 	if (!o->detach && signals < 0)
 		return signals;
 	int *wants = o->detach || given(o->console_socket) ? NULL : &console;
@@ -165,7 +165,6 @@ int command_run(const struct call *c, struct err *e)
 		rc = runtime_attend(run, signals, console, notify, o->keep, e);
 	else if (notify >= 0)
 		rc = notify_await(run, notify, &manager, e);
-	container_close(run);
 	return rc;
 }
 

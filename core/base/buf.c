@@ -19,11 +19,14 @@ void *buf_room(struct buf *b, size_t n)
 		size_t cap = b->cap ? b->cap : 64;
 		while (cap < b->len + n + 1)
 			cap *= 2;
-		char *p = realloc(b->p, cap);
+		char *p = realloc(b->lent ? NULL : b->p, cap);
 		if (!p) {
 			b->failed = true;
 			return NULL;
 		}
+		if (b->lent)
+			memcpy(p, b->p, b->len + 1);
+		b->lent = false;
 		b->p = p;
 		b->cap = cap;
 	}
@@ -82,6 +85,7 @@ void buf_shift(struct buf *b, size_t n)
 
 void buf_free(struct buf *b)
 {
-	free(b->p);
+	if (!b->lent)
+		free(b->p);
 	*b = (struct buf){ .max = b->max };
 }

@@ -12,7 +12,12 @@ struct buf {
 	size_t len, cap;
 	size_t max; /* 0: 64 MiB */
 	bool failed;
+	bool lent; /* p is an array of the caller's, of cap bytes: left for other memory once it is
+		      full */
 };
+
+/* The first memory of one that is most often small: an array that lives longer. */
+#define BUF_IN(array_) .p = ((array_)[0] = 0, (array_)), .cap = sizeof(array_), .lent = true
 
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);

@@ -215,8 +215,8 @@ int cgroup_locate_in(char *list, const char *mounts, const struct cgroup_place *
 int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, struct cgroup *out,
 		  struct err *e)
 {
-	auto_buf list = { .max = 1 << 20 };
-	char *path = NULL;
+	char room[1024], *path = NULL;
+	auto_buf list = { BUF_IN(room), .max = 1 << 20 };
 	int rc = cgroup_subpath(cgroups_path, id, a, &path, e);
 	struct cgroup_place where = { path, rc };
 	if (rc >= 0)

@@ -74,8 +74,8 @@ static bool next_line(char **text, char **fields, size_t n)
 static int find_user(int rootfs, const char *who, struct arena *a, struct passwd *out,
 		     struct err *e)
 {
-	auto_buf b = { 0 };
-	char *field[7];
+	char room[4096], *field[7];
+	auto_buf b = { BUF_IN(room) };
 	uint32_t id, uid, gid;
 	bool numeric = number(who, &id);
 	int rc = read_inside(rootfs, "etc/passwd", &b, e);

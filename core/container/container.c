@@ -11,7 +11,6 @@
 #include "oci/runc.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -35,19 +34,22 @@ int container_id_check(const char *id, struct err *e)
 
 struct container *container_new(const char *root, const char *id, struct err *e)
 {
-	size_t root_size = strlen(root) + 1, id_size = strlen(id) + 1;
-	struct container *c = calloc(1, sizeof(*c) + root_size + id_size);
-	struct arena *a = c ? arena_new(RECORD_MEMORY) : NULL;
-	if (!a) {
-		free(c);
+	size_t size = strlen(root) + strlen(id) + 2;
+	struct arena *own = arena_new(sizeof(struct container) + size + 64);
+	struct arena *a = own ? arena_new(RECORD_MEMORY) : NULL;
+	struct container *c = a ? arena_alloc(own, sizeof(*c)) : NULL;
+	if (!c) {
+		arena_free(a);
+		arena_free(own);
 		fail(e, ENOMEM, "container %s", id);
 		return NULL;
 	}
-	char *text = (char *)(c + 1);
-	c->arena = a;
-	c->root = memcpy(text, root, root_size);
-	c->id = memcpy(text + root_size, id, id_size);
-	c->dir = c->pidfd = -1;
+	*c = (struct container){ .own = own,
+				 .arena = a,
+				 .root = arena_str(own, root),
+				 .id = arena_str(own, id),
+				 .dir = -1,
+				 .pidfd = -1 };
 	return c;
 }
 
@@ -58,7 +60,7 @@ void container_close(struct container *c)
 	put_fd(&c->dir, -1);
 	put_fd(&c->pidfd, -1);
 	arena_free(c->arena);
-	free(c);
+	arena_free(c->own);
 }
 
 int container_lock(struct container *c, int flags, struct err *e)
@@ -274,7 +276,8 @@ static bool runc_may_know(const struct container *c, const struct cgroup *cg)
 int container_save_made(struct container *c, const struct spec *s, const struct cgroup *cg,
 			struct arena *a, struct err *e)
 {
-	auto_buf text = { 0 };
+	char room[4096];
+	auto_buf text = { BUF_IN(room) };
 	struct pairs names;
 	if (!runc_may_know(c, cg))
 		return container_save(c, e);

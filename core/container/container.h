@@ -18,7 +18,7 @@
 /* An opened container: its state directory, its record as last read, and the arena that the record
  * lives in. */
 struct container {
-	struct arena *arena;
+	struct arena *arena, *own; /* own: of this itself */
 	const char *root, *id;
 	int dir;   /* state directory */
 	int pidfd; /* of init; -1 when it has ended or does not exist yet */

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 
 #define WORK_MEMORY ((size_t)64 << 20) /* address space for spec and plan */
+#define SPEC_TEXT   ((size_t)8 << 10)  /* as most have */
 #define HOST_ROOT   "rootfs"
 
 /* Everything that lives while one container is being made. */
@@ -94,7 +95,8 @@ static int read_spec(struct making *m, struct err *e)
 	if (!file)
 		return fail(e, E2BIG, "bundle %s", m->r->bundle);
 	m->spec = m->r->spec;
-	m->text.max = SPEC_MAX;
+	char *room = arena_alloc(m->a, SPEC_TEXT);
+	m->text = (struct buf){ room, 0, room ? SPEC_TEXT : 0, SPEC_MAX, false, room };
 	if (m->spec) {
 		spec_write(m->spec, 0, &m->text);
 	} else {

@@ -101,7 +101,8 @@ static int undo_resctrl(struct container *c, const struct cleanup_report *r, boo
  * ours above. They go by name; whoever still is in one makes it busy. */
 static bool undo_quietly(struct container *c)
 {
-	auto_buf name = { 0 };
+	char room[ID_MAX + 16];
+	auto_buf name = { BUF_IN(room) };
 	if (c->state.mounts.n || c->state.resctrl.n)
 		return false;
 	buf_printf(&name, "/coracle-%s", c->id);

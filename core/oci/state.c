@@ -301,7 +301,8 @@ bool state_outdated(int dir, const struct state *s)
 
 int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 {
-	auto_buf text = { .max = SPEC_MAX + STATE_MAX };
+	char room[2 * GLANCE];
+	auto_buf text = { BUF_IN(room), .max = SPEC_MAX + STATE_MAX };
 	buf_str(&text, OPEN);
 	buf_add(&text, spec->p, spec->len);
 	for (size_t i = strlen(OPEN); i < text.len; i++) /* between values: none is in a string */

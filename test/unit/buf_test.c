@@ -54,11 +54,41 @@ static void bytes_can_be_dropped_from_the_front(void)
 	ok(!b.p && !b.cap);
 }
 
+static void what_it_was_lent_is_left_when_it_is_full(void)
+{
+	char room[8];
+	memset(room, 'x', sizeof(room));
+	auto_buf b = { BUF_IN(room) };
+	is_str(b.p, "");
+	buf_str(&b, "abcdefg");
+	ok(b.p == room);
+	buf_str(&b, "hi");
+	ok(b.p != room);
+	is_str(b.p, "abcdefghi");
+	is_str(room, "abcdefg");
+	buf_free(&b);
+	ok(!b.p && !b.lent);
+}
+
+static void what_it_was_lent_is_not_freed(void)
+{
+	char room[8];
+	auto_buf b = { BUF_IN(room), .max = 8 };
+	buf_str(&b, "abc");
+	buf_str(&b, "far too long for it");
+	ok(b.failed);
+	is_str(b.p, "abc");
+	buf_free(&b);
+	is_str(room, "abc");
+}
+
 int main(void)
 {
 	test(it_grows_and_ends_with_nul);
 	test(a_failure_leaves_it_as_it_was);
 	test(room_can_be_filled_by_hand);
 	test(bytes_can_be_dropped_from_the_front);
+	test(what_it_was_lent_is_left_when_it_is_full);
+	test(what_it_was_lent_is_not_freed);
 	return done_testing();
 }
