@@ -114,21 +114,23 @@ static int make_all_parents(const struct cgroup_dir *d)
 /* All at once, or what can be. */
 static void enable_at(const char *path)
 {
-	char have[512], on[512], *save = NULL;
+	char have[512], on[512], *save = NULL, control[PATH_MAX + 32];
 	auto_buf want = { 0 };
-	auto_close int fd = openat(-1, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || cgroup_get(fd, "cgroup.controllers", have, sizeof(have)) <= 0 ||
-	    cgroup_get(fd, "cgroup.subtree_control", on, sizeof(on)) < 0)
+	snprintf(control, sizeof(control), "%s/cgroup.controllers", path);
+	if (cgroup_get(-1, control, have, sizeof(have)) <= 0)
+		return;
+	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", path);
+	if (cgroup_get(-1, control, on, sizeof(on)) < 0)
 		return;
 	for (char *p = on; *p; p++)
 		*p = *p == ' ' ? ',' : *p;
 	for (char *w = strtok_r(have, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		if (!option_has(on, w))
 			buf_printf(&want, "%s+%s", want.len ? " " : "", w);
-	if (!want.len || file_put(fd, "cgroup.subtree_control", want.p) == 0)
+	if (!want.len || file_put(-1, control, want.p) == 0)
 		return;
 	for (char *w = strtok_r(want.p, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		file_put(fd, "cgroup.subtree_control", w);
+		file_put(-1, control, w);
 }
 
 void cgroup_enable(const struct cgroup_dir *d)
@@ -162,12 +164,25 @@ static int check_vacant(const struct cgroup_dir *d, struct err *e)
 	return 0;
 }
 
-int cgroup_vacant(const struct cgroup *cg, struct err *e)
+int cgroup_vacant(struct cgroup *cg, struct err *e)
 {
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < cg->n; i++)
+	for (size_t i = cg->alike ? cg->n - 1 : 0; rc == 0 && i < cg->n; i++) {
 		rc = check_vacant(&cg->v[i], e);
+		cg->v[i].ours = rc == 0;
+	}
 	return rc;
+}
+
+void cgroup_only_ours(const struct cgroup *cg, struct strs *paths)
+{
+	size_t n = 0;
+	if (paths->n != cg->n) /* none were recorded, or it does without */
+		return;
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->v[i].ours)
+			paths->v[n++] = paths->v[i];
+	paths->n = n;
 }
 
 int cgroup_dir_open(struct cgroup_dir *d)
@@ -183,13 +198,16 @@ static int make_dir(struct cgroup_dir *d, struct err *e)
 	int rc = mkdir(d->path, 0755) < 0 ? -errno : 0;
 	if (rc == -ENOENT && (rc = make_all_parents(d)) == 0)
 		rc = mkdir(d->path, 0755) < 0 ? -errno : 0;
-	bool fresh = rc == 0;
+	d->made = rc == 0;
 	if (rc < 0 && rc != -EEXIST)
 		return fail(e, rc, "make cgroup %s", d->path);
+	if (!d->made && !d->ours && (rc = check_vacant(d, e)) < 0)
+		return rc;
+	d->ours = true;
 	bool cpuset = option_has(d->controllers, "cpuset");
 	if ((cpuset || !*d->controllers) && (rc = cgroup_dir_open(d)) < 0)
 		return fail(e, rc, "open cgroup %s", d->path);
-	if (cpuset && (rc = fill_cpuset(d->fd, fresh)) < 0)
+	if (cpuset && (rc = fill_cpuset(d->fd, d->made)) < 0)
 		return fail(e, rc, "give cgroup %s its parent's cpus", d->path);
 	return 0;
 }

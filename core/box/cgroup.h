@@ -20,7 +20,9 @@ struct cgroup_dir {
 	const char *path;	 /* absolute: /sys/fs/cgroup/memory/coracle-c1 */
 	size_t mount;		 /* how much of path is the mount point */
 	int fd;			 /* of the directory, once it is opened; else -1 */
-	int door; /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
+	int door;  /* of the file to join by, between cgroup_doors and cgroup_close; else -1 */
+	bool made; /* by us: it was not there */
+	bool ours; /* so, or nobody was in it */
 };
 
 struct cgroup {
@@ -29,6 +31,7 @@ struct cgroup {
 	size_t n;			 /* the unified hierarchy is the last */
 	const struct systemd_unit *unit; /* whose cgroups these are; NULL: nobody's but ours */
 	bool unit_is_new;		 /* it was started with its limits */
+	bool alike;			 /* all are named after the container, and nobody else is */
 };
 
 /* Whether v2 is where everybody looks, so that there is no v1. */
@@ -69,8 +72,12 @@ int cgroup_names(const struct cgroup *cg, struct arena *a, struct pairs *out);
 
 /* EBUSY when one of the directories exists and is frozen, or has processes, in it or below: they
  * are somebody else's. To be asked before the paths are recorded: whatever is in a recorded cgroup
- * is killed with the container. */
-int cgroup_vacant(const struct cgroup *cg, struct err *e);
+ * is killed with the container. Where all are alike one tells for all, and cgroup_make looks at
+ * what it finds there nevertheless. */
+int cgroup_vacant(struct cgroup *cg, struct err *e);
+
+/* Leaves of the recorded paths those that were vacant, or made: the others are not ours to end. */
+void cgroup_only_ours(const struct cgroup *cg, struct strs *paths);
 
 /* A scope lives from its first process to its last. So one of ours keeps it until the container's
  * own is born in it, as in any cgroup; and goes when it is let go, or when we die. */

@@ -125,7 +125,7 @@ static int put_devices(struct cgroup *cg, const struct spec_resources *r, bool r
 		return running ? change_v1(v1, &rules, e) : devices_v1(v1, &rules, e);
 	}
 	if (v2 && v2->fd >= 0)
-		return devfilter_attach(v2->fd, &rules, e);
+		return devfilter_attach(v2, &rules, a, e);
 	return refuse(e, ENOENT, "this machine has no cgroup controller for devices");
 }
 

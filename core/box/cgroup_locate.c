@@ -145,7 +145,9 @@ static int add(struct search *s, const char *controllers, const char *mount, con
 		return -ENOMEM;
 	if (s->out->n == HIERARCHIES)
 		return -E2BIG;
-	s->out->v[s->out->n++] = (struct cgroup_dir){ names, path, strlen(mount), -1, -1 };
+	s->out->v[s->out->n++] = (struct cgroup_dir){
+		.controllers = names, .path = path, .mount = strlen(mount), .fd = -1, .door = -1
+	};
 	return 0;
 }
 
@@ -221,7 +223,11 @@ int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, str
 	struct cgroup_place where = { path, rc };
 	if (rc >= 0)
 		rc = file_read(-1, "/proc/self/cgroup", &list, e);
-	return rc < 0 ? rc : cgroup_locate_in(list.p, NULL, &where, a, out, e);
+	if (rc >= 0)
+		rc = cgroup_locate_in(list.p, NULL, &where, a, out, e);
+	if (rc >= 0)
+		out->alike = !cgroups_path || !*cgroups_path;
+	return rc;
 }
 
 int cgroup_locate_unit(const char *cgroups_path, const char *id, struct arena *a,
@@ -298,7 +304,9 @@ int cgroup_open_of(const struct strs *paths, const char *controller, struct aren
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < paths->n; i++) {
 		struct cgroup_dir *d = &found.v[found.n];
-		*d = (struct cgroup_dir){ "", arena_str(a, paths->v[i]), 0, -1, -1 };
+		*d = (struct cgroup_dir){
+			.controllers = "", .path = arena_str(a, paths->v[i]), .fd = -1, .door = -1
+		};
 		if (!d->path) {
 			rc = fail(e, ENOMEM, "open the cgroups");
 			break;

@@ -46,7 +46,9 @@ int cgroup_delegated(const char *id, struct arena *a, struct cgroup *out, struct
 	char *whole = arena_printf(a, "%s/coracle-%s", dir, id);
 	if (!v || !whole)
 		return fail(e, ENOMEM, "find a cgroup");
-	*v = (struct cgroup_dir){ "", whole, strlen(ROOT), -1, -1 };
+	*v = (struct cgroup_dir){
+		.controllers = "", .path = whole, .mount = strlen(ROOT), .fd = -1, .door = -1
+	};
 	*out = (struct cgroup){ .v2 = true, .v = v, .n = 1 };
 	return 0;
 }

@@ -324,19 +324,19 @@ static void detach(int dir, const uint32_t *ids, uint32_t n)
 	}
 }
 
-int devfilter_attach(int dir, const struct dev_rules *r, struct err *e)
+int devfilter_attach(const struct cgroup_dir *d, const struct dev_rules *r, struct arena *a,
+		     struct err *e)
 {
 	uint32_t ids[64];
 	struct bpf_insn *v;
-	auto_arena *a = arena_new((size_t)1 << 20);
-	int n = a ? devfilter_program(r, a, &v) : -ENOMEM;
+	int dir = d->fd, n = devfilter_program(r, a, &v);
 	if (n < 0)
 		return fail(e, n, "the device filter of the cgroup");
 	union bpf_attr query = { .query = { .target_fd = (uint32_t)dir,
 					    .attach_type = BPF_CGROUP_DEVICE,
 					    .prog_ids = (uintptr_t)ids,
 					    .prog_cnt = 64 } };
-	uint32_t old = bpf(BPF_PROG_QUERY, &query) == 0 ? query.query.prog_cnt : 0;
+	uint32_t old = !d->made && bpf(BPF_PROG_QUERY, &query) == 0 ? query.query.prog_cnt : 0;
 	auto_close int fd = load_program(v, (size_t)n, e);
 	if (fd < 0)
 		return fd;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "box/cgroup.h"
 #include "oci/spec.h"
 
 #include <linux/bpf.h>
@@ -46,7 +47,8 @@ int devfilter_program(const struct dev_rules *r, struct arena *a, struct bpf_ins
 /* What the program answers to a request, by interpreting it: for tests, without a kernel. */
 bool devfilter_run(const struct bpf_insn *p, size_t n, const struct bpf_cgroup_dev_ctx *ctx);
 
-/* Attaches the program to the cgroup that dir is, in place of those of before. */
-int devfilter_attach(int dir, const struct dev_rules *r, struct err *e);
+/* Attaches the program to the cgroup, in place of those of before. a: for the while. */
+int devfilter_attach(const struct cgroup_dir *d, const struct dev_rules *r, struct arena *a,
+		     struct err *e);
 
 #endif

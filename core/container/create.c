@@ -290,9 +290,10 @@ static int open_root(struct making *m, struct err *e)
 static const char *mount_point(struct making *m)
 {
 	const char *rootfs = m->c->state.rootfs;
+	bool opened = m->engine->own_root && m->r->rootfs_fd < 0;
 	if (m->c->state.mounts.n)
 		return m->c->state.mounts.v[0];
-	if (rootfs && faccessat(m->bundle, rootfs, F_OK, 0) == 0)
+	if (rootfs && (opened || faccessat(m->bundle, rootfs, F_OK, 0) == 0))
 		return rootfs;
 	return arena_printf(m->a, "%s/%s", m->r->root, m->c->id);
 }
@@ -546,6 +547,7 @@ static void undo(struct making *m)
 		proc_signal(m->child.pidfd, SIGKILL);
 		proc_reap(m->child.pidfd, &st);
 	}
+	cgroup_only_ours(&m->cgroup, &m->c->state.cgroups);
 	if (container_undo(m->c, NULL, false, &why) < 0)
 		log_warn("container %s: %s; 'coracle cleanup' removes what is left", m->r->id,
 			 why.msg);

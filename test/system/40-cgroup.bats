@@ -205,6 +205,31 @@ hierarchies() {
 	[ "$(left)" = "$dir" ]
 }
 
+# Of those that are named after the container one is looked at before it is recorded, the rest when they are made.
+@test "a cgroup of the container's name that is in use is refused, in whichever hierarchy, and its processes live on" {
+	local hierarchy dir there
+	sleep 1000 3>&- &
+	mine=$!
+	for hierarchy in $(hierarchies); do
+		dir=$hierarchy/coracle-$id
+		mkdir "$dir"
+		for there in cpus mems; do
+			[[ $hierarchy != */cpuset ]] || cat "$hierarchy/cpuset.$there" > "$dir/cpuset.$there"
+		done
+		echo $mine > "$dir/cgroup.procs"
+		config '.process.args = ["true"]'
+		run runtime run --bundle "$BUNDLE" "$id"
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"container's cgroup is not empty: $dir has processes already"* ]]
+		kill -0 $mine
+		[ "$(left)" = "$dir" ]
+		[ ! -e "$ROOT/$id" ]
+		echo $mine > "$hierarchy/cgroup.procs"
+		rmdir "$dir"
+	done
+}
+
 @test "a frozen cgroup is refused, where a container would hang" {
 	local dir=/sys/fs/cgroup/freezer/$id file=freezer.state word=FROZEN
 	[ -z "$V2" ] || dir=/sys/fs/cgroup/$id file=cgroup.freeze word=1
