@@ -143,6 +143,8 @@ static const struct opt events_options[] = {
 
 static const struct opt spec_options[] = {
 	OPT(OPT_STR, spec_options, bundle, 'b', "bundle", "DIR", "where to write config.json"),
+	OPT(OPT_STR, spec_options, file, 'f', "file", "FILE",
+	    "write that, from there, in its place, though it be there already"),
 	OPT(OPT_FLAG, spec_options, rootless, 0, "rootless", NULL, "for a user without privileges"),
 	{ 0 },
 };

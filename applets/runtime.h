@@ -54,14 +54,14 @@ struct list_options {
 };
 
 struct spec_options {
-	const char *bundle;
+	const char *bundle, *file;
 	bool rootless;
 };
 
 /* What checkpoint and restore say alike, and all of checkpoint. */
 struct dump_options {
 	struct checkpoint_options core;
-	const char *image_path, *work_path, *page_server, *cgroups_mode, *empty_ns;
+	const char *image_path, *work_path, *page_server, *cgroups_mode, *empty_ns, *network_lock;
 };
 
 struct restore_options {

@@ -23,6 +23,8 @@
 		    "with file locks"),                                                    \
 		OPT(OPT_STR, type_, at_ cgroups_mode, 0, "manage-cgroups-mode", "MODE",    \
 		    "soft (default), full, strict or ignore"),                             \
+		OPT(OPT_STR, type_, at_ network_lock, 0, "network-lock", "METHOD",         \
+		    "iptables, nftables or skip (default: what is there)"),                \
 		OPT(OPT_STR, type_, at_ empty_ns, 0, "empty-ns", "NAMESPACE",              \
 		    "network: restored empty, as without this option"),                    \
 		OPT(OPT_FLAG, type_, at_ core.auto_dedup, 0, "auto-dedup", NULL,           \
@@ -102,6 +104,8 @@ static int complete(const struct dump_options *d, struct arena *a, struct checkp
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return refuse(e, EBADF, "--status-fd %d: it cannot be written to", out->status_fd);
 	int rc = cgroups_mode_parse(d->cgroups_mode, &out->cgroups, e);
+	if (rc == 0)
+		rc = network_lock_parse(d->network_lock, &out->network_lock, e);
 	if (rc == 0)
 		rc = empty_namespace_check(d->empty_ns, e);
 	if (rc == 0 && d->page_server)

@@ -351,7 +351,7 @@ int command_spec(const struct call *c, struct err *e)
 						.unified = cgroup_is_v2() };
 	struct spec *s;
 	int rc = spec_default(&d, c->arena, &s, e);
-	return rc < 0 ? rc : spec_save(given(o->bundle) ? o->bundle : ".", s, e);
+	return rc < 0 ? rc : spec_save(given(o->bundle) ? o->bundle : ".", o->file, s, e);
 }
 
 int command_version(const struct call *c, struct err *e)

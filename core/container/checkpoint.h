@@ -17,6 +17,7 @@ struct checkpoint_options {
 	int page_port;
 	int status_fd; /* told when lazy pages can be asked for; -1 */
 	enum cgroups_mode cgroups;
+	int network_lock; /* CRIU's number of how; 0: as it can be done here */
 	bool leave_running, pre_dump, lazy_pages, auto_dedup;
 	bool shell_job;	  /* its terminal is ours */
 	bool ext_unix_sk; /* unix sockets with an end outside */
@@ -27,6 +28,9 @@ struct checkpoint_options {
 
 /* "soft", "full", "strict" or "ignore", or NULL for soft. */
 int cgroups_mode_parse(const char *text, enum cgroups_mode *out, struct err *e);
+
+/* "iptables", "nftables" or "skip", or NULL for what is there: how connections are held back. */
+int network_lock_parse(const char *text, int *out, struct err *e);
 
 /* "network" or NULL: all that may be emptied, and is in any case: of a network namespace of the
  * container's own nothing is dumped. Restored, it is as a new one is to hooks. */

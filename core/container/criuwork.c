@@ -39,6 +39,23 @@ int cgroups_mode_parse(const char *text, enum cgroups_mode *out, struct err *e)
 		      text);
 }
 
+int network_lock_parse(const char *text, int *out, struct err *e)
+{
+	static const char *const methods[] = {
+		[CRIU_NETWORK_LOCK_METHOD__IPTABLES] = "iptables",
+		[CRIU_NETWORK_LOCK_METHOD__NFTABLES] = "nftables",
+		[CRIU_NETWORK_LOCK_METHOD__SKIP] = "skip",
+	};
+	*out = 0;
+	for (int i = 1; text && i <= CRIU_NETWORK_LOCK_METHOD__SKIP; i++)
+		if (!strcmp(methods[i], text))
+			*out = i;
+	return !text || *out ? 0
+			     : refuse(e, EINVAL,
+				      "option --network-lock: '%s': use iptables, nftables or skip",
+				      text);
+}
+
 int empty_namespace_check(const char *text, struct err *e)
 {
 	if (!text || !*text || !strcmp(text, "network"))
@@ -81,8 +98,9 @@ static void fill(struct criu_work *w, const struct checkpoint_options *o)
 	w->opts.log_level = 4;
 	w->opts.has_manage_cgroups_mode = true;
 	w->opts.manage_cgroups_mode = modes[o->cgroups].mode;
-	w->opts.has_network_lock = criu_locks_by_nftables(w->a);
-	w->opts.network_lock = CRIU_NETWORK_LOCK_METHOD__NFTABLES;
+	w->opts.has_network_lock = o->network_lock || criu_locks_by_nftables(w->a);
+	w->opts.network_lock = o->network_lock ? (CriuNetworkLockMethod)o->network_lock
+					       : CRIU_NETWORK_LOCK_METHOD__NFTABLES;
 	/* What hooks made there they make again, and nothing else is kept, as with runc. */
 	w->opts.has_empty_ns = true;
 	w->opts.empty_ns = CLONE_NEWNET;

@@ -169,7 +169,7 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 	if (rc < 0)
 		return rc;
 	b->spec->root->path = root;
-	return spec_save(b->path, b->spec, e);
+	return spec_save(b->path, NULL, b->spec, e);
 }
 
 static int copy_image(struct bundling *b, int work, struct err *e)

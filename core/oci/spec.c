@@ -20,19 +20,24 @@ static bool one_of(const char *s, const char *const *list)
 	return false;
 }
 
-int spec_save(const char *bundle, const struct spec *s, struct err *e)
+int spec_save(const char *bundle, const char *file, const struct spec *s, struct err *e)
 {
 	auto_buf text = { 0 };
 	auto_close int dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return fail(e, errno, "open bundle %s", bundle);
 	struct stat st; /* faccessat would need Linux 5.8 to look at a link itself */
-	if (fstatat(dir, "config.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (!file && fstatat(dir, "config.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return refuse(e, EEXIST, "file config.json exists in %s; remove it first", bundle);
 	spec_write(s, 4, &text);
 	buf_char(&text, '\n');
-	return text.failed ? fail(e, ENOMEM, "write config.json")
-			   : file_replace(dir, "config.json", text.p, text.len, 0666, e);
+	if (text.failed)
+		return fail(e, ENOMEM, "write config.json");
+	if (!file)
+		return file_replace(dir, "config.json", text.p, text.len, 0666, e);
+	auto_close int fd = openat(dir, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int rc = fd < 0 ? -errno : write_all(fd, text.p, text.len);
+	return rc < 0 ? fail(e, rc, "write %s", file) : 0;
 }
 
 int spec_check_version(const char *version, struct err *e)

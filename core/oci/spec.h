@@ -340,9 +340,9 @@ int spec_default(const struct spec_default_options *o, struct arena *a, struct s
 /* Its JSON: compact for indent 0, JSON_TABS as runc writes it. */
 void spec_write(const struct spec *s, int indent, struct buf *out);
 
-/* Writes it to config.json in the directory bundle, for people to edit. One that exists is refused.
- */
-int spec_save(const char *bundle, const struct spec *s, struct err *e);
+/* Writes it to config.json in the directory bundle, for people to edit. One that exists is refused,
+ * unless file, a path from there, is to be written in its place. */
+int spec_save(const char *bundle, const char *file, const struct spec *s, struct err *e);
 
 /* The checks of a process (at: where it is, "process." or ""), and of what else is the process's
  * but in linux. */

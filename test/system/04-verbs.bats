@@ -23,6 +23,23 @@ is() {
 	[ "$(limit "$1" "$2")" = "$3" ] || { echo "$2 is $(limit "$1" "$2"), not $3"; return 1; }
 }
 
+@test "spec_writes_another_file_in_the_place_of_the_bundles" {
+	local d=$BATS_TEST_TMPDIR/new
+	mkdir "$d"
+	rt spec -b "$d"
+	attempt rt spec -b "$d"
+	refused 1 config.json exists "$d"
+	rt spec -b "$d" -f other.json
+	rt spec -b "$d" --file other.json
+	diff "$d/config.json" "$d/other.json"
+	diff <(rt spec -f /dev/stdout) "$d/config.json"
+	attempt rt spec -f "$d/none/x"
+	refused 1 "$d/none/x" "No such file"
+	attempt rt spec -f /dev/full
+	refused 1 /dev/full "No space left"
+	[ "$(ls "$d")" = $'config.json\nother.json' ]
+}
+
 # --- update ---------------------------------------------------------------------------------------
 
 @test "update_changes_what_its_options_name_and_nothing_else" {

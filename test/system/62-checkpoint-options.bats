@@ -182,8 +182,18 @@ teller() {
 	told 1 3:1 5:0 46:1 52:0
 	checkpoint --leave-running --tcp-established
 	told 1 5:1 46:0
+	local lock n=0
+	for lock in iptables nftables skip; do
+		n=$((n + 1))
+		checkpoint --leave-running --network-lock $lock
+		told 1 64:$n
+	done
+	attempt checkpoint --network-lock none
+	refused 1 "--network-lock" "'none'" "iptables, nftables or skip"
 	checkpoint
 	told 1 3:0
+	run -1 restore -d --network-lock skip
+	told 2 64:3
 	run -1 restore -d
 	told 2 5:0 52:0
 	grep -q "criu failed: type RESTORE" "$BATS_TEST_TMPDIR/restored"
