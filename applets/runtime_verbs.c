@@ -142,6 +142,7 @@ int runtime_attend(struct container *run, int signals, int console, int notify, 
 				  .notify = notify,
 				  .pipes = { -1, -1 } };
 	int rc = attend(&a, &st, e);
+	run->reaped = rc == 0;
 	if (rc == 0)
 		rc = st.code;
 	int gone = keep ? 0 : container_delete(run, true, e);

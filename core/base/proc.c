@@ -367,6 +367,7 @@ bool proc_self(struct proc_self *out)
 	const char *ignored = stat_field(text, FIELD_IGNORED);
 	if (!ignored)
 		return false;
+	out->pid = atoi(text);
 	out->start_time = strtoull(stat_field(text, FIELD_START_TIME), NULL, 10);
 	out->ignored = strtoul(ignored, NULL, 10);
 	return true;

@@ -76,9 +76,10 @@ void proc_begin(void);
 /* Whether fd 1 was open before. */
 bool proc_has_stdout(void);
 
-/* What a process has to know of itself: its start time, and which signals it ignores, bit 0 for
- * signal 1. False: the kernel does not tell. System calls only. */
+/* What a process has to know of itself: its number, its start time, and which signals it ignores,
+ * bit 0 for signal 1. False: the kernel does not tell. System calls only. */
 struct proc_self {
+	pid_t pid;
 	uint64_t start_time;
 	unsigned long ignored;
 };

@@ -331,7 +331,7 @@ int apply_mount(struct self *s, const struct op *o)
 	}
 	int fd = made >= 0 ? made : o->fd;
 	int rc = m->idmap_late ? self_idmap(s, o, fd) : 0;
-	int directory = rc < 0 ? rc : m->directory ? 1 : is_directory(fd);
+	int directory = rc < 0 ? rc : m->directory || m->real_directory ? 1 : is_directory(fd);
 	return directory < 0 ? directory : attach_bind(s, o, fd, directory);
 }
 
@@ -455,14 +455,13 @@ static int mask_directory(struct self *s, const struct op *o, int target)
 
 int apply_mask(struct self *s, const struct op *o)
 {
-	close_later int target = rootfs_open(s->root, o->path, O_PATH);
-	if (target == -ENOENT || target == -ENOTDIR)
-		return 0;
-	int directory = target < 0 ? target : is_directory(target);
-	if (directory < 0)
-		return directory;
-	if (directory)
-		return mask_directory(s, o, target);
+	close_later int directory = rootfs_open(s->root, o->path, O_PATH | O_DIRECTORY);
+	if (directory >= 0)
+		return mask_directory(s, o, directory);
+	close_later int target = directory == -ENOTDIR ? rootfs_open(s->root, o->path, O_PATH)
+						       : directory;
+	if (target < 0)
+		return target == -ENOENT || target == -ENOTDIR ? 0 : target;
 	close_later int null = null_mount(s);
 	int rc = null < 0 ? null : mountfd_attach(&s->stage, null, target);
 	if (rc == 0 && s->null < 0)

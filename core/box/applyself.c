@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -167,6 +168,18 @@ static int unmapped(struct self *s, const char *kind)
 	return -errno;
 }
 
+/* Who was executed as root, and is in no other user namespace, is root already. */
+static bool is_already(const struct op_ids *u)
+{
+	static const unsigned long ids[] = { AT_UID, AT_EUID, AT_GID, AT_EGID };
+	bool is = !u->uid && !u->gid && u->here;
+	for (size_t i = 0; is && i < sizeof(ids) / sizeof(*ids); i++) {
+		errno = 0;
+		is = !getauxval(ids[i]) && !errno;
+	}
+	return is;
+}
+
 int apply_user(struct self *s, const struct op *o)
 {
 	const struct op_ids *u = &o->ids;
@@ -177,6 +190,8 @@ int apply_user(struct self *s, const struct op *o)
 	if (!u->keep_groups && syscall(SYS_setgroups, u->ngroups, u->groups) < 0 &&
 	    (errno != EPERM || (u->ngroups && !groups_denied(s))))
 		return -errno;
+	if (is_already(u))
+		return 0;
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
 		return unmapped(s, "gid");
 	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)

@@ -15,6 +15,7 @@ int cgroup_subpath(const char *spec, const char *id, struct arena *a, char **out
 struct cgroup_place {
 	const char *path;
 	int kind; /* CGROUP_ABSOLUTE, CGROUP_RELATIVE */
+	bool v2;  /* the unified hierarchy is all there is */
 };
 
 /* cgroup_locate with the text of /proc/self/cgroup, which is cut, and of mountinfo (NULL: ours). */

@@ -196,7 +196,7 @@ static int add_all(struct search *s, char *text, struct err *e)
 int cgroup_locate_in(char *list, const char *mounts, const struct cgroup_place *where,
 		     struct arena *a, struct cgroup *out, struct err *e)
 {
-	struct cgroup found = { .v2 = cgroup_is_v2(),
+	struct cgroup found = { .v2 = where->v2,
 				.v = arena_array(a, HIERARCHIES, sizeof(struct cgroup_dir)) };
 	struct search s = { .path = where->path,
 			    .relative = where->kind == CGROUP_RELATIVE,
@@ -220,8 +220,10 @@ int cgroup_locate(const char *cgroups_path, const char *id, struct arena *a, str
 	char room[1024], *path = NULL;
 	auto_buf list = { BUF_IN(room), .max = 1 << 20 };
 	int rc = cgroup_subpath(cgroups_path, id, a, &path, e);
-	struct cgroup_place where = { path, rc };
-	if (rc >= 0)
+	struct cgroup_place where = { path, rc, cgroup_is_v2() };
+	if (where.v2 && rc == CGROUP_ABSOLUTE) /* wherever we are ourselves */
+		buf_str(&list, "0::/");
+	else if (rc >= 0)
 		rc = file_read(-1, "/proc/self/cgroup", &list, e);
 	if (rc >= 0)
 		rc = cgroup_locate_in(list.p, NULL, &where, a, out, e);

@@ -107,7 +107,8 @@ struct op_mount {
 	bool recursive;				  /* rbind */
 	bool peer;	     /* bind: what is mounted below shows on the host as well */
 	bool directory;	     /* bind: known to be one */
-	bool real_directory; /* proc, sysfs: the target may not be a symbolic link */
+	bool real_directory; /* proc, sysfs, cgroup: a directory, and the target may not be a link
+			      */
 	bool remount;	     /* changes what is mounted there */
 	bool copy_up;	     /* a tmpfs: gets what it covers */
 	bool copy_link;	     /* bind: where its source is a symbolic link, one is made like it */
@@ -135,6 +136,7 @@ struct op_ids {
 	const gid_t *groups;
 	size_t ngroups;
 	bool keep_groups; /* the caller's stay */
+	bool here;	  /* in our own user namespace */
 };
 
 struct op_seccomp {

@@ -113,8 +113,12 @@ static int plan_user(struct plan *p, const struct spec_process *s, const struct 
 		return fail(e, E2BIG, "process.user");
 	for (size_t i = 0; i < s->user.additional_gids.n; i++)
 		groups[i] = s->user.additional_gids.v[i];
-	o->ids = (struct op_ids){ s->user.uid, s->user.gid, groups, s->user.additional_gids.n,
-				  process_keeps_groups(spec) };
+	o->ids = (struct op_ids){ s->user.uid,
+				  s->user.gid,
+				  groups,
+				  s->user.additional_gids.n,
+				  process_keeps_groups(spec),
+				  !spec_namespace(spec, "user") };
 	return 0;
 }
 

@@ -20,8 +20,9 @@
 struct container {
 	struct arena *arena, *own; /* own: of this itself */
 	const char *root, *id;
-	int dir;   /* state directory */
-	int pidfd; /* of init; -1 when it has ended or does not exist yet */
+	int dir;     /* state directory */
+	bool reaped; /* init has ended: we heard it */
+	int pidfd;   /* of init; -1 when it has ended or does not exist yet */
 	struct state state;
 	bool stuck;	       /* init was, when it was held, as one that v1's freezer holds */
 	bool poststart_failed; /* and so it was killed */

@@ -182,8 +182,8 @@ static int host_mounts(struct making *m, struct strs *out)
 static int record(struct making *m, struct err *e)
 {
 	struct state *s = &m->c->state;
-	pid_t owner = !m->r->owner_kind ? 0 : m->r->owner ? m->r->owner : getpid();
-	bool ours = owner && !m->r->owner && proc_self(&m->self);
+	bool owned = m->r->owner_kind, ours = owned && !m->r->owner && proc_self(&m->self);
+	pid_t owner = !owned ? 0 : m->r->owner ? m->r->owner : ours ? m->self.pid : getpid();
 	*s = (struct state){
 		.version = STATE_VERSION,
 		.id = m->c->id,

@@ -146,7 +146,7 @@ static int undo_all(struct container *c, const struct cleanup_report *r, bool dr
  * Whether it has ended. */
 static bool end_quietly(struct container *c)
 {
-	if (c->pidfd < 0 || proc_ended(c->pidfd))
+	if (c->pidfd < 0 || c->reaped || proc_ended(c->pidfd))
 		return c->pidfd >= 0;
 	return strs_has(&c->state.namespaces, "pid") &&
 	       status_parse(c->state.status) != STATUS_PAUSED &&

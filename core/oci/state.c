@@ -287,7 +287,8 @@ static int write_lines(int dir, int flags, const struct buf *text, struct state 
 		rc = -errno;
 	if (rc < 0)
 		return fail(e, rc, "write %s", STATE_FILE);
-	s->inode = fstat(fd, &st) == 0 ? st.st_ino : 0;
+	/* One that was only begun is looked at again. */
+	s->inode = !(flags & O_CREAT) && fstat(fd, &st) == 0 ? st.st_ino : 0;
 	s->size = (uint64_t)st.st_size;
 	return 0;
 }

@@ -103,9 +103,14 @@ ours() {
 	"$CORACLE" runtime --root "$RUN/s" "$@"
 }
 
-# System calls of all processes of a command.
+# Where v2 is all that is seen of cgroups.
+v2_alone() {
+	unshare -m --propagation private sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' - "$@"
+}
+
+# System calls of all processes of a command, as $SEEN begins it.
 calls() {
-	strace -f -qqq -e signal=none -o "$T/strace" "$@" < /dev/null > /dev/null
+	${SEEN:-} strace -f -qqq -e signal=none -o "$T/strace" "$@" < /dev/null > /dev/null
 	grep -vc ' resumed' "$T/strace"
 }
 
@@ -123,6 +128,10 @@ run_part() {
 	CALLS=$(calls "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle)
 	echo "| system calls of \`run\` | $CALLS | $(calls crun --root "$RUN/c" run -b "$B" bench-crun) (crun) | $(
 		calls runc --root "$RUN/r" run -b "$B" bench-runc) (runc) |"
+	V2_CALLS=$(SEEN=v2_alone calls "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle)
+	echo "| the same where cgroup v2 is alone | $V2_CALLS | $(
+		SEEN=v2_alone calls crun --root "$RUN/c" run -b "$B" bench-crun) (crun) | $(
+		SEEN=v2_alone calls runc --root "$RUN/r" run -b "$B" bench-runc) (runc) |"
 }
 
 life_part() {
@@ -225,6 +234,7 @@ if [ -n "${RUN_RATIO:-}" ]; then
 	budget "runtime create, start and delete, of crun's time" "$LIFE_RATIO" 0.45
 	budget "runtime exec, of crun's time" "$EXEC_RATIO" 0.40
 	budget "system calls of runtime run" "$CALLS" 250
+	budget "system calls of runtime run, v2 alone" "$V2_CALLS" 250
 	budget "RSS of any verb, KiB" "$VERB_MEMORY" 1536
 	budget "list of many, of runc's time" "$LIST_RATIO" 0.20
 	budget "RSS of list of many, KiB" "$LIST_MEMORY" 1536

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (*path != '/' || strstr(path, "/../") || !strcmp(path + strlen(path) - 1, "/"))
 		abort();
 	struct cgroup cg = { 0 };
-	const struct cgroup_place where = { path, kind };
+	const struct cgroup_place where = { path, kind, cgroup_is_v2() };
 	if (cgroup_locate_in(list, mounts ? mounts : "", &where, a, &cg, &e) < 0)
 		return *e.msg ? 0 : (abort(), 0);
 	for (size_t i = 0; i < cg.n; i++) {
