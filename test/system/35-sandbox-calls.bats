@@ -307,6 +307,16 @@ container() {
 	container b 'exit 0'
 }
 
+@test "who_shares_a_pods_processes_cannot_trace_what_holds_it" {
+	sandbox_create 2=name
+	container a 'test -d /proc/1/task && ! readlink /proc/1/exe; exit $((7 * !$?))' \
+		'.linux.namespaces |= map(if .type == "pid" then .path = "/proc/'"$HOLDER"'/ns/pid" else . end)'
+	run -0 task Wait 1="$NS-a"
+	echo "$output"
+	[[ "$output" == *1:7* ]]
+	task Delete 1="$NS-a" > /dev/null
+}
+
 @test "a_dead_shim_takes_the_pod_with_it_and_delete_removes_the_rest" {
 	sandbox_create "$CONTAINER_PID"
 	local a
