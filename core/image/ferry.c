@@ -40,15 +40,19 @@ static void say(int fd)
 	write_all(fd, "", 1);
 }
 
+/* What the other process may yet change is read once. */
 static ssize_t take(struct ferry *r, const void **p, struct err *e)
 {
 	const struct slot *s = &r->shared->slots[r->n++ % SLOTS];
-	ssize_t n = s->n;
+	ssize_t n = *(const volatile ssize_t *)&s->n;
 	if (n > SOURCE_CHUNK)
 		return refuse(e, EIO, "a process gives more than there is room for");
-	*p = s->bytes;
-	r->held = n > 0;
 	r->over = n <= 0;
+	if (n > 0) {
+		memcpy(r->bytes, s->bytes, (size_t)n);
+		say(r->ends[1]);
+		*p = r->bytes;
+	}
 	if (n >= 0)
 		return n;
 	*e = r->shared->e;
@@ -62,9 +66,6 @@ static ssize_t ferry_read(struct source *source, const void **p, struct err *e)
 	struct ferry *r = (struct ferry *)source;
 	if (r->over)
 		return r->failed;
-	if (r->held)
-		say(r->ends[1]);
-	r->held = false;
 	if (!hear(r->ends[1])) {
 		r->gone = true;
 		return refuse(e, EIO, "the process that unpacks has gone");

@@ -9,11 +9,11 @@
 struct ferry {
 	struct source source; /* of who takes */
 	struct ferry_shared *shared;
-	int ends[2];	 /* of who gives, and who takes */
-	size_t n;	 /* slots that were given or taken */
-	bool held;	 /* the last one that was taken is still read */
-	bool over, gone; /* there is no more; and nothing said so */
-	int failed;	 /* -errno, of who gives */
+	int ends[2];		  /* of who gives, and who takes */
+	size_t n;		  /* slots that were given or taken */
+	bool over, gone;	  /* there is no more; and nothing said so */
+	int failed;		  /* -errno, of who gives */
+	char bytes[SOURCE_CHUNK]; /* what was taken last: nobody else changes it while it is read */
 };
 
 /* Before the fork. Nothing of it outlives its processes. */

@@ -111,6 +111,23 @@ static void who_is_killed_is_missed(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* Who reads a name, looks at it and uses it relies on that. */
+static void what_was_taken_is_not_changed_any_more(void)
+{
+	struct ferry f;
+	struct err e = { 0 };
+	const char *p = NULL;
+	pid_t pid = begin(&f, 1000, 1000, ENDS_WELL);
+	is_int(source_read(&f.source, (const void **)&p, &e), 1000);
+	waitpid(pid, NULL, 0);
+	memset(f.shared, 'x', (size_t)SOURCE_CHUNK);
+	for (size_t i = 0; i < 1000; i++)
+		if (p[i] != nth(i)) {
+			TAP_FAIL("byte %zu has changed", i);
+			return;
+		}
+}
+
 static void a_piece_that_is_too_large_is_refused(void)
 {
 	struct ferry f;
@@ -141,6 +158,7 @@ int main(void)
 	test(all_bytes_come_in_pieces_of_any_size);
 	test(an_error_comes_with_its_words_after_the_bytes_before_it);
 	test(who_is_killed_is_missed);
+	test(what_was_taken_is_not_changed_any_more);
 	test(a_piece_that_is_too_large_is_refused);
 	test(who_is_told_to_stop_does_and_only_a_doubt_is_heard);
 	return done_testing();
