@@ -132,6 +132,12 @@ static int cut_out_all(const struct confinement *c)
 	return rc < 0 || c->read < 0 ? rc : replace(c->read, AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 }
 
+/* Of who may not mount, or not change his root, and of what may not be mounted once more. */
+static bool is_denied(int rc)
+{
+	return rc == -EPERM || rc == -ENOSYS || rc == -EINVAL;
+}
+
 /* Landlock has nothing against who changes modes, owners, times: so names lead to nothing but one
  * directory, or to what is mounted read-only. Who may not mount may change less, too, and goes
  * without. */
@@ -143,13 +149,11 @@ static int confine_names(const struct confinement *c, struct err *e)
 		return 0;
 	bool known = c->network && getcwd(here, sizeof(here)) && *here == '/';
 	int rc = cut_out_all(c);
-	if (rc == -EPERM || rc == -ENOSYS)
-		return 0;
 	if (rc == 0)
 		rc = set_root(root);
-	if (rc == 0 && known)
+	if (known)
 		(void)!chdir(here); /* for names that are relative */
-	return rc < 0 ? fail(e, rc, "confine a process") : 0;
+	return rc < 0 && !is_denied(rc) ? fail(e, rc, "confine a process") : 0;
 }
 
 /* --- system calls --- */

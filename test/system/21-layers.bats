@@ -11,6 +11,10 @@ setup() {
 	T=$BATS_TEST_TMPDIR
 }
 
+teardown() {
+	! mountpoint -q "$T/alone" || umount "$T/alone"
+}
+
 # pull_layer TAR [PACKING [OPTIONS...]] - the image of that one layer.
 pull_layer() {
 	local tar=$1 packing=${2:-gzip}
@@ -99,13 +103,11 @@ make_tree() {
 	tar_of "$T/tar" <<< "f file 644 0:0 - text"
 	layer "$L" "$T/tar"
 	image_end "$L" v1 > /dev/null
-	run -0 strace -qq -f -o "$T/trace" -e trace=prctl,landlock_restrict_self,read "$CORACLE" pull -q "oci:$L:v1"
-	grep -q 'PR_SET_SECCOMP.*= 0$' "$T/trace"
-	grep -q 'landlock_restrict_self.*= 0$' "$T/trace"
+	run -0 strace -qq -ff -o "$T/trace" -e trace=prctl,landlock_restrict_self,read "$CORACLE" pull -q "oci:$L:v1"
 	# It has read nothing of the layer before.
-	sed '/PR_SET_SECCOMP/,$d' "$T/trace" > "$T/before"
-	run ! grep -qF '\37\213' "$T/before"
-	grep -qF '\37\213' "$T/trace"
+	sed '/"\\37\\213/,$d' "$(grep -lF '"\37\213' "$T"/trace.*)" > "$T/before"
+	grep -q 'PR_SET_SECCOMP.*= 0$' "$T/before"
+	grep -q 'landlock_restrict_self.*= 0$' "$T/before"
 }
 
 @test "the_process_that_reads_a_layer_writes_below_its_own_tree_alone" {
@@ -120,21 +122,41 @@ make_tree() {
 	[ "$(xargs < "$T/rules")" = 't0 t1' ]
 }
 
+# What nobody may mount elsewhere, and who may mount but not change his root: Landlock alone confines.
+@test "where_no_name_can_be_cut_off_a_layer_is_unpacked_all_the_same" {
+	local jobs
+	tar_of "$T/tar" <<< "f file 644 0:0 - text"
+	layer "$L" "$T/tar"
+	image_end "$L" v1 > /dev/null
+	mkdir "$T/alone"
+	mount -t tmpfs tmpfs "$T/alone"
+	mount --make-unbindable "$T/alone"
+	cp -r "$L" "$T/alone/layout"
+	for jobs in 1 3; do
+		run -0 "$CORACLE" pull -q --store "$T/alone/store-$jobs" --jobs $jobs "oci:$L:v1"
+		run -0 "$CORACLE" pull -q --store "$T/store-$jobs" --jobs $jobs "oci:$T/alone/layout:v1"
+		run -0 setpriv --bounding-set=-sys_chroot --inh-caps=-sys_chroot \
+			"$CORACLE" pull -q --store "$T/other-$jobs" --jobs $jobs "oci:$L:v1"
+		diff -r "$T/alone/store-$jobs/layers" "$T/store-$jobs/layers"
+		diff -r "$T/store-$jobs/layers" "$T/other-$jobs/layers"
+	done
+}
+
 @test "a_layer_that_is_alone_has_two_processes_where_there_are_processors_for_them" {
 	local two=2 giver writer
 	[ "$(nproc)" -ge 2 ] || two=1
 	tar_of "$T/tar" <<< "f file 644 0:0 - text"
 	layer "$L" "$T/tar"
 	image_end "$L" v1 > /dev/null
-	run -0 strace -q -f -o "$T/trace" -e trace=prctl,read,landlock_add_rule "$CORACLE" pull -q "oci:$L:v1"
-	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = "$two" ]
+	run -0 strace -q -ff -o "$T/each" -e trace=prctl,read,landlock_add_rule "$CORACLE" pull -q "oci:$L:v1"
+	[ "$(cat "$T"/each.* | grep -c PR_SET_SECCOMP)" = "$two" ]
 	mv "$CORACLE_STORE" "$T/two"
 	# Each is confined before it sees a byte: who reads the layer, and who alone may make files.
-	giver=$(grep -m 1 -F '"\37\213' "$T/trace" | cut -d ' ' -f 1)
-	writer=$(grep -m 1 MAKE_REG "$T/trace" | cut -d ' ' -f 1)
+	giver=$(grep -lF '"\37\213' "$T"/each.*)
+	writer=$(grep -l MAKE_REG "$T"/each.*)
+	[[ "$giver" != *$'\n'* && "$writer" != *$'\n'* ]]
 	[ "$two" = 1 ] || [ "$giver" != "$writer" ]
-	grep "^$giver " "$T/trace" | sed '/"\\37\\213/,$d' | grep -q 'PR_SET_SECCOMP.*= 0$'
-	[ "$(grep -c "^$writer .*MAKE_REG" "$T/trace")" = "$(grep -c MAKE_REG "$T/trace")" ]
+	sed '/"\\37\\213/,$d' "$giver" | grep -q 'PR_SET_SECCOMP.*= 0$'
 	run -0 strace -q -f -o "$T/trace" -e trace=prctl "$CORACLE" pull -q --jobs 1 "oci:$L:v1"
 	[ "$(grep -c PR_SET_SECCOMP "$T/trace")" = 1 ]
 	diff -r "$T/two/layers" "$CORACLE_STORE/layers"
