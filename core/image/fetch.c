@@ -226,6 +226,19 @@ static void giver_main(const struct crew *c, size_t i, struct desk *d, const str
 	_exit(rc < 0);
 }
 
+/* But what is said on. */
+static void close_others(const int *keep, size_t n)
+{
+	for (unsigned from = STDERR_FILENO + 1, next; from; from = next + 1) {
+		next = ~0u;
+		for (size_t i = 0; i < n; i++)
+			if ((unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from)
+			fds_close(from, next - 1, 0);
+	}
+}
+
 /* Two processes for one layer: who writes the files reaches nothing but their tree. */
 static int work_as_two(const struct crew *c, size_t i, struct desk *d, const struct layer_job *job,
 		       struct buf *implied, struct err *e)
@@ -243,10 +256,9 @@ static int work_as_two(const struct crew *c, size_t i, struct desk *d, const str
 	if (pid == 0)
 		giver_main(c, i, d, &j, self);
 	ferry_takes(&ferry);
-	put_fd(&d->blob, -1);
-	leave_directories(c->f, -1);
-	if (c->view >= 0)
-		close(c->view);
+	const struct reporter *r = job->arg;
+	const int own[] = { d->tree, d->list, r->fd, ferry.ends[1] };
+	close_others(own, sizeof(own) / sizeof(*own));
 	rc = confine(&tree, e);
 	if (rc == 0)
 		rc = layer_write(&ferry, &j, implied, e);

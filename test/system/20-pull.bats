@@ -676,9 +676,15 @@ unpacks() {
 			echo "${fd##*/} $(readlink "$fd") $(chmod 700 "$fd/$up$BATS_TEST_TMPDIR" 2>&1 && echo changed)"
 		done
 	done > "$L.directories"
+	readlink "/proc/$writer/fd"/* > "$L.open"
 	kill -TERM $pulling
 	wait $pulling || true
 	cat "$L.directories"
+	# Who only writes is connected with who unpacks, and with no registry; it holds no lock.
+	if [ "$worker" != "$writer" ]; then
+		[ "$(grep -c '^socket:' "$L.open")" = 1 ]
+		[ "$(grep -c "^$CORACLE_STORE" "$L.open")" = 1 ]
+	fi
 	# Of the tree nothing leads out: it is the root of who does nothing but write it.
 	[ "$(grep -c "No such file" "$L.directories")" = "$((worker == writer ? 1 : 3))" ]
 	[ "$(grep -c "Read-only file system" "$L.directories")" = 3 ]
