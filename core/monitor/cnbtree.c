@@ -1,6 +1,7 @@
 /* cnbtree.c - the files that a build of Cloud Native Buildpacks is given and leaves. */
 #include "monitor/cnbtree.h"
 #include "base/file.h"
+#include "base/walk.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,13 +16,20 @@
 
 struct visit {
 	bool give, read; /* to that user; whether he could read it; neither: that it is plain */
-	bool keep;	 /* what is not plain, too; nothing of another file system */
+	bool keep;	 /* what is not plain, too; nothing that is mounted there */
 	uid_t uid;
 	gid_t gid;
-	dev_t device;
 };
 
 static int visit_all(int dir, const struct visit *v, int depth, struct err *e);
+
+static bool is_mounted(int dir, const char *name)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				      .resolve = RESOLVE_NO_XDEV };
+	auto_close int fd = walk_open(dir, name, &how);
+	return fd == -EXDEV;
+}
 
 static int visit_one(int dir, const char *name, const struct visit *v, int depth, struct err *e)
 {
@@ -37,7 +45,7 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 			      name, st.st_mode & 07777, S_ISDIR(st.st_mode) ? "x" : "");
 	if (!v->give && !v->read && !plain)
 		return refuse(e, EINVAL, "%.200s is neither a file nor a directory", name);
-	if (v->keep && st.st_dev != v->device)
+	if (v->keep && is_mounted(dir, name))
 		return 0;
 	if (v->give && !v->keep && !plain && !S_ISLNK(st.st_mode))
 		return unlinkat(dir, name, 0) < 0 ? fail(e, errno, "remove %.200s", name) : 0;
@@ -120,10 +128,9 @@ int tree_give(int dir, uid_t uid, gid_t gid, struct err *e)
 int tree_own(int fd, uid_t uid, gid_t gid, struct err *e)
 {
 	struct stat st;
-	struct visit v = { .give = true, .keep = true, .uid = uid, .gid = gid };
+	const struct visit v = { .give = true, .keep = true, .uid = uid, .gid = gid };
 	if (fstat(fd, &st) < 0 || fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return fail(e, errno, "give it to user %u", uid);
-	v.device = st.st_dev;
 	return S_ISDIR(st.st_mode) ? visit_all(again(fd), &v, 0, e) : 0;
 }
 

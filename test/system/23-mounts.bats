@@ -167,6 +167,13 @@ assert_none() {
 		'mount -t tmpfs -o uid=3 none "$1/mount"; "$2" run --root "$3" --rm --user 5 -v "$1:/x:U" app:v1 stat -c %u /x/deep /x/mount' \
 		sh "$d" "$CORACLE" "$STATE"
 	[ "$output" = $'5\n3' ]
+	# Also of the same file system.
+	mkdir "$d/same"
+	touch "$d/single"
+	run -0 unshare -m sh -c 'mount --bind "$4" "$1/same"; mount --bind "$4/file" "$1/single"
+		"$2" run --root "$3" --rm --user 5 -v "$1:/x:U" app:v1 stat -c %u /x/deep /x/same /x/same/file /x/single' \
+		sh "$d" "$CORACLE" "$STATE" "$out"
+	[ "$output" = $'5\n0\n0\n0' ]
 	local dear
 	for dear in / /etc /usr/ /var/../home; do
 		run -125 c run --rm --user 5 -v "$dear:/x:U" app:v1 true
