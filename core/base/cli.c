@@ -195,8 +195,11 @@ static const struct opt *opt_letter(const struct command *c, char letter)
 /* The value of an option that needs one: what is attached, or the next word. */
 static int take_value(struct parser *p, const struct opt *o, const char *attached)
 {
+	const char *word = p->words.v[p->at];
+	const char *name = strchr(o->name, '*') ? word + strspn(word, "-") : o->name;
 	if (o->type == OPT_ABSENT)
-		return refuse(p->e, EINVAL, "option --%s: %s", o->name, o->value);
+		return refuse(p->e, EINVAL, "option --%.*s: %s", (int)strcspn(name, "="), name,
+			      o->value);
 	if (attached || o->type == OPT_FLAG)
 		return set_value(p, o, attached);
 	if (p->at + 1 >= p->words.n)

@@ -1017,8 +1017,10 @@ vendor_yaml() {
 		--pod-id-file --retry --retry-delay --io-maxiops; do
 		run -125 box --rm $option x -- true
 		[ "${#lines[@]}" = 1 ]
-		[[ "$output" == "coracle: option --"*"*: "* ]] || { echo "$option: $output"; return 1; }
+		[[ "$output" == "coracle: option $option: "* ]] || { echo "$option: $output"; return 1; }
 	done
+	run -125 box --rm --log-opt=max-size=1m -- true
+	[[ "$output" == "coracle: option --log-opt: "* ]]
 	run -125 box --rm --healthy -- true
 	[[ "$output" == *"unknown option --healthy"* ]]
 	run -0 box --rm --ipc private --expose 80 --no-healthcheck --no-hostname --disable-content-trust -- echo so
