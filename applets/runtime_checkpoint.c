@@ -97,7 +97,7 @@ static int complete(const struct dump_options *d, struct arena *a, struct checkp
 	out->image_path = path_absolute(a, d->image_path ? d->image_path : "checkpoint");
 	out->work_path = d->work_path ? path_absolute(a, d->work_path) : NULL;
 	if (!out->image_path || (d->work_path && !out->work_path))
-		return fail(e, E2BIG, "--image-path");
+		return fail(e, errno, "the working directory");
 	int flags = out->status_fd < 0 ? O_WRONLY : fcntl(out->status_fd, F_GETFL);
 	if (flags < 0)
 		return fail(e, errno, "--status-fd %d", out->status_fd);
@@ -153,12 +153,15 @@ int command_restore(const struct call *c, struct err *e)
 		.stdio = { -1, -1, -1 },
 		.console_socket = create->console_socket,
 		.console_fd = create->detach || create->console_socket ? NULL : &console,
-		.pid_file = create->pid_file ? path_absolute(c->arena, create->pid_file) : NULL,
+		.pid_file = given(create->pid_file) ? path_absolute(c->arena, create->pid_file)
+						    : NULL,
 		.owner_kind = create->detach ? NULL : "run",
 		.systemd_cgroup = runtime_systemd(global),
 		.rootless = runtime_rootless(global->rootless),
 		.restore = &restore,
 	};
+	if (!r.bundle || (given(create->pid_file) && !r.pid_file))
+		return fail(e, errno, "the working directory");
 	struct container *run;
 	int rc = complete(&o->dump, c->arena, &restore, e);
 	if (rc == 0)

@@ -226,6 +226,9 @@ bad_spec() {
 	rmdir "$PWD"
 	bad 1 "working directory: No such file" -- rt create "$ID"
 	bad 1 "working directory: No such file" -- rt run -b "$B" --pid-file pid "$ID"
+	bad 1 "working directory: No such file" -- rt restore --image-path /tmp "$ID"
+	bad 1 "working directory: No such file" -- rt restore --image-path /tmp -b "$B" --pid-file pid "$ID"
+	bad 1 "working directory: No such file" -- rt restore -b "$B" "$ID"
 	bad 1 "--root: state: No such file" -- "$CORACLE" runtime --root state list
 	bad 1 "--root: ''" -- "$CORACLE" runtime --root "" list
 	bad 1 "config.json: No such file" -- rt spec
@@ -233,6 +236,8 @@ bad_spec() {
 	create_sleeper
 	attempt rt exec --pid-file pid "$ID" true
 	refused 255 "--pid-file: pid: No such file"
+	attempt rt checkpoint "$ID"
+	refused 1 "working directory: No such file"
 	end
 	nothing_left
 }
