@@ -257,10 +257,11 @@ static void set_flag(struct spec_mount *m, enum key key, bool yes)
 		m->options.v[0] = "bind";
 }
 
-/* A path inside, and nothing else: what it leads to is looked for when it is known whose. */
+/* A path inside, where to podman "/" is: what it leads to is looked for when it is known whose. */
 static bool add_part(struct spec_mount *m, const char *path, struct arena *a)
 {
-	const char *word = *path && *path != '/' ? arena_printf(a, SOURCE_PART "%s", path) : NULL;
+	path += strspn(path, "/");
+	const char *word = *path ? arena_printf(a, SOURCE_PART "%s", path) : NULL;
 	if (word)
 		option_add(m, word);
 	if (word && !strcmp(m->type, VOLUME_TYPE))

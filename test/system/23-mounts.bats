@@ -112,8 +112,10 @@ assert_none() {
 	done
 	run -125 c run --rm --mount type=volume,src=mine,dst=/x,volume-subpath=none app:v1 ls /x
 	[[ "$output" == *"the path 'none' in "*": No such file or directory" ]]
-	run -125 c run --rm --mount type=volume,src=mine,dst=/x,volume-subpath=/a app:v1 ls /x
-	[[ "$output" == *"'volume-subpath=/a' is not known for a volume"* ]]
+	run -0 c run --rm --mount type=volume,src=mine,dst=/x,subpath=/a/b app:v1 cat /x/c
+	[ "$output" = deep ]
+	run -125 c run --rm --mount type=volume,src=mine,dst=/x,volume-subpath=/ app:v1 ls /x
+	[[ "$output" == *"'volume-subpath=/' is not known for a volume"* ]]
 	run -125 c run --rm --mount type=bind,src=/etc,dst=/x,subpath=a app:v1 ls /x
 	# Who has only the part may not have the rest by another's --volumes-from.
 	c run -d --name "$ID" --mount type=volume,src=mine,dst=/x,volume-subpath=a app:v1 sleep 1000

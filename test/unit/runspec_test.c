@@ -230,12 +230,12 @@ static void a_mount_is_spelled_as_others_spell_it(void)
 	is_str(m.type, "image");
 	is_int(runspec_mount("type=image,src=a:1,dst=/b,rw", a, &m, &e), 0);
 	ok(!strs_has(&m.options, "ro") && !strs_has(&m.options, "rro"));
-	is_int(runspec_mount("src=v,dst=/b,volume-subpath=c,U=false", a, &m, &e), 0);
+	is_int(runspec_mount("src=v,dst=/b,volume-subpath=/c,U=false", a, &m, &e), 0);
 	ok(strs_has(&m.options, "nocopy") && strs_has(&m.options, "subpath=c") &&
 	   !strs_has(&m.options, "U"));
 	static const char *const others[] = { "type=image,dst=/b",
 					      "type=image,src=a,dst=/b,U",
-					      "src=v,dst=/b,subpath=/c",
+					      "src=v,dst=/b,subpath=//",
 					      "src=v,dst=/b,subpath=",
 					      "type=bind,src=/v,dst=/b,subpath=c",
 					      "type=tmpfs,dst=/b,U" };
