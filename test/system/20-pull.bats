@@ -638,16 +638,20 @@ unpacks() {
 	run -0 unpacks good sha256:
 }
 
-@test "a_pull_that_waits_for_a_registry_is_ended_by_a_signal_and_leaves_nothing" {
-	local pulling rc=0
+# One that waits for its configuration and its layer: pulling.
+waiting_pull() {
 	simple "$L" v1
 	strange
 	"$CORACLE" pull -q "$STRANGE/mute/app:v1" 3>&- &
 	pulling=$!
-	# For the configuration and the layer.
 	until [ "$(grep -c " /v2/mute/app/blobs/" "$STRANGE_LOG")" = 2 ]; do
 		kill -0 $pulling
 	done
+}
+
+@test "a_pull_that_waits_for_a_registry_is_ended_by_a_signal_and_leaves_nothing" {
+	local pulling rc=0
+	waiting_pull
 	kill -TERM $pulling
 	wait $pulling || rc=$?
 	[ "$rc" != 0 ]
@@ -657,13 +661,7 @@ unpacks() {
 
 @test "who_unpacks_for_root_changes_no_modes_of_others_and_holds_no_way_to_them" {
 	local pulling writer worker fd up=../../../../../../../../../../../..
-	simple "$L" v1
-	strange
-	"$CORACLE" pull -q "$STRANGE/mute/app:v1" 3>&- &
-	pulling=$!
-	until [ "$(grep -c " /v2/mute/app/blobs/" "$STRANGE_LOG")" = 2 ]; do
-		kill -0 $pulling
-	done
+	waiting_pull
 	# Who writes, and who asks, if that is another one.
 	writer=$(pgrep -P $pulling)
 	for worker in $writer $(pgrep -P "$writer"); do
