@@ -180,6 +180,9 @@ bool cgroup_frozen(const struct cgroup *cg);
 /* Whether somebody has frozen it, or is about to, and not one above. */
 bool cgroup_freezes(const struct cgroup *cg);
 
+/* The same on v2, for one with that recorded path. */
+bool cgroup_freezes_at(const char *path);
+
 /* The directory whose freezer does that, for somebody else to use; NULL where there is none. */
 const char *cgroup_freezer(const struct cgroup *cg);
 

@@ -8,8 +8,10 @@
 #include "box/cgroup_inner.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +135,14 @@ bool cgroup_freezes(const struct cgroup *cg)
 		return true;
 	return d && d->fd >= 0 &&
 	       cgroup_get(d->fd, "freezer.self_freezing", state, sizeof(state)) > 0 &&
+	       !strcmp(state, "1");
+}
+
+bool cgroup_freezes_at(const char *path)
+{
+	char file[PATH_MAX], state[16];
+	int n = snprintf(file, sizeof(file), "%s/cgroup.freeze", path);
+	return n < (int)sizeof(file) && cgroup_get(-1, file, state, sizeof(state)) > 0 &&
 	       !strcmp(state, "1");
 }
 

@@ -239,9 +239,11 @@ enum status container_status(struct container *c)
 enum status container_status_now(struct container *c)
 {
 	enum status s = container_status(c);
-	return (s == STATUS_CREATED || s == STATUS_RUNNING) && cgroup_is_v2() && frozen(c)
-		       ? STATUS_PAUSED
-		       : s;
+	if (s == STATUS_CREATING || s == STATUS_STOPPED || !c->state.cgroups.n || !cgroup_is_v2())
+		return s;
+	if (frozen(c))
+		return STATUS_PAUSED;
+	return s != STATUS_PAUSED ? s : container_waits(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
 }
 
 int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e)

@@ -130,6 +130,9 @@ static int follow_init(struct joining *j, struct err *e)
 static int find_cgroup(struct joining *j, struct err *e)
 {
 	int rc = container_cgroup(j->c, &j->cgroup, e);
+	/* Paused by somebody else, as runc: whoever is born there would not come to life. */
+	if (rc == 0 && j->cgroup.v2 && !j->r->ignore_paused && cgroup_freezes(&j->cgroup))
+		return lifecycle_check(STATUS_PAUSED, EV_EXEC, j->c->id, e);
 	if (rc == 0 && j->r->cgroups.n)
 		rc = cgroup_descend(&j->cgroup, &j->r->cgroups, e);
 	else if (rc == 0 && j->cgroup.v2 &&

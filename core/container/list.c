@@ -12,9 +12,7 @@
 /* While reading; most have the same owner. */
 struct reading {
 	const char *root;
-	int dir;
-	struct arena *a;
-	struct buf room;
+	struct glance glance;
 	uint32_t uid;
 	const char *user;
 };
@@ -29,9 +27,9 @@ static const char *user_of(struct reading *r, uint32_t uid)
 	if (r->user && r->uid == uid)
 		return r->user;
 	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const char *name = root < 0 ? NULL : user_name(root, uid, r->a);
+	const char *name = root < 0 ? NULL : user_name(root, uid, r->glance.a);
 	r->uid = uid;
-	return r->user = name ? name : arena_printf(r->a, "%u", (unsigned)uid);
+	return r->user = name ? name : arena_printf(r->glance.a, "%u", (unsigned)uid);
 }
 
 /* Whether a created one still waits for its start has to be asked. */
@@ -62,14 +60,20 @@ static enum status status_now(const struct reading *r, const struct state *s)
 		return STATUS_STOPPED;
 	if (state == 'D')
 		return looked_into(r, s->id);
-	return recorded == STATUS_CREATED ? asked(r->dir, s->id) : recorded;
+	/* There the frozen look as those that sleep do. */
+	bool look = r->glance.cgroups && s->cgroups.n;
+	if (look && cgroup_freezes_at(s->cgroups.v[0]))
+		return STATUS_PAUSED;
+	return recorded == STATUS_CREATED || (look && recorded == STATUS_PAUSED)
+		       ? asked(r->glance.root, s->id)
+		       : recorded;
 }
 
 static int list_one(struct reading *r, const char *id, struct state *out)
 {
 	*out = (struct state){ 0 };
-	if (state_glance(r->dir, id, &r->room, r->a, out) < 0 || strcmp(out->id, id) != 0) {
-		*out = (struct state){ .id = arena_str(r->a, id), .status = "unknown" };
+	if (state_glance(&r->glance, id, out) < 0 || strcmp(out->id, id) != 0) {
+		*out = (struct state){ .id = arena_str(r->glance.a, id), .status = "unknown" };
 		return out->id ? 0 : -E2BIG;
 	}
 	enum status now = status_now(r, out);
@@ -99,7 +103,7 @@ static int count_ids(DIR *d)
 static int read_all(DIR *d, struct reading *r, struct container_list *out)
 {
 	size_t n = (size_t)count_ids(d), i = 0;
-	struct state *v = arena_array(r->a, n, sizeof(*v));
+	struct state *v = arena_array(r->glance.a, n, sizeof(*v));
 	int rc = v ? 0 : -E2BIG;
 	for (struct dirent *entry; rc == 0 && i < n && (entry = readdir(d));)
 		if (is_id(entry))
@@ -117,11 +121,11 @@ int container_list(const char *root, struct arena *a, struct container_list *out
 	DIR *d = opendir(root);
 	if (!d)
 		return errno == ENOENT ? 0 : fail(e, errno, "read %s", root);
-	struct reading r = { .root = root, .dir = dirfd(d), .a = a };
-	int rc = container_root_check(r.dir, root, e);
+	struct reading r = { root, { dirfd(d), cgroup_is_v2(), a, { 0 } }, 0, NULL };
+	int rc = container_root_check(r.glance.root, root, e);
 	if (rc == 0 && (rc = read_all(d, &r, out)) < 0)
 		fail(e, rc, "read %s", root);
-	buf_free(&r.room);
+	buf_free(&r.glance.room);
 	closedir(d);
 	return rc;
 }

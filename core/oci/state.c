@@ -78,6 +78,7 @@ const struct json_field state_fields[] = {
 
 /* What lists show. */
 static const struct json_field list_fields[] = {
+	JSON(J_STRS, state, cgroups, "cgroups"), /* if they are asked for */
 	JSON_F(J_INT, state, version, "version", J_REQUIRED),
 	JSON_F(J_STR, state, id, "id", J_REQUIRED),
 	JSON(J_STR, state, bundle, "bundle"),
@@ -211,20 +212,21 @@ static int read_end(int fd, uint64_t size, struct buf *text, size_t *from, size_
 	return rc < 0 ? rc : last_line(text, from, to) < 0;
 }
 
-int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out)
+int state_glance(struct glance *g, const char *id, struct state *out)
 {
 	char name[512];
 	struct stat st;
 	size_t from, to;
 	snprintf(name, sizeof(name), "%s/" STATE_FILE, id);
-	auto_close int fd = openat(root, name, O_RDONLY | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	auto_close int fd = openat(g->root, name, O_RDONLY | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	room->max = SPEC_MAX + STATE_MAX;
-	int rc = read_end(fd, (uint64_t)st.st_size, room, &from, &to);
+	g->room.max = SPEC_MAX + STATE_MAX;
+	int rc = read_end(fd, (uint64_t)st.st_size, &g->room, &from, &to);
 	if (rc >= 0)
-		rc = rc ? read_runc(room, a, out, NULL)
-			: parse(room->p + from, to - from, list_fields, a, out, NULL);
+		rc = rc ? read_runc(&g->room, g->a, out, NULL)
+			: parse(g->room.p + from, to - from, list_fields + !g->cgroups, g->a, out,
+				NULL);
 	if (rc == 0)
 		out->uid = st.st_uid;
 	return rc;

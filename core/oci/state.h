@@ -76,9 +76,15 @@ int state_begin(int dir, const struct buf *spec, struct state *s, struct err *e)
 /* -ENOENT when there is none; a version from the future is refused by name. */
 int state_read(int dir, struct arena *a, struct state *out, struct err *e);
 
-/* What a list shows of the container id in the directory root, with the file's owner; the rest is
- * empty. room is used, and may be again. */
-int state_glance(int root, const char *id, struct buf *room, struct arena *a, struct state *out);
+/* What a list shows of the container id in the directory root, with the file's owner, and if wanted
+ * where its cgroups are; the rest is empty. room is used, and may be again. */
+struct glance {
+	int root;
+	bool cgroups;
+	struct arena *a;
+	struct buf room;
+};
+int state_glance(struct glance *g, const char *id, struct state *out);
 
 /* The spec, a line; empty when it was made without. -ENODATA: runc, who made it, has it in the
  * bundle. */

@@ -100,7 +100,8 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	auto_arena *a = arena_new(1 << 20);
 	char name[] = "/tmp/coracle-state-XXXXXX";
 	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	struct state s = { .id = "c1", .status = "creating" }, read;
+	const char *cgroup = "/a";
+	struct state s = { .id = "c1", .status = "creating", .cgroups = { &cgroup, 1 } }, read;
 	auto_buf spec = { 0 }, kept = { 0 }, again = { 0 };
 	buf_str(&spec, "{\n \"ociVersion\": \"1.0.2\"\n}\n");
 	is_int(state_begin(dir, &spec, &s, &said), 0);
@@ -129,10 +130,15 @@ static void the_last_whole_line_of_the_journal_counts(void)
 	is_int(state_read(dir, a, &read, &said), 0);
 	ok(read.has_exit);
 	struct state glanced;
-	auto_buf room = { 0 };
-	is_int(state_glance(AT_FDCWD, name, &room, a, &glanced), 0);
+	struct glance glance = { AT_FDCWD, true, a, { 0 } };
+	is_int(state_glance(&glance, name, &glanced), 0);
 	is_str(glanced.status, "running");
 	is_int(glanced.pid, 7);
+	is_str(glanced.cgroups.v[0], cgroup);
+	glance.cgroups = false;
+	is_int(state_glance(&glance, name, &glanced), 0);
+	is_int((int)glanced.cgroups.n, 0);
+	buf_free(&glance.room);
 	is_int(state_read_spec(dir, &again, &said), 0);
 	is_str(again.p, kept.p);
 	is_int(tree_remove(AT_FDCWD, name, &said), 0);
@@ -217,7 +223,8 @@ static void a_file_of_runcs_is_a_record(void)
 	char name[] = "/tmp/coracle-state-XXXXXX";
 	auto_close int dir = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct state s, glanced;
-	auto_buf spec = { 0 }, room = { 0 };
+	auto_buf spec = { 0 };
+	struct glance glance = { AT_FDCWD, false, a, { 0 } };
 	append(dir, "{\"id\":\"c1\",\"init_process_pid\":7,\"init_process_start\":8,"
 		    "\"created\":\"1970-01-01T00:00:09Z\",\"config\":{\"rootfs\":\"/r\","
 		    "\"namespaces\":[{\"type\":\"NEWNS\"},"
@@ -237,7 +244,8 @@ static void a_file_of_runcs_is_a_record(void)
 	is_str(s.namespaces.v[0], "mount");
 	is_int((int)s.cgroups.n, 2);
 	is_str(s.cgroups.v[1], "/u");
-	is_int(state_glance(AT_FDCWD, name, &room, a, &glanced), 0);
+	is_int(state_glance(&glance, name, &glanced), 0);
+	buf_free(&glance.room);
 	is_int(glanced.pid, 7);
 	is_int(state_read_spec(dir, &spec, &said), -ENODATA);
 	s.status = "paused";
