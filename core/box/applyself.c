@@ -101,16 +101,26 @@ int apply_domainname(struct self *s, const struct op *o)
 	return setdomainname(o->path, strlen(o->path)) < 0 ? -errno : 0;
 }
 
+/* A filter is there already that may deny it to us. */
+static int limited_by_starter(struct self *s, int resource, const struct rlimit *l)
+{
+	struct child_message m = { .kind = CHILD_LIMIT, .error = resource };
+	memcpy(m.what, l, sizeof(*l));
+	return write(s->starter, &m, sizeof(m)) < 0 ? -errno : await_go(s->starter);
+}
+
 int apply_limit(struct self *s, const struct op *o)
 {
-	(void)s;
+	const struct op_limit *want = &o->limit;
 	struct rlimit l;
 	/* Later it may only be lowered. */
-	if (o->limit.again && getrlimit((unsigned)o->limit.resource, &l) == 0 &&
-	    l.rlim_max >= o->limit.hard)
+	if (want->again && getrlimit((unsigned)want->resource, &l) == 0 && l.rlim_max >= want->hard)
 		return 0;
-	l = (struct rlimit){ .rlim_cur = o->limit.soft, .rlim_max = o->limit.hard };
-	return setrlimit((unsigned)o->limit.resource, &l) < 0 ? -errno : 0;
+	l = (struct rlimit){ .rlim_cur = want->again ? want->hard : want->soft,
+			     .rlim_max = want->hard };
+	if (want->filtered)
+		return limited_by_starter(s, want->resource, &l);
+	return setrlimit((unsigned)want->resource, &l) < 0 ? -errno : 0;
 }
 
 int apply_umask(struct self *s, const struct op *o)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -393,6 +394,17 @@ int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e)
 		if (cg->v[i].door >= 0)
 			doors[n++] = cg->v[i].door;
 	return tell_late(c, CHILD_GO, doors, n, e);
+}
+
+int child_limit(pid_t pid, int sync, const struct child_message *m)
+{
+	struct rlimit now, want;
+	memcpy(&want, m->what, sizeof(want));
+	if (prlimit(pid, m->error, NULL, &now) < 0)
+		return -errno;
+	if (want.rlim_max > now.rlim_max)
+		return -EPERM;
+	return prlimit(pid, m->error, &want, NULL) < 0 ? -errno : say_go(sync);
 }
 
 static int map_ids(const struct child *c, unsigned nth, const int fds[2], struct err *e)

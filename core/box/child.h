@@ -20,6 +20,7 @@ enum child_message_kind {
 	CHILD_IDMAP, /* map the ids of a detached mount, the nth; CHILD_GO goes to the socket with
 			it */
 	CHILD_MADE,  /* the cgroups; CHILD_GO comes later, with their doors */
+	CHILD_LIMIT, /* error: of this resource, what: a struct rlimit; wants CHILD_GO */
 };
 struct child_message {
 	int kind;
@@ -60,6 +61,10 @@ int child_made(const struct child *c, struct err *e);
 /* Lets one go on that joins late: through the doors of cg, which it gets. It may have failed
  * meanwhile: its message says so. */
 int child_go_in(const struct child *c, const struct cgroup *cg, struct err *e);
+
+/* Whoever starts it was asked by it, on sync, for a limit that it may not set any more: lowers it
+ * to that, and lets it go on. 0 or -errno. */
+int child_limit(pid_t pid, int sync, const struct child_message *m);
 
 /* Waits for its next message; CHILD_FAILED comes back as an error, worded; the end of the socket,
  * which is a successful execve, as 0. Else the kind. fd: where that of

@@ -399,7 +399,7 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		rc = add(p, init->start == START_BY_PARENT ? OP_GO : OP_START, "wait for the start",
 			 NULL, e);
 	if (rc == 0 && init && init->start == START_BY_LISTENER)
-		rc = limits_plan_late(p, e);
+		rc = limits_plan_late(p, seccomp && (!late || notifies), e);
 	/* Last, so that it need not allow what is done above; without no_new_privs it had to come
 	 * earlier. The container's own hooks are under it, as with runc. */
 	if (rc == 0 && late && !notifies)

@@ -172,10 +172,11 @@ struct op {
 		struct op_ids ids;
 		struct op_seccomp seccomp;
 		struct op_exec exec;
-		struct {
+		struct op_limit {
 			int resource;
 			uint64_t soft, hard;
-			bool again; /* it is set later, too */
+			bool again;    /* it is set later, too */
+			bool filtered; /* by then with a filter of system calls */
 		} limit;
 		const void *data;
 	};
@@ -322,8 +323,9 @@ int process_plan(struct plan *p, const struct spec_process *s, const struct spec
 void limits_raise(pid_t pid, const struct plan *p);
 
 /* Where so few files may be open that it could not hear who starts it, a process comes under that
- * limit only here; until then it has one that may still be lowered to it. */
-int limits_plan_late(struct plan *p, struct err *e);
+ * limit only here; until then it has one that may still be lowered to it. filtered: the process has
+ * its filter of system calls by then, so who starts it does that. */
+int limits_plan_late(struct plan *p, bool filtered, struct err *e);
 int schedule_plan(struct plan *p, const struct spec_process *s, const struct spec *spec,
 		  struct err *e); /* schedule.c */
 /* lsm.c: labels of the process; and of keys that are made from now on ("" ends it). */

@@ -63,7 +63,7 @@ static int plan_limits(struct plan *p, const struct spec_process *s, struct err 
 	return 0;
 }
 
-int limits_plan_late(struct plan *p, struct err *e)
+int limits_plan_late(struct plan *p, bool filtered, struct err *e)
 {
 	for (size_t i = 0, n = p->n; i < n; i++) {
 		const struct op *from = &p->v[i];
@@ -74,6 +74,7 @@ int limits_plan_late(struct plan *p, struct err *e)
 		if (!o)
 			return fail(e, E2BIG, "process.rlimits");
 		o->limit = p->v[i].limit;
+		o->limit.filtered = filtered;
 		p->v[i].limit.again = true;
 	}
 	return 0;

@@ -25,7 +25,28 @@ static int not_started(struct container *c, int errnum, struct err *e)
 			       : fail(e, errnum, "start container %s", c->id);
 }
 
-/* One byte starts it; the end of the stream is a successful execve, a message is a failed one. */
+/* The next message of init's; 0: it has executed its program. */
+static int hear(struct container *c, int fd, struct child_message *m, struct err *e)
+{
+	size_t got = 0;
+	while (got < sizeof(*m)) {
+		ssize_t n = read(fd, (char *)m + got, sizeof(*m) - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return not_started(c, errno, e);
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	if (got && got < sizeof(*m))
+		return refuse(e, EPROTO, "start container %s: half an answer", c->id);
+	m->what[sizeof(m->what) - 1] = m->words[sizeof(m->words) - 1] = 0;
+	return got != 0;
+}
+
+/* One byte starts it; the end of the stream is a successful execve, a message is a failed one, or
+ * wants a limit first. */
 static int release(struct container *c, struct err *e)
 {
 	struct child_message m;
@@ -35,22 +56,15 @@ static int release(struct container *c, struct err *e)
 				    : within(e, "start container %s", c->id);
 	if (send(fd, "s", 1, MSG_NOSIGNAL) != 1)
 		return not_started(c, errno, e);
-	size_t got = 0;
-	while (got < sizeof(m)) {
-		ssize_t n = read(fd, (char *)&m + got, sizeof(m) - got);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return not_started(c, errno, e);
-		if (n == 0)
-			break;
-		got += (size_t)n;
+	int rc;
+	while ((rc = hear(c, fd, &m, e)) > 0) {
+		if (m.kind != CHILD_LIMIT)
+			return child_failure(&m, e);
+		rc = child_limit(c->state.pid, fd, &m);
+		if (rc < 0)
+			return fail(e, rc, "process.rlimits: set those of container %s", c->id);
 	}
-	if (got == 0)
-		return 0;
-	m.what[sizeof(m.what) - 1] = m.words[sizeof(m.words) - 1] = 0;
-	return got == sizeof(m) ? child_failure(&m, e)
-				: refuse(e, EPROTO, "start container %s: half an answer", c->id);
+	return rc;
 }
 
 int container_poststart(struct container *c, struct err *e)

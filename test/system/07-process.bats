@@ -668,6 +668,24 @@ no_veth() {
 	done
 }
 
+@test "few_files_may_be_open_under_a_filter_that_denies_limits" {
+	local n filter
+	for filter in null '{defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["prlimit64", "setrlimit"],
+			action: "SCMP_ACT_KILL_PROCESS", args: [{index: 2, value: 0, valueTwo: 0, op: "SCMP_CMP_NE"}]}]}'; do
+		for n in 3 40; do
+			spec --argjson n $n '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: $n, hard: 400}] | .process.noNewPrivileges = false
+				| .process.args = ["sh", "-c", "ulimit -Sn; ulimit -Hn"] | .linux.seccomp = '"$filter"
+			create
+			n+=" $(state pid)"
+			rt start "$ID"
+			await "${n#* }"
+			[ "$(< "$BATS_TEST_TMPDIR/out")" = "${n% *}"$'\n400' ] || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+			end
+			nothing_left
+		done
+	done
+}
+
 @test "a_container_that_may_open_hardly_any_file_starts" {
 	local n user
 	for user in "" user; do
