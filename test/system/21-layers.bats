@@ -504,7 +504,7 @@ pull_on_disk() {
 	image_end "$L" v1 > /dev/null
 	pull_on_disk 8m
 	[ "$status" = 1 ]
-	[[ "$output" =~ ^coracle:\ .*No\ space\ left\ on\ device\;\ about\ [0-9.]+\ MB\ more\ are\ needed$ ]] ||
+	[[ "$output" =~ ^coracle:\ .*No\ space\ left\ on\ device\;\ about\ [0-9.]+\ .*B\ more\ are\ needed$ ]] ||
 		{ echo "$output"; return 1; }
 	pull_on_disk 16m
 	[ "$status" = 0 ]
