@@ -119,6 +119,18 @@ static bool no_cgroup(const struct making *m)
 	return m->options.cgroups && !strcmp(m->options.cgroups, "disabled");
 }
 
+static int open_store(struct making *m, struct err *e)
+{
+	if (m->store_open)
+		return 0;
+	int rc = store_open(m->options.store, &m->store, e);
+	if (rc < 0)
+		return rc;
+	m->store_open = true;
+	m->store_path = path_of(m->store.dir, m->a, e);
+	return m->store_path ? 0 : -e->code;
+}
+
 static int rehearse_on(struct making *m, int root, struct err *e)
 {
 	struct spec *spec;
@@ -134,6 +146,10 @@ static int rehearse_on(struct making *m, int root, struct err *e)
 	int rc = q.id ? plain_spec(m, q.id, root, &spec, e) : fail(e, ENOMEM, "make an id");
 	if (rc == 0 && m->bundle)
 		spec->root->path = m->bundle;
+	if (rc == 0 && sources_wanted(spec))
+		rc = open_store(m, e);
+	if (rc == 0)
+		rc = sources_try(&m->sources, spec, &m->store, m->a, e);
 	return rc < 0 ? rc : rehearse(&q, spec, e);
 }
 
@@ -166,18 +182,6 @@ static int make_way(struct making *m, struct err *e)
 		rc = discard(c, DISCARD_FORCE, e);
 	container_close(c);
 	return rc;
-}
-
-static int open_store(struct making *m, struct err *e)
-{
-	if (m->store_open)
-		return 0;
-	int rc = store_open(m->options.store, &m->store, e);
-	if (rc < 0)
-		return rc;
-	m->store_open = true;
-	m->store_path = path_of(m->store.dir, m->a, e);
-	return m->store_path ? 0 : -e->code;
 }
 
 /* The directory in the store exists: says whose it is. */

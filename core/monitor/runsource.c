@@ -4,6 +4,7 @@
 #include "base/walk.h"
 #include "box/subid.h"
 #include "image/treecopy.h"
+#include "image/volume.h"
 #include "monitor/cnbtree.h"
 #include "monitor/obtain.h"
 #include "monitor/runparts.h"
@@ -164,15 +165,9 @@ static bool is_dear(const char *path)
 }
 
 static int give(int fd, const struct spec_mount *m, const struct spec_user *user,
-		const struct source_use *u, struct arena *a, struct err *e)
+		const struct source_use *u, struct err *e)
 {
 	int64_t uid = user->uid, gid = user->gid;
-	const char *path = path_of(fd, a, e);
-	if (!path)
-		return -e->code;
-	if (is_dear(path))
-		return refuse(e, EPERM, "%s is the machine's, and not for a container's user",
-			      path);
 	/* Where the mount maps ids the files have the container's own. */
 	if (u->maps && !strs_has(&m->options, "idmap")) {
 		uid = file_id(u->maps->uids, user->uid);
@@ -223,32 +218,49 @@ static int open_part(int whole, const char *part, const struct spec_mount *m, st
 
 static int cover(int lower, const char *name, const struct source_use *u, struct err *e)
 {
-	struct stat st;
 	const struct beside w = { .name = name, .ids = u->ids, .lower = lower };
-	if (fstat(lower, &st) < 0 || !S_ISDIR(st.st_mode))
-		return refuse(e, ENOTDIR, "only a directory can have an overlay");
 	return image_mount_beside(u->store, u->id, &w, e);
+}
+
+/* What is asked for of it, and may be. Whole is closed. */
+static int open_wanted(int whole, const struct spec_mount *m, struct arena *a, struct err *e)
+{
+	struct stat st;
+	auto_close int fd = whole;
+	const char *part = part_of(m), *path = "";
+	bool covered = is_covered(m), given = strs_has(&m->options, SOURCE_GIVEN);
+	if (covered && given)
+		return refuse(e, EINVAL, "what U gives away O would not change: give either");
+	if (part)
+		put_fd(&fd, open_part(fd, part, m, e));
+	if (fd >= 0 && given)
+		path = path_of(fd, a, e);
+	if (fd < 0 || !path)
+		return -e->code;
+	if (is_dear(path))
+		return refuse(e, EPERM, "%s is the machine's, and not for a container's user",
+			      path);
+	if (covered && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
+		return refuse(e, ENOTDIR, "only a directory can have an overlay");
+	return take_fd(&fd);
 }
 
 static int make_one(struct sources *all, struct spec_mount *m, const struct spec_user *user,
 		    const struct source_use *u, struct arena *a, struct err *e)
 {
 	struct stat st;
-	const char *part = part_of(m);
 	bool made = is_made(m), covered = is_covered(m),
 	     given = strs_has(&m->options, SOURCE_GIVEN);
 	char name[16];
 	if (!made && !given)
 		return 0;
-	if (covered && given)
-		return refuse(e, EINVAL, "what U gives away O would not change: give either");
 	if (all->n == SOURCES_MAX)
 		return refuse(e, E2BIG, "more than %d such mounts", SOURCES_MAX);
 	snprintf(name, sizeof(name), "%zu", all->n);
 	auto_close int fd = open_whole(all, m, name, u, e);
-	if (fd >= 0 && part)
-		put_fd(&fd, open_part(fd, part, m, e));
-	int rc = fd < 0 ? fd : given ? give(fd, m, user, u, a, e) : 0;
+	if (fd >= 0)
+		fd = open_wanted(fd, m, a, e);
+	int rc = fd < 0 ? fd : given ? give(fd, m, user, u, e) : 0;
 	if (rc == 0 && covered)
 		put_fd(&fd, rc = cover(fd, name, u, e));
 	if (rc < 0)
@@ -272,6 +284,51 @@ int sources_make(struct sources *all, struct spec *s, const struct source_use *u
 	for (size_t i = 0; i < s->mounts.n; i++)
 		if (make_one(all, &s->mounts.v[i], &s->process->user, u, a, e) < 0)
 			return within(e, "the mount on %s", s->mounts.v[i].destination);
+	return 0;
+}
+
+/* In a directory of the store that goes again. */
+static int try_image(const struct sources *all, const struct spec_mount *m, const struct store *s,
+		     struct arena *a, struct err *e)
+{
+	char name[STORE_WORK_NAME];
+	const struct image *image = find_image(all, m->source);
+	int work = image ? store_work_begin(s, name, e) : -1;
+	if (work < 0)
+		return image ? work : 0;
+	int whole = image_mount_work(s, image, work, e);
+	auto_close int fd = whole < 0 ? whole : open_wanted(whole, m, a, e);
+	int rc = fd < 0 ? fd : 0;
+	put_fd(&fd, -1);
+	store_work_end(s, work, name);
+	return rc;
+}
+
+/* A volume that is not there yet begins with what nobody knows. */
+static int try_one(const struct sources *all, const struct spec_mount *m, const struct store *s,
+		   struct arena *a, struct err *e)
+{
+	const char *path = m->source;
+	if (is_image(m))
+		return part_of(m) ? try_image(all, m, s, a, e) : 0;
+	if (m->type && !strcmp(m->type, VOLUME_TYPE))
+		path = *path && *path != '/' && part_of(m) ? volume_path(s, path, a, e) : "";
+	if (!path)
+		return -e->code;
+	int whole = open(path, O_PATH | O_CLOEXEC);
+	auto_close int fd = whole < 0 ? whole : open_wanted(whole, m, a, e);
+	return whole >= 0 && fd < 0 ? fd : 0;
+}
+
+int sources_try(const struct sources *all, const struct spec *spec, const struct store *s,
+		struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		const struct spec_mount *m = &spec->mounts.v[i];
+		bool asked = is_made(m) || strs_has(&m->options, SOURCE_GIVEN);
+		if (asked && try_one(all, m, s, a, e) < 0)
+			return within(e, "the mount on %s", m->destination);
+	}
 	return 0;
 }
 

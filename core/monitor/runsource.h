@@ -49,6 +49,10 @@ struct source_use {
 int sources_make(struct sources *all, struct spec *s, const struct source_use *u, struct arena *a,
 		 struct err *e);
 
+/* Before, and with nothing changed: whether it could. */
+int sources_try(const struct sources *all, const struct spec *spec, const struct store *s,
+		struct arena *a, struct err *e);
+
 /* Whether nobody else may have it. */
 bool source_is_held(const struct spec_mount *m);
 
