@@ -23,6 +23,13 @@ struct visit {
 
 static int visit_all(int dir, const struct visit *v, int depth, struct err *e);
 
+/* Who lives there may take away what was listed, or put something else there: nothing is to be
+ * done then. */
+static int failed(const char *how, const char *name, struct err *e)
+{
+	return errno == ENOENT || errno == ENOTDIR ? 0 : fail(e, errno, "%s %.200s", how, name);
+}
+
 static bool is_mounted(int dir, const char *name)
 {
 	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
@@ -35,7 +42,7 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 {
 	struct stat st;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, errno, "look at %.200s", name);
+		return failed("look at", name, e);
 	bool plain = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 	mode_t need = S_ISDIR(st.st_mode) ? S_IRUSR | S_IXUSR : S_IRUSR;
 	if (v->read && plain && (st.st_mode & need) != need)
@@ -48,15 +55,15 @@ static int visit_one(int dir, const char *name, const struct visit *v, int depth
 	if (v->keep && is_mounted(dir, name))
 		return 0;
 	if (v->give && !v->keep && !plain && !S_ISLNK(st.st_mode))
-		return unlinkat(dir, name, 0) < 0 ? fail(e, errno, "remove %.200s", name) : 0;
+		return unlinkat(dir, name, 0) < 0 ? failed("remove", name, e) : 0;
 	if (v->give && fchownat(dir, name, v->uid, v->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, errno, "give away %.200s", name);
+		return failed("give away", name, e);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	if (depth == DEPTH_MAX)
 		return refuse(e, ELOOP, "%d directories in one another are too many", depth);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int rc = fd < 0 ? fail(e, errno, "open %.200s", name) : visit_all(fd, v, depth + 1, e);
+	int rc = fd < 0 ? failed("open", name, e) : visit_all(fd, v, depth + 1, e);
 	return rc < 0 && fd >= 0 && v->read ? within(e, "%.200s", name) : rc;
 }
 

@@ -163,6 +163,12 @@ assert_none() {
 	[ "$output" = $'5:6\n5:6' ]
 	run -0 c run --rm --user 7:7 --mount type=volume,src=mine,dst=/x,subpath=file,U app:v1 stat -c %u:%g /x
 	[ "$output" = 7:7 ]
+	# What goes meanwhile needs nobody.
+	chown -hR 0:0 "$d"
+	run -0 strace -f -qqq -o "$L.trace" -P "$d/deep/er" -e trace=fchownat,newfstatat -e inject=fchownat:error=ENOENT:when=1 \
+		-e inject=newfstatat:error=ENOENT:when=3 "$CORACLE" run --root "$STATE" --rm --user 5 -v "$d:/x:U" app:v1 stat -c %u /x/fifo /x/deep
+	[ "$output" = $'5\n5' ]
+	grep -q 'fchownat.*INJECTED' "$L.trace"
 	# What is mounted further down is another's.
 	mkdir "$d/mount"
 	BEFORE="mount -t tmpfs -o uid=3 none $d/mount" XDG='' run -0 unshare -m sh -c \
