@@ -16,6 +16,7 @@
 /* Bytes of the names of a file's extended attributes, and of one: the kernel has no more. */
 #define NAMES_MAX 65536
 #define VALUE_MAX 65536
+#define CHUNK	  (1 << 20)
 
 /* As the kernel's getdents64 writes it. */
 struct entry {
@@ -63,6 +64,25 @@ static int copy_directory(int from, int to, const char *name, int depth)
 	return rc < 0 ? rc : finish(in, out, &st);
 }
 
+/* A hole stays one. */
+static int copy_bytes(int in, int out)
+{
+	for (off_t at = 0, end;; at = end) {
+		ssize_t n = 1;
+		off_t data = lseek(in, at, SEEK_DATA);
+		if (data < 0 && errno == ENXIO) /* no more */
+			return ftruncate(out, lseek(in, 0, SEEK_END)) < 0 ? -errno : 0;
+		at = data < 0 ? at : data;
+		end = data < 0 ? INT64_MAX : lseek(in, data, SEEK_HOLE);
+		if (end < 0 || lseek(out, at, SEEK_SET) < 0)
+			return -errno;
+		while (at < end && (n > 0 || (n < 0 && errno == EINTR)))
+			n = sendfile(out, in, &at, end - at < CHUNK ? (size_t)(end - at) : CHUNK);
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+	}
+}
+
 static int copy_file(int from, int to, const char *name)
 {
 	struct stat st;
@@ -75,12 +95,8 @@ static int copy_file(int from, int to, const char *name)
 		return -ESTALE;
 	auto_close int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				    0600);
-	ssize_t n = 1;
-	if (out < 0)
-		return -errno;
-	while (n > 0 || (n < 0 && errno == EINTR))
-		n = sendfile(out, in, NULL, 1 << 20);
-	return n < 0 ? -errno : finish(in, out, &st);
+	int rc = out < 0 ? -errno : copy_bytes(in, out);
+	return rc < 0 ? rc : finish(in, out, &st);
 }
 
 static int copy_link(int from, int to, const char *name)

@@ -103,6 +103,26 @@ static void what_is_there_already_is_not_replaced(void)
 	is_int(copyup(from, to), -EEXIST);
 }
 
+static void holes_stay_holes(void)
+{
+	const off_t size = 64 << 20;
+	struct stat st;
+	char text[5] = "";
+	auto_close int from = make("holes"), to = make("holes-to");
+	auto_close int file = openat(from, "file", O_RDWR | O_CREAT, 0600);
+	auto_close int ends = openat(from, "ends", O_RDWR | O_CREAT, 0600);
+	ok(pwrite(file, "text", 4, size / 2) == 4 && ftruncate(file, size) == 0);
+	ok(pwrite(ends, "text", 4, size) == 4 && pwrite(ends, "text", 4, 0) == 4);
+	is_int(copyup(from, to), 0);
+	auto_close int copy = openat(to, "file", O_RDONLY);
+	ok(fstat(copy, &st) == 0 && st.st_size == size && st.st_blocks * 512 < size / 2);
+	ok(pread(copy, text, 4, size / 2) == 4 && !strcmp(text, "text"));
+	auto_close int other = openat(to, "ends", O_RDONLY);
+	ok(fstat(other, &st) == 0 && st.st_size == size + 4 && st.st_blocks * 512 < size / 2);
+	ok(pread(other, text, 4, 0) == 4 && !strcmp(text, "text"));
+	ok(pread(other, text, 4, size) == 4 && !strcmp(text, "text"));
+}
+
 static void depth_has_an_end(void)
 {
 	auto_close int from = make("deep"), to = make("deep-to");
@@ -123,6 +143,7 @@ int main(void)
 	test(the_longest_attribute_goes_along);
 	test(modes_times_and_kinds_go_along);
 	test(what_is_there_already_is_not_replaced);
+	test(holes_stay_holes);
 	test(depth_has_an_end);
 	auto_close int tmp = open("/tmp", O_RDONLY | O_DIRECTORY);
 	tree_remove(tmp, top + 5, NULL);
