@@ -47,7 +47,7 @@ struct http {
 	CURLcode result;
 	char why[CURL_ERROR_SIZE];
 	bool added, head, done, paused; /* head: it is complete */
-	bool loopback;
+	bool loopback, heard;		/* heard: of anything, ever */
 	int ends; /* readable: who has blocked the signals that would end us is to be ended */
 };
 
@@ -97,6 +97,7 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
 {
 	struct http *h = arg;
 	long status = 0;
+	h->heard = true;
 	if (n > 5 && !strncmp(p, "HTTP/", 5)) /* another head */
 		forget_head(h);
 	keep_value(&h->challenge, p, n, "www-authenticate:");
@@ -331,6 +332,9 @@ static bool temporary(const struct http *h)
 		return false;
 	if (h->done && h->result == CURLE_COULDNT_CONNECT)
 		return !h->loopback; /* nobody listens here, and nobody will in a second */
+	if (h->done && h->result == CURLE_OPERATION_TIMEDOUT && h->loopback && h->accept &&
+	    !h->heard)
+		return false; /* who listens here is no registry */
 	if (h->done && h->result != CURLE_OK)
 		return h->result == CURLE_RECV_ERROR || h->result == CURLE_SEND_ERROR ||
 		       h->result == CURLE_GOT_NOTHING || h->result == CURLE_PARTIAL_FILE ||

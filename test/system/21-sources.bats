@@ -685,6 +685,7 @@ held() {
 	run -1 pull -q --timeout 1 "$STRANGE/stall/app:v1"
 	[[ "$output" == *"$STRANGE/v2/stall/app/manifests/v1: "*"too slow"* ]]
 	[ "${#lines[@]}" = 1 ]
+	[ "$(grep -c stall/app/manifests/v1 "$STRANGE_LOG")" = 1 ]
 	assert_empty_store
 	# One that takes connections and never says a word is not asked in every way there is.
 	mkfifo "$L.silent"
