@@ -94,9 +94,7 @@ int store_open(const char *path, struct store *out, struct err *e)
 		path = env && *env ? env : default_store(own);
 	if (!*path)
 		return refuse(e, ENOENT, "no place for images: HOME is not set; set CORACLE_STORE");
-	if (*path != '/')
-		return refuse(e, EINVAL, "the store %.200s is not an absolute path", path);
-	auto_close int dir = dir_make(-1, path, 0700, e);
+	auto_close int dir = dir_make(AT_FDCWD, path, 0700, e);
 	if (dir < 0)
 		return within(e, "the store %.200s", path);
 	int rc = make_parts(dir, e);

@@ -86,6 +86,8 @@ named() {
 	[ -f here/oci-layout ]
 	run -0 "$CORACLE" images --store ./here/ -q
 	[ "${#output}" = 12 ]
+	run -0 env CORACLE_STORE=here "$CORACLE" images -q
+	[ "${#output}" = 12 ]
 	run -1 "$CORACLE" images --store ""
 	[ "$output" = "coracle: option --store: '' is not a path" ]
 	run -1 "$CORACLE" load < /dev/null
