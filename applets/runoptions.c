@@ -82,6 +82,8 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "hosts-file", "give it one with -v FILE:/etc/hosts:ro, or see --add-host"),
 	OPT_INSTEAD(0, "hostuser", "see --passwd-entry, or -v /etc/passwd:/etc/passwd:ro"),
 	OPT_INSTEAD(0, "http-proxy", "our proxies are passed on with -e HTTP_PROXY and such"),
+	OPT_INSTEAD(0, "chrootdirs",
+		    "show it the files there, too, as with -v /etc/hosts:DIR/etc/hosts:ro"),
 	OPT_INSTEAD(0, "init-path", "--init is this program itself"),
 	OPT_INSTEAD(0, "preserve-fd", "--preserve-fds N passes files 3 to N+2 on"),
 	OPT_INSTEAD(0, "requires",

@@ -135,6 +135,8 @@ static int parse(const char *path, struct buf *b, struct pubkey *k, struct err *
 int pubkey_open(const char *path, struct pubkey **out, struct err *e)
 {
 	auto_buf b = { .max = KEY_MAX };
+	if (!*path)
+		return refuse(e, EINVAL, "option --verify-key: '' is not a path");
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int rc = fd < 0 ? fail(e, errno, "open the key %.300s", path)
 			: file_read_fd(fd, path, &b, e);

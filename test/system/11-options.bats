@@ -778,6 +778,7 @@ whole() {
 		creds|a:b|coracle pull --creds
 		cert-dir|/etc|coracle pull --certs-dir
 		hosts-file|none|--add-host
+		chrootdirs|/srv|-v /etc/hosts:DIR/etc/hosts:ro
 		http-proxy|true|-e HTTP_PROXY
 		requires|a|After=
 		runtime|runc|coracle bundle

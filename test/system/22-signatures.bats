@@ -539,6 +539,7 @@ pem() {
 	echo no key > "$L.pub"
 	refused "$L.pub is no public key in PEM (BEGIN PUBLIC KEY)" "$L.pub" "$REF"
 	refused "open the key $K/none: No such file or directory" "$K/none" "$REF"
+	refused "option --verify-key: '' is not a path" "" "$REF"
 	head -c 70000 /dev/zero > "$L.key"
 	refused "$L.key" "$L.key" "$REF"
 }
