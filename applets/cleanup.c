@@ -67,7 +67,9 @@ const struct command applet_cleanup = {
 	.args = "[ID...]",
 	.help = "remove what a crash left: processes, cgroups, mounts, state",
 	.more = "Without ID: everything whose owner died, and what belongs to no container any "
-		"more. With ID: that container, whatever its state.",
+		"more. With ID: that container, whatever its state.\n\n"
+		"As JSON it is a list of {\"kind\": \"process\", \"cgroup\", \"mount\", "
+		"\"state\" or \"data\", \"what\", \"container\"}.",
 	.opts = options,
 	.opts_size = sizeof(struct cleanup_options),
 	.defaults = &defaults,

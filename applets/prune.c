@@ -64,7 +64,9 @@ const struct command applet_prune = {
 		"container needs, what killed pulls have left, and the caches of "
 		"builds. It waits until nobody else has "
 		"the store open, as a pull has. What containers stand on stays, whether they run "
-		"or not; `coracle rm` and `coracle cleanup` remove those.",
+		"or not; `coracle rm` and `coracle cleanup` remove those.\n\n"
+		"As JSON it is {\"images\": their names or digests, \"blobs\" and \"layers\": how "
+		"many, \"bytes\": of the blobs}.",
 	.opts = options,
 	.opts_size = sizeof(struct prune_options),
 	.run = prune,

@@ -40,6 +40,10 @@ static int ps(const struct call *c, struct err *e)
 const struct command applet_ps = {
 	.name = "ps",
 	.help = "list containers",
+	.more = "As JSON it is a list of {\"id\", \"image\", \"command\", \"status\": "
+		"\"creating\", \"created\", \"running\", \"paused\" or \"stopped\", \"pid\" (0: "
+		"none), \"created\", \"started\", \"finished\", \"exitCode\"}; what has not come "
+		"yet is left out.",
 	.opts = options,
 	.opts_size = sizeof(struct ps_options),
 	.defaults = &defaults,

@@ -260,6 +260,8 @@ const struct command applet_volume = {
 		"first, and then gets what the image has at that path. One without a name, of `-v "
 		"/data`, goes with its container if that has --rm, or with `coracle rm -v`; what "
 		"is left of those `coracle volume prune` removes. A container that is not removed "
-		"yet uses its volumes, whether it runs or not; a bundle does not.",
+		"yet uses its volumes, whether it runs or not; a bundle does not.\n\n"
+		"As JSON they are a list of {\"name\", \"mountpoint\", \"created\", \"labels\", "
+		"\"anonymous\", \"containers\"}.",
 	.sub = commands,
 };

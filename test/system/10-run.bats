@@ -551,6 +551,19 @@ value() {
 	[ "$(jq -r '.[0].command | join(" ")' "$BATS_TEST_TMPDIR/json")" = "sleep 1000" ]
 	[ "$(jq -r '.[1].exitCode' "$BATS_TEST_TMPDIR/json")" = 4 ]
 	[ "$(jq -r '.[1].pid' "$BATS_TEST_TMPDIR/json")" = 0 ]
+	# The fields of this and of others are told by the help.
+	"$CORACLE" volume create -l a=b v
+	"$CORACLE" volume ls --json > "$BATS_TEST_TMPDIR/volume"
+	"$CORACLE" prune --format json > "$BATS_TEST_TMPDIR/prune"
+	cp "$BATS_TEST_TMPDIR/json" "$BATS_TEST_TMPDIR/ps"
+	c cleanup --format json "$(cid b)" > "$BATS_TEST_TMPDIR/cleanup"
+	local command name
+	for command in volume prune ps cleanup; do
+		"$CORACLE" $command --help > "$BATS_TEST_TMPDIR/help"
+		for name in $(jq -r 'if type == "array" then .[] else . end | del(.labels) | keys[]' "$BATS_TEST_TMPDIR/$command"); do
+			grep -qF "\"$name\"" "$BATS_TEST_TMPDIR/help" || { echo "$command: $name"; false; }
+		done
+	done
 	run -1 c rm "$(cid a)"
 	[[ "$output" == *"$(cid a)"* ]]
 	run -0 c rm -f "$(cid a)" "$(cid b)" no-such-container
