@@ -378,6 +378,35 @@ static const char *plain_path(const char *path, struct arena *a)
 	return out;
 }
 
+/* As runc has it, "x/.." is nothing, whatever x is: a link, say, or not there. */
+static const char *root_path(const char *path, struct arena *a)
+{
+	char *out = arena_str(a, path);
+	if (!out)
+		return NULL;
+	bool absolute = *path == '/';
+	char *first = out + absolute, *to = first, *least = first; /* after "../.." */
+	for (const char *p = out; *(p += strspn(p, "/"));) {
+		size_t n = strcspn(p, "/");
+		bool up = n == 2 && p[0] == '.' && p[1] == '.';
+		if (up && to > least) {
+			while (to > least && *--to != '/')
+				;
+		} else if (!(n == 1 && *p == '.') && !(up && absolute)) {
+			if (to > first)
+				*to++ = '/';
+			memmove(to, p, n);
+			to += n;
+			least = up ? to : least;
+		}
+		p += n;
+	}
+	if (to == out)
+		*to++ = '.';
+	*to = 0;
+	return out;
+}
+
 /* Destinations as they are to be; and "" is as good as absent. */
 static int normalize(struct spec *s, struct arena *a, struct err *e)
 {
@@ -394,6 +423,9 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 	struct spec_resources *r = s->linux_->resources;
 	if (r && !r->pids_limit.v && given(s->oci_version) && strverscmp(s->oci_version, "1.3") < 0)
 		r->pids_limit.set = false;
+	if (s->root && s->root->path && strstr(s->root->path, "..") &&
+	    !(s->root->path = root_path(s->root->path, a)))
+		return refuse(e, E2BIG, "root.path: too large");
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const char **at = &s->mounts.v[i].destination;
 		if (given(*at) && !(*at = plain_path(*at, a)))

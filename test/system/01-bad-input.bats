@@ -124,7 +124,8 @@ bad_spec() {
 		done
 		mv "$B/whole" "$B/config.json"
 	done
-	for path in real real/ ./real "../${B##*/}/real" "$B//real/"; do
+	# What ".." takes back is no step of it.
+	for path in real real/ ./real "../${B##*/}/real" "$B//real/" "$B/above/../real" above/../real nothing/../real; do
 		spec --arg p "$path" '.root.path = $p | .process.args = ["echo", "ran"]'
 		for deny in "" openat2; do
 			attempt ${deny:+"$TOOLS/deny" openat2 --} "$CORACLE" runtime --root "$STATE" run -b "$BATS_TEST_TMPDIR/bundle" "$ID"

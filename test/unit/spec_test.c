@@ -329,6 +329,37 @@ static void a_rootless_default_maps_the_caller(void)
 	ok(s && s->linux_->gid_mappings.v[0].host_id == 1001);
 }
 
+static const char *root_of(const char *path, struct arena *a)
+{
+	const struct spec *s = NULL;
+	int rc = parse(arena_printf(a, "{'root':{'path':'%s'}," PROCESS ",'linux':{" NS "}}", path),
+		       a, &s, &said);
+	return rc < 0 ? said.msg : s->root->path;
+}
+
+static void two_dots_of_a_root_path_take_back_the_step_before(void)
+{
+	static const char *const paths[][2] = {
+		{ "rootfs", "rootfs" },
+		{ "./rootfs/", "./rootfs/" },
+		{ "a/../rootfs", "rootfs" },
+		{ "a/b/../../rootfs", "rootfs" },
+		{ "a/./..//rootfs/.", "rootfs" },
+		{ "../rootfs", "../rootfs" },
+		{ "a/../../rootfs", "../rootfs" },
+		{ "../../a/../b", "../../b" },
+		{ "..", ".." },
+		{ "a/..", "." },
+		{ "/a/../b", "/b" },
+		{ "/../b/c/..", "/b" },
+		{ "/a/..", "/" },
+		{ "/x/..y/.../z", "/x/..y/.../z" },
+	};
+	auto_arena *a = arena_new(1 << 20);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		is_str(root_of(paths[i][0], a), paths[i][1]);
+}
+
 static void a_process_alone_is_checked_too(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -382,6 +413,7 @@ int main(void)
 	test(the_default_is_what_runc_prints);
 	test(a_default_for_v2_has_a_cgroup_namespace);
 	test(a_rootless_default_maps_the_caller);
+	test(two_dots_of_a_root_path_take_back_the_step_before);
 	test(a_process_alone_is_checked_too);
 	test(a_missing_file_is_named);
 	test(a_small_arena_is_too_big_an_input);
