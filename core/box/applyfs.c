@@ -74,12 +74,24 @@ static int go_old(struct self *s)
 	return rc;
 }
 
+/* Hooks that are the host's run after it: what is in their way is not to be covered, by whoever
+ * swaps a directory for a link. */
+static int open_place(struct self *s, const struct op *o)
+{
+	const struct plan *p = s->setup->plan;
+	auto_close int from = p->root_named ? open(p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC)
+					    : -1;
+	s->place = p->root_named ? rootfs_named(from, p->root_named, NULL)
+				 : open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->place >= 0 ? 0 : p->root_named ? s->place : -errno;
+}
+
 /* Root of a user namespace is nobody outside it, and may not pass where only root may. */
 int apply_place(struct self *s, const struct op *o)
 {
-	s->place = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->place < 0)
-		return -errno;
+	int rc = open_place(s, o);
+	if (rc < 0)
+		return rc;
 	return s->setup->plan->old || !mountfd_api() ? go_old(s) : 0;
 }
 
@@ -87,6 +99,8 @@ static int place_root(struct self *s, const struct op *o)
 {
 	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS;
 	int rc = o->flags ? 0 : set_propagation(s, o->fd, MS_SLAVE | MS_REC);
+	if (rc == 0 && s->place < 0 && s->setup->plan->root_named)
+		rc = open_place(s, o);
 	if (rc < 0)
 		return rc;
 	if (s->place >= 0)
@@ -101,8 +115,8 @@ static int place_root_old(struct self *s, struct op *o)
 	if (rc < 0)
 		return rc;
 	if (s->place < 0)
-		s->place = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = s->place < 0 ? -errno : mountfd_copy(&s->stage, o->fd, "", true);
+		rc = open_place(s, o);
+	int fd = rc < 0 ? rc : mountfd_copy(&s->stage, o->fd, "", true);
 	if (fd < 0)
 		return fd;
 	put_fd(&o->fd, fd);

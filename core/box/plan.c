@@ -195,6 +195,8 @@ static int plan_root(struct plan *p, const struct plan_context *c, struct err *e
 		return fail(e, E2BIG, "root");
 	o->path = c->mount_point;
 	o->source = c->detached_root ? NULL : c->spec->root->path;
+	if (!p->host_mounts && c->spec->hooks && c->spec->hooks->create_container.n)
+		p->root_named = o->source;
 	return 0;
 }
 

@@ -163,7 +163,7 @@ struct op {
 	const char *what; /* for the message: "mount proc on /proc" */
 	const char *path, *source;
 	unsigned nth; /* of the mounts or devices of the spec, from 1 on; 0: none */
-	int fd;	      /* opened by plan_open(); -1 */
+	int fd;	      /* opened by plan_open(), but for the root's directory before it; -1 */
 	uint64_t flags;
 	union {
 		struct op_mount mount;
@@ -201,6 +201,8 @@ struct plan {
 	const char *mount_label;       /* of new file systems; NULL: none */
 	const char *label_kind;	       /* the option that gives it: "context" */
 	const char *bundle;	       /* what relative paths are relative to */
+	const char *root_named;	       /* its path from there, to be looked at once more before its
+					* mount goes there; NULL: no need */
 	const struct pairs *notes;     /* annotations that tell where hooks write; NULL: no hooks */
 	int hook_out[2];	       /* so, open; 0: nowhere */
 	bool waits;		       /* at first, for what its parent does to it from outside */

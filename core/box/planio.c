@@ -7,6 +7,7 @@
 #include "box/keep.h"
 #include "box/ns.h"
 #include "box/plan.h"
+#include "box/rootfs.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -66,10 +67,9 @@ static bool is_for_later(const struct plan *p, const struct op *o)
 
 int plan_clone_source(const struct op *o, int dir)
 {
-	bool recursive = o->kind == OP_ROOT || o->mount.recursive;
 	int fd = sys_open_tree(dir, source_of(o),
 			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-				       (recursive ? AT_RECURSIVE : 0));
+				       (o->mount.recursive ? AT_RECURSIVE : 0));
 	if (fd >= 0 || errno != EINVAL || !is_held(o))
 		return fd < 0 ? -errno : fd;
 	fd = openat(dir, source_of(o), O_PATH | O_CLOEXEC); /* what is mounted nowhere: itself */
@@ -79,20 +79,24 @@ int plan_clone_source(const struct op *o, int dir)
 /* The child will not have the bundle's directory at hand. */
 static int leave_to_child(struct plan *p, struct op *o, struct err *e)
 {
-	const char **path = o->kind == OP_ROOT ? &o->source : &o->mount.source;
-	if (**path != '/' && !(*path = arena_printf(p->arena, "%s/%s", p->bundle, *path)))
+	const char **path = &o->mount.source;
+	if (o->kind == OP_MOUNT && **path != '/' &&
+	    !(*path = arena_printf(p->arena, "%s/%s", p->bundle, *path)))
 		return fail(e, E2BIG, "%s", o->what);
 	return 0;
 }
 
-/* A slave already, where the kernel makes it so at once: see place_root(). */
-static int clone_root(struct op *o, int dir)
+#define CLONE_ROOT (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH)
+
+/* Of the directory that was looked at and is open, whatever its name leads to by now. A slave
+ * already, where the kernel makes it so at once: see place_root(). */
+static int clone_root(struct op *o)
 {
 	const struct sys_mount_attr slave = { .propagation = MS_SLAVE };
-	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-	int fd = sys_open_tree_attr(dir, o->source, flags, &slave);
+	int fd = sys_open_tree_attr(o->fd, "", CLONE_ROOT, &slave);
 	o->flags = fd >= 0;
-	return fd >= 0 ? fd : plan_clone_source(o, dir);
+	fd = fd >= 0 ? fd : sys_open_tree(o->fd, "", CLONE_ROOT);
+	return fd < 0 ? -errno : fd;
 }
 
 /* 1 where it is a link, and to be made again in the place of a mount. */
@@ -118,9 +122,9 @@ static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err 
 	if (is_for_later(p, o))
 		return leave_to_child(p, o, e);
 	int fd = p->old		      ? -ENOSYS
-		 : o->kind == OP_ROOT ? clone_root(o, bundle_dir)
+		 : o->kind == OP_ROOT ? clone_root(o)
 				      : plan_clone_source(o, bundle_dir);
-	o->fd = fd < 0 ? -1 : fd;
+	put_fd(&o->fd, fd < 0 ? -1 : fd);
 	if (fd >= 0)
 		return wants_locks(p) ? leave_to_child(p, o, e) : 0;
 	p->old = p->old || fd == -ENOSYS;
@@ -130,17 +134,36 @@ static int open_source(struct plan *p, struct op *o, int bundle_dir, struct err 
 				  : fail(e, fd, "%s: %s", o->what, o->mount.source);
 }
 
-/* In the child's own mount namespace; a clone is made when it is mounted. */
-static size_t open_all(struct plan *p, int *rc)
+/* Once more, in the child's own mount namespace. */
+static int open_named(const struct plan *p, const struct op *o)
 {
 	auto_close int bundle = openat(-1, p->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (o->kind == OP_ROOT)
+		return rootfs_named(bundle, o->source, NULL);
+	int fd = openat(bundle, source_of(o), O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int clone_named(const struct plan *p, struct op *o)
+{
+	if (o->kind != OP_ROOT)
+		return plan_clone_source(o, -1);
+	auto_close int root = open_named(p, o);
+	int fd = root < 0 ? -1 : sys_open_tree(root, "", CLONE_ROOT);
+	return root < 0 ? root : fd < 0 ? -errno : fd;
+}
+
+/* A clone is made when it is mounted. */
+static size_t open_all(struct plan *p, int *rc)
+{
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
 		if (!source_of(o))
 			continue;
-		put_fd(&o->fd, openat(bundle, source_of(o), O_PATH | O_CLOEXEC));
-		if (o->fd < 0) {
-			*rc = -errno;
+		int fd = open_named(p, o);
+		put_fd(&o->fd, fd < 0 ? -1 : fd);
+		if (fd < 0) {
+			*rc = fd;
 			return i;
 		}
 	}
@@ -155,7 +178,7 @@ size_t plan_open_rest(struct plan *p, int *rc)
 		struct op *o = &p->v[i];
 		if (!source_of(o) || is_for_later(p, o) || (o->fd >= 0 && !wants_locks(p)))
 			continue;
-		int fd = plan_clone_source(o, -1);
+		int fd = clone_named(p, o);
 		if (fd >= 0) {
 			put_fd(&o->fd, fd);
 			o->flags = 0;

@@ -362,17 +362,15 @@ static int make_plan(struct making *m, struct err *e)
 	if (spec->hooks && (!context.creating_json || !context.created_json))
 		return fail(e, ENOMEM, "hooks");
 	rc = m->engine->plan(&context, m->a, &m->plan, e);
-	if (rc == 0)
-		rc = plan_open(&m->plan, m->bundle, e);
-	if (rc == 0)
-		rc = device_nodes_make(&m->plan, spec->linux_, m->c->dir, e);
 	for (size_t i = 0; rc == 0 && i < m->plan.n; i++) {
-		if (m->plan.v[i].kind == OP_ROOT && m->r->rootfs_fd >= 0)
-			m->plan.v[i].fd = m->r->rootfs_fd;
+		if (m->plan.v[i].kind == OP_ROOT)
+			m->plan.v[i].fd = m->r->rootfs_fd >= 0 ? m->r->rootfs_fd : take_fd(&root);
 		if (m->plan.v[i].kind == OP_EXEC)
 			m->plan.v[i].fd = m->program;
 	}
-	return rc;
+	if (rc == 0)
+		rc = plan_open(&m->plan, m->bundle, e);
+	return rc == 0 ? device_nodes_make(&m->plan, spec->linux_, m->c->dir, e) : rc;
 }
 
 static int launch(struct making *m, struct err *e)

@@ -146,3 +146,23 @@ each_kernel() {
 	TERMINAL=$BATS_TEST_TMPDIR/s
 	each_kernel "$VOLUME/pts" "$VOLUME/link" true
 }
+
+# Which was looked at, and is not to be another one when it is mounted.
+@test "the_root_file_system_itself_below_a_directory_of_somebody_s" {
+	mkdir "$VOLUME/dir" "$VICTIM/own"
+	mv "$ROOTFS" "$VOLUME/dir/own"
+	ln -s "$VICTIM" "$VOLUME/link"
+	spec --arg r "$VOLUME/dir/own" '.root.path = $r | .mounts |= map(select(.destination != "/vol"))'
+	each_kernel "$VOLUME/dir" "$VOLUME/link" true
+}
+
+@test "the_root_file_system_of_a_user_namespace_below_a_directory_of_somebody_s" {
+	mkdir "$VOLUME/dir" "$VICTIM/own"
+	mv "$ROOTFS" "$VOLUME/dir/own"
+	chown 100000:100000 "$VOLUME/dir/own" "$VICTIM/own"
+	ln -s "$VICTIM" "$VOLUME/link"
+	spec --arg r "$VOLUME/dir/own" '.root.path = $r | .mounts |= map(select(.destination != "/vol" and .type != "cgroup"))
+		| .linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+		| .linux.gidMappings = .linux.uidMappings'
+	each_kernel "$VOLUME/dir" "$VOLUME/link" true
+}
