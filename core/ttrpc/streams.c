@@ -262,18 +262,23 @@ int streams_open(const struct streams_request *r, struct streams *out, struct er
 	return rc;
 }
 
-/* POLLHUP tells, once the pipe has seen a writer: so it is shown one. */
-int streams_feed(int in)
+/* Only once that fd has seen a writer. */
+static bool is_left(int in)
 {
 	struct pollfd p = { .fd = in };
-	auto_close int fd = reopen(in, O_WRONLY | O_NONBLOCK);
-	if (fd < 0)
-		return -1;
-	put_fd(&fd, -1);
-	if (poll(&p, 1, 0) != 0 && (p.revents & POLLHUP))
-		return -1;
-	fd = reopen(in, O_WRONLY | O_NONBLOCK);
-	return fd < 0 ? -1 : take_fd(&fd);
+	return poll(&p, 1, 0) != 0 && (p.revents & POLLHUP);
+}
+
+bool streams_feed(int end[STREAM_ENDS])
+{
+	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
+	if (in < 0 || is_left(in) || (fd = reopen(in, O_WRONLY | O_NONBLOCK)) < 0)
+		return false;
+	put_fd(&fd, -1); /* now it has */
+	bool there = !is_left(in);
+	if ((fd = reopen(in, O_WRONLY | O_NONBLOCK)) >= 0)
+		end[STREAM_FEED] = take_fd(&fd);
+	return there;
 }
 
 void streams_close(struct streams *s)
