@@ -76,6 +76,11 @@ int cgroup_names(const struct cgroup *cg, struct arena *a, struct pairs *out);
  * what it finds there nevertheless. */
 int cgroup_vacant(struct cgroup *cg, struct err *e);
 
+/* The same later, of recorded ones whose container was still being made, by somebody who died:
+ * leaves out those of v1 where a process is that is not in the unified one, in which ours are born.
+ */
+void cgroup_leave_strangers(struct cgroup *cg);
+
 /* Leaves of the recorded paths those that were vacant, or made: the others are not ours to end. */
 void cgroup_only_ours(const struct cgroup *cg, struct strs *paths);
 

@@ -185,6 +185,39 @@ static bool lists(const char *text, pid_t pid)
 	return false;
 }
 
+/* Born meanwhile it is in the second list, ended meanwhile it is not in the third. */
+static bool has_strangers(const struct cgroup_dir *d, const struct cgroup_dir *unified)
+{
+	auto_buf before = { 0 }, ours = { 0 }, after = { 0 };
+	if (d->fd < 0 || cgroup_read_pids(d->fd, &before) < 0 || !before.len)
+		return false;
+	if ((unified->fd >= 0 && cgroup_read_pids(unified->fd, &ours) < 0) ||
+	    cgroup_read_pids(d->fd, &after) < 0)
+		return true;
+	const char *list = before.p;
+	for (pid_t pid; (pid = next_pid(&list));)
+		if (!lists(ours.p, pid) && lists(after.p, pid))
+			return true;
+	return false;
+}
+
+void cgroup_leave_strangers(struct cgroup *cg)
+{
+	const struct cgroup_dir *found = cgroup_unified(cg);
+	if (!found)
+		return;
+	const struct cgroup_dir unified = *found;
+	size_t n = 0;
+	for (size_t i = 0; i < cg->n; i++) {
+		struct cgroup_dir *d = &cg->v[i];
+		if (*d->controllers && has_strangers(d, &unified))
+			put_fd(&d->fd, -1);
+		else
+			cg->v[n++] = *d;
+	}
+	cg->n = n;
+}
+
 /* Some processes of the cgroup, held by pidfd. */
 struct held {
 	pid_t pid[AT_A_TIME];

@@ -59,7 +59,8 @@ static int undo_processes(struct container *c, struct cgroup *cg, const struct c
 {
 	struct u32s pids = { 0 };
 	bool lives = c->pidfd >= 0 && !proc_ended(c->pidfd);
-	if (r && container_pids(c, c->arena, &pids, NULL) == 0)
+	if (r && (cg->n ? cgroup_pids(cg, c->arena, &pids, NULL)
+			: container_pids(c, c->arena, &pids, NULL)) == 0)
 		for (size_t i = 0; i < pids.n; i++)
 			tell(r, "process %u of container %s", pids.v[i], c->id);
 	if (dry_run)
@@ -128,6 +129,8 @@ static int undo_all(struct container *c, const struct cleanup_report *r, bool dr
 {
 	struct cgroup cg = { 0 };
 	int rc = container_cgroup(c, &cg, e);
+	if (rc == 0 && status_parse(c->state.status) == STATUS_CREATING)
+		cgroup_leave_strangers(&cg);
 	if (rc == 0)
 		rc = undo_processes(c, &cg, r, dry_run, e);
 	if (rc == 0)
@@ -206,6 +209,8 @@ static int lock_by_force(struct container *c, struct err *e)
 		return lock;
 	auto_close int stop = container_stop_hooks(c);
 	if (container_reload(c, NULL) == 0 && container_cgroup(c, &cg, NULL) == 0) {
+		if (status_parse(c->state.status) == STATUS_CREATING)
+			cgroup_leave_strangers(&cg);
 		if (c->pidfd >= 0 && !cg.n)
 			kin_signal(&(struct kin_of){ c->state.pid, c->pidfd, &c->state.namespaces },
 				   SIGKILL, NULL);

@@ -230,6 +230,33 @@ hierarchies() {
 	done
 }
 
+# So it may be recorded, and whoever made the container die before he sees it.
+@test "processes in a cgroup of the container's name outlive a creation that was killed, and its cleanup" {
+	local dir=/sys/fs/cgroup/pids/coracle-$id nth
+	[ -z "$V2" ] || skip "there is one hierarchy, which is looked at"
+	sleep 1000 3>&- &
+	mine=$!
+	config '.process.args = ["true"]'
+	for nth in 1 2 3; do
+		mkdir "$dir"
+		echo $mine > "$dir/cgroup.procs"
+		run strace -qqq -o /dev/null -e trace=mkdir -e "inject=mkdir:signal=KILL:when=$nth" \
+			"$CORACLE" runtime --root "$ROOT" create --bundle "$BUNDLE" "$id"
+		[ "$status" -eq 137 ]
+		if [ $nth = 2 ]; then
+			runtime delete --force "$id"
+		else
+			run -0 "$CORACLE" cleanup --root "$ROOT"
+			[[ "$output" != *"process $mine"* ]]
+		fi
+		kill -0 $mine
+		[ ! -e "$ROOT/$id" ]
+		[ "$(left)" = "$dir" ]
+		echo $mine > /sys/fs/cgroup/pids/cgroup.procs
+		rmdir "$dir"
+	done
+}
+
 @test "a frozen cgroup is refused, where a container would hang" {
 	local dir=/sys/fs/cgroup/freezer/$id file=freezer.state word=FROZEN
 	[ -z "$V2" ] || dir=/sys/fs/cgroup/$id file=cgroup.freeze word=1
