@@ -171,7 +171,7 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 				  .input = true,
 				  .pipes = { -1, -1 } };
 	rc = attend(&a, &st, e);
-	return rc < 0 ? rc : st.code;
+	return rc < 0 || !st.code ? rc : st.code;
 }
 
 int command_exec(const struct call *c, struct err *e)

@@ -142,8 +142,8 @@ int runtime_attend(struct container *run, int signals, int console, int notify, 
 				  .notify = notify,
 				  .pipes = { -1, -1 } };
 	int rc = attend(&a, &st, e);
-	run->reaped = rc == 0;
-	if (rc == 0)
+	run->reaped = rc >= 0;
+	if (rc >= 0 && st.code)
 		rc = st.code;
 	int gone = keep ? 0 : container_delete(run, true, e);
 	return gone < 0 ? gone : rc;

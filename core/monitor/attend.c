@@ -319,7 +319,12 @@ int attend(const struct attend *a, struct exit_status *out, struct err *e)
 		*e = t.why;
 		rc = -e->code;
 	}
-	if (rc == 0)
-		*out = t.status;
-	return rc;
+	if (rc < 0)
+		return rc;
+	*out = t.status;
+	/* Who has read enough may go. */
+	bool lost = t.output.error && t.output.error != EPIPE;
+	if (lost)
+		log_error("write to stdout: %s", strerror(t.output.error));
+	return lost;
 }

@@ -37,7 +37,8 @@ int attend_signals(struct err *e);
 
 /* Carries stdio and passes on signals (all but those of job control; WINCH as a new size)
  * until the process ends; then drains what it wrote, reaps it and says how it ended. Other children
- * that end meanwhile are reaped too. Our terminal is as it was afterwards, whatever happens. */
+ * that end meanwhile are reaped too. Our terminal is as it was afterwards, whatever happens. 1: our
+ * stdout has not taken all that came from the console, which was said. */
 int attend(const struct attend *a, struct exit_status *out, struct err *e);
 
 #endif

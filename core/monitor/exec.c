@@ -143,7 +143,7 @@ static int exec_in(struct container *c, const struct exec_options *o, const stru
 				  .pipes = { -1, -1 } };
 	struct exit_status st;
 	rc = attend(&t, &st, e);
-	return rc < 0 ? rc : st.code;
+	return rc < 0 || !st.code ? rc : st.code;
 }
 
 int exec_run(const struct exec_options *o, const struct strs *args, struct arena *a, struct err *e)

@@ -128,10 +128,10 @@ static int watch_over(struct charge *g, struct err *e)
 		.arg = g->r->arg,
 		.pipes = { g->out[0], g->err[0] },
 	};
-	int rc = attend(&a, &st, e);
-	if (rc < 0)
-		return undo(g, rc);
-	rc = exit_record(g->c, g->exit_file, st, e);
+	int lost = attend(&a, &st, e);
+	if (lost < 0)
+		return undo(g, lost);
+	int rc = exit_record(g->c, g->exit_file, st, e);
 	if (g->log.fd >= 0)
 		logfile_close(&g->log, !g->r->remove);
 	if (g->r->remove) {
@@ -141,7 +141,7 @@ static int watch_over(struct charge *g, struct err *e)
 		if (gone == 0 && g->r->drop.name)
 			discard_image(&g->r->drop);
 	}
-	return rc < 0 ? rc : st.code;
+	return rc < 0 ? rc : st.code ? st.code : lost;
 }
 
 static struct charge charge_new(const struct monitor_request *r)

@@ -87,14 +87,14 @@ static void wait_for(struct relay *r, bool write)
 static bool put(struct relay *r)
 {
 	while (r->at < r->len) {
-		ssize_t n = r->broken ? (ssize_t)(r->len - r->at)
-				      : write(r->to.fd, r->buf + r->at, r->len - r->at);
+		ssize_t n = r->error ? (ssize_t)(r->len - r->at)
+				     : write(r->to.fd, r->buf + r->at, r->len - r->at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return false;
 		if (n < 0)
-			r->broken = true;
+			r->error = errno;
 		else
 			r->at += (size_t)n;
 	}

@@ -31,8 +31,8 @@ struct relay {
 	struct loop *loop;
 	struct watch from, to;
 	bool from_polled, from_watched, to_watched;
-	bool ended; /* nothing more comes */
-	bool broken;
+	bool ended;    /* nothing more comes */
+	int error;     /* of writing: it is dropped from then on; 0 */
 	char farewell; /* sent when `from` has ended; 0: nothing */
 	size_t at, len;
 	char buf[8192];

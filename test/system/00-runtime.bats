@@ -418,6 +418,24 @@ deaf() {
 	end
 }
 
+@test "what_is_lost_of_a_terminal_s_output_is_an_error_unless_its_program_failed" {
+	local code
+	for code in 0 3; do
+		spec --argjson c $code '.process.terminal = true | .process.args = ["sh", "-c", "echo lost; exit \($c)"]'
+		run -$((code ? code : 1)) --separate-stderr bash -c '"$@" > /dev/full < /dev/null' - "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+		[[ $stderr == "coracle: write to stdout: No space left on device" ]]
+	done
+	nothing_left
+	spec '.process.terminal = false'
+	create_sleeper
+	rt start "$ID"
+	for code in 0 3; do
+		run -$((code ? code : 1)) --separate-stderr bash -c '"$@" > /dev/full < /dev/null' - "$CORACLE" runtime --root "$STATE" exec -t "$ID" sh -c "echo lost; exit $code"
+		[[ $stderr == "coracle: write to stdout: No space left on device" ]]
+	done
+	end
+}
+
 @test "a_terminal_needs_a_console_socket_when_nobody_waits" {
 	spec '.process.terminal = true'
 	attempt rt create -b "$B" "$ID"
