@@ -19,7 +19,7 @@ static const struct opt global_options[] = {
 	    "the least that is told: error, warning (default) or debug"),
 	OPT(OPT_STR, runtime_options, engine, 0, "engine", "NAME",
 	    "who isolates new containers: native or host"),
-	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell more"),
+	OPT(OPT_FLAG, runtime_options, debug, 0, "debug", NULL, "tell what is done, step by step"),
 	OPT(OPT_FLAG, runtime_options, systemd_cgroup, 0, "systemd-cgroup", NULL,
 	    "have systemd make the cgroups; cgroupsPath is slice:prefix:name"),
 	OPT(OPT_STR, runtime_options, cgroup_manager, 0, "cgroup-manager", "MANAGER",

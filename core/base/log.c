@@ -45,6 +45,11 @@ static void log_to(int fd, const char *level, const char *msg)
 		write_all(fd, line.p, line.len);
 }
 
+bool log_tells(enum log_level level)
+{
+	return level >= options.level;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	static const char *const names[] = { "debug", "info", "warning", "error" };

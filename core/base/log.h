@@ -20,6 +20,9 @@ struct log_options {
 /* The default is text on stderr, from LOG_WARN up. */
 int log_open(const struct log_options *o, struct err *e);
 
+/* Whether what is of that level is told: what takes work to say is asked for first. */
+bool log_tells(enum log_level level);
+
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

@@ -322,7 +322,8 @@ int apply_find(struct self *s, const struct op *o)
 
 int apply_hook(struct self *s, const struct op *o)
 {
-	int rc = hook_run(&o->exec, s->words);
+	pid_t pid;
+	int rc = hook_run(&o->exec, &pid, s->words);
 	if (rc == 0) /* the words are of failures */
 		s->words[0] = 0;
 	return rc;

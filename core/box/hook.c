@@ -1,6 +1,8 @@
 /* hook.c - programs that the spec wants run at points of a container's life. */
 #include "box/hook.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/sys.h"
 
@@ -73,7 +75,7 @@ static int hook_wait(pid_t pid, int held, const struct op_exec *x, struct exit_s
 	return late < 0 && late != -EINTR ? late : rc < 0 ? rc : st->code ? -ECANCELED : 0;
 }
 
-int hook_run(const struct op_exec *x, char said[HOOK_SAID])
+int hook_run(const struct op_exec *x, pid_t *who, char said[HOOK_SAID])
 {
 	auto_close int input = memfd_create("state", MFD_CLOEXEC);
 	auto_close int output = memfd_create("output", MFD_CLOEXEC);
@@ -88,6 +90,7 @@ int hook_run(const struct op_exec *x, char said[HOOK_SAID])
 	pid_t pid = proc_clone(&args, &held);
 	if (pid == 0)
 		hook_main(x, input, output);
+	*who = pid;
 	struct exit_status st = { 0 };
 	rc = pid < 0 ? pid : hook_wait(pid, held, x, &st);
 	if (rc == -ECANCELED)
@@ -176,9 +179,16 @@ int hooks_run(const struct spec_hook_list *l, const struct hook_stage *stage, st
 	for (size_t i = 0; i < l->n; i++) {
 		const struct op_exec *x = hook_exec(&l->v[i], stage, a);
 		char said[HOOK_SAID] = "", what[512];
-		int rc = x ? hook_run(x, said) : -E2BIG;
+		bool tells = log_tells(LOG_DEBUG);
+		uint64_t began = tells ? clock_monotonic_ns() : 0;
+		pid_t pid = 0;
+		int rc = x ? hook_run(x, &pid, said) : -E2BIG;
 		snprintf(what, sizeof(what), HOOK_WHAT, stage->name, stage->first + i,
 			 l->v[i].path);
+		if (tells)
+			log_debug("%s hook #%zu, %s: process %d, %u ms", stage->name,
+				  stage->first + i, l->v[i].path, (int)pid,
+				  (unsigned)((clock_monotonic_ns() - began) / 1000000));
 		if (rc == -ECANCELED)
 			return hook_failed(e, what, said);
 		if (rc < 0)

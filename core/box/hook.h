@@ -10,8 +10,8 @@
 
 /* Runs one and waits for it, with system calls only: 0, -ETIMEDOUT (then it was killed), -ECANCELED
  * when it did not exit with 0 or was stopped, or -errno. What it wrote to its stdout and stderr is
- * nobody's output: the end of it goes to said, as one line. */
-int hook_run(const struct op_exec *x, char said[HOOK_SAID]);
+ * nobody's output: the end of it goes to said, as one line. who: which process it was. */
+int hook_run(const struct op_exec *x, pid_t *who, char said[HOOK_SAID]);
 
 /* What all hooks of a point in a container's life have in common. */
 struct hook_stage {

@@ -188,7 +188,8 @@ static int run_tool(pid_t pid, const struct kind *k, const struct spec_id_mappin
 	const struct op_exec x = {
 		.name = path, .paths = &path, .argv = argv, .envp = nothing, .timeout_ms = HELPER_MS
 	};
-	int rc = hook_run(&x, said);
+	pid_t tool;
+	int rc = hook_run(&x, &tool, said);
 	if (rc == -ECANCELED)
 		return refuse(e, EPERM,
 			      "%s: %s failed%s%s (the ids that a user may map are in "

@@ -395,6 +395,7 @@ static int launch(struct making *m, struct err *e)
 		return rc;
 	m->c->pidfd = m->child.pidfd;
 	m->c->state.pid = m->child.pid;
+	tell_birth(m->c, m->spec, &m->cgroup);
 	if (m->cgroup.n)
 		return limited;
 	/* Without a cgroup nothing else tells whose it is, should we die when it is ready. */
@@ -467,6 +468,7 @@ static int hand_over(struct making *m, struct err *e)
 	bool runs = m->r->start || m->r->restore;
 	m->c->state.status = status_name(runs ? STATUS_RUNNING : STATUS_CREATED);
 	m->c->state.started = runs ? clock_now() : m->c->state.started;
+	log_debug("container %s: %s", m->c->id, m->c->state.status);
 	if (rc == 0)
 		rc = container_save_made(m->c, m->spec, &m->cgroup, m->a, e);
 	if (rc == 0 && m->r->pid_file)

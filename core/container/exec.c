@@ -1,5 +1,6 @@
 /* exec.c - one process more in a running container. */
 #include "base/file.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "box/child.h"
 #include "box/ns.h"
@@ -177,6 +178,8 @@ static int launch(struct joining *j, struct err *e)
 		.cgroup = &j->cgroup,
 	};
 	rc = clone_child(j, &setup, e);
+	log_debug("exec in container %s: process %d, in the namespaces of process %d", j->c->id,
+		  (int)j->child.pid, (int)j->c->state.pid);
 	struct resctrl group;
 	if (rc == 0 && grouped)
 		rc = container_resctrl(j->spec, j->c, &group, e);

@@ -92,6 +92,9 @@ int preserved_check(int n, struct err *e);
 /* A process's oom_score_adj, unless it is not to be set. */
 int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e);
 
+/* tell.c: says, if that is told, what its init, just born, is to be in. */
+void tell_birth(const struct container *c, const struct spec *s, const struct cgroup *cg);
+
 /* Hooks of a stage, run here, with the container's state on their stdin. */
 int container_hooks(struct container *c, const struct spec_hook_list *l, const char *name,
 		    struct err *e);

@@ -1,6 +1,7 @@
 /* signal.c - kill, pause and resume: what is done to all of a container's processes from
  * outside. */
 #include "base/file.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "box/kin.h"
 #include "container/inside.h"
@@ -96,7 +97,10 @@ int container_kill(struct container *c, int sig, bool all, struct err *e)
 	if (rc < 0)
 		return rc;
 	/* Without a pid namespace of its own, init's death takes nobody with it. */
-	if (all || (sig == SIGKILL && !has_own(c, "pid")))
+	all = all || (sig == SIGKILL && !has_own(c, "pid"));
+	log_debug("container %s: signal %d to %s %d", c->id, sig,
+		  all ? "all that came of process" : "process", (int)c->state.pid);
+	if (all)
 		return signal_all(c, sig, e);
 	rc = proc_signal(c->pidfd, sig);
 	if (rc < 0)

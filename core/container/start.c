@@ -95,6 +95,7 @@ int container_start(struct container *c, struct err *e)
 		rc = release(c, e);
 	if (rc < 0)
 		return rc;
+	log_debug("container %s: process %d has executed its program", c->id, (int)c->state.pid);
 	c->state.status = status_name(STATUS_RUNNING);
 	c->state.started = clock_now();
 	unlinkat(c->dir, START_SOCKET, 0);

@@ -379,6 +379,35 @@ deaf() {
 	end
 }
 
+@test "debug_tells_the_steps_and_nothing_else_does" {
+	local log=$BATS_TEST_TMPDIR/log step pid
+	printf '#!/bin/sh\necho $$ > "%s"\n' "$BATS_TEST_TMPDIR/hook.pid" > "$BATS_TEST_TMPDIR/hook"
+	chmod 755 "$BATS_TEST_TMPDIR/hook"
+	spec --arg h "$BATS_TEST_TMPDIR/hook" '.process.args = ["sleep", "1000"] | .hooks = {createRuntime: [{path: $h}]}'
+	rt --log "$log" --debug create -b "$B" "$ID" < /dev/null > /dev/null 2>&1 3>&-
+	pid=$(state pid)
+	rt --log "$log" --debug start "$ID"
+	rt --log "$log" --log-level debug exec -d --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" sleep 1000 < /dev/null > /dev/null 2>&1 3>&-
+	rt --log "$log" --debug kill "$ID" KILL
+	await "$pid"
+	rt --log "$log" --debug delete "$ID"
+	[ "$(grep -vcE '^time=.* level=(debug|info) msg=' "$log")" = 0 ]
+	for step in "container $ID: bundle $B, root file system $ROOTFS" "container $ID: cgroup /sys/fs/cgroup/.*/coracle-$ID, of cgroupfs" \
+		"container $ID: new namespaces:.* mount" "container $ID: init is process $pid" "container $ID: created" \
+		"createRuntime hook #0, $BATS_TEST_TMPDIR/hook: process $(< "$BATS_TEST_TMPDIR/hook.pid"), [0-9]* ms" \
+		"container $ID: process $pid has executed its program" \
+		"exec in container $ID: process $(< "$BATS_TEST_TMPDIR/pid"), in the namespaces of process $pid" \
+		"container $ID: signal 9 to process $pid" "container $ID: its processes have ended, its cgroups are removed"; do
+		grep -q "msg=\".*$step" "$log" || { echo "no $step in:"; cat "$log"; return 1; }
+	done
+	: > "$log"
+	spec 'del(.hooks) | .process.args = ["true"]'
+	rt --log "$log" run -b "$B" "$ID"
+	[ ! -s "$log" ]
+	run -0 --separate-stderr rt --debug run -b "$B" "$ID"
+	[[ $stderr == *"level=debug msg=\"container $ID: running"* ]]
+}
+
 @test "exec_gives_a_terminal" {
 	create_sleeper
 	rt start "$ID"
