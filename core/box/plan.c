@@ -1,5 +1,6 @@
 /* plan.c - what a new process has to do to itself before it is the workload. */
 #include "box/plan.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "box/hook.h"
 #include "box/ns.h"
@@ -456,6 +457,9 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	if (user && !spec_namespace(s, "mount"))
 		return refuse(e, EINVAL,
 			      "linux.namespaces: a user namespace needs a mount namespace too");
+	if (s->relative)
+		log_warn("mount destination %s is not absolute: it is taken as one below /",
+			 s->relative);
 	int rc = 0;
 	plan_begin(p, a);
 	p->bundle = c->bundle;

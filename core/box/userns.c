@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/sys.h"
 #include "box/hook.h"
@@ -318,6 +319,9 @@ int userns_settle(struct arena *a, const struct spec **spec, struct err *e)
 			      "linux.%s: the user namespace %s, which is joined, has others; leave "
 			      "them out, or the path",
 			      uids_differ ? "uidMappings" : "gidMappings", path);
+	if (l->uid_mappings.n || l->gid_mappings.n)
+		log_warn("config.json has both a userns path to join and a matching userns mapping "
+			 "specified -- you may only provide one");
 	l->uid_mappings = maps.uid_mappings;
 	l->gid_mappings = maps.gid_mappings;
 	copy->linux_ = l;

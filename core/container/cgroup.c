@@ -1,4 +1,5 @@
 /* cgroup.c - the cgroup of a container that is being made: where it goes, its limits, or none. */
+#include "base/log.h"
 #include "box/child.h"
 #include "box/subid.h"
 #include "box/systemd.h"
@@ -107,6 +108,16 @@ static int give_to_owner(const struct create_request *r, const struct spec *s,
 	return 0;
 }
 
+/* In the words that runc has for it. */
+static void warn_alone(const struct create_request *r, const struct spec *s)
+{
+	const struct spec_namespace *pid = spec_namespace(s, "pid");
+	bool host = r->engine && !strcmp(r->engine, "host");
+	if (!r->no_cgroup && !host && (!pid || pid->path))
+		log_warn("Creating a rootless container with no cgroup and no private pid "
+			 "namespace: it is impossible to end all its processes properly");
+}
+
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,
 			  struct cgroup_keeper *keeper, const struct child *waiting, struct err *e)
 {
@@ -124,6 +135,8 @@ int container_cgroup_make(const struct create_request *r, const struct spec *s, 
 		*e = (struct err){ 0 };
 		rc = 0;
 	}
+	if (rc == 0 && !cg->n)
+		warn_alone(r, s);
 	if (rc == 0 && waiting)
 		rc = child_made(waiting, e);
 	if (rc == 0 && cg->n)

@@ -428,6 +428,8 @@ static int normalize(struct spec *s, struct arena *a, struct err *e)
 		return refuse(e, E2BIG, "root.path: too large");
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		const char **at = &s->mounts.v[i].destination;
+		if (given(*at) && **at != '/')
+			s->relative = *at;
 		if (given(*at) && !(*at = plain_path(*at, a)))
 			return refuse(e, E2BIG, "mounts[%zu].destination: too large", i);
 	}

@@ -293,6 +293,7 @@ struct spec {
 	struct spec_root *root;
 	const char *hostname, *domainname;
 	struct spec_mounts mounts;
+	const char *relative; /* a destination of theirs that was not absolute; NULL */
 	struct spec_hooks *hooks;
 	struct pairs annotations;
 	struct spec_linux

@@ -910,3 +910,15 @@ CALLS="open_tree,open_tree_attr move_mount fsopen fsconfig fsmount mount_setattr
 	kill "$other"
 	nothing_left
 }
+
+@test "a_destination_that_is_not_absolute_is_warned_of_and_taken" {
+	spec '(.mounts[] | select(.destination == "/proc")).destination = "proc" | .process.args = ["cat", "/proc/1/comm"]'
+	run -0 --separate-stderr rt run -b "$B" "$ID"
+	[ "$output" = cat ]
+	[[ $stderr == "coracle: warning: mount destination proc is not absolute"* ]]
+	create_sleeper
+	run -0 --separate-stderr rt start "$ID"
+	run -0 --separate-stderr rt exec "$ID" true
+	[ -z "$stderr" ]
+	end
+}

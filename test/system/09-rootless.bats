@@ -126,7 +126,6 @@ there" ]
 		(.mounts[] | select(.destination == "/dev/pts") | .options) += ["gid=5"]@cannot specify gid= mount options for unmapped gid in rootless containers
 		.mounts += [{destination: "/tmp", type: "tmpfs", options: ["uid=3"]}]@cannot specify uid= mount options for unmapped uid in rootless containers
 		(.mounts[] | select(.destination == "/sys")) = {destination: "/sys", type: "sysfs", source: "sysfs"}@mount sysfs (sysfs) on /sys: Operation not permitted: a user namespace needs a network namespace
-		del(.linux.namespaces[] | select(.type == "pid"))@mount proc (proc) on /proc: Operation not permitted: a user namespace needs a pid namespace
 		.linux.resources.pids.limit = 10@cannot set pids limit: container could not join or create cgroup
 		.linux.resources.memory.limit = 100000000@cannot set memory limit: container could not join or create cgroup
 		.linux.resources.unified = {"memory.high": "max"}@cannot set unified limit: container could not join or create cgroup
@@ -136,7 +135,23 @@ there" ]
 		.linux.devices = [{path: "/dev/kmsg", type: "c", major: 5, minor: 5}]@device /dev/kmsg: No such device
 		.process.rlimits = [{type: "RLIMIT_NOFILE", hard: 99999999, soft: 1024}]@above our own hard limit
 	END
-	[ "$n" = 16 ]
+	[ "$n" = 15 ]
+}
+
+@test "without_a_cgroup_and_a_pid_namespace_of_its_own_a_container_of_a_user_is_warned_of" {
+	local warning="warning: Creating a rootless container with no cgroup and no private pid namespace"
+	uspec 'del(.linux.namespaces[] | select(.type == "pid"))'
+	attempt ur run -b "$B" "$ID"
+	[ "$status" = 1 ]
+	[[ "${stderr_lines[0]}" == *"$warning"* ]]
+	[[ "${stderr_lines[1]}" == *"mount proc (proc) on /proc: Operation not permitted: a user namespace needs a pid namespace"* ]]
+	uspec '(.mounts[] | select(.destination == "/proc")) = {destination: "/proc", source: "/proc", options: ["rbind"]} | .process.args = ["true"]'
+	attempt ur run -b "$B" "$ID"
+	[[ "$status" = 0 && "$stderr" == *"$warning"* ]]
+	unothing_left
+	uspec '.linux.namespaces += [{type: "pid"}]'
+	attempt ur run -b "$B" "$ID"
+	[[ "$status" = 0 && -z "$stderr" ]]
 }
 
 @test "runc_says_the_same_of_what_a_user_may_not_have" {
