@@ -170,7 +170,8 @@ const struct command applet_pull = {
 		"http is spoken only to this machine's own "
 		"loopback addresses. HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names a proxy for "
 		"others, http://[USER:PASSWORD@]HOST:PORT, and NO_PROXY what needs none: "
-		"names, ends of names, addresses and networks (192.0.2.0/24).",
+		"names, ends of names, addresses and networks (192.0.2.0/24). An image has its "
+		"name when all of it is on the disk, which is waited for.",
 	.opts = options,
 	.opts_size = sizeof(struct pull_options),
 	.defaults = &defaults,

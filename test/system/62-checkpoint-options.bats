@@ -256,3 +256,23 @@ teller() {
 	end
 	nothing_left
 }
+
+@test "a_container_of_run_with_an_image_and_an_overlay_goes_on_from_a_bundle_with_directories_there" {
+	load images
+	local layout=$BATS_TEST_TMPDIR/app command
+	tar -C "$ROOTFS" -cf "$layout.tar" bin
+	layer "$layout" "$layout.tar"
+	image_end "$layout" v1 > /dev/null
+	"$CORACLE" pull -q "oci:$layout:v1"
+	mapfile -d '' command < <(jq -j '.process.args[] + "\u0000"' "$B/config.json")
+	c run -d --name "$ID" -v "$ROOTFS/tmp:/tmp" --mount type=image,src=app:v1,dst=/tool -v "$ROOTFS/bin:/x:O" app:v1 "${command[@]}" > /dev/null
+	[ "$(ask)" = 1 ]
+	checkpoint --manage-cgroups-mode ignore
+	B=$BATS_TEST_TMPDIR/bundle
+	"$CORACLE" bundle -v "$ROOTFS/tmp:/tmp" -v "$ROOTFS/bin:/tool" -v "$ROOTFS/bin:/x" app:v1 "$B" "${command[@]}"
+	restore -d --manage-cgroups-mode ignore
+	[ "$(ask)" = 2 ]
+	end
+	"$CORACLE" cleanup --root "$STATE" > /dev/null
+	[ -z "$(ls -A "$CORACLE_STORE/containers")" ]
+}
