@@ -144,7 +144,10 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 		return refuse(e, EINVAL, "no user %.100s in the image's /etc/passwd", who);
 	bool found = !group || number(group, &p.gid);
 	const char *name = found ? NULL : group;
-	/* Somebody who names a group wants that one alone. */
+	/* Somebody who names a group wants that one alone. His own is one of these, too: who runs a
+	 * program of another group's would be without it, and so without what it refuses him
+	 * (CVE-2022-36109). */
+	user.additional_gids.n = 1;
 	rc = find_groups(rootfs_fd, name, group ? NULL : p.name, &p.gid, &found,
 			 &user.additional_gids, e);
 	if (rc < 0)
@@ -152,7 +155,7 @@ int user_find(int rootfs_fd, const char *text, struct arena *a, struct spec_user
 	if (!found)
 		return refuse(e, EINVAL, "no group %.100s in the image's /etc/group", group);
 	user.uid = p.uid;
-	user.gid = p.gid;
+	user.gid = user.additional_gids.v[0] = p.gid;
 	*out = user;
 	if (home)
 		*home = p.home && *p.home == '/' ? p.home : "/";

@@ -204,6 +204,7 @@ int image_spec(const struct image *image, int rootfs_fd, const struct run_overri
 	       struct arena *a, struct spec **out, struct err *e)
 {
 	static const struct image none = { .name = "(none)" };
+	static const char *proc[] = { "nosuid", "noexec", "nodev" };
 	const struct image *im = image ? image : &none;
 	struct spec *s;
 	const char *home = "/";
@@ -219,6 +220,9 @@ int image_spec(const struct image *image, int rootfs_fd, const struct run_overri
 		rc = make_env(im, o, home, a, &s->process->env, e);
 	if (rc < 0)
 		return rc;
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (!strcmp(s->mounts.v[i].destination, "/proc"))
+			s->mounts.v[i].options = (struct strs){ proc, 3 };
 	s->process->terminal = o->terminal;
 	s->root->readonly = o->readonly;
 	if (o->hostname)

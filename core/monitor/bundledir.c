@@ -123,7 +123,8 @@ static int add_user(struct spec *s, struct arena *a, struct err *e)
 	if (!user)
 		return rc < 0 ? rc : fail(e, E2BIG, "user namespace");
 	*user = (struct spec_namespace){ .type = "user" };
-	if (subid_alone()) /* who may set no groups, those of the image neither */
+	/* Who may set no groups, those of the image neither; and runc lets nobody but root. */
+	if (subid_alone() || s->process->user.additional_gids.n == 1)
 		s->process->user.additional_gids.n = 0;
 	s->linux_->resources->devices.n = 0;
 	if (!r->memory && !r->cpu && !r->pids_limit.set)

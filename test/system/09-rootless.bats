@@ -461,7 +461,7 @@ uc() {
 	[ "$(uc run -d --name "$ID" --rootfs "$ROOTFS" sh -c 'echo said; exec sleep 1000')" = "$ID" ]
 	[ "$(uc ps -q)" = "$ID" ]
 	run -0 uc exec -u 7:8 "$ID" id
-	[ "$output" = "uid=7 gid=8" ]
+	[ "$output" = "uid=7 gid=8 groups=8" ]
 	uc logs "$ID" | grep -qx said
 	uc stop -t 0 "$ID"
 	[ -z "$(uc ps -q)" ]
@@ -502,7 +502,7 @@ uc() {
 	chmod -R a+rX "$l"
 	uc pull "oci:$l:his" > /dev/null
 	run -0 uc run --rm "oci:$l:his" sh -c 'id; stat -c "%n %u:%g %a" /old /kept; ls / | while read n; do [ $n != gone ] || echo there; done'
-	[ "${lines[0]}" = "uid=11 gid=12" ]
+	[ "${lines[0]}" = "uid=11 gid=12 groups=12" ]
 	[ "${lines[1]}/${lines[2]}" = "/old 7:8 700//kept 0:0 755" ]
 	[ "${#lines[@]}" = 3 ]
 	# Devices of a layer are not there for him, nor what they hide.

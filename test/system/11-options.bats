@@ -104,6 +104,27 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = "0 77 2000" ] || [ "$output" = "0 2000 77" ]
 	run -125 box --rm --group-add nosuch -- true
 	[[ "$output" == *"--group-add"*nosuch* ]]
+	# CVE-2022-36109: his own group is his also while he runs a program of another one's.
+	run -0 box --rm -u 5:6 --group-add 77 -- grep Groups /proc/self/status
+	[ "$output" = $'Groups:\t6 77 ' ]
+	box -d --name "$(cid g)" -- sleep 1000
+	run -0 c exec -u 5:6 "$(cid g)" grep Groups /proc/self/status
+	[ "$output" = $'Groups:\t6 ' ]
+	c rm -f "$(cid g)"
+}
+
+@test "what_is_so_without_an_option_may_be_asked_for_by_it" {
+	run -0 box --rm --restart no --restart=no --systemd=false --systemd false --sig-proxy=true --http-proxy=false --sdnotify ignore \
+		--isolation default -- echo hi
+	[ "$output" = hi ]
+	run -125 box --rm --restart nothing -- true
+	run -125 box --rm --sig-proxy -- true
+	[[ "$output" == "coracle: option --sig-proxy: signals are "* ]]
+}
+
+@test "nothing_of_proc_is_executed_or_a_device" {
+	run -0 box --rm -- grep ' /proc ' /proc/mounts
+	[ "$output" = "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0" ]
 }
 
 @test "namespaces_are_the_hosts_where_asked_for" {
@@ -778,6 +799,7 @@ whole() {
 		creds|a:b|coracle pull --creds
 		cert-dir|/etc|coracle pull --certs-dir
 		hosts-file|none|--add-host
+		kernel-memory|1m|--memory
 		chrootdirs|/srv|-v /etc/hosts:DIR/etc/hosts:ro
 		http-proxy|true|-e HTTP_PROXY
 		requires|a|After=

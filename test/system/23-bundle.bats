@@ -66,7 +66,7 @@ of() {
 	done
 	diff "$L.runc" "$L.coracle"
 	diff "$L.runc" "$L.crun"
-	grep -qx 'uid=1000(worker) gid=1000(worker) groups=99,2000(extra)' "$L.runc"
+	grep -qx 'uid=1000(worker) gid=1000(worker) groups=99,1000(worker),2000(extra)' "$L.runc"
 	grep -qx 'image 2 1' "$L.runc"
 	grep -qx '/dev/cdi 1:5 1000:1000' "$L.runc"
 	grep -qx 67108864 "$L.runc"

@@ -137,7 +137,8 @@ static void users_are_those_of_the_image(void)
 	is_int(make(&im, &(struct run_overrides){ 0 }), 0);
 	is_int(spec->process->user.uid, 1000);
 	is_int(spec->process->user.gid, 1001);
-	is_int(spec->process->user.additional_gids.n, 1);
+	is_int(spec->process->user.additional_gids.n, 2);
+	is_int((int)spec->process->user.additional_gids.v[0], 1001);
 	is_str(variable("HOME"), "/tmp");
 	is_int(make(&im, &(struct run_overrides){ .user = "7:8" }), 0);
 	is_int(spec->process->user.uid, 7);
