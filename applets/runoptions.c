@@ -50,15 +50,17 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "secret",
 		    "there is no store of secrets: show it a file, such as with "
 		    "-v FILE:/run/secrets/NAME:ro"),
-	OPT_INSTEAD(0, "restart",
-		    "nobody starts it again: let systemd do so, with Restart= in a unit for this "
-		    "command"),
+	OPT_INSTEAD(
+		0, "restart",
+		"no|nobody starts it again: let systemd do so, with Restart= in a unit for this "
+		"command"),
 	OPT_INSTEAD(0, "pod*",
 		    "there are no pods: --network container:ID, --ipc and --pid share what "
 		    "another one has"),
-	OPT_INSTEAD(0, "systemd",
-		    "it is not looked for in the image: give it --security-opt writable-cgroups, "
-		    "--tmpfs /run, --tmpfs /run/lock and --stop-signal SIGRTMIN+3"),
+	OPT_INSTEAD(
+		0, "systemd",
+		"false|it is not looked for in the image: give it --security-opt writable-cgroups, "
+		"--tmpfs /run, --tmpfs /run/lock and --stop-signal SIGRTMIN+3"),
 	OPT_INSTEAD(0, "log-*",
 		    "coracle logs shows what it has written; without --detach that is ours, for "
 		    "whoever reads it"),
@@ -68,7 +70,7 @@ const struct opt run_options_all[] = {
 		    "what it writes is written by us, and -i gives it what we read; -d leaves it "
 		    "alone"),
 	OPT_INSTEAD(0, "detach-keys", "nobody attaches to it: what shall run on is begun with -d"),
-	OPT_INSTEAD(0, "sig-proxy", "signals are always passed on to it; -d leaves it alone"),
+	OPT_INSTEAD(0, "sig-proxy", "true|signals are always passed on to it; -d leaves it alone"),
 	OPT_INSTEAD(0, "ip*", NO_NETWORK),
 	OPT_INSTEAD(0, "link*", NO_NETWORK),
 	OPT_INSTEAD(0, "mac-address", NO_NETWORK),
@@ -81,17 +83,20 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "decryption-key", "encrypted images cannot be read"),
 	OPT_INSTEAD(0, "hosts-file", "give it one with -v FILE:/etc/hosts:ro, or see --add-host"),
 	OPT_INSTEAD(0, "hostuser", "see --passwd-entry, or -v /etc/passwd:/etc/passwd:ro"),
-	OPT_INSTEAD(0, "http-proxy", "our proxies are passed on with -e HTTP_PROXY and such"),
+	OPT_INSTEAD(0, "http-proxy", "false|our proxies are passed on with -e HTTP_PROXY and such"),
 	OPT_INSTEAD(0, "chrootdirs",
 		    "show it the files there, too, as with -v /etc/hosts:DIR/etc/hosts:ro"),
 	OPT_INSTEAD(0, "init-path", "--init is this program itself"),
+	OPT_INSTEAD(0, "kernel-memory",
+		    "Linux has no limit of its own for it any more, see --memory"),
 	OPT_INSTEAD(0, "preserve-fd", "--preserve-fds N passes files 3 to N+2 on"),
 	OPT_INSTEAD(0, "requires",
 		    "others are not waited for: systemd's Requires= and After= do so"),
 	OPT_INSTEAD(0, "runtime", "it is its own: what coracle bundle makes runs in any other"),
 	OPT_INSTEAD(0, "conmon-pidfile", "there is no conmon; --pidfile has the container's"),
-	OPT_INSTEAD(0, "sdnotify",
-		    "its unit is one of Type=exec; coracle runtime run passes NOTIFY_SOCKET on"),
+	OPT_INSTEAD(
+		0, "sdnotify",
+		"ignore|its unit is one of Type=exec; coracle runtime run passes NOTIFY_SOCKET on"),
 	OPT_INSTEAD(0, "seccomp-policy", "--security-opt seccomp=FILE says which"),
 	OPT_INSTEAD(0, "shm-size-systemd", "--tmpfs /run:size=64m and such say it"),
 	OPT_INSTEAD(0, "storage-opt",
@@ -101,7 +106,7 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "cpu-count", WINDOWS),
 	OPT_INSTEAD(0, "cpu-percent", WINDOWS),
 	OPT_INSTEAD(0, "io-max*", WINDOWS),
-	OPT_INSTEAD(0, "isolation", WINDOWS),
+	OPT_INSTEAD(0, "isolation", "default|" WINDOWS),
 	/* What they ask for is so, or means nothing. */
 	OPT(OPT_LIST, run_options, unheard, 0, "expose", "PORT", NULL),
 	OPT(OPT_FLAG, run_options, unheard_flag, 0, "no-healthcheck", NULL, NULL),

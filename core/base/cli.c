@@ -197,9 +197,19 @@ static int take_value(struct parser *p, const struct opt *o, const char *attache
 {
 	const char *word = p->words.v[p->at];
 	const char *name = strchr(o->name, '*') ? word + strspn(word, "-") : o->name;
-	if (o->type == OPT_ABSENT)
+	if (o->type == OPT_ABSENT) {
+		const char *bar = strchr(o->value, '|');
+		const char *given = attached		     ? attached
+				    : p->at + 1 < p->words.n ? p->words.v[p->at + 1]
+							     : "";
+		size_t n = bar ? (size_t)(bar - o->value) : 0;
+		if (n && strlen(given) == n && !strncmp(given, o->value, n)) {
+			p->at += !attached;
+			return 0;
+		}
 		return refuse(p->e, EINVAL, "option --%.*s: %s", (int)strcspn(name, "="), name,
-			      o->value);
+			      bar ? bar + 1 : o->value);
+	}
 	if (attached || o->type == OPT_FLAG)
 		return set_value(p, o, attached);
 	if (p->at + 1 >= p->words.n)
