@@ -10,6 +10,7 @@
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -157,6 +158,14 @@ static bool notifies(const struct spec_seccomp *s)
 	return false;
 }
 
+/* A path that nobody is at is left alone then, as runc leaves it. */
+static bool listened(const struct spec_seccomp *s)
+{
+	struct stat st;
+	return notifies(s) ||
+	       (s->listener_path && stat(s->listener_path, &st) == 0 && S_ISSOCK(st.st_mode));
+}
+
 /* What cannot work, in runc's words. */
 static int check_notify(const struct spec_seccomp *s, struct err *e)
 {
@@ -208,7 +217,7 @@ static int flags_find(const struct spec_seccomp *s, unsigned *out, struct err *e
 				      s->flags.v[i]);
 		*out |= (unsigned)flag;
 	}
-	if (notifies(s))
+	if (listened(s))
 		*out |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	else
 		*out &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -381,7 +390,7 @@ bool seccomp_off(const struct spec_seccomp *s)
 
 bool seccomp_notifies(const struct spec_seccomp *s)
 {
-	return !seccomp_off(s) && notifies(s);
+	return !seccomp_off(s) && listened(s);
 }
 
 static bool action_known(const char *name)

@@ -383,6 +383,16 @@ agent_stop() {
 	nothing_left
 }
 
+@test "a_seccomp_agent_is_told_of_a_filter_that_notifies_of_nothing" {
+	agent_start
+	filter SCMP_ACT_ERRNO '["mkdir"]' ".linux.seccomp += {listenerPath: \"$AGENT\", listenerMetadata: \"m\"}"
+	run -1 inside 'mkdir /dev/shm/foo'
+	[[ $output == *"Operation not permitted"* ]]
+	jq -e --arg id "$ID" '.fds == ["seccompFd"] and .metadata == "m" and .state.id == $id' "$AGENT.out"
+	agent_stop
+	nothing_left
+}
+
 @test "a_filter_that_notifies_of_the_calls_of_its_own_handover_hangs_nobody" {
 	agent_start
 	local nnp
