@@ -5,18 +5,17 @@
 
 /* With ' for ", so that it can be read here too. */
 #define CAPS "['CAP_AUDIT_WRITE','CAP_KILL','CAP_NET_BIND_SERVICE']"
-#define START                                                                            \
-	"{'ociVersion':'1.0.2-dev','process':{'terminal':true,'user':{'uid':0,'gid':0}," \
-	"'args':['sh'],"                                                                 \
-	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',"    \
-	"'TERM=xterm'],'cwd':'/',"                                                       \
-	"'capabilities':{'bounding':" CAPS ",'effective':" CAPS ",'permitted':" CAPS     \
-	",'ambient':" CAPS "},"                                                          \
-	"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1024,'soft':1024}],"                  \
-	"'noNewPrivileges':true},"                                                       \
-	"'root':{'path':'rootfs','readonly':true},'hostname':'runc',"                    \
-	"'mounts':[{'destination':'/proc','type':'proc','source':'proc'},"               \
-	"{'destination':'/dev','type':'tmpfs','source':'tmpfs',"                         \
+#define START                                                                                   \
+	"{'ociVersion':'" SPEC_VERSION "','process':{'terminal':true,'user':{'uid':0,'gid':0}," \
+	"'args':['sh'],"                                                                        \
+	"'env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',"           \
+	"'TERM=xterm'],'cwd':'/',"                                                              \
+	"'capabilities':{'bounding':" CAPS ",'effective':" CAPS ",'permitted':" CAPS "},"       \
+	"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1024,'soft':1024}],"                         \
+	"'noNewPrivileges':true},"                                                              \
+	"'root':{'path':'rootfs','readonly':true},'hostname':'runc',"                           \
+	"'mounts':[{'destination':'/proc','type':'proc','source':'proc'},"                      \
+	"{'destination':'/dev','type':'tmpfs','source':'tmpfs',"                                \
 	"'options':['nosuid','strictatime','mode=755','size=65536k']},"
 #define PTS                                                            \
 	"{'destination':'/dev/pts','type':'devpts','source':'devpts'," \

@@ -14,11 +14,13 @@ teardown() { runtime_teardown; }
 	mkdir "$d/ours" "$d/theirs"
 	runc spec -b "$d/theirs"
 	rt spec -b "$d/ours"
-	diff <(jq -S . "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
+	# As newer ones write it: without capabilities that cannot be ambient, and of a newer specification.
+	local newer='.ociVersion = "1.3.0" | del(.process.capabilities.ambient)'
+	diff <(jq -S "$newer" "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
 	rm "$d"/*/config.json
 	runc spec --rootless -b "$d/theirs"
 	(cd "$d/ours" && rt spec --rootless)
-	diff <(jq -S . "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
+	diff <(jq -S "$newer" "$d/theirs/config.json") <(jq -S . "$d/ours/config.json")
 	attempt rt spec -b "$d/ours"
 	refused 1 "config.json exists"
 }
