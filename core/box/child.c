@@ -197,18 +197,10 @@ static int apply_close(struct self *s, const struct op *o)
 	keep_add(&keep, p->v[p->n - 1].fd); /* of OP_EXEC */
 	keep_add(&keep, p->hook_out[0]);
 	keep_add(&keep, p->hook_out[1]);
-	int from = 3 + s->setup->preserve_fds;
-	for (size_t i = 0; i < keep.n; i++) {
-		if (keep.v[i] < from)
-			continue;
-		if (keep.v[i] > from)
-			fds_close((unsigned)from, (unsigned)keep.v[i] - 1, 0);
-		from = keep.v[i] + 1;
-	}
 	s->root = s->empty = s->null = s->proc = s->parent = -1;
 	if (s->setup->listener >= 0) /* we shall wait, with a filter by then that may forbid this */
 		heed_signals();
-	return fds_close((unsigned)from, ~0u, 0);
+	return keep_only(&keep, s->setup->preserve_fds);
 }
 
 /* A starter says one byte; whoever comes and goes without it only looked whether we still wait. */

@@ -27,13 +27,11 @@ static bool has(const struct keep *k, int fd)
 	return false;
 }
 
-void keep_only(struct keep *k, int preserved)
+int keep_only(struct keep *k, int preserved)
 {
 	int from = 3 + preserved;
-	if (k->n > KEEP_MAX) {
-		fds_close((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
-		return;
-	}
+	if (k->n > KEEP_MAX)
+		return fds_close((unsigned)from, ~0u, CLOSE_RANGE_CLOEXEC);
 	/* What the caller gave to be passed on is not closed by execve; ours are. */
 	for (int fd = 3; fd < from; fd++)
 		if (!has(k, fd) && fcntl(fd, F_GETFD) > 0)
@@ -45,7 +43,7 @@ void keep_only(struct keep *k, int preserved)
 			fds_close((unsigned)from, (unsigned)k->v[i] - 1, 0);
 		from = k->v[i] + 1;
 	}
-	fds_close((unsigned)from, ~0u, 0);
+	return fds_close((unsigned)from, ~0u, 0);
 }
 
 void keep_take(struct keep *k, int *fd)

@@ -15,7 +15,7 @@ void keep_add(struct keep *k, int fd);
 
 /* Closes all but these and 0, 1, 2 and those that the caller left open for execve in the first
  * `preserved` after them. Too many to know them all: they are closed by execve instead. */
-void keep_only(struct keep *k, int preserved);
+int keep_only(struct keep *k, int preserved);
 
 /* Takes one to be closed with others by keep_close(): neighbours take one call. */
 void keep_take(struct keep *k, int *fd);

@@ -44,7 +44,7 @@ struct create_request {
 	bool console_plain;	    /* ... which leaves "\n" alone: another terminal shows it */
 	const char *pid_file;	    /* NULL: none; absolute */
 	const char *pidfd_socket;   /* NULL: none; a pidfd of init is sent there */
-	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on */
+	int preserve_fds;	    /* pass fds 3 .. 3+n-1 on, those that are open */
 	int listen_fds;		    /* the first of these are a service manager's (LISTEN_FDS) */
 	bool notify;	/* a socket for what it tells a service manager (NOTIFY_SOCKET) */
 	int *notify_fd; /* with start: put that socket here */
@@ -194,5 +194,8 @@ int container_remove(const char *root, const char *id, struct err *e);
 
 /* Whether its state directory has been removed: who has the id now is somebody else. */
 bool container_gone(const struct container *c);
+
+/* Whether fds 3 to 2+n are all there to be passed on. */
+int preserved_check(int n, struct err *e);
 
 #endif

@@ -510,7 +510,7 @@ static int make_init(struct making *m, struct err *e)
 
 static int make(struct making *m, struct err *e)
 {
-	int rc = preserved_check(m->r->preserve_fds, e);
+	int rc = preserved_count(m->r->preserve_fds, e);
 	if (rc == 0)
 		rc = engine_find(m->r->engine, &m->engine, e);
 	if (rc == 0)

@@ -271,7 +271,7 @@ int container_exec(struct container *c, const struct exec_request *r, struct pro
 			     .child = { .sync = -1, .pidfd = -1 } };
 	if (!j.a)
 		return fail(e, ENOMEM, "exec in container %s", c->id);
-	int rc = preserved_check(r->preserve_fds, e);
+	int rc = preserved_count(r->preserve_fds, e);
 	if (rc == 0)
 		rc = container_reload(c, e);
 	if (rc == 0)

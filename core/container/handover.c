@@ -175,16 +175,21 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 	return 0;
 }
 
+int preserved_count(int n, struct err *e)
+{
+	if (n < 0 || n > PRESERVED_MAX)
+		return refuse(e, EINVAL, "--preserve-fds: %d is no number of files", n);
+	return 0;
+}
+
 int preserved_check(int n, struct err *e)
 {
-	if (n < 0)
-		return refuse(e, EINVAL, "--preserve-fds: %d is no number of files", n);
 	for (int fd = 3; fd - 3 < n; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 		if (flags < 0 || flags & FD_CLOEXEC) /* ours, then */
 			return refuse(e, EBADF, "--preserve-fds %d: file %d is not open", n, fd);
 	}
-	return 0;
+	return preserved_count(n, e);
 }
 
 int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e)

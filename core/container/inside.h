@@ -86,8 +86,9 @@ int process_with_home(const struct spec_process *p, int root, struct arena *a,
 int process_on_screen(const struct spec_process *p, bool plain, struct arena *a,
 		      const struct spec_process **out, struct err *e);
 
-/* Whether fds 3 to 2+n are there to be passed on. */
-int preserved_check(int n, struct err *e);
+/* Whether n can be a number of files to pass on. */
+#define PRESERVED_MAX (1 << 20)
+int preserved_count(int n, struct err *e);
 
 /* A process's oom_score_adj, unless it is not to be set. */
 int oom_score_set(pid_t pid, const struct opt_i64 *adj, struct err *e);

@@ -472,7 +472,9 @@ static int check_options(const struct run_options *o, bool image, struct err *e)
 		return refuse(e, EINVAL,
 			      "option --pid: container %s is to be replaced: its processes go",
 			      o->name);
-	int rc = cnb_check(o, e);
+	int rc = preserved_check(o->preserve_fds, e);
+	if (rc == 0)
+		rc = cnb_check(o, e);
 	return rc < 0 ? rc : userns_check(o, e);
 }
 

@@ -483,8 +483,12 @@ deaf() {
 	[ "$(echo "$output" | tr '\n' ' ')" = "three four 0 1 2 3 4 5 " ] # 5: the directory that ls reads
 	run --separate-stderr rt run --preserve-fds -1 -b "$B" "$ID"
 	refused 1 "--preserve-fds" "-1"
-	run --separate-stderr rt run --preserve-fds 9 -b "$B" "$ID"
-	refused 1 "--preserve-fds 9" "is not open"
+	run --separate-stderr rt run --preserve-fds 2147483647 -b "$B" "$ID"
+	refused 1 "--preserve-fds" "2147483647"
+	# Of more than are open those that are, and none of ours, neither while it waits nor then.
+	spec '.process.args = ["sh", "-c", "cat <&4; ls /proc/self/fd"]'
+	run -0 rt run --preserve-fds 5 -b "$B" "$ID" 3>&- 4<<< four 5<<< five
+	[ "$(echo "$output" | tr '\n' ' ')" = "four 0 1 2 3 4 5 " ] # 3: the directory that ls reads
 	run -0 inside 'ls /proc/self/fd' 3<<< three 7<<< seven
 	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
 }

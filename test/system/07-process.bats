@@ -421,6 +421,7 @@ agent_stop() {
 		[ "$(sh -c 'export LISTEN_PID=$$ LISTEN_FDS=2; exec '"$by"' run --preserve-fds 1 -b "$1" "$2"' - "$B" "$ID" \
 			3< "$B/1" 4< "$B/2" 5< "$B/3")" = $'1 2\none\ntwo\nthree\n7' ]
 	done
+	[ "$(env -u LISTEN_PID LISTEN_FDS=1 "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID" 3< "$B/1" 2> /dev/null | head -n 2)" = $'1 1\none' ]
 	# Those of somebody else are none of ours.
 	[ "$(LISTEN_PID=1 LISTEN_FDS=2 rt run -b "$B" "$ID" 3< "$B/1" 2> /dev/null | head -n 1)" = "" ]
 	nothing_left
