@@ -377,6 +377,7 @@ static int same_device(int dir, const char *name, const struct op_device *d)
  */
 static int bind_device(struct self *s, const struct op *o)
 {
+	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
 	auto_close int host = o->fd >= 0 ? -1 : mountfd_copy(&s->stage, AT_FDCWD, o->path, false);
 	int node = o->fd >= 0 ? o->fd : host;
 	struct stat st;
@@ -386,6 +387,9 @@ static int bind_device(struct self *s, const struct op *o)
 		return -errno;
 	if ((st.st_mode & S_IFMT) != (o->device.mode & S_IFMT) || st.st_rdev != o->device.number)
 		return -ENODEV;
+	int rc = host < 0 ? 0 : mountfd_set(&s->stage, host, &attr, false);
+	if (rc < 0)
+		return rc;
 	auto_close int target = rootfs_make(s->root, o->path, false);
 	return target < 0 ? target : mountfd_attach(&s->stage, node, target);
 }

@@ -65,7 +65,7 @@ bool userns_denies_groups(const struct spec_linux *l)
 static const struct spec_linux *told(const struct spec *s)
 {
 	const struct spec_namespace *user = spec_namespace(s, "user");
-	return user && !(user->path && *user->path) ? s->linux_ : NULL;
+	return user && !(user->path && *user->path) && s->linux_->uid_mappings.n ? s->linux_ : NULL;
 }
 
 int userns_check_user(const struct spec *s, const struct spec_user *u, struct err *e)
@@ -301,12 +301,16 @@ static bool same(const struct spec_id_mappings *one, const struct spec_id_mappin
 int userns_settle(struct arena *a, const struct spec **spec, struct err *e)
 {
 	const struct spec_namespace *user = spec_namespace(*spec, "user");
-	const char *path = user ? user->path : NULL;
-	auto_close int fd = path && *path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-					  : -1;
+	const char *path = user && user->path && *user->path ? user->path : NULL;
+	auto_close int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
 	struct spec_linux maps = { 0 };
-	if (fd < 0 || userns_look(fd, a, &maps, NULL) < 0)
+	if (!user || (!path && (*spec)->linux_->uid_mappings.n))
+		return 0;
+	if (path && (fd < 0 || userns_look(fd, a, &maps, NULL) < 0))
 		return 0; /* who joins it says what is wrong with it */
+	int rc = path ? 0 : subid_ids(a, &maps, e);
+	if (rc < 0)
+		return rc;
 	struct spec *copy = arena_alloc(a, sizeof(*copy));
 	struct spec_linux *l = arena_alloc(a, sizeof(*l));
 	if (!copy || !l)

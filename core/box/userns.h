@@ -49,7 +49,7 @@ int userns_read(int held, struct arena *a, struct spec_linux *out, struct err *e
 int userns_look(int ns, struct arena *a, struct spec_linux *out, struct err *e);
 
 /* Puts the mappings of a user namespace that is joined by its path into a copy of the spec. Others
- * that it tells are refused. */
+ * that it tells are refused. A new one that none are told of has all the ids that we have. */
 int userns_settle(struct arena *a, const struct spec **spec, struct err *e);
 
 #endif

@@ -100,10 +100,10 @@ static int check_user_namespace(const struct spec *s, struct err *e)
 		rc = check_mappings(&s->linux_->gid_mappings, "gidMappings", e);
 	if (rc < 0 || !user || user->path)
 		return rc;
-	if (!s->linux_->uid_mappings.n)
-		return refuse(e, EINVAL, "linux.uidMappings: missing, with a new user namespace");
-	if (!s->linux_->gid_mappings.n)
-		return refuse(e, EINVAL, "linux.gidMappings: missing, with a new user namespace");
+	bool uids = s->linux_->uid_mappings.n;
+	if (uids != !!s->linux_->gid_mappings.n)
+		return refuse(e, EINVAL, "linux.%sMappings: missing, with a new user namespace",
+			      uids ? "gid" : "uid");
 	return 0;
 }
 

@@ -587,6 +587,20 @@ deaf() {
 	[ "$(rt exec "$ID" id -u)" = 0 ]
 	[ "$(rt exec -u 9 "$ID" id -u)" = 9 ]
 	rt exec "$ID" sh -c 'echo > /dev/null; test -c /dev/zero && head -c 3 /dev/zero | wc -c' | grep -qx 3
+	[ "$(rt exec "$ID" sed -n 's|.* /dev/\(null\|tty\) \([a-z,]*\) .*|\2|p' /proc/self/mountinfo | grep -c 'nosuid.*noexec')" = 2 ]
+	end
+	nothing_left
+}
+
+@test "a_user_namespace_without_mappings_has_the_ids_that_its_maker_has" {
+	spec '.linux.namespaces += [{type: "user"}] | del(.linux.uidMappings, .linux.gidMappings) | .mounts |= map(select(.type != "cgroup"))
+		| .mounts |= map(if .type == "devpts" then .options -= ["gid=5"] else . end)'
+	create_sleeper
+	[ "$(head -n 1 "/proc/$(state pid)/uid_map" "/proc/$(state pid)/gid_map" | tr -s ' ' | grep -cx ' 0 0 1')" = 2 ]
+	rt start "$ID"
+	[ "$(rt exec "$ID" id -u)" = 0 ]
+	attempt rt exec -u 9 "$ID" id -u
+	refused 255 "Invalid argument"
 	end
 	nothing_left
 }

@@ -75,8 +75,12 @@ static void namespaces_are_known_and_given_once(void)
 	       "linux.namespaces[1]: pid is given twice");
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'pid','path':'x'}]}}"),
 	       "linux.namespaces[0].path: 'x' is not an absolute path");
-	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'user'}]}}"),
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'user'}],"
+		       "'gidMappings':[{'containerID':0,'hostID':1,'size':1}]}}"),
 	       "linux.uidMappings: missing, with a new user namespace");
+	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'namespaces':[{'type':'user'}],"
+		       "'uidMappings':[{'containerID':0,'hostID':1,'size':1}]}}"),
+	       "linux.gidMappings: missing, with a new user namespace");
 	is_str(refusal("{" PROCESS "," ROOT ",'hostname':'x'}"),
 	       "hostname: needs a uts namespace of the container's own");
 	is_str(refusal("{" PROCESS "," ROOT ",'linux':{'maskedPaths':['/a']}}"),
