@@ -86,11 +86,15 @@ static const struct opt exec_options[] = {
 
 static const struct opt kill_options[] = {
 	OPT(OPT_FLAG, kill_options, all, 'a', "all", NULL, "signal all processes, not only init"),
+	OPT(OPT_FLAG, kill_options, regex, 'r', "regex", NULL,
+	    "all containers in whose ids this regular expression is found"),
 	{ 0 },
 };
 
 static const struct opt delete_options[] = {
 	OPT(OPT_FLAG, delete_options, force, 'f', "force", NULL, "kill it first, if it runs"),
+	OPT(OPT_FLAG, delete_options, regex, 'r', "regex", NULL,
+	    "all containers in whose ids this regular expression is found"),
 	{ 0 },
 };
 

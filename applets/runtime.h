@@ -28,11 +28,11 @@ struct exec_options {
 };
 
 struct kill_options {
-	bool all;
+	bool all, regex;
 };
 
 struct delete_options {
-	bool force;
+	bool force, regex;
 };
 
 struct update_options {

@@ -1,6 +1,8 @@
 /* runtime_verbs.c - the runtime's commands: options into requests, one verb of the core each. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/pattern.h"
 #include "box/cgroup.h"
 #include "container/notify.h"
 #include "container/ps.h"
@@ -186,20 +188,75 @@ int command_state(const struct call *c, struct err *e)
 	return cli_print(&out, e);
 }
 
+/* What is done to the container of the first argument, or with --regex, as crun has it, to all that
+ * it finds. */
+static int each(const struct call *c, bool regex,
+		int (*verb)(const struct call *c, const char *root, const char *id, struct err *e),
+		struct err *e)
+{
+	struct container_list l;
+	const char *pattern = c->args.v[0], *root = runtime_root(c, e);
+	if (!root || !regex)
+		return root ? verb(c, root, pattern, e) : -e->code;
+	if (pattern_found(pattern, "") < 0)
+		return refuse(
+			e, EINVAL,
+			"option --regex: '%s': may have ^ $ . [a-z] [^a-z] * + ? | ( ) and \\ "
+			"before one of these",
+			pattern);
+	int rc = container_list(root, c->arena, &l, e);
+	for (size_t i = 0, n = rc == 0 ? l.n : 0; i < n; i++) {
+		struct err one = { 0 };
+		if (pattern_found(pattern, l.v[i].id) > 0)
+			rc = log_next(rc, verb(c, root, l.v[i].id, &one), &one, e);
+	}
+	return rc;
+}
+
+static int kill_signal(const struct call *c)
+{
+	const char *name = c->args.n > 1 && *c->args.v[1] ? c->args.v[1] : "TERM";
+	return strcmp(name, "0") ? signal_parse(name) : 0; /* 0: is it there? */
+}
+
+static int kill_one(const struct call *c, const char *root, const char *id, struct err *e)
+{
+	const struct kill_options *o = c->opts;
+	struct container *found;
+	int rc = container_open(root, id, &found, e);
+	if (rc < 0)
+		return rc;
+	rc = container_kill(found, kill_signal(c), o->all, e);
+	container_close(found);
+	return rc;
+}
+
 int command_kill(const struct call *c, struct err *e)
 {
 	const struct kill_options *o = c->opts;
-	const char *name = c->args.n > 1 && *c->args.v[1] ? c->args.v[1] : "TERM";
-	int sig = strcmp(name, "0") ? signal_parse(name) : 0; /* 0: is it there? */
+	if (kill_signal(c) < 0)
+		return refuse(e, EINVAL, "unknown signal '%s'", c->args.v[1]);
+	return each(c, o->regex, kill_one, e);
+}
+
+static int delete_one(const struct call *c, const char *root, const char *id, struct err *e)
+{
+	const struct delete_options *o = c->opts;
 	struct container *found;
-	if (sig < 0)
-		return refuse(e, EINVAL, "unknown signal '%s'", name);
-	int rc = runtime_open(c, &found, e);
+	if (o->force) /* also what is half made, or gone */
+		return container_remove(root, id, e);
+	int rc = container_open(root, id, &found, e);
 	if (rc < 0)
 		return rc;
-	rc = container_kill(found, sig, o->all, e);
+	rc = container_delete(found, false, e);
 	container_close(found);
 	return rc;
+}
+
+int command_delete(const struct call *c, struct err *e)
+{
+	const struct delete_options *o = c->opts;
+	return each(c, o->regex, delete_one, e);
 }
 
 static int change(const struct call *c, int (*verb)(struct container *, struct err *),
@@ -212,22 +269,6 @@ static int change(const struct call *c, int (*verb)(struct container *, struct e
 	rc = verb(found, e);
 	container_close(found);
 	return rc;
-}
-
-static int delete_stopped(struct container *found, struct err *e)
-{
-	return container_delete(found, false, e);
-}
-
-int command_delete(const struct call *c, struct err *e)
-{
-	const struct delete_options *o = c->opts;
-	const char *root = runtime_root(c, e);
-	if (!root)
-		return -e->code;
-	if (o->force) /* also what is half made, or gone */
-		return container_remove(root, c->args.v[0], e);
-	return change(c, delete_stopped, e);
 }
 
 int command_pause(const struct call *c, struct err *e)

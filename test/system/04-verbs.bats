@@ -584,7 +584,7 @@ paths_of() {
 	local verb option bad=
 	for verb in create delete events exec kill list ps run spec update; do
 		for option in $({ runc "$verb" --help; crun "$verb" --help 2> /dev/null || true; } | grep -oE '^ +(-[a-z], )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u); do
-			case $verb$option in *--help | *--usage | run--config | create--config | delete--regex | kill--regex | spec--file) continue ;; esac
+			case $verb$option in *--help | *--usage | run--config | create--config | spec--file) continue ;; esac
 			rt "$verb" --help | grep -qE -- "$option( |\$)" || bad+="$verb $option; "
 		done
 	done
@@ -676,4 +676,31 @@ paths_of() {
 	run -0 rt run -b "$B" -f other.json "$ID" < /dev/null
 	attempt rt create -b "$B" -f none.json "$ID"
 	refused 1 "$BATS_TEST_TMPDIR/none.json" "o such file"
+}
+
+# As with crun, but a failure is one.
+@test "a_regular_expression_chooses_whom_to_kill_and_to_delete" {
+	local id first=$ID
+	for ID in "$first-web-1" "$first-web-22" "$first-db"; do
+		create_sleeper
+		rt start "$ID"
+	done
+	ID=$first
+	attempt rt kill --regex 'a{2}' KILL
+	refused 1 "option --regex: 'a{2}'"
+	attempt rt delete --force --regex '('
+	refused 1 "option --regex: '('"
+	run -0 rt delete -r "^$ID-(mail|news)$"
+	run -0 rt kill -r "^$ID-web-[0-9]+$" KILL
+	for id in web-1 web-22; do
+		until [ "$(rt state "$ID-$id" | jq -r .status)" = stopped ]; do :; done
+	done
+	[ "$(rt state "$ID-db" | jq -r .status)" = running ]
+	attempt rt delete --regex "^$ID-"
+	refused 1 "$ID-db that is not stopped: running"
+	[ "$(rt list -q)" = "$ID-db" ]
+	run -0 rt delete -f -r "$ID"
+	[ -z "$(rt list -q)" ]
+	run -0 rt delete -f -r .
+	nothing_left
 }
