@@ -25,7 +25,6 @@ struct self {
 	struct stage stage;  /* where mounts are made when there is no mount API */
 	const char *program; /* what OP_FIND found */
 	bool made, joined;   /* the cgroups, if that is left to us */
-	bool loopback_up;    /* it was brought up where the network was made */
 	bool at_root;	     /* the working directory is / */
 	bool user_set, cwd_denied;
 	char words[HOOK_SAID]; /* the kernel's or a hook's own, about a failure; "" */
@@ -43,9 +42,9 @@ apply_function apply_console;
 
 /* applyself.c */
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
-	apply_network, apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask,
-	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir,
-	apply_find, apply_hook, apply_try, apply_exec;
+	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask, apply_bound,
+	apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir, apply_find,
+	apply_hook, apply_try, apply_exec;
 
 /* lsm.c, listener.c */
 apply_function apply_label, apply_seccomp;

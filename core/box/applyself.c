@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "base/walk.h"
-#include "box/ahead.h"
 #include "box/apply.h"
 #include "box/hook.h"
 #include "box/ns.h"
@@ -29,10 +28,19 @@ int apply_join(struct self *s, const struct op *o)
 	return o->flags ? ns_join(o->fd, o->flags) : 0;
 }
 
+/* One by one if they are not to be had together: which it is that there is not tells nobody. */
 int apply_unshare(struct self *s, const struct op *o)
 {
-	(void)s;
-	return unshare((int)o->flags) < 0 ? -errno : 0;
+	int rc = unshare((int)o->flags) < 0 ? -errno : 0;
+	for (uint64_t left = rc < 0 ? o->flags : 0; left; left &= left - 1) {
+		uint64_t one = left & -left;
+		if (unshare((int)one) == 0)
+			continue;
+		rc = -errno;
+		snprintf(s->words, sizeof(s->words), "%s", ns_type(one));
+		return rc;
+	}
+	return 0;
 }
 
 /* The system calls themselves: the C library's functions would look for threads. */
@@ -77,16 +85,11 @@ int apply_stdio(struct self *s, const struct op *o)
 	return 0;
 }
 
-int apply_network(struct self *s, const struct op *o)
-{
-	(void)o;
-	return ahead_enter(s->setup->network, &s->loopback_up);
-}
-
 int apply_loopback(struct self *s, const struct op *o)
 {
+	(void)s;
 	(void)o;
-	return s->loopback_up ? 0 : ns_loopback_up();
+	return ns_loopback_up();
 }
 
 int apply_hostname(struct self *s, const struct op *o)

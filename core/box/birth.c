@@ -231,6 +231,19 @@ static int clone_by_helper(const struct child_setup *s, struct clone_args *args,
 	return rc;
 }
 
+/* The kernel does not say which it was that there is not. */
+static int not_born(int rc, uint64_t flags, struct err *e)
+{
+	char names[128] = "";
+	for (; flags; flags &= flags - 1) {
+		size_t n = strlen(names);
+		snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
+			 ns_type(flags & -flags));
+	}
+	return fail(e, rc, "clone a process with new namespaces (%s)%s", names,
+		    rc == -ENOSPC ? "; /proc/sys/user has how many there may be" : "");
+}
+
 static int clone_here(const struct child_setup *s, struct clone_args *args, const int pair[2],
 		      struct child *out, struct err *e)
 {
@@ -247,8 +260,7 @@ static int clone_here(const struct child_setup *s, struct clone_args *args, cons
 	}
 	rc = return_home(&back, e);
 	if (pid < 0)
-		return fail(e, pid, "clone a process with new namespaces (%#llx)",
-			    (unsigned long long)s->plan->clone_flags);
+		return not_born(pid, s->plan->clone_flags, e);
 	out->pid = pid;
 	return rc;
 }

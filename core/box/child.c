@@ -230,7 +230,6 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_BECOME_ROOT] = apply_become_root,
 	[OP_SESSION] = apply_session,
 	[OP_STDIO] = apply_stdio,
-	[OP_NETWORK] = apply_network,
 	[OP_LOOPBACK] = apply_loopback,
 	[OP_HOSTNAME] = apply_hostname,
 	[OP_DOMAINNAME] = apply_domainname,
@@ -281,7 +280,6 @@ void close_rest(const struct child_setup *setup, int sync)
 	struct keep keep = { .n = 0 };
 	keep_add(&keep, sync);
 	keep_add(&keep, setup->listener);
-	keep_add(&keep, setup->network);
 	for (size_t i = 0; setup->cgroup && i < setup->cgroup->n; i++)
 		keep_add(&keep, setup->cgroup->v[i].door);
 	for (int i = 0; i < 3; i++)

@@ -36,7 +36,6 @@ struct child_setup {
 	int stdio[3];		      /* -1: as they are */
 	int preserve_fds;	      /* 3 .. 3+n-1 stay open */
 	int listener;		      /* for OP_START; -1 */
-	int network;		      /* for OP_NETWORK; -1 */
 	const struct cgroup *cgroup;  /* NULL: none; its doors are open */
 	const struct proc_self *self; /* what we know of ourselves; NULL */
 	bool free;		      /* nothing is to be done for it once it is born */

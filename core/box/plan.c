@@ -84,7 +84,7 @@ static int plan_namespaces(struct plan *p, const struct spec *s, struct err *e)
 				p->in_cgroup |= flag;
 			else if (flag == CLONE_NEWTIME)
 				p->clocks = s->linux_;
-			else if (flag != CLONE_NEWNET || !p->network_ahead)
+			else
 				p->clone_flags |= flag;
 			continue;
 		}
@@ -113,8 +113,7 @@ static bool unified(const struct plan_context *c)
 }
 
 /* The same where the cgroups are joined late: the child makes the new ones itself, which takes the
- * kernel as long as the parent needs for those. All but that of pids, which one is born in; and
- * where the network is made ahead all are made by the parent, who has time until that is there. */
+ * kernel as long as the parent needs for those. All but that of pids, which one is born in. */
 static int plan_own_namespaces(struct plan *p, const struct plan_context *c, struct err *e)
 {
 	size_t at = p->n;
@@ -123,7 +122,7 @@ static int plan_own_namespaces(struct plan *p, const struct plan_context *c, str
 		rc = plan_namespaces(p, c->spec, e);
 	if (rc < 0)
 		return rc;
-	p->v[at].flags = p->network_ahead ? 0 : p->clone_flags & ~(uint64_t)CLONE_NEWPID;
+	p->v[at].flags = p->clone_flags & ~(uint64_t)CLONE_NEWPID;
 	p->clone_flags &= ~p->v[at].flags;
 	if (unified(c)) { /* it is born in its cgroup */
 		p->v[at].flags |= p->in_cgroup;
@@ -465,15 +464,12 @@ int plan_create(const struct plan_context *c, struct arena *a, struct plan *out,
 	p->bundle = c->bundle;
 	p->host_mounts = !spec_namespace(s, "mount");
 	p->joins_late = c->joins_late;
-	p->network_ahead = c->network_ahead;
 	/* Ids to map, limits that root of a user namespace may not raise, network devices. */
 	plan.waits = (user && (is_new(user) || s->process->rlimits.n)) ||
 		     s->linux_->net_devices.n || s->linux_->intel_rdt || c->waits;
 	rc = plan_wait(p, e);
 	if (rc == 0)
 		rc = p->joins_late ? plan_own_namespaces(p, c, e) : plan_namespaces(p, s, e);
-	if (rc == 0 && p->network_ahead)
-		rc = add(p, OP_NETWORK, "make the network namespace", NULL, e);
 	if (rc == 0 && !p->joins_late)
 		rc = plan_join(p, e);
 	if (rc == 0)

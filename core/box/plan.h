@@ -26,7 +26,6 @@ enum op_kind {
 	OP_BECOME_ROOT, /* of a new user namespace */
 	OP_SESSION,  /* setsid, a keyring named path (or none when NULL), its permissions: flags */
 	OP_STDIO,    /* fds 0, 1, 2 */
-	OP_NETWORK,  /* enter the network namespace that was made ahead */
 	OP_LOOPBACK, /* lo up */
 	OP_HOSTNAME, /* path: the name */
 	OP_DOMAINNAME,
@@ -207,7 +206,6 @@ struct plan {
 	int hook_out[2];	       /* so, open; 0: nowhere */
 	bool waits;		       /* at first, for what its parent does to it from outside */
 	bool joins_late;	       /* there is an OP_CGROUP */
-	bool network_ahead;	       /* there is an OP_NETWORK */
 	uint64_t in_cgroup;	       /* CLONE_NEW* to be made once the cgroups are joined */
 	bool joined;		       /* it has the operations for these */
 	bool joining;		       /* a container that is there: exec */
@@ -226,7 +224,6 @@ struct plan_context {
 	bool joins_late; /* v1's cgroups are made, and v2's gets its device filter, while init makes
 			    its own namespaces and mounts; child_go_in() tells that all is done */
 	bool waits;	 /* init does nothing before it is told to */
-	bool network_ahead; /* the new network namespace is being made already */
 	bool detached_root; /* the caller brings a detached mount: put its fd into the OP_ROOT */
 	bool no_pivot, no_new_keyring;
 	bool own_program; /* OP_EXEC gets a file of the caller's: none is looked for, and no device

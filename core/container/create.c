@@ -2,7 +2,6 @@
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "box/ahead.h"
 #include "box/child.h"
 #include "box/keep.h"
 #include "box/netdevice.h"
@@ -38,7 +37,6 @@ struct making {
 	struct proc_self self; /* asked when it has a start time */
 	struct cgroup cgroup;
 	struct resctrl resctrl;
-	struct ahead network;
 	struct cgroup_keeper keeper;
 	struct plan plan;
 	struct child child;
@@ -350,7 +348,6 @@ static int make_plan(struct making *m, struct err *e)
 		.cgroup = &m->cgroup,
 		.joins_late = m->joins_late,
 		.waits = m->keeper.full,
-		.network_ahead = m->network.sock >= 0,
 		.detached_root = m->r->rootfs_fd >= 0,
 		.no_pivot = m->r->no_pivot,
 		.start = how_to_start(m),
@@ -383,13 +380,10 @@ static int launch(struct making *m, struct err *e)
 		.stdio = { m->r->stdio[0], m->r->stdio[1], m->r->stdio[2] },
 		.preserve_fds = m->r->preserve_fds,
 		.listener = m->listener,
-		.network = m->network.sock,
 		.cgroup = &m->cgroup,
 		.self = m->self.start_time ? &m->self : NULL,
 	};
 	int rc = container_clone(&setup, &m->child, e);
-	if (rc == -EAGAIN && ahead_wait(&m->network)) /* who had the last place for a process */
-		rc = container_clone(&setup, &m->child, e);
 	int limited = cgroup_let_go(&m->keeper, rc < 0 ? NULL : e);
 	if (rc < 0)
 		return rc;
@@ -523,8 +517,6 @@ static int make(struct making *m, struct err *e)
 		rc = refuse(e, EINVAL, "--console-socket is of no use: process.terminal is false");
 	if (rc < 0)
 		return rc;
-	if (m->engine->own_root && !m->r->restore && we_are_root() && ahead_fits(m->spec))
-		ahead_begin(&m->network, m->a);
 	rc = claim(m, e);
 	if (rc == 0)
 		rc = record(m, e);
@@ -558,10 +550,9 @@ static void undo(struct making *m)
 
 static void let_go(struct making *m)
 {
-	int *const own[] = { &m->network.sock, &m->child.sync, &m->listener, &m->console,
-			     &m->bundle,       &m->program,    &m->lock };
+	int *const own[] = { &m->child.sync, &m->listener, &m->console,
+			     &m->bundle,     &m->program,  &m->lock };
 	struct keep all = { .n = 0 };
-	ahead_wait(&m->network);
 	cgroup_let_go(&m->keeper, NULL);
 	plan_take(&m->plan, &all);
 	cgroup_take(&m->cgroup, &all);
@@ -580,7 +571,6 @@ int container_create(const struct create_request *r, struct container **out, str
 			    .listener = -1,
 			    .lock = -1,
 			    .console = -1,
-			    .network = { .sock = -1 },
 			    .keeper = { -1, -1, NULL },
 			    .plan = { .pid_ns = -1, .user_ns = -1 },
 			    .child = { .sync = -1, .pidfd = -1 },

@@ -174,7 +174,6 @@ static int launch(struct joining *j, struct err *e)
 		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
 		.preserve_fds = j->r->preserve_fds,
 		.listener = -1,
-		.network = -1,
 		.cgroup = &j->cgroup,
 	};
 	rc = clone_child(j, &setup, e);

@@ -290,7 +290,6 @@ hierarchies() {
 	[ ! -e "$ROOT/$id" ]
 }
 
-# Who makes its network ahead gives way to init.
 @test "a container starts where there is room for init alone" {
 	[ -z "$V2" ] || skip "for cgroup v1"
 	local dir=/sys/fs/cgroup/pids/$id-caller
@@ -301,6 +300,5 @@ hierarchies() {
 		bash -c 'echo $$ > "$1/cgroup.procs" && exec "${@:2}"' bash "$dir" \
 			"$CORACLE" runtime --root "$ROOT" run -b "$BUNDLE" "$id" < /dev/null
 	done
-	[ "$(awk '$1 == "max" { print $2 }' "$dir/pids.events")" -gt 0 ]
 	rmdir "$dir"
 }

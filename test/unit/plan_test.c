@@ -48,7 +48,6 @@ static int plan_late(const struct spec *s, const struct cgroup *cg, struct arena
 		.mount_point = "/m",
 		.cgroup = cg,
 		.joins_late = true,
-		.network_ahead = spec_namespace(s, "network"),
 		.creating_json = "{}",
 		.created_json = "{}",
 	};
