@@ -13,7 +13,6 @@ setup_file() {
 		      sandboxer = \"shim\"
 		    [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.options]
 		      runtime_type = \"io.containerd.runc.v2\"
-		      runtime_path = \"$BATS_FILE_TMPDIR/bin/containerd-shim-coracle-v2\"
 		      sandboxer = \"shim\"
 		      options = {Root = \"$BATS_FILE_TMPDIR/options\"}
 	"
