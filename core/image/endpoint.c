@@ -235,8 +235,9 @@ static int authenticate(struct endpoint *p, const char *challenge, struct err *e
 		basic |= !strncasecmp(line, "Basic", 5);
 	}
 	if (!basic)
-		return refuse(e, EACCES, "%s asks for a kind of login that is not known here",
-			      p->name);
+		return refuse(e, EACCES, "%s asks for a %s", p->name,
+			      *challenge ? "kind of login that is not known here"
+					 : "login, and does not say which kind");
 	if (!p->login.basic || !*p->login.basic)
 		return refuse(
 			e, EACCES,

@@ -48,7 +48,7 @@ static const struct json_field manifest_fields[] = {
 	  .sub = descriptor_fields },
 	{ .name = "layers",
 	  .type = J_LIST,
-	  .flags = J_REQUIRED | J_KEEP,
+	  .flags = J_KEEP,
 	  .offset = offsetof(struct manifest, layers),
 	  .sub = descriptor_fields,
 	  .size = sizeof(struct descriptor) },
@@ -117,7 +117,7 @@ static int kind_of_parts(const struct parts *p, struct err *e)
 		return refuse(e, EINVAL, "an ambiguous document: both an index and a manifest");
 	if (p->manifests)
 		return DOC_INDEX;
-	if (p->layers && p->config)
+	if (p->config) /* some write null for no layers */
 		return DOC_MANIFEST;
 	return refuse(e, EINVAL, "neither an image index nor an image manifest");
 }

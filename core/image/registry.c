@@ -105,8 +105,12 @@ static int read_document(struct registry *r, const char *which, bool own, struct
 			      answer_explanation(body, r->arena), r->trouble);
 	if (answer.status != 200)
 		return refused(r, "the manifest", &answer, body, e);
+	if (answer.content_type && !strcmp(answer.content_type, "text/html"))
+		return refuse(e, EPROTO, "%s answers with a page for people, not as a registry%s",
+			      r->ref.host, r->trouble);
 	*type = answer.content_type ? arena_str(r->arena, answer.content_type) : NULL;
-	return answer_read(body, b, MANIFEST_MAX, e);
+	rc = answer_read(body, b, MANIFEST_MAX, e);
+	return rc == -E2BIG ? within(e, "%s/%s", r->ref.host, r->ref.name) : rc;
 }
 
 /* Whether to ask once more, after so many bytes of it. */

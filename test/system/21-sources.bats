@@ -752,6 +752,33 @@ document() {
 	refused "a manifest of the old schema 1"
 }
 
+@test "an_image_without_layers_may_have_null_for_a_list_of_them" {
+	: > "$L.layers"
+	image_end "$L" v1 > /dev/null
+	jq -c '.rootfs.diff_ids = null | .config = {Labels: null, Env: null}' "$L.config" > "$L.null"
+	jq -c --argjson c "$(blob "$L" "$L.null" "$OCI.config.v1+json")" '.config = $c | .layers = null' "$L.manifest" > "$L.document"
+	document "$L.document" "$OCI.manifest.v1+json"
+	strange
+	run -0 pull -q "oci:$L:v1"
+	run -0 pull -q "$STRANGE/app:v1"
+	run -0 "$CORACLE" inspect layout:v1
+	[ "$(jq '.[0].layers | length' <<< "$output")" = 0 ]
+}
+
+@test "what_is_no_registry_is_called_so" {
+	simple "$L" v1
+	strange
+	run -1 pull -q "$STRANGE/portal/app:v1"
+	[ "$output" = "coracle: $STRANGE answers with a page for people, not as a registry" ]
+	run -1 pull -q "$STRANGE/wordless/app:v1"
+	[ "$output" = "coracle: $STRANGE asks for a login, and does not say which kind" ]
+	head -c 5000000 /dev/zero > "$L.document"
+	document "$L.document" "$OCI.manifest.v1+json"
+	run -1 pull -q "$STRANGE/app:v1"
+	[ "$output" = "coracle: $STRANGE/app: the registry's answer is larger than 4194304 bytes" ]
+	assert_empty_store
+}
+
 @test "an_index_in_an_index_without_end_is_refused" {
 	local i digest
 	simple "$L" v1

@@ -96,7 +96,8 @@ static void bad_digests_and_sizes_are_refused(void)
 			&m),
 	       -EINVAL);
 	has_str(e.msg, "layers[0].size: missing");
-	is_int(manifest("{" CONFIG "}", &m), -EINVAL);
+	is_int(manifest("{" CONFIG ",\"layers\":null}", &m),
+	       0); /* as Go writes a list that was never made */
 }
 
 static void too_many_layers_are_refused(void)
