@@ -413,7 +413,6 @@ refuses() {
 		option --preserve-fds: 'x'|create --preserve-fds x -b $B $ID
 		option --preserve-fds: ''|create --preserve-fds= -b $B $ID
 		--preserve-fds: -1|create --preserve-fds -1 -b $B $ID
-		--preserve-fds 7: file|create --preserve-fds 7 -b $B $ID
 		/not/there|create -b /not/there $ID
 		--console-socket is of no use|create -b $B --console-socket /not/there $ID
 		pid file /not/there/p|create -b $B --pid-file /not/there/p $ID
