@@ -160,7 +160,7 @@ static int execute(const struct call *c, struct container *in, struct err *e)
 	rc = container_exec(in, &r, &made, e);
 	e->status = 0; /* 255, as with runc */
 	if (rc < 0)
-		return within(e, "exec failed: unable to start container process");
+		return within(e, "unable to start container process");
 	auto_close int pidfd = made.pidfd;
 	if (o->detach)
 		return 0;
@@ -179,8 +179,8 @@ int command_exec(const struct call *c, struct err *e)
 	struct container *in;
 	int rc = runtime_open(c, &in, e);
 	if (rc < 0)
-		return rc;
+		return within(e, "exec failed");
 	rc = execute(c, in, e);
 	container_close(in);
-	return rc;
+	return rc < 0 ? within(e, "exec failed") : rc;
 }

@@ -49,7 +49,7 @@ static const struct cell table[][EVENTS] = {
 		[EV_EXIT] = ALLOWED,
 	},
 	[STATUS_PAUSED] = {
-		[EV_START] = { 0, EINVAL, "cannot start an already running container: %s" },
+		[EV_START] = { 0, EINVAL, "cannot start a container in the paused state: %s" },
 		[EV_KILL] = ALLOWED,
 		[EV_PAUSE] = { 0, EINVAL, "container already paused: %s" },
 		[EV_RESUME] = ALLOWED,

@@ -274,6 +274,8 @@ deaf() {
 	[ "$(cat "/sys/fs/cgroup/freezer/coracle-$ID/freezer.state" "/sys/fs/cgroup/unified/coracle-$ID/cgroup.freeze" | grep -cE '^(FROZEN|1)$')" -ge 1 ]
 	attempt rt exec "$ID" true
 	refused 255 "paused" "--ignore-paused"
+	attempt rt start "$ID"
+	refused 1 "cannot start a container in the paused state"
 	attempt rt pause "$ID"
 	refused 1 "already paused"
 	rt resume "$ID"

@@ -305,7 +305,9 @@ bad_spec() {
 	attempt rt exec "$ID"
 	refused 255 "command"
 	attempt rt exec -u nonsense "$ID" true
-	refused 255 nonsense
+	refused 255 "exec failed: option --user" nonsense
+	attempt rt exec none true
+	refused 255 "exec failed: container does not exist"
 	attempt rt exec --cap CAP_NONSENSE "$ID" true # as runc: told, and let be
 	[ "$status" = 0 ] && [[ $stderr == *"'CAP_NONSENSE' is ignored"* ]]
 	attempt rt exec --cwd /not/there "$ID" true
