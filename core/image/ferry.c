@@ -4,6 +4,7 @@
 #include "image/ferry.h"
 #include "base/file.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -93,6 +94,13 @@ void ferry_takes(struct ferry *r)
 {
 	signal(SIGPIPE, SIG_IGN); /* that who gives has gone is heard */
 	put_fd(&r->ends[0], -1);
+}
+
+void ferry_wait(const struct ferry *r)
+{
+	struct pollfd given = { .fd = r->ends[1], .events = POLLIN };
+	while (poll(&given, 1, -1) < 0 && errno == EINTR)
+		;
 }
 
 /* The next slot that is free. Nobody is left to say anything to when there is none. */

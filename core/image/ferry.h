@@ -23,6 +23,9 @@ int ferry_init(struct ferry *r, struct err *e);
 void ferry_gives(struct ferry *r);
 void ferry_takes(struct ferry *r);
 
+/* Who takes: until something was given, or nothing will be. */
+void ferry_wait(const struct ferry *r);
+
 /* Who gives: passes on all there is. 0 at its end, -EIO when nobody wants more, -errno. */
 int ferry_give(struct ferry *r, struct source *from, struct err *e);
 

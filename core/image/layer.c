@@ -37,6 +37,16 @@ static int read_tree(struct source *tar, const struct layer_job *j, struct buf *
 	return rc;
 }
 
+/* What was unpacked, to its end. */
+static int write_tree(struct source *unpacked, const struct layer_job *j, struct buf *implied,
+		      struct err *e)
+{
+	struct check tar;
+	check_init(&tar, unpacked, "unpacked layer", j->diff_id, -1);
+	int rc = read_tree(&tar.source, j, implied, e);
+	return rc < 0 ? rc : source_drain(&tar.source, e);
+}
+
 /* Not our own trouble, but that of the bytes. */
 static bool is_theirs(const struct err *e)
 {
@@ -66,7 +76,7 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 	int packing = layer_packing(j->blob->media_type, e);
 	if (packing < 0)
 		return packing;
-	struct check packed, tar;
+	struct check packed;
 	check_init(&packed, bytes, "layer", j->blob->digest, j->blob->size);
 	packed.copy = j->copy;
 	packed.progress = j->progress;
@@ -79,10 +89,7 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 			       .from = inflate_source(inflate),
 			       .packed = &packed,
 			       .limits = j->limits };
-	check_init(&tar, &ratio.source, "unpacked layer", j->diff_id, -1);
-	rc = j->to ? ferry_give(j->to, &tar.source, e) : read_tree(&tar.source, j, implied, e);
-	if (rc == 0)
-		rc = source_drain(&tar.source, e);
+	rc = j->to ? ferry_give(j->to, &ratio.source, e) : write_tree(&ratio.source, j, implied, e);
 	if (rc == 0)
 		rc = source_drain(&packed.source, e);
 	inflate_free(inflate);
@@ -96,9 +103,8 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 int layer_write(struct ferry *from, const struct layer_job *j, struct buf *implied, struct err *e)
 {
 	struct err real = { 0 };
-	int rc = read_tree(&from->source, j, implied, e);
-	if (rc == 0)
-		rc = source_drain(&from->source, e);
+	ferry_wait(from);
+	int rc = write_tree(&from->source, j, implied, e);
 	if (rc == 0 || from->failed)
 		return rc;
 	if (is_theirs(e) && ferry_stop(from, &real) < 0) {

@@ -11,9 +11,9 @@
 
 struct layer_job {
 	const struct descriptor *blob;
-	const char *diff_id;
-	int copy;	  /* fd that gets the bytes as they come; -1: none */
-	int tree;	  /* an empty directory */
+	const char *diff_id; /* of who writes, and read once there is something to write */
+	int copy;	     /* fd that gets the bytes as they come; -1: none */
+	int tree;	     /* an empty directory */
 	struct ferry *to; /* who gets what was unpacked, and writes it; NULL: it is written here */
 	const struct limits *limits;
 	struct usage *usage;

@@ -317,6 +317,7 @@ END
 }
 
 @test "a_layer_whose_content_is_not_the_configured_one_is_refused" {
+	local jobs
 	simple "$L" v1
 	tar_of "$L.tar" <<< "f other 644 0:0 - x"
 	layer "$L" "$L.tar"
@@ -325,6 +326,16 @@ END
 	run -1 pull "oci:$L:v2"
 	[[ "$output" == *"unpacked layer sha256:0000"*" is not what it should be"* ]]
 	assert_empty_store
+	# Of one that comes alone who writes the files says so, where another process unpacks it.
+	layer "$T/alone" "$L.tar"
+	printf '%064d\n' 0 > "$T/alone.diffs"
+	image_end "$T/alone" v1 > /dev/null
+	for jobs in 1 2; do
+		run -1 pull --jobs "$jobs" "oci:$T/alone:v1"
+		[[ "$output" == *"unpacked layer sha256:0000"*" is not what it should be"* ]]
+		[ "${#lines[@]}" = 1 ]
+		assert_empty_store
+	done
 }
 
 @test "a_manifest_that_is_not_the_asked_for_digest_is_refused" {
