@@ -157,6 +157,8 @@ static int write_config(struct bundling *b, int rootfs, const char *root, struct
 					     .hostname = id };
 	struct sources none = { .n = 0 };
 	int rc = runspec_make(o, &subject, b->a, &b->spec, e);
+	if (rc == 0) /* nothing in it is newer, and older runtimes ask */
+		b->spec->oci_version = "1.0.2";
 	if (rc == 0 && b->image)
 		rc = add_notes(b, e);
 	if (rc == 0 && subid_inside())
