@@ -108,12 +108,12 @@ static int give_to_owner(const struct create_request *r, const struct spec *s,
 	return 0;
 }
 
-/* In the words that runc has for it. */
+/* In the words that runc has for it. Of an image's somebody asked for it by name. */
 static void warn_alone(const struct create_request *r, const struct spec *s)
 {
 	const struct spec_namespace *pid = spec_namespace(s, "pid");
 	bool host = r->engine && !strcmp(r->engine, "host");
-	if (!r->no_cgroup && !host && (!pid || pid->path))
+	if (!r->no_cgroup && !r->image && !host && (!pid || pid->path))
 		log_warn("Creating a rootless container with no cgroup and no private pid "
 			 "namespace: it is impossible to end all its processes properly");
 }
