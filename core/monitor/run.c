@@ -96,7 +96,7 @@ static int choose_id(struct making *m, struct err *e)
 /* With no ids and volumes yet. */
 static int plain_spec(struct making *m, const char *id, int root, struct spec **out, struct err *e)
 {
-	const struct run_subject subject = { m->image, root, m->command, id, m->id };
+	const struct run_subject subject = { m->image, root, m->command, id, m->id, true };
 	const char *user = m->image->config.config.user;
 	int own = m->image == &m->none ? -1 : root;
 	int rc = userkeep_begin(&m->options, own, m->a, e);

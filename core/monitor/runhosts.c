@@ -61,12 +61,7 @@ static int read_old(int rootfs, bool host, struct buf *b, struct err *e)
 		return file_read(-1, "/etc/hosts", b, e);
 	auto_close int found = rootfs_open(rootfs, "/etc/hosts", O_PATH);
 	auto_close int fd = reopen(found, O_RDONLY);
-	int rc = fd < 0 ? 0 : file_read_fd(fd, "/etc/hosts of the image", b, e);
-	if (rc == 0 && !b->len)
-		buf_str(b, "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
-	if (b->len && b->p[b->len - 1] != '\n')
-		buf_str(b, "\n");
-	return rc;
+	return fd < 0 ? 0 : file_read_fd(fd, "/etc/hosts of the image", b, e);
 }
 
 static int write_own(int rootfs, const char *path, const struct buf *b, struct err *e)
@@ -77,11 +72,18 @@ static int write_own(int rootfs, const char *path, const struct buf *b, struct e
 	return rc < 0 ? fail(e, rc, "write %s of the container", path) : 0;
 }
 
+/* Whether its loopback is its own and should be known by name. */
+static bool wants_names(const struct run_options *o, const struct run_subject *subject)
+{
+	return subject->names && subject->image && subject->image->name && !o->no_hosts &&
+	       (!o->network || !*o->network || !strcmp(o->network, "none"));
+}
+
 int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
 		struct err *e)
 {
 	auto_buf b = { .max = FILE_MAX };
-	if (!o->hosts.n)
+	if (!o->hosts.n && !wants_names(o, subject))
 		return 0;
 	if (o->no_hosts)
 		return refuse(e, EINVAL, "option --no-hosts: it goes not with --add-host");
@@ -90,12 +92,20 @@ int hosts_apply(const struct run_options *o, const struct run_subject *subject, 
 			      "option --add-host: it is for images, whose containers have files of "
 			      "their own");
 	bool host = o->network && !strcmp(o->network, "host");
-	int rc = read_old(subject->rootfs, host, &b, e);
+	struct err ignored, *why = o->hosts.n ? e : &ignored; /* nobody asked for it */
+	int rc = read_old(subject->rootfs, host, &b, why);
+	if (!o->hosts.n && (rc < 0 || b.len))
+		return 0;
+	if (!b.len && subject->hostname)
+		buf_printf(&b, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
+			   o->hostname && *o->hostname ? o->hostname : subject->hostname);
+	if (b.len && b.p[b.len - 1] != '\n')
+		buf_str(&b, "\n");
 	for (size_t i = 0; rc == 0 && i < o->hosts.n; i++)
 		rc = line_add(&b, o->hosts.v[i], host, a, e);
-	if (rc < 0)
-		return rc;
-	return write_own(subject->rootfs, "/etc/hosts", &b, e);
+	if (rc == 0)
+		rc = write_own(subject->rootfs, "/etc/hosts", &b, why);
+	return o->hosts.n ? rc : 0;
 }
 
 bool resolver_own(const struct run_options *o)

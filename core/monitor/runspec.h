@@ -66,6 +66,7 @@ struct run_subject {
 	struct strs command;	   /* in the place of the image's */
 	const char *id;		   /* for its cgroup */
 	const char *hostname;	   /* unless the options have one; NULL: that of the default spec */
+	bool names;		   /* an /etc/hosts is written where the image has none */
 };
 
 /* The whole spec: what the image says and the options change. */

@@ -306,7 +306,11 @@ of() {
 		l etc/hosts - - ../../../../../../../..$BATS_TEST_TMPDIR/hosts
 	END
 	run -0 c run --rm --add-host db:10.0.0.7 --add-host six=::1 --add-host 'seven:[fe80::1]' app:v1 cat /etc/hosts
-	[ "$output" = $'127.0.0.1\tlocalhost\n::1\tlocalhost\n10.0.0.7\tdb\n::1\tsix\nfe80::1\tseven' ]
+	[[ "$output" == $'127.0.0.1\tlocalhost '????????????$'\n::1\tlocalhost\n10.0.0.7\tdb\n::1\tsix\nfe80::1\tseven' ]]
+	# Its own loopback has names where the image has none for it.
+	run -0 c run --rm --hostname here app:v1 cat /etc/hosts
+	[ "$output" = $'127.0.0.1\tlocalhost here\n::1\tlocalhost' ]
+	run -1 c run --rm --no-hosts app:v1 cat /etc/hosts
 	[ "$(cat "$BATS_TEST_TMPDIR/hosts")" = untouched ]
 	run -0 "$CORACLE" bundle --network host --add-host db:10.0.0.7 app:v1 "$L.b" cat /etc/hosts
 	run -0 runc --root "$RUN" run -b "$L.b" "bundle$$"
