@@ -148,7 +148,8 @@ static int set_value(struct parser *p, const struct opt *o, const char *value)
 		return *(const char **)to ? 0
 					  : fail(p->e, errno, "option --%s: %s", o->name, value);
 	case OPT_STR:
-		*(const char **)to = value;
+	case OPT_MAYBE_STR:
+		*(const char **)to = *value || o->type == OPT_STR ? value : NULL;
 		return 0;
 	case OPT_LIST:
 		return word_add(p, to, value);

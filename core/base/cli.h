@@ -14,6 +14,7 @@
 enum opt_type {
 	OPT_FLAG = 1,	/* bool; --name=false works too */
 	OPT_STR,	/* const char * */
+	OPT_MAYBE_STR,	/* the same; "" is as if it was not given */
 	OPT_PATH,	/* the same, made absolute */
 	OPT_LIST,	/* struct strs; may be given again and again */
 	OPT_INT,	/* int */

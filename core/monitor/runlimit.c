@@ -37,6 +37,8 @@ static int apply_memory(struct spec_resources *r, const struct run_options *o, s
 		return refuse(e, EINVAL,
 			      "option --memory-swap: it is memory and swap together, so it may not "
 			      "be less than --memory; -1 is no limit");
+	if (m.limit.set && m.limit.v > 0 && m.reservation.v > m.limit.v)
+		return refuse(e, EINVAL, "option --memory-reservation: it is more than --memory");
 	if (!m.swap.set && m.limit.v > 0 && m.limit.v <= INT64_MAX / 2)
 		m.swap_if_counted = (struct opt_i64){ true, 2 * m.limit.v };
 	if (o->oom_kill_disable && !m.limit.set)

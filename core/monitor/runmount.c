@@ -483,6 +483,31 @@ static void sort(struct spec_mount *v, size_t n)
 	}
 }
 
+static bool same_place(const char *a, const char *b)
+{
+	for (size_t n = 1; n; a += n, b += n) {
+		a += strspn(a, "/");
+		b += strspn(b, "/");
+		n = strcspn(a, "/");
+		if (n != strcspn(b, "/") || strncmp(a, b, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Of two the first would never be seen. */
+static int check_places(const struct spec_mounts *l, size_t first, struct err *e)
+{
+	for (size_t i = first; i < l->n; i++)
+		for (size_t k = first; k < i; k++)
+			if (same_place(l->v[i].destination, l->v[k].destination))
+				return refuse(e, EINVAL,
+					      "options --volume, --mount, --tmpfs: two are to be "
+					      "on %s",
+					      l->v[i].destination);
+	return 0;
+}
+
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const struct {
@@ -509,6 +534,8 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 			if (rc == 0)
 				rc = source_check(kinds[k].option, m, e);
 		}
+	if (rc == 0)
+		rc = check_places(&s->mounts, first + o->inherited.n, e);
 	if (rc < 0)
 		return rc;
 	sort(s->mounts.v + first, s->mounts.n - first);

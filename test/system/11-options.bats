@@ -113,6 +113,27 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	c rm -f "$(cid g)"
 }
 
+@test "an_option_without_a_value_is_as_if_it_was_not_given" {
+	run -0 box --rm --name '' --umask '' --cpuset-cpus '' --cpuset-mems '' --personality '' --cgroup-parent '' --stop-signal '' --pull '' \
+		--ipc '' --pid '' --uts '' --network '' --cgroups '' --userns '' --platform '' --arch '' --tz '' -- sh -c umask
+	[ "$output" = 0022 ]
+}
+
+@test "two_mounts_on_one_place_are_refused" {
+	local option
+	for option in "-v /etc:/x/" "--tmpfs /x" "--mount type=bind,src=/etc,dst=//x"; do
+		# shellcheck disable=SC2086 # options
+		run -125 box --rm --name "$(cid x)" -v "$ROOTFS:/x" $option -- true
+		[[ "$output" =~ ^coracle:\ options\ --volume,\ --mount,\ --tmpfs:\ two\ are\ to\ be\ on\ /+x/?$ ]] || { echo "$output"; return 1; }
+	done
+	run -0 box --rm -v "$ROOTFS:/x" -v /etc:/x/etc -- ls -d /x/bin
+}
+
+@test "a_container_keeps_no_more_memory_than_it_may_have" {
+	run -125 box --rm -m 64m --memory-reservation 128m -- true
+	[ "$output" = "coracle: option --memory-reservation: it is more than --memory" ]
+}
+
 @test "what_is_so_without_an_option_may_be_asked_for_by_it" {
 	run -0 box --rm --restart no --restart=no --systemd=false --systemd false --sig-proxy=true --http-proxy=false --sdnotify ignore \
 		--isolation default -- echo hi
@@ -669,7 +690,7 @@ whole() {
 	run -0 c run --rm --read-only --tz local layout:v1 cat /etc/localtime
 	[ "$output" = "$(cat /etc/localtime)" ]
 	local bad
-	for bad in ../../../etc/passwd /etc/localtime Nosuch zone.tab ''; do
+	for bad in ../../../etc/passwd /etc/localtime Nosuch zone.tab; do
 		run -125 c run --rm --tz "$bad" layout:v1 true
 		[[ "$output" == "coracle: option --tz: '$bad' is not a file of /usr/share/zoneinfo/"* ]]
 	done
