@@ -99,8 +99,9 @@ struct birth {
 
 /* Enters the given namespaces as far as we may; those that we did are not left to the child. Where
  * nothing is left to try, what we may not is an error. The pid namespace comes first, while /proc
- * is ours. */
-static int enter_given(struct plan *p, struct err *e)
+ * is ours. Those of kinds in `later` are the child's: who is in a cgroup namespace may have nobody
+ * born into a cgroup outside of it, where v2 is mounted with nsdelegate. */
+static int enter_given(struct plan *p, uint64_t later, struct err *e)
 {
 	int rc = p->pid_ns < 0 ? 0 : ns_join(p->pid_ns, CLONE_NEWPID);
 	if (rc == 0)
@@ -109,7 +110,7 @@ static int enter_given(struct plan *p, struct err *e)
 		return fail(e, rc, "join the pid namespace");
 	for (size_t i = 0; i < p->n; i++) {
 		struct op *o = &p->v[i];
-		if (o->kind != OP_JOIN || !(o->path || p->joining) || !o->flags)
+		if (o->kind != OP_JOIN || !(o->path || p->joining) || !(o->flags & ~later))
 			continue;
 		rc = ns_join(o->fd, o->flags);
 		if (rc == 0)
@@ -121,10 +122,10 @@ static int enter_given(struct plan *p, struct err *e)
 }
 
 /* Some of the given namespaces may belong to the given user namespace, others to ours. */
-static int enter_all(struct plan *p, struct err *e)
+static int enter_all(struct plan *p, uint64_t later, struct err *e)
 {
 	bool clocks_first = we_are_root() || p->user_ns < 0;
-	int rc = enter_given(p, e);
+	int rc = enter_given(p, later, e);
 	if (rc == 0 && clocks_first)
 		rc = born_elsewhere(p, NULL, e);
 	if (rc < 0 || p->user_ns < 0)
@@ -137,7 +138,7 @@ static int enter_all(struct plan *p, struct err *e)
 	if (rc < 0)
 		return fail(e, rc, "join the user namespace %s", p->user_ns_path);
 	p->user_ns = -1;
-	rc = enter_given(p, e);
+	rc = enter_given(p, later, e);
 	return rc < 0 || clocks_first ? rc : born_elsewhere(p, NULL, e);
 }
 
@@ -163,7 +164,7 @@ static _Noreturn void helper_main(struct child_setup s, struct clone_args *args,
 {
 	if (s.plan->joining && leave_host(&s, pair[1], &b->why) < 0)
 		_exit(1);
-	if (enter_all(s.plan, &b->why) < 0)
+	if (enter_all(s.plan, args->flags & CLONE_INTO_CGROUP ? CLONE_NEWCGROUP : 0, &b->why) < 0)
 		_exit(1);
 	for (size_t i = 0; s.plan->joining && i < s.plan->n; i++)
 		if (s.plan->v[i].kind == OP_JOIN && !s.plan->v[i].flags)
