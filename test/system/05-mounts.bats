@@ -485,7 +485,7 @@ shared_volume() {
 		{destination: "/in/a", source: "\($d)/src", options: ["bind"]}, {destination: "/a/../../../b", source: "\($d)/src", options: ["bind"]},
 		{destination: "/up/c", source: "\($d)/src", options: ["bind"]}, {destination: "rel", source: "\($d)/src", options: ["bind"]}]'
 	mkdir "$ROOTFS/a"
-	run -0 inside 'cat /n/e/w /to /dir/a/file /b/file /outside/c/file /rel/file; test -p /fifo && test -c /node && echo kinds'
+	run -0 --separate-stderr inside 'cat /n/e/w /to /dir/a/file /b/file /outside/c/file /rel/file; test -p /fifo && test -c /node && echo kinds'
 	[ "${lines[*]}" = "file file file file file file kinds" ]
 	[ ! -e "$D/outside" ]
 	[ -f "$ROOTFS/n/e/w" ]
@@ -704,7 +704,7 @@ shared_volume() {
 	spec '(.mounts[] | select(.destination == "/dev")).options += ["ro"]'
 	for spelt in /dev /dev/ //dev/. dev; do
 		spec --arg d "$spelt" '(.mounts[] | select(.type == "tmpfs" and .source == "tmpfs")).destination = $d'
-		run -0 inside 'ls -d /dev/pts /dev/full; ! touch /dev/more 2> /dev/null && echo refused'
+		run -0 --separate-stderr inside 'ls -d /dev/pts /dev/full; ! touch /dev/more 2> /dev/null && echo refused'
 		[ "${lines[*]}" = "/dev/full /dev/pts refused" ]
 	done
 }

@@ -271,12 +271,12 @@ there" ]
 		"id -u; for n in user net ipc pid; do readlink /proc/self/ns/$n; done; test $$ != 1"]
 		| .linux.namespaces = [{type: "mount"}, {type: "network", path: "\($p)/net"}, {type: "user", path: "\($p)/user"},
 			{type: "pid", path: "\($p)/pid"}, {type: "ipc", path: "\($p)/ipc"}] | del(.hostname)'
-	run -0 ur run -b "$B" "$ID"
+	run -0 --separate-stderr ur run -b "$B" "$ID"
 	[ "$output" = "0
 $(for n in user net ipc pid; do readlink "/proc/$pid/ns/$n"; done)" ]
 	uspec '.process.user.uid = 5'
 	attempt ur run -b "$B" "$ID"
-	refused 1 "cannot set uid to unmapped user in user namespace"
+	[[ $status = 1 && ${stderr_lines[-1]} == *"cannot set uid to unmapped user in user namespace"* ]]
 	ID=$first ur delete --force "$first"
 	unothing_left
 }
