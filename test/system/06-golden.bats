@@ -26,8 +26,10 @@ deliberate() {
 		"s/$ID-(ours|theirs)/ID/g"
 		# Whose caller ignores signals 32 and 33, which are the C library's own, has Go set one of them back.
 		's/(SigIgn:\t)[0-9a-f]{8}[08]/\1/'
-		# What runc says of relative destinations.
-		'/^time=.* level=warning /d'
+		# A device that is shown, as one that is made for it, takes no set-user-id and no exec.
+		's/(mount \/dev\/[a-z]+ in \/dev: root \/[a-z]+, devtmpfs, rw),nosuid,noexec,/\1,/'
+		# What both say of relative destinations, each in its own form.
+		'/^(time=.* level=warning |coracle: warning: mount destination )/d'
 	)
 	sed -E "$(printf '%s\n' "${same[@]}")"
 }
