@@ -1,5 +1,6 @@
 /* schedule.c - when and where a process runs: its scheduler, I/O priority, processors and memory
  * nodes. */
+#include "base/log.h"
 #include "box/apply.h"
 #include "box/plan.h"
 
@@ -81,6 +82,8 @@ static int plan_affinity(struct plan *p, const struct spec_exec_affinity *s, str
 			rc = read_list(p, s->final, &final, e);
 		if (rc < 0)
 			return within(e, "process.execCPUAffinity");
+		if (p->birth_cpus) /* in runc's words, of the first processors */
+			log_debug("initial CPU affinity: 0x%lx", p->birth_cpus->v[0]);
 		if (p->birth_cpus && !final)
 			return 0;
 	}

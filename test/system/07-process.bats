@@ -90,6 +90,7 @@ policy_of() {
 			cwd: "/", env: ["PATH=/bin"], execCPUAffinity: $a}' > "$B/p.json"
 		[ "$(rt exec --process "$B/p.json" "$ID")" = "${want##* }" ]
 	done
+	"$CORACLE" runtime --root "$STATE" --debug exec --process "$B/p.json" "$ID" 2>&1 > /dev/null | grep -q 'affinity: 0x2"$'
 	# Not of init, but what the container's configuration says is exec's.
 	end
 	spec '.process.execCPUAffinity = {final: "1"}'
