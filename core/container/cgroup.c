@@ -115,7 +115,8 @@ static void warn_alone(const struct create_request *r, const struct spec *s)
 	bool host = r->engine && !strcmp(r->engine, "host");
 	if (!r->no_cgroup && !r->image && !host && (!pid || pid->path))
 		log_warn("Creating a rootless container with no cgroup and no private pid "
-			 "namespace: it is impossible to end all its processes properly");
+			 "namespace. Such configuration is strongly discouraged: not all its "
+			 "processes can be ended properly");
 }
 
 int container_cgroup_make(const struct create_request *r, const struct spec *s, struct cgroup *cg,

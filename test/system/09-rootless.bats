@@ -139,7 +139,7 @@ there" ]
 }
 
 @test "without_a_cgroup_and_a_pid_namespace_of_its_own_a_container_of_a_user_is_warned_of" {
-	local warning="warning: Creating a rootless container with no cgroup and no private pid namespace"
+	local warning="warning: Creating a rootless container with no cgroup and no private pid namespace. Such configuration is strongly discouraged"
 	uspec 'del(.linux.namespaces[] | select(.type == "pid"))'
 	attempt ur run -b "$B" "$ID"
 	[ "$status" = 1 ]
