@@ -256,10 +256,13 @@ static int before(const struct call *c, struct err *e)
 			      "option --log-level: '%s' is none of error, warning, debug",
 			      o->log_level);
 	bool scheme = o->log && !strncmp(o->log, "file:", 5); /* as crun has it */
-	const struct log_options log = { .path = scheme ? o->log + 5 : o->log,
-					 .json = json,
-					 .alike = o->debug, /* as runc's, which tests look into */
-					 .level = (enum log_level)level };
+	const struct log_options log = {
+		.path = scheme ? o->log + 5 : o->log,
+		.json = json,
+		.named = true,	   /* as runc's and crun's, which others look for */
+		.alike = o->debug, /* as runc's, which tests look into */
+		.level = (enum log_level)level
+	};
 	return log_open(&log, e);
 }
 

@@ -70,7 +70,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		log_to(STDERR_FILENO, names[level], msg);
 		return;
 	}
-	const char *name = level == LOG_ERROR ? "" : names[level];
+	const char *name = level == LOG_ERROR && !options.named ? "" : names[level];
 	int n = snprintf(line, sizeof(line), "coracle: %s%s%s\n", name, *name ? ": " : "", msg);
 	write_all(STDERR_FILENO, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }

@@ -14,6 +14,7 @@ struct log_options {
 	bool json;	      /* there: {"level":..,"msg":..,"time":..} a line, as runc's */
 	enum log_level level; /* what is less is dropped */
 	bool quiet;	      /* nothing to stderr */
+	bool named;	      /* on stderr errors are called so, too */
 	bool alike;	      /* stderr, where there is no file, has lines as a file would */
 };
 

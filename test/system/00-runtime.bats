@@ -456,7 +456,7 @@ deaf() {
 	for code in 0 3; do
 		spec --argjson c $code '.process.terminal = true | .process.args = ["sh", "-c", "echo lost; exit \($c)"]'
 		run -$((code ? code : 1)) --separate-stderr bash -c '"$@" > /dev/full < /dev/null' - "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
-		[[ $stderr == "coracle: write to stdout: No space left on device" ]]
+		[[ $stderr == "coracle: error: write to stdout: No space left on device" ]]
 	done
 	nothing_left
 	spec '.process.terminal = false'
@@ -464,7 +464,7 @@ deaf() {
 	rt start "$ID"
 	for code in 0 3; do
 		run -$((code ? code : 1)) --separate-stderr bash -c '"$@" > /dev/full < /dev/null' - "$CORACLE" runtime --root "$STATE" exec -t "$ID" sh -c "echo lost; exit $code"
-		[[ $stderr == "coracle: write to stdout: No space left on device" ]]
+		[[ $stderr == "coracle: error: write to stdout: No space left on device" ]]
 	done
 	end
 }
@@ -1163,7 +1163,7 @@ add_hooks() {
 	status=0
 	wait "$starter" || status=$?
 	[ "$status" = 1 ]
-	[ "$(cat "$BATS_TEST_TMPDIR/said")" = "coracle: cannot start a container that has stopped: $ID" ]
+	[ "$(cat "$BATS_TEST_TMPDIR/said")" = "coracle: error: cannot start a container that has stopped: $ID" ]
 	end
 	nothing_left
 }
