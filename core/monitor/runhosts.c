@@ -79,8 +79,8 @@ static bool wants_names(const struct run_options *o, const struct run_subject *s
 	       (!o->network || !*o->network || !strcmp(o->network, "none"));
 }
 
-int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
-		struct err *e)
+int hosts_apply(const struct run_options *o, const struct run_subject *subject,
+		const char *hostname, struct arena *a, struct err *e)
 {
 	auto_buf b = { .max = FILE_MAX };
 	if (!o->hosts.n && !wants_names(o, subject))
@@ -96,9 +96,9 @@ int hosts_apply(const struct run_options *o, const struct run_subject *subject, 
 	int rc = read_old(subject->rootfs, host, &b, why);
 	if (!o->hosts.n && (rc < 0 || b.len))
 		return 0;
-	if (!b.len && subject->hostname)
-		buf_printf(&b, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n",
-			   o->hostname && *o->hostname ? o->hostname : subject->hostname);
+	if (!b.len)
+		buf_printf(&b, "127.0.0.1\tlocalhost%s%s\n::1\tlocalhost\n", hostname ? " " : "",
+			   hostname ? hostname : "");
 	if (b.len && b.p[b.len - 1] != '\n')
 		buf_str(&b, "\n");
 	for (size_t i = 0; rc == 0 && i < o->hosts.n; i++)

@@ -31,9 +31,10 @@ int source_check(const char *option, struct spec_mount *m, struct err *e);
 int seccomp_read(const char *name, const struct strs *caps, struct arena *a,
 		 struct spec_seccomp **out, struct err *e);
 
-/* Adds the names of --add-host to the container's own /etc/hosts. */
-int hosts_apply(const struct run_options *o, const struct run_subject *subject, struct arena *a,
-		struct err *e);
+/* Adds the names of --add-host to the container's own /etc/hosts. hostname: NULL where it has that
+ * of others. */
+int hosts_apply(const struct run_options *o, const struct run_subject *subject,
+		const char *hostname, struct arena *a, struct err *e);
 
 /* Whether it has an /etc/resolv.conf of its own. */
 bool resolver_own(const struct run_options *o);

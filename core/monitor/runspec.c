@@ -521,7 +521,7 @@ int runspec_make(const struct run_options *o, const struct run_subject *subject,
 	if (rc == 0)
 		rc = spec_check(s, a, e);
 	if (rc == 0)
-		rc = hosts_apply(o, subject, a, e);
+		rc = hosts_apply(o, subject, s->hostname, a, e);
 	if (rc == 0)
 		rc = resolver_apply(o, subject, a, e);
 	if (rc == 0)

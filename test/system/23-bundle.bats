@@ -310,6 +310,11 @@ of() {
 	# Its own loopback has names where the image has none for it.
 	run -0 c run --rm --hostname here app:v1 cat /etc/hosts
 	[ "$output" = $'127.0.0.1\tlocalhost here\n::1\tlocalhost' ]
+	# It is called as it calls itself.
+	run -0 c run --rm --name "$ID$(printf %070d 0)" app:v1 sh -c 'hostname; cat /etc/hosts'
+	[ "$output" = "${lines[0]}"$'\n127.0.0.1\tlocalhost '"${lines[0]}"$'\n::1\tlocalhost' ]
+	run -0 c run --rm --uts host app:v1 cat /etc/hosts
+	[ "$output" = $'127.0.0.1\tlocalhost\n::1\tlocalhost' ]
 	run -1 c run --rm --no-hosts app:v1 cat /etc/hosts
 	[ "$(cat "$BATS_TEST_TMPDIR/hosts")" = untouched ]
 	run -0 "$CORACLE" bundle --network host --add-host db:10.0.0.7 app:v1 "$L.b" cat /etc/hosts
