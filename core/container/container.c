@@ -229,21 +229,19 @@ enum status container_status(struct container *c)
 		return (enum status)recorded;
 	if (c->pidfd < 0 || proc_ended(c->pidfd))
 		return STATUS_STOPPED;
-	if (c->stuck && recorded != STATUS_PAUSED && frozen(c))
+	/* Recorded or not: who was paused may be thawed, to be killed or by somebody else, as runc.
+	 */
+	if ((c->stuck || recorded == STATUS_PAUSED) && frozen(c))
 		return STATUS_PAUSED;
-	if (recorded == STATUS_CREATED)
-		return container_waits(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
-	return (enum status)recorded;
+	return recorded == STATUS_RUNNING || !container_waits(c->dir) ? STATUS_RUNNING
+								      : STATUS_CREATED;
 }
 
 enum status container_status_now(struct container *c)
 {
 	enum status s = container_status(c);
-	if (s == STATUS_CREATING || s == STATUS_STOPPED || !c->state.cgroups.n || !cgroup_is_v2())
-		return s;
-	if (frozen(c))
-		return STATUS_PAUSED;
-	return s != STATUS_PAUSED ? s : container_waits(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
+	bool ask = (s == STATUS_CREATED || s == STATUS_RUNNING) && cgroup_is_v2();
+	return ask && frozen(c) ? STATUS_PAUSED : s;
 }
 
 int container_spec(struct container *c, struct arena *a, const struct spec **out, struct err *e)

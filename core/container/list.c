@@ -39,7 +39,7 @@ static enum status asked(int root, const char *id)
 	return dir < 0 ? STATUS_STOPPED : container_waits(dir) ? STATUS_CREATED : STATUS_RUNNING;
 }
 
-/* It may be that somebody else, as runc, has frozen it in v1's way. */
+/* Somebody else, as runc, may have frozen it in v1's way, or thawed it. */
 static enum status looked_into(const struct reading *r, const char *id)
 {
 	struct container *c;
@@ -58,15 +58,12 @@ static enum status status_now(const struct reading *r, const struct state *s)
 		return recorded;
 	if (!proc_alive(s->pid, s->start_time, &state))
 		return STATUS_STOPPED;
-	if (state == 'D')
+	if (state == 'D' || recorded == STATUS_PAUSED)
 		return looked_into(r, s->id);
 	/* There the frozen look as those that sleep do. */
-	bool look = r->glance.cgroups && s->cgroups.n;
-	if (look && cgroup_freezes_at(s->cgroups.v[0]))
+	if (r->glance.cgroups && s->cgroups.n && cgroup_freezes_at(s->cgroups.v[0]))
 		return STATUS_PAUSED;
-	return recorded == STATUS_CREATED || (look && recorded == STATUS_PAUSED)
-		       ? asked(r->glance.root, s->id)
-		       : recorded;
+	return recorded == STATUS_CREATED ? asked(r->glance.root, s->id) : recorded;
 }
 
 static int list_one(struct reading *r, const char *id, struct state *out)

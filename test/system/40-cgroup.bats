@@ -146,6 +146,30 @@ hierarchies() {
 	[ -z "$(left)" ]
 }
 
+@test "a paused container that somebody else has thawed is one that runs" {
+	start .
+	runtime pause "$id"
+	[ "$(runtime state "$id" | jq -r .status)" = paused ]
+	local file
+	find /sys/fs/cgroup -path "*/coracle-$id/cgroup.freeze" -o -path "*/coracle-$id/freezer.state" > "$BATS_TEST_TMPDIR/files"
+	[ -s "$BATS_TEST_TMPDIR/files" ]
+	while read -r file; do
+		case $file in
+		*/cgroup.freeze) echo 0 > "$file" ;;
+		*) echo THAWED > "$file" ;;
+		esac
+	done < "$BATS_TEST_TMPDIR/files"
+	[ "$(runtime state "$id" | jq -r .status)" = running ]
+	[ "$(runtime list --format json | jq -r ".[] | select(.id == \"$id\").status")" = running ]
+	[ "$(runtime exec "$id" echo hi)" = hi ]
+	run runtime resume "$id"
+	[[ "$output" == *"not paused"* ]]
+	runtime pause "$id"
+	[ "$(runtime state "$id" | jq -r .status)" = paused ]
+	runtime delete --force "$id"
+	[ -z "$(left)" ]
+}
+
 @test "delete --force ends what is frozen elsewhere than in the container's own cgroup" {
 	[ -d /sys/fs/cgroup/freezer ] || skip "needs the freezer of cgroup v1"
 	local where
