@@ -139,6 +139,11 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 		if (rc < 0)
 			return rc;
 	}
+	if (strs_has(&m.options, SOURCE_COVERED) && strs_has(&m.options, SOURCE_GIVEN))
+		return refuse(e, EINVAL,
+			      "option --volume: %s: what U gives away O would not change: give "
+			      "either",
+			      text);
 	*out = m;
 	return 0;
 }

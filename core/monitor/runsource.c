@@ -229,8 +229,6 @@ static int open_wanted(int whole, const struct spec_mount *m, struct arena *a, s
 	auto_close int fd = whole;
 	const char *part = part_of(m), *path = "";
 	bool covered = is_covered(m), given = strs_has(&m->options, SOURCE_GIVEN);
-	if (covered && given)
-		return refuse(e, EINVAL, "what U gives away O would not change: give either");
 	if (part)
 		put_fd(&fd, open_part(fd, part, m, e));
 	if (fd >= 0 && given)

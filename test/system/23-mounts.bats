@@ -297,6 +297,9 @@ assert_none() {
 		[[ "$output" == "coracle: the mount on /x: "* && "${#lines[@]}" = 1 ]] || { echo "$output"; return 1; }
 		run -0 c exec "$ID" true
 	done
+	run -125 c run -d --name "$ID" --replace -v mine:/x:O,U app:v1 true
+	[ "$output" = "coracle: option --volume: mine:/x:O,U: what U gives away O would not change: give either" ]
+	run -0 c exec "$ID" true
 	run -0 c run --name "$ID" --replace --mount type=image,src=tool:v1,dst=/tool -v "$HOMEDIR:/x:O" app:v1 cat /tool/bin/tool
 	[ "$output" = tool ]
 	c rm "$ID"
