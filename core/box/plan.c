@@ -378,6 +378,7 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 {
 	const struct spec_seccomp *seccomp = spec->linux_->seccomp;
 	struct op_exec exec;
+	p->listened = seccomp_listened(seccomp);
 	/* Init may wait for its start for long; and a filter may forbid it later. */
 	int rc = init ? add(p, OP_CLOSE, "close what is not the container's", NULL, e) : 0;
 	if (rc == 0)
@@ -392,7 +393,7 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 		return rc;
 	/* The listener is told when the container is made; so hooks are under the filter, as with
 	 * runc. */
-	bool notifies = init && seccomp_notifies(seccomp), late = seccomp && s->no_new_privileges;
+	bool notifies = init && p->listened, late = seccomp && s->no_new_privileges;
 	if (late && notifies)
 		rc = seccomp_plan(p, seccomp, e);
 	if (rc == 0 && init)

@@ -209,6 +209,7 @@ struct plan {
 	uint64_t in_cgroup;	       /* CLONE_NEW* to be made once the cgroups are joined */
 	bool joined;		       /* it has the operations for these */
 	bool joining;		       /* a container that is there: exec */
+	bool listened;		       /* the filter of system calls has a listener */
 	const struct bits *birth_cpus; /* to be born on; NULL: where we run */
 	/* Compiled before, but for its flags; NULL. */
 	const struct op_seccomp *filter;
@@ -335,10 +336,12 @@ int label_keyring_plan(struct plan *p, const struct spec_process *s, const char 
 		       struct err *e);
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out,
 		 struct err *e); /* process.c: argv, envp, where to look */
-/* seccomp.c: the filter, unless it is off; whether a listener is to be told of calls. */
+/* seccomp.c: the filter, unless it is off; whether a listener is to be told of calls; whether one
+ * is to be told of the filter, be it of none, which is asked once. */
 int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e);
 bool seccomp_off(const struct spec_seccomp *s);
 bool seccomp_notifies(const struct spec_seccomp *s);
+bool seccomp_listened(const struct spec_seccomp *s);
 
 /* The words that a seccomp configuration may use; flags_here: those that this kernel takes. */
 struct seccomp_words {

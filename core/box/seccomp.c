@@ -158,14 +158,6 @@ static bool notifies(const struct spec_seccomp *s)
 	return false;
 }
 
-/* A path that nobody is at is left alone then, as runc leaves it. */
-static bool listened(const struct spec_seccomp *s)
-{
-	struct stat st;
-	return notifies(s) ||
-	       (s->listener_path && stat(s->listener_path, &st) == 0 && S_ISSOCK(st.st_mode));
-}
-
 /* What cannot work, in runc's words. */
 static int check_notify(const struct spec_seccomp *s, struct err *e)
 {
@@ -207,7 +199,7 @@ static int flag_find(const char *name)
 	return -EINVAL;
 }
 
-static int flags_find(const struct spec_seccomp *s, unsigned *out, struct err *e)
+static int flags_find(const struct spec_seccomp *s, bool listened, unsigned *out, struct err *e)
 {
 	*out = s->flags.v ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW; /* as runc, when none are said */
 	for (size_t i = 0; i < s->flags.n; i++) {
@@ -217,7 +209,7 @@ static int flags_find(const struct spec_seccomp *s, unsigned *out, struct err *e
 				      s->flags.v[i]);
 		*out |= (unsigned)flag;
 	}
-	if (listened(s))
+	if (listened)
 		*out |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	else
 		*out &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -373,7 +365,7 @@ int seccomp_plan(struct plan *p, const struct spec_seccomp *s, struct err *e)
 	if (rc == 0 && !o)
 		return fail(e, E2BIG, "linux.seccomp");
 	if (rc == 0)
-		rc = flags_find(s, &o->seccomp.flags, e);
+		rc = flags_find(s, p->listened, &o->seccomp.flags, e);
 	if (rc == 0)
 		log_debug("seccomp filter flags: %u", o->seccomp.flags);
 	if (rc < 0 || !p->filter)
@@ -390,7 +382,15 @@ bool seccomp_off(const struct spec_seccomp *s)
 
 bool seccomp_notifies(const struct spec_seccomp *s)
 {
-	return !seccomp_off(s) && listened(s);
+	return !seccomp_off(s) && notifies(s);
+}
+
+/* A path that nobody is at is left alone then, as runc leaves it. */
+bool seccomp_listened(const struct spec_seccomp *s)
+{
+	struct stat st;
+	return seccomp_notifies(s) || (!seccomp_off(s) && s->listener_path &&
+				       stat(s->listener_path, &st) == 0 && S_ISSOCK(st.st_mode));
 }
 
 static bool action_known(const char *name)

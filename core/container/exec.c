@@ -170,15 +170,16 @@ static int launch(struct joining *j, struct err *e)
 		.plan = &j->plan,
 		/* Who hands a listener over waits for a second word to go. */
 		.free = inherits && !grouped && !j->plan.waits && !j->cgroup.unit &&
-			!seccomp_notifies(j->spec->linux_->seccomp),
+			!j->plan.listened,
 		.stdio = { j->r->stdio[0], j->r->stdio[1], j->r->stdio[2] },
 		.preserve_fds = j->r->preserve_fds,
 		.listener = -1,
 		.cgroup = &j->cgroup,
 	};
 	rc = clone_child(j, &setup, e);
-	log_debug("exec in container %s: process %d, in the namespaces of process %d", j->c->id,
-		  (int)j->child.pid, (int)j->c->state.pid);
+	if (rc == 0)
+		log_debug("exec in container %s: process %d, in the namespaces of process %d",
+			  j->c->id, (int)j->child.pid, (int)j->c->state.pid);
 	struct resctrl group;
 	if (rc == 0 && grouped)
 		rc = container_resctrl(j->spec, j->c, &group, e);

@@ -394,6 +394,23 @@ agent_stop() {
 	nothing_left
 }
 
+# An agent that was killed leaves its socket.
+@test "a_filter_that_notifies_of_nothing_does_without_an_agent_that_is_gone" {
+	agent_start
+	agent_stop
+	[ -S "$AGENT" ]
+	local nnp
+	for nnp in true false; do
+		filter SCMP_ACT_ERRNO '["mkdir"]' ".linux.seccomp += {listenerPath: \"$AGENT\"} | .process.noNewPrivileges = $nnp"
+		run -0 inside true
+		create_sleeper
+		rt start "$ID"
+		[ "$(rt exec "$ID" echo hi)" = hi ]
+		end
+	done
+	nothing_left
+}
+
 @test "a_filter_that_notifies_of_the_calls_of_its_own_handover_hangs_nobody" {
 	agent_start
 	local nnp
