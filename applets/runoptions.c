@@ -70,7 +70,7 @@ const struct opt run_options_all[] = {
 		    "what it writes is written by us, and -i gives it what we read; -d leaves it "
 		    "alone"),
 	OPT_INSTEAD(0, "detach-keys", "nobody attaches to it: what shall run on is begun with -d"),
-	OPT_INSTEAD(0, "sig-proxy", "true|signals are always passed on to it; -d leaves it alone"),
+	OPT_INSTEAD(0, "sig-proxy", "=true|signals are always passed on to it; -d leaves it alone"),
 	OPT_INSTEAD(0, "ip*", NO_NETWORK),
 	OPT_INSTEAD(0, "link*", NO_NETWORK),
 	OPT_INSTEAD(0, "mac-address", NO_NETWORK),
@@ -83,7 +83,8 @@ const struct opt run_options_all[] = {
 	OPT_INSTEAD(0, "decryption-key", "encrypted images cannot be read"),
 	OPT_INSTEAD(0, "hosts-file", "give it one with -v FILE:/etc/hosts:ro, or see --add-host"),
 	OPT_INSTEAD(0, "hostuser", "see --passwd-entry, or -v /etc/passwd:/etc/passwd:ro"),
-	OPT_INSTEAD(0, "http-proxy", "false|our proxies are passed on with -e HTTP_PROXY and such"),
+	OPT_INSTEAD(0, "http-proxy",
+		    "=false|our proxies are passed on with -e HTTP_PROXY and such"),
 	OPT_INSTEAD(0, "chrootdirs",
 		    "show it the files there, too, as with -v /etc/hosts:DIR/etc/hosts:ro"),
 	OPT_INSTEAD(0, "init-path", "--init is this program itself"),

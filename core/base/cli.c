@@ -193,24 +193,32 @@ static const struct opt *opt_letter(const struct command *c, char letter)
 	return NULL;
 }
 
+static int take_absent(struct parser *p, const struct opt *o, const char *name,
+		       const char *attached)
+{
+	bool flag = *o->value == '=', on = false;
+	const char *so = o->value + flag, *bar = strchr(so, '|'), *given = attached;
+	size_t n = bar ? (size_t)(bar - so) : 0;
+	if (flag && set_flag(p, o, &on, attached) < 0)
+		return -p->e->code;
+	if (flag)
+		given = on ? "true" : "false";
+	else if (!attached)
+		given = p->at + 1 < p->words.n ? p->words.v[p->at + 1] : "";
+	if (!n || strlen(given) != n || strncmp(given, so, n) != 0)
+		return refuse(p->e, EINVAL, "option --%.*s: %s", (int)strcspn(name, "="), name,
+			      bar ? bar + 1 : so);
+	p->at += !flag && !attached;
+	return 0;
+}
+
 /* The value of an option that needs one: what is attached, or the next word. */
 static int take_value(struct parser *p, const struct opt *o, const char *attached)
 {
 	const char *word = p->words.v[p->at];
 	const char *name = strchr(o->name, '*') ? word + strspn(word, "-") : o->name;
-	if (o->type == OPT_ABSENT) {
-		const char *bar = strchr(o->value, '|');
-		const char *given = attached		     ? attached
-				    : p->at + 1 < p->words.n ? p->words.v[p->at + 1]
-							     : "";
-		size_t n = bar ? (size_t)(bar - o->value) : 0;
-		if (n && strlen(given) == n && !strncmp(given, o->value, n)) {
-			p->at += !attached;
-			return 0;
-		}
-		return refuse(p->e, EINVAL, "option --%.*s: %s", (int)strcspn(name, "="), name,
-			      bar ? bar + 1 : o->value);
-	}
+	if (o->type == OPT_ABSENT)
+		return take_absent(p, o, name, attached);
 	if (attached || o->type == OPT_FLAG)
 		return set_value(p, o, attached);
 	if (p->at + 1 >= p->words.n)

@@ -139,8 +139,15 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 		--isolation default -- echo hi
 	[ "$output" = hi ]
 	run -125 box --rm --restart nothing -- true
-	run -125 box --rm --sig-proxy -- true
+	run -125 box --rm --sig-proxy=false -- true
 	[[ "$output" == "coracle: option --sig-proxy: signals are "* ]]
+	# A flag takes no word.
+	run -0 box --rm --sig-proxy --sig-proxy=1 --http-proxy=0 -- echo hi
+	[ "$output" = hi ]
+	run -125 "$CORACLE" run --rm --http-proxy false --rootfs "$ROOTFS" true
+	[[ "$output" == "coracle: option --http-proxy: our proxies are "* ]]
+	run -125 box --rm --sig-proxy=maybe -- true
+	[ "$output" = "coracle: option --sig-proxy: 'maybe' is neither true nor false" ]
 }
 
 @test "nothing_of_proc_is_executed_or_a_device" {
@@ -814,7 +821,6 @@ whole() {
 		restart|always|Restart=
 		attach|stdin|-i
 		detach-keys|a|-d
-		sig-proxy|false|-d
 		mac-address|a|container:ID
 		network-alias|a|container:ID
 		creds|a:b|coracle pull --creds
