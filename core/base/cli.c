@@ -203,9 +203,9 @@ static int take_absent(struct parser *p, const struct opt *o, const char *name,
 		return -p->e->code;
 	if (flag)
 		given = on ? "true" : "false";
-	else if (!attached)
-		given = p->at + 1 < p->words.n ? p->words.v[p->at + 1] : "";
-	if (!n || strlen(given) != n || strncmp(given, so, n) != 0)
+	else if (!attached && p->at + 1 < p->words.n)
+		given = p->words.v[p->at + 1];
+	if (!n || !given || (*given && (strlen(given) != n || strncmp(given, so, n) != 0)))
 		return refuse(p->e, EINVAL, "option --%.*s: %s", (int)strcspn(name, "="), name,
 			      bar ? bar + 1 : so);
 	p->at += !flag && !attached;

@@ -26,8 +26,8 @@ enum opt_type {
 	OPT_MAYBE_U64,	/* struct opt_u64, the same */
 	OPT_MAYBE_SIZE, /* struct opt_i64 of bytes, the same */
 	OPT_ABSENT,	/* what other programs have: refused, with `value` as what to do instead;
-			 * but for WORD where that begins with "WORD|": it is so anyway; "=WORD|" is
-			 * of a flag */
+			 * but for WORD, or "", where that begins with "WORD|": it is so anyway;
+			 * "=WORD|" is of a flag */
 };
 
 struct opt {

@@ -115,8 +115,11 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 
 @test "an_option_without_a_value_is_as_if_it_was_not_given" {
 	run -0 box --rm --name '' --umask '' --cpuset-cpus '' --cpuset-mems '' --personality '' --cgroup-parent '' --stop-signal '' --pull '' \
-		--ipc '' --pid '' --uts '' --network '' --cgroups '' --userns '' --platform '' --arch '' --tz '' -- sh -c umask
+		--ipc '' --pid '' --uts '' --network '' --cgroups '' --userns '' --platform '' --arch '' --tz '' \
+		--restart '' --isolation= -- sh -c umask
 	[ "$output" = 0022 ]
+	run -125 "$CORACLE" run --restart
+	[[ "$output" == "coracle: option --restart: nobody "* ]]
 }
 
 @test "two_mounts_on_one_place_are_refused" {

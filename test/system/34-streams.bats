@@ -109,7 +109,7 @@ on_input() {
 # reads: once cat waits for input.
 reads() {
 	local pid=
-	until [[ $(cat "/proc/$pid/syscall" 2> /dev/null) == "0 0x0 "* ]]; do
+	until [[ $(cat "/proc/$pid/syscall" 2> /dev/null) =~ ^(0|63)\ 0x0\  ]]; do # read
 		pid=$(pgrep -P "$SHIM" -x cat) && [ "$(cut -d ' ' -f 3 "/proc/$pid/stat")" != Z ] || return
 	done
 }
