@@ -8,11 +8,14 @@
 #include "box/userns.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #ifndef CLONE_INTO_CGROUP
@@ -99,8 +102,7 @@ struct birth {
 
 /* Enters the given namespaces as far as we may; those that we did are not left to the child. Where
  * nothing is left to try, what we may not is an error. The pid namespace comes first, while /proc
- * is ours. Those of kinds in `later` are the child's: who is in a cgroup namespace may have nobody
- * born into a cgroup outside of it, where v2 is mounted with nsdelegate. */
+ * is ours. Those of kinds in `later` are the child's. */
 static int enter_given(struct plan *p, uint64_t later, struct err *e)
 {
 	int rc = p->pid_ns < 0 ? 0 : ns_join(p->pid_ns, CLONE_NEWPID);
@@ -142,6 +144,33 @@ static int enter_all(struct plan *p, uint64_t later, struct err *e)
 	return rc < 0 || clocks_first ? rc : born_elsewhere(p, NULL, e);
 }
 
+static bool is_ours(int ns)
+{
+	struct stat own, owner;
+	auto_close int users = ioctl(ns, NS_GET_USERNS);
+	return users >= 0 && fstat(users, &owner) == 0 && ns_own(CLONE_NEWUSER, &own) == 0 &&
+	       owner.st_ino == own.st_ino;
+}
+
+/* Who is in a cgroup namespace may have nobody born into a cgroup outside of it, where v2 is
+ * mounted with nsdelegate. So it is left to the child: CLONE_NEWCGROUP. But one that only we may
+ * enter we enter from that cgroup: 0. Or -errno. */
+static int to_cgroup(const struct plan *p, struct clone_args *args, struct err *e)
+{
+	int later = 0, rc = 0;
+	for (size_t i = 0; args->flags & CLONE_INTO_CGROUP && i < p->n; i++) {
+		if (p->v[i].kind != OP_JOIN || p->v[i].flags != CLONE_NEWCGROUP)
+			continue;
+		later = CLONE_NEWCGROUP;
+		if (!is_ours(p->v[i].fd))
+			continue;
+		rc = file_put((int)args->cgroup, "cgroup.procs", "0");
+		args->flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+		later = 0;
+	}
+	return rc < 0 ? fail(e, rc, "join the cgroup") : later;
+}
+
 /* Whoever may trace everybody in the container sees the child from its birth on: it must not have
  * our root then, nor anything that leads to it, nor what our caller's environment says. So all of
  * that is left behind before. */
@@ -164,7 +193,8 @@ static _Noreturn void helper_main(struct child_setup s, struct clone_args *args,
 {
 	if (s.plan->joining && leave_host(&s, pair[1], &b->why) < 0)
 		_exit(1);
-	if (enter_all(s.plan, args->flags & CLONE_INTO_CGROUP ? CLONE_NEWCGROUP : 0, &b->why) < 0)
+	int later = to_cgroup(s.plan, args, &b->why);
+	if (later < 0 || enter_all(s.plan, (uint64_t)later, &b->why) < 0)
 		_exit(1);
 	for (size_t i = 0; s.plan->joining && i < s.plan->n; i++)
 		if (s.plan->v[i].kind == OP_JOIN && !s.plan->v[i].flags)

@@ -606,6 +606,28 @@ deaf() {
 	nothing_left
 }
 
+@test "a_cgroup_namespace_of_the_host_is_joined_by_who_is_in_another_user_namespace" {
+	local first=$ID holder users mapped='.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+	spec ".linux.namespaces += [{type: \"user\"}] | $mapped | .mounts |= map(select(.type != \"cgroup\"))"
+	create_sleeper
+	unshare -C sleep 1000 3>&- &
+	holder=$!
+	until [ "$(cat "/proc/$holder/comm")" = sleep ]; do sleep 0.02; done
+	ID=$first-2
+	for users in "{type: \"user\", path: \"/proc/$(rt state "$first" | jq .pid)/ns/user\"}] | del(.linux.uidMappings, .linux.gidMappings)" "{type: \"user\"}] | $mapped"; do
+		spec --arg c "/proc/$holder/ns/cgroup" ".linux.namespaces |= map(select(.type != \"user\" and .type != \"cgroup\"))
+			| .linux.namespaces += [{type: \"cgroup\", path: \$c}, $users"
+		create_sleeper
+		[ "$(readlink "/proc/$(state pid)/ns/cgroup")" = "$(readlink "/proc/$holder/ns/cgroup")" ]
+		[ "$(grep -vc "coracle-$ID\$" "/proc/$(state pid)/cgroup")" = "$(grep -vc "coracle-$first\$" "/proc/$(rt state "$first" | jq .pid)/cgroup")" ]
+		end
+	done
+	kill "$holder"
+	ID=$first
+	end
+	nothing_left
+}
+
 @test "a_user_namespace_is_joined_by_path" {
 	local pid first=$ID ID
 	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
