@@ -23,7 +23,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, pull_options, store, 0, "store", "DIR",
 	    "the image store (default: $CORACLE_STORE or " DEFAULT_STORE ")"),
 	OPT(OPT_PATH, pull_options, store, 0, "root", "DIR", "the same"),
-	OPT(OPT_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
+	OPT(OPT_MAYBE_STR, pull_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "instead of this machine's"),
 	OPT(OPT_FLAG, pull_options, quiet, 'q', "quiet", NULL, "show no progress"),
 	OPT(OPT_FLAG, pull_options, json, 0, "json", NULL,

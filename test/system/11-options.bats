@@ -120,6 +120,10 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	[ "$output" = 0022 ]
 	run -125 "$CORACLE" run --restart
 	[[ "$output" == "coracle: option --restart: nobody "* ]]
+	box -d --name "$(cid v)" -u 5:6 -w /etc -- sleep 1000
+	run -0 c exec -u '' --workdir= "$(cid v)" sh -c 'id -u; pwd'
+	[ "$output" = $'5\n/etc' ]
+	c rm -f "$(cid v)"
 }
 
 @test "two_mounts_on_one_place_are_refused" {
