@@ -462,13 +462,14 @@ static int hand_over(struct making *m, struct err *e)
 	bool runs = m->r->start || m->r->restore;
 	m->c->state.status = status_name(runs ? STATUS_RUNNING : STATUS_CREATED);
 	m->c->state.started = runs ? clock_now() : m->c->state.started;
-	log_debug("container %s: %s", m->c->id, m->c->state.status);
 	if (rc == 0)
 		rc = container_save_made(m->c, m->spec, &m->cgroup, m->a, e);
 	if (rc == 0 && m->r->pid_file)
 		rc = pid_file_write(m->r->pid_file, m->child.pid, e);
 	if (rc == 0 && m->r->pidfd_socket)
 		rc = pidfd_send(m->r->pidfd_socket, "standard", m->child.pidfd, e);
+	if (rc == 0)
+		log_debug("container %s: %s", m->c->id, m->c->state.status);
 	return rc;
 }
 

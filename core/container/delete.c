@@ -175,9 +175,9 @@ int container_undo(struct container *c, const struct cleanup_report *r, bool dry
 	if (rc < 0)
 		return rc;
 	tell(r, "state %s/%s", c->root, c->id);
-	log_debug("container %s: its processes have ended, its cgroups are removed", c->id);
 	if (dry_run)
 		return 0;
+	log_debug("container %s: its processes have ended, its cgroups are removed", c->id);
 	return remove_state(c, e);
 }
 

@@ -50,6 +50,26 @@ allow" ]
 	unothing_left
 }
 
+@test "few_files_may_be_open_to_a_user_s_container_under_a_filter_that_denies_limits" {
+	local n id pid
+	for id in 0 7; do
+		for n in 3 40; do
+			all_ids
+			uspec --argjson n $n --argjson u $id '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: $n, hard: 400}] | .process.noNewPrivileges = false
+				| .process.user = {uid: $u, gid: $u} | .process.args = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
+				| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["prlimit64", "setrlimit"],
+				action: "SCMP_ACT_KILL_PROCESS", args: [{index: 2, value: 0, valueTwo: 0, op: "SCMP_CMP_NE"}]}]}'
+			ur create -b "$B" "$ID" < /dev/null > "$BATS_TEST_TMPDIR/out" 2>&1 3>&-
+			pid=$(ustate pid)
+			ur start "$ID"
+			await "$pid"
+			[ "$(< "$BATS_TEST_TMPDIR/out")" = "$n"$'\n400' ] || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+			ur delete "$ID"
+		done
+	done
+	unothing_left
+}
+
 @test "container_root_may_be_a_subordinate_id_that_cannot_enter_the_user_s_home" {
 	uspec --argjson s $SUB_ID '.linux |= (.uidMappings = [{containerID: 0, hostID: $s, size: 1000}] | .gidMappings = .uidMappings)'
 	mkdir "$HOMEDIR/data"
