@@ -1,5 +1,6 @@
 /* pattern.c - extended regular expressions, as far as people use them to choose names. All ways of
- * matching are followed at once, so no pattern takes for ever. */
+ * matching are followed at once, and loops in loops so many times at the most: no pattern takes for
+ * ever. */
 #include "base/pattern.h"
 
 #include <ctype.h>
@@ -8,7 +9,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DEPTH 8 /* of groups in groups */
+#define DEPTH 8		/* of groups in groups */
+#define STEPS (1 << 18) /* for a text */
 
 /* Before which bytes of the text one may be. */
 struct places {
@@ -19,7 +21,7 @@ struct matching {
 	const char *p; /* what is still to come of the pattern */
 	const char *text;
 	size_t n;
-	int depth;
+	int depth, steps;
 	bool bad;
 };
 
@@ -71,6 +73,7 @@ static void group(struct matching *m, struct places *s)
 /* One byte of the text, its begin or its end; or a group. */
 static void atom(struct matching *m, struct places *s)
 {
+	m->bad |= ++m->steps > STEPS;
 	if (*m->p == '(') {
 		group(m, s);
 		return;
@@ -145,5 +148,7 @@ int pattern_found(const char *pattern, const char *text)
 	struct places s;
 	memset(s.at, true, sizeof(s.at));
 	alternatives(&m, &s);
+	if (m.steps > STEPS)
+		return -E2BIG;
 	return m.bad || *m.p ? -EINVAL : memchr(s.at, true, m.n + 1) != NULL;
 }

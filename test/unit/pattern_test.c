@@ -97,6 +97,7 @@ static void no_pattern_takes_for_ever(void)
 	text[PATTERN_TEXT] = 0;
 	is_int(pattern_found("^((((a*)*a*)*a*)*|(a|aa|a?)+)*b$", text), 0);
 	is_int(pattern_found("^((((a*)*a*)*a*)*|(a|aa|a?)+)*$", text), 1);
+	is_int(pattern_found("^(a(.(.(.(.(.*x)?)*x|.)*x|.)*x|.)*x|a)*b$", text), -E2BIG);
 }
 
 int main(void)
