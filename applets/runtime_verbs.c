@@ -207,12 +207,8 @@ static int each(const struct call *c, bool regex,
 	int rc = container_list(root, c->arena, &l, e);
 	for (size_t i = 0, n = rc == 0 ? l.n : 0; i < n; i++) {
 		struct err one = { 0 };
-		int found = pattern_found(pattern, l.v[i].id);
-		if (found < 0)
-			found = fail(&one, found, "option --regex: look at %s", l.v[i].id);
-		else if (found)
-			found = verb(c, root, l.v[i].id, &one);
-		rc = log_next(rc, found, &one, e);
+		if (pattern_found(pattern, l.v[i].id) > 0)
+			rc = log_next(rc, verb(c, root, l.v[i].id, &one), &one, e);
 	}
 	return rc;
 }

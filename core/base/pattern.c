@@ -1,6 +1,5 @@
 /* pattern.c - extended regular expressions, as far as people use them to choose names. All ways of
- * matching are followed at once, and loops in loops so many times at the most: no pattern takes for
- * ever. */
+ * matching are followed at once, step by step of the text, so no pattern takes for ever. */
 #include "base/pattern.h"
 
 #include <ctype.h>
@@ -9,20 +8,22 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DEPTH 8		/* of groups in groups */
-#define STEPS (1 << 18) /* for a text */
+#define DEPTH 8	  /* of groups in groups */
+#define STEPS 512 /* of a pattern */
 
-/* Before which bytes of the text one may be. */
-struct places {
-	bool at[PATTERN_TEXT + 1];
+/* Where one may be in a pattern. The ways on are from here: so steps can be moved together. */
+struct step {
+	enum { STEP_BYTE, STEP_BEGIN, STEP_END, STEP_EITHER, STEP_FOUND } kind;
+	const char *p; /* STEP_BYTE: such a one */
+	short way, other;
 };
 
-struct matching {
+struct steps {
 	const char *p; /* what is still to come of the pattern */
-	const char *text;
-	size_t n;
-	int depth, steps;
+	int depth;
 	bool bad;
+	short n;
+	struct step v[STEPS];
 };
 
 /* The ']' that ends a class; NULL: none does, or one with a name is in it. */
@@ -56,99 +57,128 @@ static bool is_one(const char *p, char c)
 	return *p == '.' || (*p == '[' ? in_class(p + 1, (unsigned char)c) : c == p[*p == '\\']);
 }
 
-static void alternatives(struct matching *m, struct places *s);
-
-static void group(struct matching *m, struct places *s)
+static void put(struct steps *s, short at, struct step step)
 {
-	m->p++;
-	m->bad |= m->depth == DEPTH;
-	m->depth++;
-	if (!m->bad)
-		alternatives(m, s);
-	m->depth--;
-	m->bad |= *m->p != ')';
-	m->p += !m->bad;
+	if (s->n == STEPS) {
+		s->bad = true;
+		return;
+	}
+	memmove(&s->v[at + 1], &s->v[at], (size_t)(s->n++ - at) * sizeof(step));
+	s->v[at] = step;
+}
+
+static void either(struct steps *s, short at, int way, int other)
+{
+	put(s, at, (struct step){ STEP_EITHER, NULL, (short)way, (short)other });
+}
+
+static void alternatives(struct steps *s);
+
+static void group(struct steps *s)
+{
+	s->p++;
+	s->bad |= s->depth == DEPTH;
+	s->depth++;
+	if (!s->bad)
+		alternatives(s);
+	s->depth--;
+	s->bad |= *s->p != ')';
+	s->p += !s->bad;
 }
 
 /* One byte of the text, its begin or its end; or a group. */
-static void atom(struct matching *m, struct places *s)
+static void atom(struct steps *s)
 {
-	m->bad |= ++m->steps > STEPS;
-	if (*m->p == '(') {
-		group(m, s);
+	const char *p = s->p, *last = *p == '[' ? class_end(p + 1) : p + (*p == '\\');
+	if (*p == '(') {
+		group(s);
 		return;
 	}
-	const char *p = m->p, *last = *p == '[' ? class_end(p + 1) : p + (*p == '\\');
-	struct places next = { 0 };
 	if (!last || !*last || strchr("*+?{", *p) ||
 	    (*p == '\\' && isalnum((unsigned char)*last))) {
-		m->bad = true;
+		s->bad = true;
 		return;
 	}
-	m->p = last + 1;
-	for (size_t i = 0; i <= m->n; i++)
-		if (*p == '^' || *p == '$')
-			s->at[i] = s->at[i] && i == (*p == '^' ? 0 : m->n);
-		else if (i < m->n && s->at[i] && is_one(p, m->text[i]))
-			next.at[i + 1] = true;
-	if (*p != '^' && *p != '$')
-		*s = next;
+	s->p = last + 1;
+	put(s, s->n,
+	    (struct step){ *p == '^'   ? STEP_BEGIN
+			   : *p == '$' ? STEP_END
+				       : STEP_BYTE,
+			   p, 1, 1 });
 }
 
-/* Once more from where it is new to be, as long as there is such. */
-static void again(struct matching *m, const char *from, struct places *s)
+static void repeated(struct steps *s)
 {
-	struct places front = *s;
-	for (bool more = true; more && !m->bad;) {
-		more = false;
-		m->p = from;
-		atom(m, &front);
-		for (size_t i = 0; i <= m->n; i++) {
-			front.at[i] = front.at[i] && !s->at[i];
-			s->at[i] |= front.at[i];
-			more |= front.at[i];
-		}
-	}
-}
-
-static void repeated(struct matching *m, struct places *s)
-{
-	const char *from = m->p;
-	const struct places before = *s;
-	atom(m, s);
-	char how = *m->p;
+	short from = s->n;
+	atom(s);
+	int n = s->n - from;
+	char how = *s->p;
 	if (how != '*' && how != '+' && how != '?')
 		return;
-	if (how != '?')
-		again(m, from, s);
-	for (size_t i = 0; how != '+' && i <= m->n; i++)
-		s->at[i] |= before.at[i];
-	m->p++;
+	s->p++;
+	if (how == '+') {
+		either(s, s->n, -n, 1);
+		return;
+	}
+	either(s, from, 1, n + (how == '*' ? 2 : 1));
+	if (how == '*')
+		either(s, s->n, -n - 1, -n - 1);
 }
 
-static void alternatives(struct matching *m, struct places *s)
+static void alternatives(struct steps *s)
 {
-	const struct places begin = *s;
-	struct places all = { 0 };
-	for (;; m->p++) {
-		*s = begin;
-		while (!m->bad && *m->p && *m->p != '|' && *m->p != ')')
-			repeated(m, s);
-		for (size_t i = 0; i <= m->n; i++)
-			all.at[i] |= s->at[i];
-		if (m->bad || *m->p != '|')
-			break;
+	for (short from = s->n, end = -1;; from = s->n) {
+		while (!s->bad && *s->p && *s->p != '|' && *s->p != ')')
+			repeated(s);
+		bool more = *s->p == '|';
+		if (more)
+			either(s, from, 1, s->n - from + 2);
+		if (s->bad)
+			return;
+		if (end >= 0) /* of the one before */
+			s->v[end].way = s->v[end].other = (short)(s->n - end);
+		if (!more)
+			return;
+		s->p++;
+		end = s->n;
+		either(s, end, 1, 1);
 	}
-	*s = all;
+}
+
+/* All where one is before byte `at` of the text without taking one more. */
+static void reach(const struct steps *s, bool *is, short i, size_t at, size_t n)
+{
+	const struct step *t = &s->v[i];
+	if (is[i])
+		return;
+	is[i] = true;
+	if (t->kind == STEP_EITHER || (t->kind == STEP_BEGIN && at == 0) ||
+	    (t->kind == STEP_END && at == n))
+		reach(s, is, (short)(i + t->way), at, n);
+	if (t->kind == STEP_EITHER)
+		reach(s, is, (short)(i + t->other), at, n);
+}
+
+static bool found(const struct steps *s, const char *text, size_t n)
+{
+	bool is[2][STEPS] = { 0 };
+	for (size_t at = 0; at <= n; at++) {
+		bool *now = is[at % 2], *next = is[(at + 1) % 2];
+		reach(s, now, 0, at, n);
+		if (now[s->n - 1])
+			return true;
+		memset(next, false, sizeof(is[0]));
+		for (short i = 0; at < n && i < s->n; i++)
+			if (now[i] && s->v[i].kind == STEP_BYTE && is_one(s->v[i].p, text[at]))
+				reach(s, next, (short)(i + 1), at + 1, n);
+	}
+	return false;
 }
 
 int pattern_found(const char *pattern, const char *text)
 {
-	struct matching m = { .p = pattern, .text = text, .n = strnlen(text, PATTERN_TEXT) };
-	struct places s;
-	memset(s.at, true, sizeof(s.at));
-	alternatives(&m, &s);
-	if (m.steps > STEPS)
-		return -E2BIG;
-	return m.bad || *m.p ? -EINVAL : memchr(s.at, true, m.n + 1) != NULL;
+	struct steps s = { .p = pattern };
+	alternatives(&s);
+	put(&s, s.n, (struct step){ .kind = STEP_FOUND });
+	return s.bad || *s.p ? -EINVAL : found(&s, text, strnlen(text, PATTERN_TEXT));
 }

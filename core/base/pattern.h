@@ -3,8 +3,8 @@
 #define BASE_PATTERN_H
 
 /* Whether the pattern is found in a text of at most PATTERN_TEXT bytes: 1 or 0. It may have ^ $ .
- * [a-z] [^a-z] \ before what is no letter, ( ) | * + ?; -EINVAL: something else, or half of it.
- * -E2BIG: it would take too long. */
+ * [a-z] [^a-z] \ before what is no letter, ( ) | * + ?; -EINVAL: something else, half of it, or too
+ * much. */
 #define PATTERN_TEXT 255
 int pattern_found(const char *pattern, const char *text);
 
