@@ -72,7 +72,7 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (there != outlives_writers(c))
-		put_fd(&s.end[STREAM_FEED], -1);
+		streams_unfeed(s.end);
 	w->pid = c->state.pid;
 	w->fds[WORK_PROCESS] = c->pidfd;
 	oom_prepare(c, &w->fds[WORK_OOM], &w->fds[WORK_OOM_COUNTER]);
@@ -226,7 +226,7 @@ static int exec_run(struct work *w, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (streams_feed(s.end))
-		put_fd(&s.end[STREAM_FEED], -1);
+		streams_unfeed(s.end);
 	if (m->terminal && !process->terminal)
 		process = on_terminal(process, w->rpc.arena);
 	if (!process)

@@ -8,11 +8,9 @@
 #include "ttrpc/reader.h"
 #include "ttrpc/terminal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 
 #define PATIENCE_MS 1000
 
@@ -108,7 +106,7 @@ static void end_feed(struct stdio *s)
 {
 	unwatch(s, &s->left);
 	unwatch(s, &s->patience);
-	put_fd(&s->end[STREAM_FEED], -1);
+	streams_unfeed(s->end);
 }
 
 void stdio_run(struct stdio *s, bool outlives)
@@ -134,13 +132,9 @@ static int watch(struct stdio *s, struct watch *w, int fd)
 /* Whoever still writes then keeps it open himself. */
 void stdio_await_writer(struct stdio *s)
 {
-	char path[32];
-	int fd = s->end[STREAM_FEED];
-	if (fd < 0)
+	if (s->end[STREAM_FEED] < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (watch(s, &s->left, inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) == 0)
-		inotify_add_watch(s->left.fd, path, IN_CLOSE_WRITE);
+	watch(s, &s->left, take_fd(&s->end[STREAM_LEFT]));
 	if (watch(s, &s->patience, timer_new(PATIENCE_MS, 0)) < 0)
 		end_feed(s);
 }

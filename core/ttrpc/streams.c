@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define URI_MAX 4096
@@ -269,6 +270,15 @@ static bool is_left(int in)
 	return poll(&p, 1, 0) != 0 && (p.revents & POLLHUP);
 }
 
+/* -1: not to be had. */
+static int watch_leaving(int in)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", in);
+	auto_close int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	return inotify_add_watch(fd, path, IN_CLOSE_WRITE) < 0 ? -1 : take_fd(&fd);
+}
+
 bool streams_feed(int end[STREAM_ENDS])
 {
 	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
@@ -278,7 +288,15 @@ bool streams_feed(int end[STREAM_ENDS])
 	bool there = !is_left(in);
 	if ((fd = reopen(in, O_WRONLY | O_NONBLOCK)) >= 0)
 		end[STREAM_FEED] = take_fd(&fd);
+	if (!there && end[STREAM_FEED] >= 0)
+		end[STREAM_LEFT] = watch_leaving(in);
 	return there;
+}
+
+void streams_unfeed(int end[STREAM_ENDS])
+{
+	put_fd(&end[STREAM_FEED], -1);
+	put_fd(&end[STREAM_LEFT], -1);
 }
 
 void streams_close(struct streams *s)

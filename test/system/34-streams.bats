@@ -122,10 +122,11 @@ got() {
 	shim_end
 }
 
-# tampered INJECTION COMMAND...: while the shim's calls are answered so by strace, whose output is in $T/calls.
+# tampered INJECTION COMMAND...: while the shim's calls are answered so by strace, whose output is in $T/calls. FOLLOW: its
+# children's, too.
 tampered() {
 	local status=0 tracer
-	strace -qq -o "$T/calls" -p "$SHIM" -e "trace=${1%%:*}" -e "inject=$1" 3>&- &
+	strace ${FOLLOW:+-f} -qq -o "$T/calls" -p "$SHIM" -e "trace=${1%%:*}" -e "inject=$1" 3>&- &
 	tracer=$!
 	# Both wait: whatever the shim calls from now on is seen.
 	until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status" &&
@@ -184,12 +185,29 @@ tampered() {
 	done
 }
 
+@test "input_ends_at_once_with_a_writer_who_came_and_went_during_the_start" {
+	local began
+	printf '#!/bin/sh\necho a > %s\n' "$T/in" > "$T/hook"
+	chmod +x "$T/hook"
+	# As above.
+	until [ "${began:+$(($(date +%s%N) - began < 1000000000))}" = 1 ]; do
+		[ -z "$began" ] || shim_end
+		task '.hooks.poststart = [{"path": "'"$T/hook"'"}]' "5=$T/in 6=$T/out" cat
+		cat "$T/out" > "$T/got" &
+		READER=$!
+		began=$(date +%s%N)
+		start
+		wait "$READER"
+	done
+	got "" a
+}
+
 @test "input_ends_though_its_writer_has_gone_before_anybody_could_see_him" {
 	local exec
 	for exec in "" 2=e; do
 		: <> "$T/in"
 		on_input "$exec"
-		tampered inotify_init1:error=EMFILE call Start "1=$ID" ${exec:+"$exec"} > /dev/null
+		FOLLOW=1 tampered inotify_init1:error=EMFILE call Start "1=$ID" ${exec:+"$exec"} > /dev/null
 		grep -q "INJ" "$T/calls"
 		got "$exec" ""
 	done
