@@ -263,11 +263,11 @@ int streams_open(const struct streams_request *r, struct streams *out, struct er
 	return rc;
 }
 
-/* Only once that fd has seen a writer. */
-static bool is_left(int in)
+/* POLLHUP: no writer, once that fd has seen one. POLLIN: bytes. */
+static bool has(int in, short events)
 {
-	struct pollfd p = { .fd = in };
-	return poll(&p, 1, 0) != 0 && (p.revents & POLLHUP);
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	return poll(&p, 1, 0) > 0 && (p.revents & events) == events;
 }
 
 /* -1: not to be had. */
@@ -279,24 +279,26 @@ static int watch_leaving(int in)
 	return inotify_add_watch(fd, path, IN_CLOSE_WRITE) < 0 ? -1 : take_fd(&fd);
 }
 
-bool streams_feed(int end[STREAM_ENDS])
-{
-	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
-	if (in < 0 || is_left(in) || (fd = reopen(in, O_WRONLY | O_NONBLOCK)) < 0)
-		return false;
-	put_fd(&fd, -1); /* now it has */
-	bool there = !is_left(in);
-	if ((fd = reopen(in, O_WRONLY | O_NONBLOCK)) >= 0)
-		end[STREAM_FEED] = take_fd(&fd);
-	if (!there && end[STREAM_FEED] >= 0)
-		end[STREAM_LEFT] = watch_leaving(in);
-	return there;
-}
-
 void streams_unfeed(int end[STREAM_ENDS])
 {
 	put_fd(&end[STREAM_FEED], -1);
 	put_fd(&end[STREAM_LEFT], -1);
+}
+
+bool streams_feed(int end[STREAM_ENDS])
+{
+	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
+	if (in < 0 || has(in, POLLHUP) || (fd = reopen(in, O_WRONLY | O_NONBLOCK)) < 0)
+		return false;
+	put_fd(&fd, -1); /* now it has */
+	bool there = !has(in, POLLHUP);
+	if (!there)
+		end[STREAM_LEFT] = watch_leaving(in);
+	if (!there && has(in, POLLHUP | POLLIN)) /* and gone before it was watched */
+		streams_unfeed(end);
+	else
+		end[STREAM_FEED] = reopen(in, O_WRONLY | O_NONBLOCK);
+	return there;
 }
 
 void streams_close(struct streams *s)

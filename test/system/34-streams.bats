@@ -202,6 +202,23 @@ tampered() {
 	got "" a
 }
 
+@test "input_ends_at_once_with_a_writer_who_came_and_went_just_before_he_was_watched_for" {
+	local began
+	begin() {
+		start
+		began=$(date +%s%N)
+	}
+	# As above.
+	until [ "${began:+$(($(date +%s%N) - began < 500000000))}" = 1 ]; do
+		[ -z "$began" ] || shim_end
+		on_input ""
+		(until [[ $(cat "/proc/$SHIM/syscall") =~ ^(294|26)\  ]]; do :; done; echo a > "$T/in") & # inotify_init1
+		tampered inotify_init1:delay_enter=500000 begin
+		wait "$READER"
+	done
+	got "" a
+}
+
 @test "input_ends_though_its_writer_has_gone_before_anybody_could_see_him" {
 	local exec
 	for exec in "" 2=e; do
