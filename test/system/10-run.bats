@@ -750,7 +750,7 @@ unsaid() {
 	local to
 	for to in '> /dev/full' '>&-'; do
 		run -1 --separate-stderr bash -c '"$@" '"$to" - "$@"
-		[[ "$stderr" == "coracle: write to stdout: "* && "${#stderr_lines[@]}" = 1 ]] || { echo "$* $to: $stderr"; return 1; }
+		[[ "$stderr" == "coracle: "?(error: )"write to stdout: "* && "${#stderr_lines[@]}" = 1 ]] || { echo "$* $to: $stderr"; return 1; }
 	done
 }
 
