@@ -8,17 +8,14 @@
 #include "ttrpc/reader.h"
 #include "ttrpc/terminal.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-
-#define PATIENCE_MS 1000
 
 struct stdio {
 	struct loop *loop;
 	int end[STREAM_ENDS];
 	bool input_closed;
-	struct watch left, patience; /* what ends the feed: some writer has gone, or none came */
 	struct terminal *terminal;
 	struct outlet *outlet;
 	struct leftover leftover;
@@ -35,8 +32,6 @@ struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS])
 	if (s) {
 		*s = (struct stdio){ .loop = l,
 				     .id = id,
-				     .left.fd = -1,
-				     .patience.fd = -1,
 				     .leftover = {
 					     .opened.fd = -1, .timer.fd = -1, .fds = { -1, -1 } } };
 		for (int i = 0; i < 2; i++)
@@ -95,54 +90,21 @@ int stdio_terminal(struct stdio *s, int master, struct err *e)
 	return s->terminal ? 0 : fail(e, errno, "terminal");
 }
 
-static void unwatch(struct stdio *s, struct watch *w)
+void stdio_hold(struct stdio *s)
 {
-	if (w->fd >= 0)
-		loop_remove(s->loop, w);
-	put_fd(&w->fd, -1);
+	if (s->end[STREAM_IN] >= 0 && s->end[STREAM_FEED] < 0 && !s->input_closed)
+		s->end[STREAM_FEED] = streams_feed(s->end[STREAM_IN]);
 }
 
-static void end_feed(struct stdio *s)
+void stdio_run(struct stdio *s)
 {
-	unwatch(s, &s->left);
-	unwatch(s, &s->patience);
-	streams_unfeed(s->end);
-}
-
-void stdio_run(struct stdio *s, bool outlives)
-{
-	if (s->end[STREAM_IN] < 0)
-		return;
-	if (streams_feed(s->end) != outlives || s->input_closed)
-		end_feed(s);
-}
-
-static void on_left(void *arg, uint32_t events)
-{
-	(void)events;
-	end_feed(arg);
-}
-
-static int watch(struct stdio *s, struct watch *w, int fd)
-{
-	*w = (struct watch){ fd, on_left, s };
-	return fd < 0 ? fd : loop_add(s->loop, w, EPOLLIN);
-}
-
-/* Whoever still writes then keeps it open himself. */
-void stdio_await_writer(struct stdio *s)
-{
-	if (s->end[STREAM_FEED] < 0)
-		return;
-	watch(s, &s->left, take_fd(&s->end[STREAM_LEFT]));
-	if (watch(s, &s->patience, timer_new(PATIENCE_MS, 0)) < 0)
-		end_feed(s);
+	put_fd(&s->end[STREAM_IN], -1);
 }
 
 void stdio_close_stdin(struct stdio *s)
 {
 	s->input_closed = true;
-	end_feed(s);
+	put_fd(&s->end[STREAM_FEED], -1);
 	if (s->terminal)
 		terminal_close_input(s->terminal);
 }
@@ -181,7 +143,7 @@ void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg)
 {
 	s->done = done;
 	s->arg = arg;
-	end_feed(s);
+	put_fd(&s->end[STREAM_FEED], -1);
 	if (s->terminal)
 		terminal_end(s->terminal, on_written, s);
 	else if (s->outlet)
@@ -202,7 +164,6 @@ void stdio_free(struct stdio *s)
 {
 	if (!s)
 		return;
-	end_feed(s);
 	terminal_free(s->terminal);
 	outlet_free(s->outlet);
 	for (int i = 0; i < 2; i++)

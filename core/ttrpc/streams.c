@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define URI_MAX 4096
@@ -263,42 +262,18 @@ int streams_open(const struct streams_request *r, struct streams *out, struct er
 	return rc;
 }
 
-/* POLLHUP: no writer, once that fd has seen one. POLLIN: bytes. */
-static bool has(int in, short events)
+/* POLLHUP tells, once the pipe has seen a writer: so it is shown one. */
+int streams_feed(int in)
 {
-	struct pollfd p = { .fd = in, .events = POLLIN };
-	return poll(&p, 1, 0) > 0 && (p.revents & events) == events;
-}
-
-/* -1: not to be had. */
-static int watch_leaving(int in)
-{
-	char path[32];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", in);
-	auto_close int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	return inotify_add_watch(fd, path, IN_CLOSE_WRITE) < 0 ? -1 : take_fd(&fd);
-}
-
-void streams_unfeed(int end[STREAM_ENDS])
-{
-	put_fd(&end[STREAM_FEED], -1);
-	put_fd(&end[STREAM_LEFT], -1);
-}
-
-bool streams_feed(int end[STREAM_ENDS])
-{
-	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
-	if (in < 0 || has(in, POLLHUP) || (fd = reopen(in, O_WRONLY | O_NONBLOCK)) < 0)
-		return false;
-	put_fd(&fd, -1); /* now it has */
-	bool there = !has(in, POLLHUP);
-	if (!there)
-		end[STREAM_LEFT] = watch_leaving(in);
-	if (!there && has(in, POLLHUP | POLLIN)) /* and gone before it was watched */
-		streams_unfeed(end);
-	else
-		end[STREAM_FEED] = reopen(in, O_WRONLY | O_NONBLOCK);
-	return there;
+	struct pollfd p = { .fd = in };
+	auto_close int fd = reopen(in, O_WRONLY | O_NONBLOCK);
+	if (fd < 0)
+		return -1;
+	put_fd(&fd, -1);
+	if (poll(&p, 1, 0) != 0 && (p.revents & POLLHUP))
+		return -1;
+	fd = reopen(in, O_WRONLY | O_NONBLOCK);
+	return fd < 0 ? -1 : take_fd(&fd);
 }
 
 void streams_close(struct streams *s)

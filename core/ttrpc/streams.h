@@ -23,8 +23,7 @@ struct streams_request {
 /* What stays with the shim while the process lives. */
 enum stream_end {
 	STREAM_IN,	 /* read end of its input FIFO, until it runs */
-	STREAM_FEED,	 /* write end of it, so that its end is not seen too early */
-	STREAM_LEFT,	 /* of inotify: a writer of it has gone; with a FEED that awaits one */
+	STREAM_FEED,	 /* write end of it, so that init sees no end before it is told */
 	STREAM_HOLD_OUT, /* read ends of its output FIFOs: they keep what was written, and the */
 	STREAM_HOLD_ERR, /* process alive, while nobody else reads */
 	STREAM_PTY_IN,	 /* what a terminal's master is copied from and to */
@@ -46,12 +45,9 @@ struct streams {
  * the process gets the FIFOs themselves: no byte passes through the shim. */
 int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
 
-/* A process is about to run, and does not read yet: STREAM_IN makes way for STREAM_FEED, unless its
- * writer has come and gone since we have had it open. Whether one has it open now, or waits in open
- * for its reader; if not, there is STREAM_LEFT. */
-bool streams_feed(int end[STREAM_ENDS]);
-
-void streams_unfeed(int end[STREAM_ENDS]);
+/* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open
+ * for its reader: a client with nothing to say has closed it by then. */
+int streams_feed(int in);
 
 void streams_close(struct streams *s);
 
