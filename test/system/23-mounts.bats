@@ -289,7 +289,7 @@ assert_none() {
 	run -125 c run -d --name "$ID" --replace --mount type=image,src=tool:v1,dst=/tool -v "$HOMEDIR:/x:O" --sysctl net.none=1 app:v1 true
 	run -0 c exec "$ID" true
 	# What cannot be had is said while the other one is still there.
-	"$CORACLE" run --rm -v mine:/v app:v1 touch /v/f
+	"$CORACLE" run --root "$STATE" --rm -v mine:/v app:v1 touch /v/f
 	local mount
 	for mount in type=image,src=tool:v1,dst=/x,subpath=none type=image,src=tool:v1,dst=/x,subpath=../.. \
 		type=volume,src=mine,dst=/x,subpath=none type=bind,src=/etc,dst=/x,U; do
