@@ -12,12 +12,12 @@ struct kill_options {
 };
 
 static const struct opt options[] = {
-	OPT(OPT_STR, kill_options, signal, 's', "signal", "NAME", "KILL otherwise"),
+	OPT(OPT_MAYBE_STR, kill_options, signal, 's', "signal", "NAME", "KILL otherwise"),
 	OPT(OPT_FLAG, kill_options, all, 'a', "all", NULL, "to all its processes"),
 	OPT(OPT_PATH, kill_options, root, 0, "root", "DIR", "where states are kept"),
 	{ 0 },
 };
-static const struct kill_options defaults = { .signal = "KILL" };
+static const struct kill_options defaults;
 
 static int kill_one(const struct kill_options *o, const char *id, int sig, struct err *e)
 {
@@ -34,7 +34,7 @@ static int kill_one(const struct kill_options *o, const char *id, int sig, struc
 static int kill_applet(const struct call *c, struct err *e)
 {
 	struct kill_options o = *(const struct kill_options *)c->opts;
-	int sig = signal_parse(o.signal);
+	int sig = o.signal ? signal_parse(o.signal) : SIGKILL;
 	o.root = container_root(o.root, c->arena, e);
 	int rc = o.root ? 0 : -e->code;
 	if (sig < 0)

@@ -15,7 +15,7 @@ struct stop_options {
 static const struct opt options[] = {
 	OPT(OPT_MAYBE_I64, stop_options, seconds, 't', "time", "SECONDS",
 	    "before KILL (10); -1: never"),
-	OPT(OPT_STR, stop_options, signal, 's', "signal", "NAME",
+	OPT(OPT_MAYBE_STR, stop_options, signal, 's', "signal", "NAME",
 	    "instead of TERM or what it was made with"),
 	OPT(OPT_FLAG, stop_options, all, 'a', "all", NULL, "all that run, in the place of ids"),
 	OPT(OPT_PATH, stop_options, root, 0, "root", "DIR", "where states are kept"),

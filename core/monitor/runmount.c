@@ -1,11 +1,13 @@
 /* runmount.c - the mounts that a user asks for: -v, --mount, --tmpfs. */
 #include "base/cli.h"
 #include "base/file.h"
+#include "image/tree.h"
 #include "image/volume.h"
 #include "monitor/runparts.h"
 #include "monitor/runsource.h"
 #include "monitor/runvolume.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -49,10 +51,16 @@ static void option_readonly(struct spec_mount *m)
 		option_add(m, "rro");
 }
 
-/* Absolute, and something below the root. */
-static bool target_good(const char *path)
+/* Absolute, and something below the root: as the shortest word for it. */
+static bool target_good(struct spec_mount *m, struct arena *a)
 {
-	return path && path[0] == '/' && path[strspn(path, "/.")];
+	char clean[PATH_MAX];
+	struct err why;
+	const char *path = m->destination;
+	if (!path || *path != '/' || path_clean(path, clean, &why) < 0 || !*clean)
+		return false;
+	m->destination = arena_printf(a, "/%s", clean);
+	return m->destination;
 }
 
 static int target_refuse(const char *option, const char *text, const char *target, struct err *e)
@@ -132,7 +140,7 @@ int runspec_volume(const char *text, struct arena *a, struct spec_mount *out, st
 			"option --volume: %s: '%s' is neither a path nor a name of a volume: a "
 			"directory is ./%s",
 			text, source, source);
-	if (!target_good(m.destination))
+	if (!target_good(&m, a))
 		return target_refuse("volume", text, m.destination, e);
 	for (size_t i = 0; i < words.n; i++) {
 		int rc = volume_option(&m, words.v[i], text, e);
@@ -412,7 +420,7 @@ int runspec_mount(const char *text, struct arena *a, struct spec_mount *out, str
 		return rc;
 	if (strs_has(&words, "bind-recursive=writable"))
 		words_remove(&m.options, "rro");
-	if (!target_good(m.destination))
+	if (!target_good(&m, a))
 		return target_refuse("mount", text, m.destination, e);
 	if (types[type].type == BIND && (!m.source || m.source[0] != '/'))
 		return mount_refuse(text, m.source ? m.source : "",
@@ -433,7 +441,7 @@ int runspec_tmpfs(const char *text, struct arena *a, struct spec_mount *out, str
 	if (!m.destination || mount_begin(&m, "tmpfs", a) < 0 ||
 	    words_split(text + n + !!text[n], ",", a, &words) < 0)
 		return option_room("tmpfs", e);
-	if (!target_good(m.destination))
+	if (!target_good(&m, a))
 		return target_refuse("tmpfs", text, m.destination, e);
 	for (size_t i = 0; i < words.n; i++)
 		if (strcmp(words.v[i], NO_COPY) != 0)
@@ -488,24 +496,12 @@ static void sort(struct spec_mount *v, size_t n)
 	}
 }
 
-static bool same_place(const char *a, const char *b)
-{
-	for (size_t n = 1; n; a += n, b += n) {
-		a += strspn(a, "/");
-		b += strspn(b, "/");
-		n = strcspn(a, "/");
-		if (n != strcspn(b, "/") || strncmp(a, b, n) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Of two the first would never be seen. */
 static int check_places(const struct spec_mounts *l, size_t first, struct err *e)
 {
 	for (size_t i = first; i < l->n; i++)
 		for (size_t k = first; k < i; k++)
-			if (same_place(l->v[i].destination, l->v[k].destination))
+			if (!strcmp(l->v[i].destination, l->v[k].destination))
 				return refuse(e, EINVAL,
 					      "options --volume, --mount, --tmpfs: two are to be "
 					      "on %s",

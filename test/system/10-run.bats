@@ -532,7 +532,7 @@ value() {
 	box -d --name "$(cid s)" --stop-signal USR1 -v "$SYNC:/sync" -- sh -c \
 		'trap "exit 11" USR1; echo up > /sync/up; while :; do sleep 1000 & wait; done'
 	read -r _ < "$SYNC/up"
-	c stop -t 60 "$(cid s)"
+	c stop -t 60 -s '' "$(cid s)"
 	[ "$(c wait "$(cid s)")" = 11 ]
 	c rm "$(cid s)"
 }

@@ -123,17 +123,21 @@ LOOK='first() { for f; do [ ! -e /sys/fs/cgroup/$f ] || { cat /sys/fs/cgroup/$f;
 	box -d --name "$(cid v)" -u 5:6 -w /etc -- sleep 1000
 	run -0 c exec -u '' --workdir= "$(cid v)" sh -c 'id -u; pwd'
 	[ "$output" = $'5\n/etc' ]
-	c rm -f "$(cid v)"
+	run -0 c kill -s '' "$(cid v)"
+	[ "$(c wait "$(cid v)")" = 137 ]
+	c rm "$(cid v)"
 }
 
 @test "two_mounts_on_one_place_are_refused" {
 	local option
-	for option in "-v /etc:/x/" "--tmpfs /x" "--mount type=bind,src=/etc,dst=//x"; do
+	for option in "-v /etc:/x/" "-v v:/x/." "--tmpfs /x" "--tmpfs /y/../x" "--mount type=bind,src=/etc,dst=//x"; do
 		# shellcheck disable=SC2086 # options
 		run -125 box --rm --name "$(cid x)" -v "$ROOTFS:/x" $option -- true
-		[[ "$output" =~ ^coracle:\ options\ --volume,\ --mount,\ --tmpfs:\ two\ are\ to\ be\ on\ /+x/?$ ]] || { echo "$output"; return 1; }
+		[[ "$output" =~ ^coracle:\ options\ --volume,\ --mount,\ --tmpfs:\ two\ are\ to\ be\ on\ /x$ ]] || { echo "$output"; return 1; }
 	done
 	run -0 box --rm -v "$ROOTFS:/x" -v /etc:/x/etc -- ls -d /x/bin
+	run -125 box --rm -v "$ROOTFS:/x/.." -- true
+	[[ "$output" == *"the target '/x/..' is not "* ]]
 }
 
 @test "a_container_keeps_no_more_memory_than_it_may_have" {
