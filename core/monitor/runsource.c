@@ -21,6 +21,11 @@ static bool is_image(const struct spec_mount *m)
 	return m->type && !strcmp(m->type, SOURCE_IMAGE);
 }
 
+static bool is_volume(const struct spec_mount *m)
+{
+	return m->type && !strcmp(m->type, VOLUME_TYPE);
+}
+
 /* The path in it, NULL: all of it. */
 static const char *part_of(const struct spec_mount *m)
 {
@@ -81,9 +86,8 @@ bool sources_empty(struct spec *s)
 	bool any = false;
 	for (size_t i = 0; i < s->mounts.n; i++) {
 		struct spec_mount *m = &s->mounts.v[i];
-		bool volume = m->type && !strcmp(m->type, VOLUME_TYPE);
 		forget_words(m);
-		if (!volume && !is_image(m))
+		if (!is_volume(m) && !is_image(m))
 			continue;
 		*m = (struct spec_mount){ .destination = m->destination,
 					  .type = "tmpfs",
@@ -302,18 +306,31 @@ static int try_image(const struct sources *all, const struct spec_mount *m, cons
 	return rc;
 }
 
-/* A volume that is not there yet begins with what nobody knows. */
-static int try_one(const struct sources *all, const struct spec_mount *m, const struct store *s,
-		   struct arena *a, struct err *e)
+/* Whether a new volume begins with what the image has where it is mounted elsewhere. */
+static bool is_filled(const struct spec *spec, const char *name)
 {
-	const char *path = m->source;
+	for (size_t i = 0; *name && i < spec->mounts.n; i++) {
+		const struct spec_mount *m = &spec->mounts.v[i];
+		if (is_volume(m) && !strcmp(m->source, name) &&
+		    !strs_has(&m->options, VOLUME_NOCOPY))
+			return true;
+	}
+	return false;
+}
+
+static int try_one(const struct sources *all, const struct spec *spec, const struct spec_mount *m,
+		   const struct store *s, struct arena *a, struct err *e)
+{
+	const char *path = m->source, *part = part_of(m);
 	if (is_image(m))
-		return part_of(m) ? try_image(all, m, s, a, e) : 0;
-	if (m->type && !strcmp(m->type, VOLUME_TYPE))
-		path = *path && *path != '/' && part_of(m) ? volume_path(s, path, a, e) : "";
+		return part ? try_image(all, m, s, a, e) : 0;
+	if (is_volume(m))
+		path = *path && *path != '/' && part ? volume_path(s, path, a, e) : "";
 	if (!path)
 		return -e->code;
 	int whole = open(path, O_PATH | O_CLOEXEC);
+	if (whole < 0 && is_volume(m) && part && !is_filled(spec, m->source))
+		return fail(e, ENOENT, "the path '%s' in a new volume", part);
 	auto_close int fd = whole < 0 ? whole : open_wanted(whole, m, a, e);
 	return whole >= 0 && fd < 0 ? fd : 0;
 }
@@ -324,7 +341,7 @@ int sources_try(const struct sources *all, const struct spec *spec, const struct
 	for (size_t i = 0; i < spec->mounts.n; i++) {
 		const struct spec_mount *m = &spec->mounts.v[i];
 		bool asked = is_made(m) || strs_has(&m->options, SOURCE_GIVEN);
-		if (asked && try_one(all, m, s, a, e) < 0)
+		if (asked && try_one(all, spec, m, s, a, e) < 0)
 			return within(e, "the mount on %s", m->destination);
 	}
 	return 0;

@@ -292,7 +292,8 @@ assert_none() {
 	"$CORACLE" run --root "$STATE" --rm -v mine:/v app:v1 touch /v/f
 	local mount
 	for mount in type=image,src=tool:v1,dst=/x,subpath=none type=image,src=tool:v1,dst=/x,subpath=../.. \
-		type=volume,src=mine,dst=/x,subpath=none type=bind,src=/etc,dst=/x,U; do
+		type=volume,src=mine,dst=/x,subpath=none type=volume,src=fresh,dst=/x,subpath=none type=volume,dst=/x,subpath=none \
+		type=bind,src=/etc,dst=/x,U; do
 		run -125 c run -d --name "$ID" --replace --mount "$mount" app:v1 true
 		[[ "$output" == "coracle: the mount on /x: "* && "${#lines[@]}" = 1 ]] || { echo "$output"; return 1; }
 		run -0 c exec "$ID" true
@@ -302,6 +303,9 @@ assert_none() {
 	run -0 c exec "$ID" true
 	run -0 c run --name "$ID" --replace --mount type=image,src=tool:v1,dst=/tool -v "$HOMEDIR:/x:O" app:v1 cat /tool/bin/tool
 	[ "$output" = tool ]
+	# A new volume may have it from the image.
+	run -0 c run --name "$ID" --replace --mount type=volume,src=fresh,dst=/x,subpath=file -v fresh:/data app:v1 cat /x
+	[ "$output" = x ]
 	c rm "$ID"
 	assert_none
 }
