@@ -4,6 +4,34 @@
 #include "image/tree.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* What begins with bytes that were looked at. */
+struct begun {
+	struct source source;
+	struct source *from;
+	const void *first;
+	ssize_t n;
+};
+
+static ssize_t begun_read(struct source *s, const void **p, struct err *e)
+{
+	struct begun *b = (struct begun *)s;
+	ssize_t n = b->n;
+	*p = b->first;
+	b->n = n > 0 ? 0 : n;
+	return n ? n : source_read(b->from, p, e);
+}
+
+/* Of some layers the media type says another packing than they have. */
+static enum packing packing_seen(const struct begun *b, enum packing said)
+{
+	const char *p = b->first;
+	if (b->n > 262 && !memcmp(p + 257, "ustar", 5))
+		return PACK_NONE;
+	enum packing seen = b->n < 4 ? PACK_NONE : packing_of(b->first);
+	return seen == PACK_NONE ? said : seen;
+}
 
 /* Between unpacker and tar reader: stops a bomb while it is small. */
 struct ratio {
@@ -82,7 +110,10 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 	packed.progress = j->progress;
 	packed.arg = j->arg;
 	struct inflate *inflate;
-	int rc = inflate_new(&packed.source, (enum packing)packing, j->limits->window, &inflate, e);
+	struct begun begun = { .source.read = begun_read, .from = &packed.source };
+	begun.n = source_read(&packed.source, &begun.first, e);
+	int rc = inflate_new(&begun.source, packing_seen(&begun, (enum packing)packing),
+			     j->limits->window, &inflate, e);
 	if (rc < 0)
 		return rc;
 	struct ratio ratio = { .source.read = ratio_read,

@@ -365,7 +365,7 @@ int index_choose(const struct index *ix, const struct platform *p, const struct 
 	int most = 0;
 	for (size_t i = 0; i < ix->manifests.n; i++) {
 		const struct descriptor *d = &ix->manifests.v[i];
-		int f = d->platform ? platform_fit(d->platform, p) : ix->manifests.n == 1;
+		int f = d->platform ? platform_fit(d->platform, p) : 1;
 		if (f > most) {
 			best = d;
 			most = f;

@@ -118,12 +118,15 @@ static int get_config(struct pulling *p, struct err *e)
 	return rc < 0 ? within(e, "%.200s", p->image.name) : 0;
 }
 
+/* What it does not say fits. */
 static int check_platform(const struct pulling *p, struct err *e)
 {
 	const struct image_config *c = &p->image.config;
-	if (platform_fit(&(struct platform){ c->architecture, c->os, NULL }, &p->platform))
+	const char *os = c->os && *c->os ? c->os : p->platform.os;
+	const char *arch = c->architecture && *c->architecture ? c->architecture
+							       : p->platform.architecture;
+	if (platform_fit(&(struct platform){ arch, os, NULL }, &p->platform))
 		return 0;
-	const char *os = c->os ? c->os : "?", *arch = c->architecture ? c->architecture : "?";
 	return refuse(e, ENOEXEC,
 		      "%.200s is for %.20s/%.20s, not %s/%s; "
 		      "pull it all the same with --platform %.20s/%.20s",

@@ -266,6 +266,19 @@ END
 	assert_empty_store
 }
 
+@test "an_image_that_does_not_say_for_which_machines_it_is_fits_every_one" {
+	local config
+	tar_of "$L.tar" <<< "f own 644 0:0 - x"
+	layer "$L" "$L.tar"
+	image_end "$L" said > /dev/null
+	jq -c 'del(.os) | .architecture = ""' "$L.config" > "$L.silent"
+	config=$(blob "$L" "$L.silent" "$OCI.config.v1+json")
+	jq -c --argjson c "$config" '.config = $c' "$L.manifest" > "$L.document"
+	layout_names "$L" silent <(blob "$L" "$L.document" "$OCI.manifest.v1+json")
+	run -0 pull -q "oci:$L:silent"
+	[ -e "$(tree_of layout:silent)/own" ]
+}
+
 @test "an_unknown_image_is_one_clear_line" {
 	local digest
 	run -1 pull "docker://$REGISTRY/no/such:tag"

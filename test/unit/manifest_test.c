@@ -138,6 +138,18 @@ static void the_best_variant_of_the_platform_is_chosen(void)
 	is_str(chosen(intel, "linux/x86_64"), D2);
 }
 
+static void what_has_no_platform_is_for_who_has_nothing_better(void)
+{
+	static const char none[] = "{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+				   "\",\"size\":1}";
+	const char *text = arena_printf(arena,
+					"{\"manifests\":[%s," IN("linux", "arm64", "", D2) "," IN(
+						"unknown", "unknown", "", D3) "]}",
+					none);
+	is_str(chosen(text, "linux/arm64"), D2);
+	is_str(chosen(text, "linux/amd64"), D1);
+}
+
 static void a_platform_is_read_as_containerd_reads_it(void)
 {
 	const char *both = "{\"manifests\":[" IN("linux", "amd64", "", D1) "," IN(
@@ -225,6 +237,7 @@ int main(void)
 	test(bad_digests_and_sizes_are_refused);
 	test(too_many_layers_are_refused);
 	test(the_best_variant_of_the_platform_is_chosen);
+	test(what_has_no_platform_is_for_who_has_nothing_better);
 	test(a_platform_is_read_as_containerd_reads_it);
 	test(a_platform_that_is_not_there_is_answered_with_those_that_are);
 	test(the_configuration_says_what_to_run);
