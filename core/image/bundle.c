@@ -3,7 +3,9 @@
 #include "image/bundle.h"
 #include "base/json.h"
 #include "box/user.h"
+#include "image/tree.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,14 +191,15 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 static int make_cwd(const struct image *im, const struct run_overrides *o, struct arena *a,
 		    const char **out, struct err *e)
 {
+	char clean[PATH_MAX];
+	struct err why;
 	const char *cwd = o->cwd ? o->cwd : im->config.config.working_dir;
 	if (!cwd || !*cwd)
 		cwd = "/";
-	if (*cwd != '/' && o->cwd)
-		return refuse(e, EINVAL,
-			      "option --workdir: '%.200s' is not an absolute path such as /srv",
-			      cwd);
-	*out = *cwd == '/' ? cwd : arena_printf(a, "/%s", cwd);
+	if ((*cwd != '/' && o->cwd) || path_clean(cwd, clean, &why) < 0)
+		return refuse(e, EINVAL, "%s: '%.200s' is not an absolute path such as /srv",
+			      o->cwd ? "option --workdir" : "the image's working directory", cwd);
+	*out = arena_printf(a, "/%s", clean);
 	return *out ? 0 : no_room(e);
 }
 

@@ -160,6 +160,10 @@ static void the_working_directory_is_absolute(void)
 	is_int(make(&im, &(struct run_overrides){ .cwd = "/w" }), 0);
 	is_str(spec->process->cwd, "/w");
 	is_int(make(&im, &(struct run_overrides){ .cwd = "w" }), -EINVAL);
+	im.config.config.working_dir = "/srv/../opt/./app/";
+	is_int(make(&im, &(struct run_overrides){ 0 }), 0);
+	is_str(spec->process->cwd, "/opt/app");
+	is_int(make(&im, &(struct run_overrides){ .cwd = "/.." }), -EINVAL);
 }
 
 static void labels_decide_nothing(void)
