@@ -317,14 +317,19 @@ static void list_table(const struct container_list *l, struct buf *out)
 	}
 }
 
+/* The end of an array; of none there is no beginning either, as with runc. */
+static const char *array_end(size_t n)
+{
+	return n ? "]\n" : "null\n";
+}
+
 static void list_json(const struct container_list *l, struct buf *out)
 {
-	buf_char(out, '[');
 	for (size_t i = 0; i < l->n; i++) {
-		buf_str(out, i ? "," : "");
+		buf_char(out, i ? ',' : '[');
 		state_write_oci(&l->v[i], l->v[i].status, 0, out);
 	}
-	buf_str(out, "]\n");
+	buf_str(out, array_end(l->n));
 }
 
 static int check_format(const char *format, struct err *e)
@@ -378,10 +383,9 @@ int command_ps(const struct call *c, struct err *e)
 		rc = ps_table(&pids, &args, c->arena, &out, e);
 		return rc < 0 ? rc : cli_print(&out, e);
 	}
-	buf_char(&out, '[');
 	for (size_t i = 0; i < pids.n; i++)
-		buf_printf(&out, "%s%" PRIu32, i ? "," : "", pids.v[i]);
-	buf_str(&out, "]\n");
+		buf_printf(&out, "%c%" PRIu32, i ? ',' : '[', pids.v[i]);
+	buf_str(&out, array_end(pids.n));
 	return cli_print(&out, e);
 }
 

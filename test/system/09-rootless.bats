@@ -250,7 +250,7 @@ there" ]
 	ur kill --all "$ID" TERM
 	for pid in $pids; do await "$pid"; done
 	[ "$(ustate status)" = stopped ]
-	[ "$(ur ps -f json "$ID")" = "[]" ]
+	[ "$(ur ps -f json "$ID")" = null ]
 	ur delete "$ID"
 	unothing_left
 }
