@@ -109,6 +109,28 @@ logs_with() {
 	diff "$BATS_TEST_TMPDIR/heard" - <<< "four 2"
 }
 
+@test "what_it_reads_comes_from_whoever_restores_it_and_ends_with_him" {
+	local word status reader
+	spec '.process.args = ["sh", "-c", "n=0; while read -r word; do n=$((n + 1)); echo $word $n > /tmp/a; done; exit $n"]'
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	cat < "$BATS_TEST_TMPDIR/in" 3>&- | rt run -d -b "$B" "$ID" > /dev/null 2>&1 3>&- &
+	exec 5> "$BATS_TEST_TMPDIR/in"
+	echo one >&5
+	read -r word < "$ROOTFS/tmp/a"
+	[ "$word" = "one 1" ]
+	rt checkpoint --image-path "$IMG" "$ID"
+	exec 5>&-
+	grep -q '^."pipe:\[' "$IMG/descriptors.json"
+	{ read -r word < "$ROOTFS/tmp/a" && echo "$word" > "$BATS_TEST_TMPDIR/heard"; } 3>&- &
+	reader=$!
+	status=0
+	echo two | rt restore -b "$B" --image-path "$IMG" "$ID" > /dev/null 2>&1 3>&- || status=$?
+	[ "$status" = 2 ]
+	wait "$reader"
+	[ "$(< "$BATS_TEST_TMPDIR/heard")" = "two 2" ]
+	nothing_left
+}
+
 @test "mounts_namespaces_names_and_rights_are_what_they_were" {
 	mkdir -p "$BATS_TEST_TMPDIR/dir"
 	echo one > "$BATS_TEST_TMPDIR/file"
