@@ -128,8 +128,13 @@ run_part() {
 	CALLS=$(calls "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle)
 	echo "| system calls of \`run\` | $CALLS | $(calls crun --root "$RUN/c" run -b "$B" bench-crun) (crun) | $(
 		calls runc --root "$RUN/r" run -b "$B" bench-runc) (runc) |"
+	mapfile -t times < <(v2_alone "$BUILT/bench/rounds" "$ROUNDS" -- "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle \
+		-- "$BUILT/bench/floor" "$T/root" /bin/true | cut -d' ' -f1)
+	[ ${#times[@]} = 2 ]
+	V2_RATIO=$(ratio "${times[0]}" "${times[1]}")
+	echo "| run where cgroup v2 is alone | $(ms "${times[0]}") | $(ms "${times[1]}") (the floor, ours is $V2_RATIO) | |"
 	V2_CALLS=$(SEEN=v2_alone calls "$CORACLE" runtime --root "$RUN/s" run -b "$B" bench-coracle)
-	echo "| the same where cgroup v2 is alone | $V2_CALLS | | |"
+	echo "| its system calls | $V2_CALLS | | |"
 }
 
 life_part() {
@@ -229,6 +234,7 @@ budget "binary, bytes" "$size" 1572864
 if [ -n "${RUN_RATIO:-}" ]; then
 	budget "runtime run, of crun's time" "$RUN_RATIO" 0.40
 	budget "runtime run, of the floor" "$FLOOR_RATIO" 1.8
+	budget "runtime run, of the floor, v2 alone" "$V2_RATIO" 1.8
 	budget "runtime create, start and delete, of crun's time" "$LIFE_RATIO" 0.45
 	budget "runtime exec, of crun's time" "$EXEC_RATIO" 0.40
 	budget "system calls of runtime run" "$CALLS" 250
