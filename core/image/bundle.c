@@ -137,7 +137,7 @@ static const struct json_field words_fields[] = {
 	{ 0 },
 };
 
-/* A program, or a list as JSON has it; "" is none. */
+/* A program, or a list as JSON has it. */
 static int parse_entrypoint(const char *text, struct arena *a, struct strs *out, struct err *e)
 {
 	static const struct json_field nothing[] = { { 0 } };
@@ -148,14 +148,12 @@ static int parse_entrypoint(const char *text, struct arena *a, struct strs *out,
 	if (!one || !whole || !item)
 		return no_room(e);
 	*one = text;
-	*out = (struct strs){ one, *text ? 1 : 0 };
+	*out = (struct strs){ one, 1 };
 	/* The second says that it is one value. */
 	if (text[strspn(text, " \t\r\n")] == '[' &&
 	    json_read(whole, strlen(whole), words_fields, &w, a, NULL) == 0 &&
 	    json_read(item, strlen(item), nothing, &w, a, NULL) == 0)
 		*out = w.v;
-	if (out->n == 1 && !*out->v[0])
-		out->n = 0;
 	return 0;
 }
 
@@ -167,15 +165,17 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 	struct strs none = { 0 }, other = { 0 };
 	if (o->entrypoint && parse_entrypoint(o->entrypoint, a, &other, e) < 0)
 		return -e->code;
-	const struct strs *first = o->entrypoint ? &other : entry;
+	struct strs first = o->entrypoint ? other : *entry;
+	if (first.n == 1 && !*first.v[0]) /* as with docker: none */
+		first.n = 0;
 	const struct strs *rest = o->args.n ? &o->args : cmd;
 	if (o->entrypoint && !o->args.n)
 		rest = &none;
-	struct strs args = { arena_array(a, first->n + rest->n + 1, sizeof(char *)), 0 };
+	struct strs args = { arena_array(a, first.n + rest->n + 1, sizeof(char *)), 0 };
 	if (!args.v)
 		return no_room(e);
-	for (size_t i = 0; i < first->n; i++)
-		args.v[args.n++] = first->v[i];
+	for (size_t i = 0; i < first.n; i++)
+		args.v[args.n++] = first.v[i];
 	for (size_t i = 0; i < rest->n; i++)
 		args.v[args.n++] = rest->v[i];
 	if (!args.n || !*args.v[0])

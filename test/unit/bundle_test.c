@@ -62,6 +62,10 @@ static void entrypoint_and_cmd_are_put_together(void)
 	       "my own");
 	is_str(args(&both, &(struct run_overrides){ .entrypoint = "sh", .args = list("-c x") }),
 	       "sh -c x");
+	/* As ENTRYPOINT [""] in a Dockerfile takes one away. */
+	cmd.config.config.entrypoint = (struct strs){ (const char *[]){ "" }, 1 };
+	is_str(args(&cmd, &(struct run_overrides){ 0 }), "cmd a");
+	is_str(args(&cmd, &(struct run_overrides){ .args = list("my own") }), "my own");
 }
 
 static void an_entrypoint_is_a_list_only_if_it_is_one(void)
