@@ -6,7 +6,7 @@
 
 struct prune_options {
 	const char *store, *format;
-	bool all;
+	bool all, force;
 };
 
 static const struct opt options[] = {
@@ -15,6 +15,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, prune_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_FLAG, prune_options, all, 'a', "all", NULL,
 	    "images with a name, too, if no container stands on them"),
+	OPT(OPT_FLAG, prune_options, force, 'f', "force", NULL, NULL),
 	OPT(OPT_STR, prune_options, format, 0, "format", "table|json",
 	    "how to print what was removed"),
 	{ 0 },

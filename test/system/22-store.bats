@@ -194,7 +194,7 @@ named() {
 	skopeo copy -q "oci:$CORACLE_STORE:app:1" "dir:$L.copy"
 	run -0 "$CORACLE" prune
 	[ "$output" = "removed 0 images, 0 blobs of 0 B, 0 unpacked layers" ]
-	run -0 "$CORACLE" prune -a
+	run -0 "$CORACLE" prune -af
 	[[ "$output" == "app:1"$'\n'"removed 1 image, 4 blobs of "*", 2 unpacked layers" ]]
 	assert_empty_store
 }
