@@ -77,7 +77,7 @@ $(out)/gen/done: third_party/protos third_party/generate third_party/lock $(wild
 $(pb_headers) $(pb_objects:.o=.pb-c.c): $(out)/gen/done ;
 
 $(pb_objects): %.o: %.pb-c.c Makefile
-	$(Q)$(compile) $(CPPFLAGS) -w $(CFLAGS) -c -o $@ $<
+	$(Q)$(compile) $(CPPFLAGS) -Werror $(CFLAGS) -c -o $@ $<
 
 $(out)/libpb.a: $(pb_objects)
 	@rm -f $@

@@ -172,7 +172,7 @@ static void find_empty(const ProtobufCMessage *m, const char *path, const char *
 			empty = repeated ? !n : is_empty(f, at);
 		}
 		if (empty && !strstr(but, listed))
-			TAP_FAIL("field %s of %s has nothing", name, m->descriptor->name);
+			TAP_FAIL("field %s has nothing", name);
 	}
 }
 
