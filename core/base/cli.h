@@ -33,10 +33,10 @@ enum opt_type {
 struct opt {
 	const char *name; /* NULL ends a table */
 	char letter;	  /* 0: none */
-	enum opt_type type;
-	size_t offset;	   /* into the command's options struct */
-	const char *value; /* what to call its value in the help: "PATH" */
-	const char *help;  /* NULL: accepted for compatibility, not shown */
+	enum opt_type type : 8;
+	unsigned offset : 16; /* into the command's options struct */
+	const char *value;    /* what to call its value in the help: "PATH" */
+	const char *help;     /* NULL: accepted for compatibility, not shown */
 };
 
 struct command;

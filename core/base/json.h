@@ -37,13 +37,14 @@ enum {
 	J_KEEP = 2,	/* written even when empty, zero or false */
 };
 
+/* Narrow: there are hundreds of them. */
 struct json_field {
 	const char *name; /* NULL ends a table */
-	enum json_type type;
-	unsigned flags;
-	size_t offset;
+	enum json_type type : 8;
+	unsigned flags : 8;
+	unsigned offset : 16;
+	unsigned size : 16; /* of one element, for J_PTR, J_LIST and J_DICT */
 	const struct json_field *sub;
-	size_t size; /* of one element, for J_PTR, J_LIST and J_DICT */
 };
 
 #define JSON(type_, struct_, member_, name_) \
