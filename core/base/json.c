@@ -194,7 +194,16 @@ static int read_time(struct reader *r, const cJSON *j, struct timespec *out, con
 
 static int read_raw(struct reader *r, const cJSON *j, const char **out, const struct where *w)
 {
-	char *text = cJSON_PrintUnformatted(j);
+	char *text = cJSON_PrintUnformatted(j), *to = text, *p = text;
+	while (to && (*to = *p)) {
+		if (*p == '"' && p[1] == LONG_NUMBER && (p == text || p[-1] != '\\')) {
+			size_t n = strcspn(p + 2, "\""); /* as it was */
+			to = (char *)memmove(to, p + 2, n) + n;
+			p += n + 3;
+		} else {
+			to++, p++;
+		}
+	}
 	*out = text ? arena_str(r->a, text) : NULL;
 	cJSON_free(text);
 	return *out ? 0 : too_big(r, w);
@@ -407,10 +416,13 @@ static size_t number_length(const char *p, const char *end)
 	return (size_t)(at - p);
 }
 
-static bool exact(const char *p, size_t n)
+/* A whole one with more digits than are exact; of all others the parser knows best. */
+static bool is_too_long(const char *p, size_t n)
 {
-	return n - (*p == '-') <= EXACT_DIGITS || memchr(p, '.', n) || memchr(p, 'e', n) ||
-	       memchr(p, 'E', n);
+	size_t sign = *p == '-', i = sign;
+	while (i < n && p[i] >= '0' && p[i] <= '9')
+		i++;
+	return i == n && n - sign > EXACT_DIGITS;
 }
 
 #define HEX_DIGITS "0123456789abcdefABCDEF"
@@ -446,6 +458,8 @@ static int look_over(const char *text, size_t len, struct buf *out, struct err *
 			p++;
 		} else if (*p == '"') {
 			quoted = true;
+			if (p + 1 < end && p[1] == LONG_NUMBER)
+				return malformed(text, len, p, e);
 		} else if (*p == '{' || *p == '[') {
 			if (++depth > JSON_DEPTH)
 				return refuse(e, EINVAL, "more than %d levels deep", JSON_DEPTH);
@@ -453,7 +467,7 @@ static int look_over(const char *text, size_t len, struct buf *out, struct err *
 			depth--;
 		} else if (*p == '-' || (*p >= '0' && *p <= '9')) {
 			size_t n = number_length(p, end);
-			if (!exact(p, n)) {
+			if (is_too_long(p, n)) {
 				buf_add(out, done, (size_t)(p - done));
 				buf_printf(out, "\"%c%.*s\"", LONG_NUMBER, (int)n, p);
 				done = p + n;

@@ -144,6 +144,39 @@ static void the_ends_of_the_numbers_hold(void)
 	is_str(refusal("{'big':1.5}"), "big: expected a whole number");
 }
 
+static void what_is_kept_raw_keeps_its_long_numbers(void)
+{
+	static const char text[] = "[-12345678901234567890,{\"k\":9223372036854775807},"
+				   "\"\\\"\",1]";
+	auto_arena *a = arena_new(1 << 20);
+	auto_buf doc = { 0 };
+	struct thing t = { 0 };
+	buf_printf(&doc, "{\"raw\":%s}", text);
+	is_int(json_read(doc.p, doc.len, fields, &t, a, &said), 0);
+	is_str(t.raw, text);
+	is_int(read_thing("{'raw':12345678901234567890}", a, &t), 0);
+	is_str(t.raw, "12345678901234567890");
+}
+
+static void long_numbers_are_whole_ones(void)
+{
+	static const char *const bad[] = {
+		"1234567890123456-7", "12345678901234567-",  "-",
+		"--1234567890123456", "-1234567890123456-1", "+1234567890123456",
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "{'other':%s}", bad[i]);
+		has_str(refusal(text), "not valid JSON");
+	}
+	has_str(refusal("{'big':'\xff"
+			"1'}"),
+		"not valid JSON");
+	has_str(refusal("{'name':'\xff"
+			"1'}"),
+		"not valid JSON");
+}
+
 static void null_is_absent_and_unknown_names_are_ignored(void)
 {
 	auto_arena *a = arena_new(1 << 20);
@@ -319,6 +352,8 @@ int main(void)
 {
 	test(every_type_is_read_and_written);
 	test(the_ends_of_the_numbers_hold);
+	test(what_is_kept_raw_keeps_its_long_numbers);
+	test(long_numbers_are_whole_ones);
 	test(null_is_absent_and_unknown_names_are_ignored);
 	test(of_a_name_given_twice_the_last_counts);
 	test(the_case_of_a_name_does_not_count);
