@@ -278,10 +278,10 @@ static int remove_child(int dir, const char *name, int top, int depth, struct er
 static int remove_below(DIR *d, int top, int depth, struct err *e)
 {
 	int rc = 0;
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+	for (struct dirent *entry; rc == 0 && (errno = 0, entry = readdir(d));)
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			rc = remove_child(dirfd(d), entry->d_name, top, depth, e);
-	return rc;
+	return rc == 0 && errno ? fail(e, errno, "read a directory") : rc;
 }
 
 int tree_remove(int dir, const char *name, struct err *e)

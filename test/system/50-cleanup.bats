@@ -212,6 +212,16 @@ assert_nothing_left() {
 	assert_nothing_left "$id" "sleep 86410"
 }
 
+@test "a_directory_that_cannot_be_read_ends_its_removal" {
+	local id
+	id=$(cid u)
+	mkdir -p "$STATE/$id/below"
+	run -1 timeout 20 strace -qqq -e signal=none -o /dev/null -P "$STATE/$id" -e inject=getdents64:error=EIO "$CORACLE" cleanup --root "$STATE"
+	[[ "$output" == *"read a directory: I/O error"* ]]
+	run -0 c cleanup
+	[ ! -e "$STATE/$id" ]
+}
+
 @test "cleanup_beside_runs_that_come_and_go_disturbs_none" {
 	local jobs=() n i
 	for n in 1 2 3; do
