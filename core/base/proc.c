@@ -19,10 +19,6 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
-
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ull
-#endif
 #define OLD_CLONE_ARGS 64 /* their size in Linux 5.3 */
 #define LOOK_MS	       10 /* where nothing tells of an end */
 

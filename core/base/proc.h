@@ -39,7 +39,6 @@ struct clone_args;
 pid_t proc_clone(const struct clone_args *args, int *held);
 
 /* What the call returns in a process of its own: what it changes of itself ends with it. */
-struct err;
 int proc_call(int (*call)(void *arg, struct err *e), void *arg, struct err *e);
 
 /* 0, or -errno: -ESRCH when it is gone. */

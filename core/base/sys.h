@@ -14,6 +14,9 @@
 
 /* C libraries know these to different degrees, and linux/mount.h and sys/mount.h do not always go
  * together. */
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
 #endif

@@ -18,10 +18,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ull
-#endif
-
 extern char **environ;
 
 /* A pid namespace that is joined and a time namespace that is new hold for children only: the

@@ -23,10 +23,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ull
-#endif
-
 int self_tell(struct self *s, int kind, int fd)
 {
 	struct child_message m = { .kind = kind };

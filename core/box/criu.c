@@ -15,10 +15,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ull
-#endif
-
 #define ANSWER_MAX 8192 /* far more than CRIU says at once */
 
 /* A run that goes on. */
