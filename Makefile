@@ -239,6 +239,8 @@ lint-shell: lint-deps
 	$(Q)shellcheck $$(find . -path ./build -prune -o -path ./.git -prune -o -type f -print | while read -r f; do \
 		case $$f in *.sh|*.bats|*.bash) echo "$$f";; \
 		*) head -n 1 "$$f" | grep -qaE '^#!.*[/ ](ba|da)?sh' && echo "$$f";; esac; done)
+	@# Of "[ A ] && [ B ]" a test hears nothing when it is A that fails.
+	$(Q)! grep -rnE '^\s*\[.*\] && (\[|! )[^|]*$$' test/system --include=*.bats
 
 lint-layers:
 	$(Q)test/lint/layers

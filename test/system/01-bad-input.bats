@@ -309,7 +309,7 @@ bad_spec() {
 	attempt rt exec none true
 	refused 255 "exec failed: container does not exist"
 	attempt rt exec --cap CAP_NONSENSE "$ID" true # as runc: told, and let be
-	[ "$status" = 0 ] && [[ $stderr == *"'CAP_NONSENSE' is ignored"* ]]
+	[[ $status = 0 && $stderr == *"'CAP_NONSENSE' is ignored"* ]]
 	attempt rt exec --cwd /not/there "$ID" true
 	refused 255 /not/there "No such file"
 	attempt rt exec --process /not/there "$ID"

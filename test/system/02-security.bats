@@ -268,10 +268,12 @@ prying() {
 		[ "$(cat "$VICTIM"/*)" = precious ]
 		spec '.mounts |= map(select(.destination | startswith("/dev") | not)) | .process.args = ["true"]'
 		attempt rt run -b "$B" "$ID"
-		[ "$(cat "$VICTIM"/*)" = precious ] && [ "$(ls -A "$VICTIM")" = ptmx ]
+		[ "$(cat "$VICTIM"/*)" = precious ]
+		[ "$(ls -A "$VICTIM")" = ptmx ]
 		if runc_with_holes; then # it takes the file away and makes links
 			rc run -b "$B" "$ID"
-			[ "$(ls -A "$VICTIM" | tr '\n' ' ')" = "fd ptmx stderr stdin stdout " ] && [ -L "$VICTIM/ptmx" ]
+			[ "$(ls -A "$VICTIM" | tr '\n' ' ')" = "fd ptmx stderr stdin stdout " ]
+			[ -L "$VICTIM/ptmx" ]
 		fi
 		rm "$VICTIM"/*
 		nothing_left
@@ -288,7 +290,7 @@ prying() {
 	attempt rt run -b "$B" "$ID"
 	[ "$status" = 0 ] || { echo "$stderr"; return 1; }
 	unharmed
-	[ -d "$ROOTFS$VICTIM/dir/x" ] && [ -c "$ROOTFS$VICTIM/device" ] && [ -d "$ROOTFS$VICTIM/cwd/here" ]
+	[[ -d $ROOTFS$VICTIM/dir/x && -c $ROOTFS$VICTIM/device && -d $ROOTFS$VICTIM/cwd/here ]]
 	nothing_left
 }
 
@@ -364,7 +366,7 @@ prying() {
 	# It works none the less, and the machine has its own still.
 	spec '.process.args = ["sh", "-c", "test -e /proc/self/status && cat /proc/mounts | wc -l"]'
 	run -0 rt run --no-pivot -b "$B" "$ID"
-	[ -e /proc/self/status ] && [ -e /sys/kernel ]
+	[[ -e /proc/self/status && -e /sys/kernel ]]
 	nothing_left
 }
 
@@ -405,7 +407,7 @@ prying() {
 	ln -s "$VICTIM/precious" "$dir/pid"
 	rt run --pid-file "$dir/pid" -b "$B" "$ID"
 	[ "$(cat "$VICTIM/precious")" = precious ]
-	[ -f "$dir/pid" ] && [ ! -L "$dir/pid" ]
+	[[ -f $dir/pid && ! -L $dir/pid ]]
 	[ "$(ls -A "$dir")" = pid ]
 	# A path that is too long is not cut to another one.
 	long=$dir/$(printf './%.0s' {1..2100})

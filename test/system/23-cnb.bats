@@ -424,10 +424,10 @@ nothing_left() {
 	run -0 build "$D/b"
 	cd "$D/b/rootfs/workspace"
 	[ "$(readlink out) $(readlink dangling)" = "/etc/shadow nowhere" ]
-	[ ! -e fifo ] && [ ! -e socket ]
+	[[ ! -e fifo && ! -e socket ]]
 	[ "$(cat secret/file)" = "not for all" ]
 	[ "$(find suid twin -printf '%m %U:%G ')" = "755 1001:1002 755 1001:1002 " ]
-	[ -p "$D/app/fifo" ] && [ -S "$D/app/socket" ]
+	[[ -p $D/app/fifo && -S $D/app/socket ]]
 	[ "$(stat -c %a "$D/app/suid")" = 4755 ]
 }
 

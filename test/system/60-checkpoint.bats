@@ -19,7 +19,7 @@ mounts() {
 	[ "$(ask)" = 2 ]
 	rt checkpoint --image-path "$IMG" "$ID"
 	nothing_left
-	[ -s "$IMG/inventory.img" ] && [ -s "$IMG/dump.log" ]
+	[[ -s $IMG/inventory.img && -s $IMG/dump.log ]]
 	restore --detach --pid-file "$BATS_TEST_TMPDIR/pid"
 	[ "$(state status)" = running ]
 	[ "$(state pid)" = "$(< "$BATS_TEST_TMPDIR/pid")" ]
