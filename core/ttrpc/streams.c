@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #define URI_MAX 4096
 
@@ -105,6 +107,28 @@ static int open_input(const struct streams_request *r, int *in, int *end, struct
 	return 0;
 }
 
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* A write end. A client that opens its end after all others have gone waits without an end, and it
+ * may come to it later than a short process ends: so it is waited for, three seconds at most. */
+static int open_for_reader(int at)
+{
+	const struct sigaction woken = { .sa_handler = wake };
+	struct itimerval timer = { .it_value.tv_sec = 3, .it_interval.tv_sec = 1 };
+	int fd = reopen(at, O_WRONLY | O_NONBLOCK);
+	if (fd != -ENXIO)
+		return fd;
+	sigaction(SIGALRM, &woken, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	auto_close int waiting = reopen(at, O_WRONLY);
+	timer = (struct itimerval){ 0 };
+	setitimer(ITIMER_REAL, &timer, NULL);
+	return waiting < 0 ? waiting : reopen(at, O_WRONLY | O_NONBLOCK);
+}
+
 /* hold: where the read end goes. The write end is of its own, blocking unless said otherwise. */
 static int open_fifo(const struct streams_request *r, int which, int flags, int *hold,
 		     struct err *e)
@@ -116,9 +140,10 @@ static int open_fifo(const struct streams_request *r, int which, int flags, int 
 	auto_close int at = find_fifo(what, fifo_path(uri), &device, e);
 	if (at < 0)
 		return at;
+	auto_close int early = r->piped && !device ? open_for_reader(at) : -1;
 	if (!device && (*hold = reopen(at, O_RDONLY | O_NONBLOCK)) < 0)
 		return fail(e, *hold, "%s: open %s", what, uri);
-	int fd = reopen(at, O_WRONLY | O_NOCTTY | flags);
+	int fd = early < 0 ? reopen(at, O_WRONLY | O_NOCTTY | flags) : take_fd(&early);
 	if (fd < 0)
 		return fail(e, fd, "%s: open %s", what, uri);
 	give(fd, r);

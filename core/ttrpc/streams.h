@@ -41,8 +41,8 @@ struct streams {
 	int end[STREAM_ENDS];
 };
 
-/* Opens everything; may wait for a logger, or for a file system. Without a terminal, and not piped,
- * the process gets the FIFOs themselves: no byte passes through the shim. */
+/* Opens everything; may wait for a logger, a file system, or an exec's reader. Without a terminal,
+ * and not piped, the process gets the FIFOs themselves: no byte passes through the shim. */
 int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
 
 /* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open

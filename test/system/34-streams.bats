@@ -387,6 +387,25 @@ whole() {
 	seq 1 1000 | sed p | cmp - "$T/got"
 }
 
+@test "an_execs_reader_who_comes_late_is_waited_for_and_hears_its_end" {
+	local terminal starting
+	task . "" sleep 1000
+	start
+	for terminal in 0 1; do
+		call Exec "1=$ID" "2=e$terminal" "3:$terminal" "5=$T/out" 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
+		call Start "1=$ID" "2=e$terminal" > /dev/null &
+		starting=$!
+		# Either it waits in open, or it does not, and has ended before he comes.
+		until grep -qsE "^(2|257) " "/proc/$(pgrep -P "$SHIM" -f "^containerd-shim")/syscall"; do
+			kill -0 $starting 2> /dev/null || { wait_for "$ID" "2=e$terminal"; break; }
+		done
+		run -0 timeout 10 cat "$T/out"
+		wait $starting
+		[ "$(wait_for "$ID" "2=e$terminal")" = 0 ]
+		call Delete "1=$ID" "2=e$terminal" > /dev/null
+	done
+}
+
 @test "what_an_exec_writes_is_dropped_too_where_that_is_wanted" {
 	task '.annotations["org.coracle.stdio"] = "drop"' "" sleep 1000
 	start
