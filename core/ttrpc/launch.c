@@ -30,18 +30,11 @@ static void hand_over(struct work *w, const struct streams *s)
 }
 
 /* A kubelet's: containerd tells the end of its input by CloseIO, and after a restart opens it once
- * more. Others' ends with its last writer, as some forget CloseIO when they are early (ctr). */
+ * more. Others' ends with its last writer, as some forget CloseIO when they are early (ctr); an
+ * exec's always, to which nobody can attach later. */
 static bool outlives_writers(const struct container *c)
 {
 	return pairs_get(&c->state.annotations, POD_TYPE) != NULL;
-}
-
-/* Its process is about to run. */
-static void hold_input(const struct member *m, struct streams *s)
-{
-	if (s->end[STREAM_IN] >= 0 && !m->input_closed)
-		s->end[STREAM_FEED] = streams_feed(s->end[STREAM_IN]);
-	put_fd(&s->end[STREAM_IN], -1);
 }
 
 static int check_annotations(const struct container *c, struct err *e)
@@ -69,8 +62,7 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 	int rc = member_open_streams(w, &s, e);
 	if (rc < 0)
 		return rc;
-	if (r->restore)
-		hold_input(m, &s);
+	bool there = r->restore && streams_feed(s.end);
 	memcpy(r->stdio, s.child, sizeof(r->stdio));
 	r->console_fd = m->terminal ? &w->fds[WORK_CONSOLE] : NULL;
 	r->owner = getppid();
@@ -79,7 +71,7 @@ int launch_container(struct work *w, struct create_request *r, struct err *e)
 		container_delete(c, true, NULL);
 	if (rc < 0)
 		return rc;
-	if (!outlives_writers(c))
+	if (there != outlives_writers(c))
 		put_fd(&s.end[STREAM_FEED], -1);
 	w->pid = c->state.pid;
 	w->fds[WORK_PROCESS] = c->pidfd;
@@ -175,6 +167,8 @@ static int answer_start(struct work *w, struct member *m)
 {
 	V2(StartResponse) *out = w->rpc.out;
 	m->state = MEMBER_RUNNING;
+	if (m->stdio && (*m->exec_id || !outlives_writers(m->task->container)))
+		stdio_await_writer(m->stdio);
 	out->pid = (uint32_t)m->pid;
 	request_reply(w->rpc.request, out);
 	w->rpc.request = NULL;
@@ -231,9 +225,8 @@ static int exec_run(struct work *w, struct err *e)
 		rc = member_open_streams(w, &s, e);
 	if (rc < 0)
 		return rc;
-	/* Its client's end is the input's: nobody can attach to it later, and a client that closes
-	 * early may never send CloseIO. */
-	put_fd(&s.end[STREAM_IN], -1);
+	if (streams_feed(s.end))
+		put_fd(&s.end[STREAM_FEED], -1);
 	if (m->terminal && !process->terminal)
 		process = on_terminal(process, w->rpc.arena);
 	if (!process)
@@ -293,9 +286,7 @@ int on_start(void *arg, const struct rpc *r, struct err *e)
 		w.run = exec_run;
 		w.done = exec_done;
 	} else if (m->stdio) {
-		if (t->container && outlives_writers(t->container))
-			stdio_hold(m->stdio);
-		stdio_run(m->stdio);
+		stdio_run(m->stdio, t->container && outlives_writers(t->container));
 	}
 	if (t->container)
 		work_keep(&w, t->container);

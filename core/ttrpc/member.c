@@ -89,6 +89,17 @@ void members_prune(struct shim *s)
 	}
 }
 
+void members_look(struct shim *s)
+{
+	for (struct task *t = s->tasks; t; t = t->next) {
+		if (t->init.stdio)
+			stdio_look(t->init.stdio);
+		for (struct member *m = t->execs; m; m = m->next)
+			if (m->stdio)
+				stdio_look(m->stdio);
+	}
+}
+
 static void publish_exit(const struct member *m)
 {
 	struct task *t = m->task;

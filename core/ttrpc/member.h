@@ -60,6 +60,9 @@ int member_delete(struct member *m, struct request *r, struct err *e);
 /* Some client has gone: drops its calls that wait. */
 void members_prune(struct shim *s);
 
+/* SIGIO: somebody may have written to one that awaits him. */
+void members_look(struct shim *s);
+
 /* For answers: NULL until it has ended. */
 Google__Protobuf__Timestamp *member_exited_at(const struct member *m, struct arena *a);
 

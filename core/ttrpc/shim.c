@@ -123,6 +123,8 @@ static void on_signal(void *arg, uint32_t events)
 	while (read(s->signals.fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap_strangers(s);
+		else if (info.ssi_signo == SIGIO)
+			members_look(s);
 		else if (info.ssi_signo != SIGPIPE && !has_work(s))
 			shim_stop(s);
 	}
@@ -138,7 +140,7 @@ static int watch(struct shim *s, struct watch *w, int fd, void (*ready)(void *, 
 
 static int set_up(struct shim *s, const struct shim_options *o, struct err *e)
 {
-	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGPIPE, 0 };
+	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGPIPE, SIGIO, 0 };
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return fail(e, errno, "become the reaper of our children's children");
 	for (int i = 0; i < SPARE_FDS; i++)

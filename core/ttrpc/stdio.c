@@ -1,6 +1,7 @@
 /* stdio.c - the standard streams of a container's process, while it lives and until its output is
  * where it belongs. */
 #include "ttrpc/stdio.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "ttrpc/leftover.h"
@@ -8,14 +9,21 @@
 #include "ttrpc/reader.h"
 #include "ttrpc/terminal.h"
 
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000
+#define LATE_MS	    10
 
 struct stdio {
 	struct loop *loop;
 	int end[STREAM_ENDS];
 	bool input_closed;
+	struct watch patience; /* while its feed awaits a writer, */
+	uint64_t until;	       /* in ms */
 	struct terminal *terminal;
 	struct outlet *outlet;
 	struct leftover leftover;
@@ -32,6 +40,7 @@ struct stdio *stdio_new(struct loop *l, const char *id, int end[STREAM_ENDS])
 	if (s) {
 		*s = (struct stdio){ .loop = l,
 				     .id = id,
+				     .patience.fd = -1,
 				     .leftover = {
 					     .opened.fd = -1, .timer.fd = -1, .fds = { -1, -1 } } };
 		for (int i = 0; i < 2; i++)
@@ -90,21 +99,69 @@ int stdio_terminal(struct stdio *s, int master, struct err *e)
 	return s->terminal ? 0 : fail(e, errno, "terminal");
 }
 
-void stdio_hold(struct stdio *s)
+static void end_feed(struct stdio *s)
 {
-	if (s->end[STREAM_IN] >= 0 && s->end[STREAM_FEED] < 0 && !s->input_closed)
-		s->end[STREAM_FEED] = streams_feed(s->end[STREAM_IN]);
+	if (s->patience.fd >= 0)
+		loop_remove(s->loop, &s->patience);
+	put_fd(&s->patience.fd, -1);
+	put_fd(&s->end[STREAM_FEED], -1);
 }
 
-void stdio_run(struct stdio *s)
+void stdio_run(struct stdio *s, bool outlives)
 {
-	put_fd(&s->end[STREAM_IN], -1);
+	if (s->end[STREAM_IN] < 0)
+		return;
+	if (streams_feed(s->end) != outlives || s->input_closed)
+		end_feed(s);
+}
+
+static uint64_t now_ms(void)
+{
+	return clock_monotonic_ns() / 1000000;
+}
+
+/* Whoever still writes then keeps it open himself. */
+static void look(struct stdio *s, uint64_t again_ms)
+{
+	uint64_t now = now_ms();
+	if (now >= s->until || streams_written(s->end[STREAM_FEED]))
+		end_feed(s);
+	else
+		timer_set(s->patience.fd, s->until - now < again_ms ? s->until - now : again_ms, 0);
+}
+
+static void on_patience(void *arg, uint32_t events)
+{
+	(void)events;
+	look(arg, PATIENCE_MS);
+}
+
+/* SIGIO, as no poll tells of what the process has read by then. */
+void stdio_await_writer(struct stdio *s)
+{
+	int feed = s->end[STREAM_FEED];
+	if (feed < 0)
+		return;
+	s->patience = (struct watch){ timer_new(0, 0), on_patience, s };
+	s->until = now_ms() + PATIENCE_MS;
+	if (s->patience.fd < 0 || loop_add(s->loop, &s->patience, EPOLLIN) < 0 ||
+	    fcntl(feed, F_SETOWN, getpid()) < 0 || fcntl(feed, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+		end_feed(s);
+	else
+		stdio_look(s);
+}
+
+/* The kernel sends it before it sets the FIFO's time, and the process may be first. */
+void stdio_look(struct stdio *s)
+{
+	if (s->patience.fd >= 0)
+		look(s, LATE_MS);
 }
 
 void stdio_close_stdin(struct stdio *s)
 {
 	s->input_closed = true;
-	put_fd(&s->end[STREAM_FEED], -1);
+	end_feed(s);
 	if (s->terminal)
 		terminal_close_input(s->terminal);
 }
@@ -143,7 +200,7 @@ void stdio_end(struct stdio *s, void (*done)(void *arg), void *arg)
 {
 	s->done = done;
 	s->arg = arg;
-	put_fd(&s->end[STREAM_FEED], -1);
+	end_feed(s);
 	if (s->terminal)
 		terminal_end(s->terminal, on_written, s);
 	else if (s->outlet)
@@ -164,6 +221,7 @@ void stdio_free(struct stdio *s)
 {
 	if (!s)
 		return;
+	end_feed(s);
 	terminal_free(s->terminal);
 	outlet_free(s->outlet);
 	for (int i = 0; i < 2; i++)

@@ -7,6 +7,8 @@
 #include "base/loop.h"
 #include "ttrpc/streams.h"
 
+#include <stdbool.h>
+
 struct stdio;
 
 /* Of streams that are open. Takes what is in end, also on failure: NULL, errno. id: for the log, as
@@ -23,12 +25,17 @@ void stdio_drop(struct stdio *s);
 /* The pty's master; from now on it is copied to and from the FIFOs. Takes the fd. */
 int stdio_terminal(struct stdio *s, int master, struct err *e);
 
-/* The process is about to run: from here on its stdin stays open until stdio_close_stdin, whoever
- * else comes and goes; unless streams_feed finds nobody. */
-void stdio_hold(struct stdio *s);
+/* The process is about to run. outlives: its stdin stays open until stdio_close_stdin, whoever else
+ * comes and goes, if somebody is there to write. Otherwise it ends with its last writer; if nobody
+ * has been seen yet, one may be about to come. */
+void stdio_run(struct stdio *s, bool outlives);
 
-/* It runs, with ends of its own: ours are closed. */
-void stdio_run(struct stdio *s);
+/* It runs, and that one is awaited for a second: who has come and gone before we looked left no
+ * trace, and may never tell that he has. */
+void stdio_await_writer(struct stdio *s);
+
+/* After SIGIO: he may have written. */
+void stdio_look(struct stdio *s);
 
 /* No more input: it sees the end once it has read what was written. */
 void stdio_close_stdin(struct stdio *s);

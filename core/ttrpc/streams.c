@@ -287,18 +287,31 @@ int streams_open(const struct streams_request *r, struct streams *out, struct er
 	return rc;
 }
 
-/* POLLHUP tells, once the pipe has seen a writer: so it is shown one. */
-int streams_feed(int in)
+/* POLLHUP: no writer, once that fd has seen one. POLLIN: bytes. */
+static bool has(int in, short events)
 {
-	struct pollfd p = { .fd = in };
-	auto_close int fd = reopen(in, O_WRONLY | O_NONBLOCK);
-	if (fd < 0)
-		return -1;
-	put_fd(&fd, -1);
-	if (poll(&p, 1, 0) != 0 && (p.revents & POLLHUP))
-		return -1;
-	fd = reopen(in, O_WRONLY | O_NONBLOCK);
-	return fd < 0 ? -1 : take_fd(&fd);
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	return poll(&p, 1, 0) > 0 && (p.revents & events) == events;
+}
+
+bool streams_written(int feed)
+{
+	struct stat st;
+	return has(feed, POLLIN) || fstat(feed, &st) < 0 || st.st_mtim.tv_sec || st.st_mtim.tv_nsec;
+}
+
+bool streams_feed(int end[STREAM_ENDS])
+{
+	static const struct timespec never[2];
+	auto_close int in = take_fd(&end[STREAM_IN]), fd = -1;
+	if (in < 0 || has(in, POLLHUP) || (fd = reopen(in, O_WRONLY | O_NONBLOCK)) < 0)
+		return false;
+	put_fd(&fd, -1); /* now it has */
+	bool there = !has(in, POLLHUP);
+	/* Bytes are of one who came meanwhile. */
+	if (there || (futimens(in, never) == 0 && !has(in, POLLIN)))
+		end[STREAM_FEED] = reopen(in, (there ? O_WRONLY : O_RDWR) | O_NONBLOCK);
+	return there;
 }
 
 void streams_close(struct streams *s)

@@ -23,7 +23,7 @@ struct streams_request {
 /* What stays with the shim while the process lives. */
 enum stream_end {
 	STREAM_IN,	 /* read end of its input FIFO, until it runs */
-	STREAM_FEED,	 /* write end of it, so that init sees no end before it is told */
+	STREAM_FEED,	 /* write end of it, so that its end is not seen too early */
 	STREAM_HOLD_OUT, /* read ends of its output FIFOs: they keep what was written, and the */
 	STREAM_HOLD_ERR, /* process alive, while nobody else reads */
 	STREAM_PTY_IN,	 /* what a terminal's master is copied from and to */
@@ -45,9 +45,14 @@ struct streams {
  * and not piped, the process gets the FIFOs themselves: no byte passes through the shim. */
 int streams_open(const struct streams_request *r, struct streams *out, struct err *e);
 
-/* A write end of the FIFO that in reads. -1: nobody has it open for writing now, nor waits in open
- * for its reader: a client with nothing to say has closed it by then. */
-int streams_feed(int in);
+/* A process is about to run, and does not read yet: STREAM_IN makes way for STREAM_FEED, unless its
+ * writer has come and gone since we have had it open. Whether one has it open now, or waits in open
+ * for its reader. If not, and nothing of one is found, STREAM_FEED awaits one: its FIFO is from
+ * 1970, as writing brings it up to date, whoever has read that since. */
+bool streams_feed(int end[STREAM_ENDS]);
+
+/* Into the FIFO of such a STREAM_FEED, which is open for reading, too. */
+bool streams_written(int feed);
 
 void streams_close(struct streams *s);
 

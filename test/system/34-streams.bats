@@ -92,6 +92,180 @@ ticks() {
 	[ "$(wait_for "$ID")" = 0 ]
 }
 
+# on_input EXEC: cat is about to run, as init or (2=ID) as an exec of one, and reads $T/in, which nobody has opened yet. What it
+# says is in $T/got, when READER has ended.
+on_input() {
+	if [ -z "$1" ]; then
+		task . "5=$T/in 6=$T/out" cat
+	else
+		task . "" sleep 1000
+		start
+		call Exec "1=$ID" "$1" "4=$T/in" "5=$T/out" 7.2='{"args":["cat"],"cwd":"/","user":{}}' > /dev/null
+	fi
+	cat "$T/out" > "$T/got" &
+	READER=$!
+}
+
+# reads: once cat waits for input.
+reads() {
+	local pid=
+	until [[ $(cat "/proc/$pid/syscall" 2> /dev/null) =~ ^(0|63)\ 0x0\  ]]; do # read
+		pid=$(pgrep -P "$SHIM" -x cat) && [ "$(cut -d ' ' -f 3 "/proc/$pid/stat")" != Z ] || return
+	done
+}
+
+# got EXEC TEXT: cat has ended, and said that.
+got() {
+	wait "$READER"
+	[ "$(cat "$T/got")" = "$2" ]
+	[ "$(wait_for "$ID" ${1:+"$1"})" = 0 ]
+	shim_end
+}
+
+# tampered INJECTION COMMAND...: while the shim's calls are answered so by strace, whose output is in $T/calls. FOLLOW: its
+# children's, too.
+tampered() {
+	local status=0 tracer
+	strace ${FOLLOW:+-f} -qq -o "$T/calls" -p "$SHIM" -e "trace=${1%%:*}" -e "inject=$1" 3>&- &
+	tracer=$!
+	# Both wait: whatever the shim calls from now on is seen.
+	until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status" &&
+		[[ $(cut -d ' ' -f 1 "/proc/$tracer/syscall") =~ ^(61|260)$ ]] && # wait4
+		[ "$(cut -d ' ' -f 3 "/proc/$SHIM/stat")" = S ]; do
+		sleep 0.01
+	done
+	"${@:2}" || status=$?
+	kill $tracer
+	wait $tracer || :
+	return $status
+}
+
+# begin [EXEC]: starts it, and BEGAN says when that was.
+begin() {
+	call Start "1=$ID" ${1:+"$1"} > /dev/null
+	BEGAN=$(date +%s%N)
+}
+
+@test "input_does_not_end_before_a_writer_has_come_who_comes_after_the_start" {
+	local exec second
+	for exec in "" 2=e; do
+		on_input "$exec"
+		call Start "1=$ID" ${exec:+"$exec"} > /dev/null
+		kill -STOP "$SHIM" # so that whoever comes now has come within a second
+		reads
+		exec {WRITER}<> "$T/in"
+		exec {second}> "$T/in"
+		echo a >&"$WRITER"
+		exec {WRITER}>&-
+		WRITER=
+		kill -CONT "$SHIM"
+		call State "1=$ID" > /dev/null
+		reads
+		echo b >&"$second"
+		exec {second}>&-
+		got "$exec" $'a\nb'
+	done
+}
+
+@test "input_ends_at_once_with_a_writer_who_came_after_the_start_and_when_it_is_closed_before_one_has_come" {
+	local exec how began
+	for exec in "" 2=e; do
+		for how in "" 3:1; do
+			# Nobody is waited for longer than a second: here it was less, in one of some tries.
+			until [ "${began:+$(($(date +%s%N) - began < 1000000000))}" = 1 ]; do
+				[ -z "$began" ] || shim_end
+				on_input "$exec"
+				began=$(date +%s%N)
+				call Start "1=$ID" ${exec:+"$exec"} > /dev/null
+				reads
+				if [ -n "$how" ]; then
+					call CloseIO "1=$ID" ${exec:+"$exec"} "$how" > /dev/null
+				else
+					echo a 1<> "$T/in"
+				fi
+				wait "$READER"
+			done
+			got "$exec" "$([ -n "$how" ] || echo a)"
+			began=
+		done
+	done
+}
+
+@test "input_ends_at_once_with_a_writer_who_came_and_went_during_the_start" {
+	local began
+	printf '#!/bin/sh\necho a > %s\n' "$T/in" > "$T/hook"
+	chmod +x "$T/hook"
+	# As above.
+	until [ "${began:+$(($(date +%s%N) - began < 1000000000))}" = 1 ]; do
+		[ -z "$began" ] || shim_end
+		task '.hooks.poststart = [{"path": "'"$T/hook"'"}]' "5=$T/in 6=$T/out" cat
+		cat "$T/out" > "$T/got" &
+		READER=$!
+		began=$(date +%s%N)
+		start
+		wait "$READER"
+	done
+	got "" a
+}
+
+@test "input_ends_at_once_with_a_writer_who_came_and_went_just_before_he_was_watched_for" {
+	local BEGAN=
+	# As above.
+	until [ "${BEGAN:+$(($(date +%s%N) - BEGAN < 500000000))}" = 1 ]; do
+		[ -z "$BEGAN" ] || shim_end
+		on_input ""
+		(until [[ $(cat "/proc/$SHIM/syscall") =~ ^(280|88)\  ]]; do :; done; echo a > "$T/in") & # utimensat
+		tampered utimensat:delay_enter=500000 begin
+		wait "$READER"
+	done
+	got "" a
+}
+
+@test "input_ends_though_its_writer_has_gone_before_anybody_could_see_him" {
+	local exec
+	for exec in "" 2=e; do
+		: <> "$T/in"
+		on_input "$exec"
+		call Start "1=$ID" ${exec:+"$exec"} > /dev/null
+		got "$exec" ""
+	done
+}
+
+@test "input_ends_at_once_where_it_cannot_be_seen_whether_somebody_has_written" {
+	local exec BEGAN=
+	for exec in "" 2=e; do
+		# As above.
+		until [ "${BEGAN:+$(($(date +%s%N) - BEGAN < 1000000000))}" = 1 ]; do
+			[ -z "$BEGAN" ] || shim_end
+			on_input "$exec"
+			FOLLOW=1 tampered utimensat:error=EPERM begin "$exec"
+			grep -q "INJ" "$T/calls"
+			wait "$READER"
+		done
+		got "$exec" ""
+		BEGAN=
+	done
+}
+
+@test "input_does_not_end_when_somebody_has_written_to_another_ones" {
+	local exec began
+	mkfifo "$T/in2"
+	# As above.
+	until [ "${began:+$(($(date +%s%N) - began < 1000000000))}" = 1 ]; do
+		[ -z "$began" ] || shim_end
+		on_input 2=e
+		call Exec "1=$ID" 2=f "4=$T/in2" 7.2='{"args":["cat"],"cwd":"/","user":{}}' > /dev/null
+		began=$(date +%s%N)
+		call Start "1=$ID" 2=f > /dev/null
+		call Start "1=$ID" 2=e > /dev/null
+		echo a > "$T/in2"
+		[ "$(wait_for "$ID" 2=f)" = 0 ]
+		echo b > "$T/in"
+		wait "$READER"
+	done
+	got 2=e b
+}
+
 @test "input_of_a_kubelets_container_outlives_its_writers_and_ends_when_it_is_closed" {
 	task '.annotations["io.kubernetes.cri.container-type"] = "container"' "5=$T/in 6=$T/out" cat
 	cat "$T/out" > "$T/got" &
@@ -531,25 +705,15 @@ logger() {
 }
 
 @test "a_logger_of_an_exec_that_does_not_come_to_be_is_not_kept" {
-	local n failed=0 tracer
+	local n failed=0
 	logger stays <<< 'echo $$ > pid; exec 5>&-; exec sleep 1000'
 	task . "" sleep 1000
 	start
 	for n in {3..8}; do # the first calls of that name are for the client and the fork
 		rm -f "$T/pid"
 		call Exec "1=$ID" "2=e$n" "5=binary://$T/stays" 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
-		strace -qq -o "$T/calls" -p "$SHIM" -e trace=epoll_ctl -e "inject=epoll_ctl:error=ENOSPC:when=$n" 3>&- &
-		tracer=$!
-		# Both wait: whatever the shim calls from now on is seen.
-		until grep -q $'^TracerPid:\t[1-9]' "/proc/$SHIM/status" &&
-			[[ $(cut -d ' ' -f 1 "/proc/$tracer/syscall") =~ ^(61|260)$ ]] && # wait4
-			[ "$(cut -d ' ' -f 3 "/proc/$SHIM/stat")" = S ]; do
-			sleep 0.01
-		done
-		run call Start "1=$ID" "2=e$n"
+		run tampered "epoll_ctl:error=ENOSPC:when=$n" call Start "1=$ID" "2=e$n"
 		echo "$n: $output $(grep INJ "$T/calls")"
-		kill $tracer
-		wait $tracer || :
 		if [ "$status" != 0 ] && [ -e "$T/pid" ]; then
 			failed=$((failed + 1))
 			await_end "$(cat "$T/pid")"
