@@ -25,7 +25,7 @@ static const struct opt options[] = {
 	OPT(OPT_PATH, load_options, store, 0, "root", "DIR", NULL),
 	OPT(OPT_STR, load_options, input, 'i', "input", "FILE",
 	    "the archive or layout (default, and -: standard input)"),
-	OPT(OPT_STR, load_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
+	OPT(OPT_MAYBE_STR, load_options, platform, 0, "platform", "OS/ARCH[/VARIANT]",
 	    "instead of this machine's"),
 	OPT(OPT_FLAG, load_options, quiet, 'q', "quiet", NULL, "show no progress"),
 	OPT(OPT_STR, load_options, format, 0, "format", "table|json",

@@ -286,7 +286,7 @@ named() {
 		export CORACLE_STORE=$BATS_TEST_TMPDIR/$way
 		case $way in
 		file) run -0 --separate-stderr "$CORACLE" load -i "$L.tar" ;;
-		gzip) gzip -c "$L.tar" > "$L.tgz" && run -0 --separate-stderr "$CORACLE" load -q --input "$L.tgz" ;;
+		gzip) gzip -c "$L.tar" > "$L.tgz" && run -0 --separate-stderr "$CORACLE" load -q --platform '' --input "$L.tgz" ;;
 		pipe) run -0 --separate-stderr bash -c 'cat "$1" | "$2" load' - "$L.tar" "$CORACLE" ;;
 		redirect) run -0 --separate-stderr "$CORACLE" load -q -i - < "$L.tar" ;;
 		directory)
