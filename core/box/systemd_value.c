@@ -75,8 +75,9 @@ static int number(const char **at, char named, struct scalar *out)
 	char *end, *real_end;
 	bool negative = **at == '-';
 	errno = 0;
-	int64_t whole = strtoll(*at, &end, 0);
+	int64_t whole = negative ? strtoll(*at, &end, 0) : 0;
 	uint64_t positive = negative ? 0 : strtoull(*at, &end, 0);
+	bool lost = errno == ERANGE;
 	out->real = strtod(*at, &real_end);
 	out->type = named ? named : real_end > end ? 'd' : 'i';
 	if (real_end == *at || (out->type != 'd' && real_end > end))
@@ -84,7 +85,7 @@ static int number(const char **at, char named, struct scalar *out)
 	*at = real_end;
 	for (size_t i = 0; out->type != 'd' && i < KINDS; i++)
 		if (kinds[i].type == out->type &&
-		    (negative ? whole < kinds[i].min : positive > kinds[i].max))
+		    (lost || (negative ? whole < kinds[i].min : positive > kinds[i].max)))
 			return -EINVAL;
 	out->number = negative ? (uint64_t)whole : positive;
 	return 0;

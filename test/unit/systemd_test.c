@@ -214,6 +214,9 @@ static void an_annotation_that_is_none_is_refused_by_name(void)
 					     "uint32 -1", "['a', 1]",	"'a\\" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		has_str(annotation("Name", wrong[i], a), "is no value");
+	has_str(annotation("Name", "uint64 18446744073709551616", a), "is no value");
+	has_str(annotation("Name", "int64 -9223372036854775809", a), "is no value");
+	is_str(annotation("Name", "uint64 18446744073709551615", a), "Name=18446744073709551615 ");
 	has_str(annotation("TimeoutStopSec", "'5'", a), "is no value");
 	has_str(annotation("TimeoutStopSec", "-5", a), "is no value");
 	has_str(annotation("x", "1", a), "no property has that name");
