@@ -27,7 +27,7 @@ enum json_type {
 	J_PTR,	    /* a pointer to one, NULL when absent; sub and size needed */
 	J_LIST,	    /* {T *v; size_t n;} of structs; sub and size needed */
 	J_DICT,	    /* the same from an object; each T begins with `const char *key` */
-	J_RAW,	    /* const char *: the value's own JSON text, kept as it is */
+	J_RAW,	    /* const char *: the value's own JSON, without blanks */
 	J_TIME,	    /* struct timespec, as RFC 3339 with nanoseconds, UTC; zero: absent */
 };
 

@@ -91,17 +91,23 @@ static bool is_id(const struct dirent *entry)
 static int count_ids(DIR *d)
 {
 	int n = 0;
+	errno = 0;
 	for (struct dirent *entry; (entry = readdir(d));)
 		n += is_id(entry);
+	if (errno)
+		return -errno;
 	rewinddir(d);
 	return n;
 }
 
 static int read_all(DIR *d, struct reading *r, struct container_list *out)
 {
-	size_t n = (size_t)count_ids(d), i = 0;
+	int rc = count_ids(d);
+	if (rc < 0)
+		return rc;
+	size_t n = (size_t)rc, i = 0;
 	struct state *v = arena_array(r->glance.a, n, sizeof(*v));
-	int rc = v ? 0 : -E2BIG;
+	rc = v ? 0 : -E2BIG;
 	for (struct dirent *entry; rc == 0 && i < n && (entry = readdir(d));)
 		if (is_id(entry))
 			rc = list_one(r, entry->d_name, &v[i++]);

@@ -54,7 +54,7 @@ static int directories(int at, const char *path, struct arena *a, struct strs *o
 	struct strs l = { 0 };
 	size_t cap = 0;
 	int rc = 0;
-	for (struct dirent *de; rc == 0 && (de = readdir(d));) {
+	for (struct dirent *de; rc == 0 && (errno = 0, de = readdir(d));) {
 		if (de->d_name[0] == '.' || (de->d_type != DT_DIR && de->d_type != DT_UNKNOWN))
 			continue;
 		if (l.n == cap) {
@@ -69,6 +69,8 @@ static int directories(int at, const char *path, struct arena *a, struct strs *o
 		if (name)
 			l.v[l.n++] = name;
 	}
+	if (rc == 0 && errno)
+		rc = fail(e, errno, "read %s", path);
 	closedir(d);
 	if (rc == 0)
 		*out = l;
