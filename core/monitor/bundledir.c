@@ -1,6 +1,7 @@
 /* bundledir.c - a bundle of a root file system and config.json, for any runtime. */
 #include "monitor/bundledir.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "base/proc.h"
 #include "box/subid.h"
 #include "image/mountset.h"
@@ -222,12 +223,8 @@ static void undo(const struct bundling *b)
 /* With signals that would end us held back until all is there or nothing is. */
 static int make(struct bundling *b, struct err *e)
 {
-	sigset_t end, before;
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	sigaddset(&end, SIGHUP);
-	sigprocmask(SIG_BLOCK, &end, &before);
+	sigset_t before;
+	signals_hold(&before);
 	int rc = open_directory(b, e);
 	bool clean = rc == 0 || b->ours; /* what was there before is not ours to remove */
 	if (rc == 0)

@@ -3,6 +3,7 @@
 #include "base/cli.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/loop.h"
 #include "base/sha256.h"
 #include "base/toml.h"
 #include "box/rootfs.h"
@@ -479,7 +480,7 @@ static int build(struct store *s, const struct run_options *o, struct arena *a, 
 		 struct err *e)
 {
 	struct build b = { .o = o, .store = s, .a = a, .root = -1, .app = -1, .cache_fd = -1 };
-	sigset_t end, before;
+	sigset_t before;
 	mode_t mask = umask(022); /* what we make is for the builder's user */
 	int rc = get_builder(&b, e);
 	b.work = rc < 0 ? rc : store_work_begin(s, b.name, e);
@@ -488,11 +489,7 @@ static int build(struct store *s, const struct run_options *o, struct arena *a, 
 		return b.work;
 	}
 	rc = get_run_image(&b, e);
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	sigaddset(&end, SIGHUP);
-	sigprocmask(SIG_BLOCK, &end, &before);
+	signals_hold(&before);
 	if (rc == 0)
 		rc = steps(&b, out, e);
 	if (rc == -EDQUOT)

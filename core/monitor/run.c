@@ -2,6 +2,7 @@
 #include "monitor/run.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/proc.h"
 #include "box/plan.h"
 #include "box/subid.h"
@@ -206,12 +207,7 @@ static int taken(struct making *m, int rc, struct err *e)
  * container is there to get them. */
 static void hold_signals(struct making *m)
 {
-	sigset_t end;
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	sigaddset(&end, SIGHUP);
-	sigprocmask(SIG_BLOCK, &end, &m->before);
+	signals_hold(&m->before);
 	m->held = true;
 }
 
