@@ -202,6 +202,15 @@ prying() {
 	nothing_left
 }
 
+@test "what_the_machine_calls_null_and_is_none_masks_nothing" {
+	echo bait > "$BATS_TEST_TMPDIR/bait"
+	spec '.linux.maskedPaths = ["/proc/version"] | .process.args = ["true"]'
+	export STATE B ID CORACLE
+	run -1 unshare -m sh -c 'mount --bind "$1" /dev/null && exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"' sh "$BATS_TEST_TMPDIR/bait"
+	[[ $output == *"mask /proc/version: No such device"* ]]
+	nothing_left
+}
+
 @test "cve_2025_52565_a_terminal_is_the_container_s_own" {
 	local d=$BATS_TEST_TMPDIR
 	own_rootfs
@@ -363,6 +372,11 @@ prying() {
 		[ "$output" = end ] || { echo "with '$flag': $output $stderr"; return 1; }
 		[[ $stderr == *"denied"* || $stderr == *"permitted"* ]]
 	done
+	# In a user namespace of the container's the machine's own is locked, and is covered.
+	spec '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+	attempt rt run --no-pivot -b "$B" "$ID"
+	[ "$output" = end ] || { echo "with a user namespace: $output $stderr"; return 1; }
+	cp "$BATS_FILE_TMPDIR/config.json" "$B/config.json"
 	# It works none the less, and the machine has its own still.
 	spec '.process.args = ["sh", "-c", "test -e /proc/self/status && cat /proc/mounts | wc -l"]'
 	run -0 rt run --no-pivot -b "$B" "$ID"
