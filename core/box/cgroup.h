@@ -78,7 +78,7 @@ int cgroup_vacant(struct cgroup *cg, struct err *e);
 
 /* The same later, of recorded ones whose container was still being made, by somebody who died:
  * leaves out those of v1 where a process is that is not in the unified one, in which ours are born.
- */
+ * Where there is none, the one that cgroup_vacant looked at tells: they join it last. */
 void cgroup_leave_strangers(struct cgroup *cg);
 
 /* Leaves of the recorded paths those that were vacant, or made: the others are not ours to end. */

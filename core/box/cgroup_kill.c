@@ -186,12 +186,12 @@ static bool lists(const char *text, pid_t pid)
 }
 
 /* Born meanwhile it is in the second list, ended meanwhile it is not in the third. */
-static bool has_strangers(const struct cgroup_dir *d, const struct cgroup_dir *unified)
+static bool has_strangers(const struct cgroup_dir *d, const struct cgroup_dir *looked_at)
 {
 	auto_buf before = { 0 }, ours = { 0 }, after = { 0 };
 	if (d->fd < 0 || cgroup_read_pids(d->fd, &before) < 0 || !before.len)
 		return false;
-	if ((unified->fd >= 0 && cgroup_read_pids(unified->fd, &ours) < 0) ||
+	if ((looked_at->fd >= 0 && cgroup_read_pids(looked_at->fd, &ours) < 0) ||
 	    cgroup_read_pids(d->fd, &after) < 0)
 		return true;
 	const char *list = before.p;
@@ -204,13 +204,13 @@ static bool has_strangers(const struct cgroup_dir *d, const struct cgroup_dir *u
 void cgroup_leave_strangers(struct cgroup *cg)
 {
 	const struct cgroup_dir *found = cgroup_unified(cg);
-	if (!found)
+	if (!cg->n)
 		return;
-	const struct cgroup_dir unified = *found;
+	const struct cgroup_dir looked_at = found ? *found : cg->v[cg->n - 1];
 	size_t n = 0;
 	for (size_t i = 0; i < cg->n; i++) {
 		struct cgroup_dir *d = &cg->v[i];
-		if (*d->controllers && has_strangers(d, &unified))
+		if (*d->controllers && has_strangers(d, &looked_at))
 			put_fd(&d->fd, -1);
 		else
 			cg->v[n++] = *d;

@@ -256,21 +256,23 @@ hierarchies() {
 
 # So it may be recorded, and whoever made the container die before he sees it.
 @test "processes in a cgroup of the container's name outlive a creation that was killed, and its cleanup" {
-	local dir=/sys/fs/cgroup/pids/coracle-$id nth
+	local dir=/sys/fs/cgroup/pids/coracle-$id nth where
 	[ -z "$V2" ] || skip "there is one hierarchy, which is looked at"
 	sleep 1000 3>&- &
 	mine=$!
 	config '.process.args = ["true"]'
-	for nth in 1 2 3; do
+	for nth in 1 2 3 "1 alone"; do # at last where there is no unified hierarchy
+		where="true && exec"
+		[ "$nth" != "1 alone" ] || where="umount /sys/fs/cgroup/unified && exec"
 		mkdir "$dir"
 		echo $mine > "$dir/cgroup.procs"
-		run strace -qqq -o /dev/null -e trace=mkdir -e "inject=mkdir:signal=KILL:when=$nth" \
+		run unshare -m sh -c "$where"' "$@"' sh strace -qqq -o /dev/null -e trace=mkdir -e "inject=mkdir:signal=KILL:when=${nth% *}" \
 			"$CORACLE" runtime --root "$ROOT" create --bundle "$BUNDLE" "$id"
 		[ "$status" -eq 137 ]
-		if [ $nth = 2 ]; then
+		if [ "$nth" = 2 ]; then
 			runtime delete --force "$id"
 		else
-			run -0 "$CORACLE" cleanup --root "$ROOT"
+			run -0 unshare -m sh -c "$where"' "$@"' sh "$CORACLE" cleanup --root "$ROOT"
 			[[ "$output" != *"process $mine"* ]]
 		fi
 		kill -0 $mine
