@@ -11,12 +11,6 @@
 #include <sys/ioctl.h>
 
 #define PATIENCE_MS 1000
-#define PATH_SIZE   32
-
-static void name_of(int fd, char path[PATH_SIZE])
-{
-	snprintf(path, PATH_SIZE, "/proc/self/fd/%d", fd);
-}
 
 static bool unread(int hold)
 {
@@ -43,17 +37,18 @@ static void finish(struct leftover *l)
 }
 
 /* A write end of a FIFO without any reader has an error. Whoever reads has the rest, too. */
-static bool waits(struct leftover *l)
+static void look(struct leftover *l)
 {
-	bool some = false;
+	bool waits = false;
 	for (int i = 0; i < 2; i++) {
 		struct pollfd p = { .fd = l->fds[i] };
 		if (l->fds[i] >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
-			some = true;
+			waits = true;
 		else
 			put_fd(&l->fds[i], -1);
 	}
-	return some;
+	if (!waits)
+		finish(l);
 }
 
 static void on_opened(void *arg, uint32_t events)
@@ -61,8 +56,8 @@ static void on_opened(void *arg, uint32_t events)
 	struct leftover *l = arg;
 	char drop[4096];
 	(void)events;
-	if (read(l->opened.fd, drop, sizeof(drop)) > 0 && !waits(l))
-		finish(l);
+	if (read(l->opened.fd, drop, sizeof(drop)) > 0)
+		look(l);
 }
 
 static void on_timer(void *arg, uint32_t events)
@@ -72,25 +67,18 @@ static void on_timer(void *arg, uint32_t events)
 }
 
 /* Our end for reading becomes one for writing: only so others are told from us. */
-static void keep(int *fd, int *hold)
+static void keep(struct leftover *l, int i, int *hold)
 {
-	char path[PATH_SIZE];
+	char path[32];
 	if (!unread(*hold))
 		return;
-	name_of(*hold, path);
-	*fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (*fd >= 0)
-		put_fd(hold, -1);
-}
-
-static void watch_opens(struct leftover *l)
-{
-	char path[PATH_SIZE];
-	for (int i = 0; i < 2; i++) {
-		name_of(l->fds[i], path);
-		if (l->fds[i] >= 0)
-			inotify_add_watch(l->opened.fd, path, IN_OPEN);
-	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *hold);
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	inotify_add_watch(l->opened.fd, path, IN_OPEN);
+	l->fds[i] = fd;
+	put_fd(hold, -1);
 }
 
 static int watch(struct leftover *l, struct watch *w, int fd, void (*ready)(void *, uint32_t))
@@ -108,18 +96,18 @@ void leftover_wait(struct leftover *l, struct loop *loop, int hold[2], void (*do
 				.fds = { -1, -1 },
 				.done = done,
 				.arg = arg };
-	keep(&l->fds[0], &hold[0]);
-	keep(&l->fds[1], &hold[1]);
-	/* First without a watch: to close one of inotify the kernel may wait for 20 ms. */
-	if (!waits(l) ||
-	    watch(l, &l->opened, inotify_init1(IN_NONBLOCK | IN_CLOEXEC), on_opened) < 0 ||
+	if (!unread(hold[0]) && !unread(hold[1])) {
+		finish(l);
+		return;
+	}
+	if (watch(l, &l->opened, inotify_init1(IN_NONBLOCK | IN_CLOEXEC), on_opened) < 0 ||
 	    watch(l, &l->timer, timer_new(PATIENCE_MS, 0), on_timer) < 0) {
 		finish(l);
 		return;
 	}
-	watch_opens(l);
-	if (!waits(l))
-		finish(l);
+	keep(l, 0, &hold[0]);
+	keep(l, 1, &hold[1]);
+	look(l);
 }
 
 void leftover_free(struct leftover *l)

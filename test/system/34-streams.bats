@@ -442,23 +442,6 @@ begin() {
 	[ ! -s "$BUNDLES/$ID/log" ]
 }
 
-@test "a_reader_who_has_come_but_has_not_read_yet_is_not_looked_out_for" {
-	local reader
-	task . "6=$T/out" echo hi
-	perl -e 'sleep' < "$T/out" 3>&- &
-	reader=$!
-	until [ "$(readlink "/proc/$reader/fd/0")" = "$T/out" ]; do
-		sleep 0.01
-	done
-	end() {
-		start
-		[ "$(wait_for "$ID")" = 0 ]
-	}
-	tampered inotify_init1:error=EMFILE end
-	kill $reader
-	[ ! -s "$T/calls" ]
-}
-
 @test "an_unknown_policy_is_refused" {
 	bundle "$ID" '.annotations["org.coracle.stdio"] = "perhaps"' true
 	shim_start "$ID"
