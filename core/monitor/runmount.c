@@ -509,6 +509,23 @@ static int check_places(const struct spec_mounts *l, size_t first, struct err *e
 	return 0;
 }
 
+/* A volume of the image's, or of --volumes-from, where another mount is asked for: it would not be
+ * seen, and be left behind. */
+static void give_way(struct spec_mounts *l, size_t *first, size_t asked)
+{
+	size_t kept = 0, before = *first;
+	for (size_t i = 0; i < l->n; i++) {
+		bool hidden = false;
+		for (size_t k = asked; i < asked && k < l->n; k++)
+			hidden |= !strcmp(l->v[i].destination, l->v[k].destination);
+		hidden &= !strcmp(l->v[i].type, VOLUME_TYPE);
+		*first -= hidden && i < before;
+		if (!hidden)
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+}
+
 int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, struct err *e)
 {
 	static const struct {
@@ -539,6 +556,7 @@ int mounts_apply(struct spec *s, const struct run_options *o, struct arena *a, s
 		rc = check_places(&s->mounts, first + o->inherited.n, e);
 	if (rc < 0)
 		return rc;
+	give_way(&s->mounts, &first, first + o->inherited.n);
 	sort(s->mounts.v + first, s->mounts.n - first);
 	return volumes_remember(s, first, a, e);
 }

@@ -730,6 +730,12 @@ whole() {
 	[ "$(cat "$CORACLE_STORE/volumes/$output/_data/g")" = y ]
 	run -0 c run --rm --volumes-from "$(cid v)" layout:v1 cat /vol/g
 	[ "$output" = y ]
+	# What is asked for there is in its place, and leaves no other volume behind.
+	run -0 c run --name "$(cid w)" --image-volume bind -v mine:/vol/. --volumes-from "$(cid v)" layout:v1 grep -c " /vol " /proc/mounts
+	[ "$output" = 1 ]
+	c rm "$(cid w)"
+	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
+	"$CORACLE" volume rm mine
 	c rm -v "$(cid v)"
 	[ -z "$("$CORACLE" volume ls -q)" ]
 	run -1 c run --rm --image-volume ignore layout:v1 grep " /vol " /proc/mounts
