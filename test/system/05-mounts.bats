@@ -724,6 +724,11 @@ shared_volume() {
 	spec '.linux.devices = [{path: "/dev/odd", type: "c", major: 1, minor: 5}]'
 	attempt setpriv --bounding-set=-mknod --inh-caps=-mknod "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
 	refused 1 "/dev/odd: Operation not permitted"
+	# Nor is another device shown that has the name there.
+	mknod "$BATS_TEST_TMPDIR/node" c 1 5
+	spec --arg n "$BATS_TEST_TMPDIR/node" '.linux.devices = [{path: $n, type: "c", major: 1, minor: 3}]'
+	attempt setpriv --bounding-set=-mknod --inh-caps=-mknod "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"
+	refused 1 "/node: Operation not permitted"
 	nothing_left
 }
 

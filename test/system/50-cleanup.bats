@@ -272,6 +272,28 @@ assert_nothing_left() {
 	assert_nothing_left "$id" "sleep 86409"
 }
 
+@test "cleanup_that_comes_late_leaves_what_the_next_container_of_that_name_writes" {
+	local id trace=$BATS_TEST_TMPDIR/late cleaner owner
+	id=$(cid n)
+	box -d --name "$id" -- sleep 86409
+	owner=$(field "$id" owner)
+	kill -9 "$owner"
+	await_end "$owner"
+	# Stopped when the name is free; another takes away the rest.
+	strace -D -q -o "$trace" -P "$id" -e trace=unlinkat -e "inject=unlinkat:signal=STOP:when=2" \
+		"$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	cleaner=$!
+	until grep -qs "stopped by SIGSTOP" "$trace"; do sleep 0.01; done
+	c cleanup
+	box -d --name "$id" -- sleep 86409
+	kill -CONT "$cleaner"
+	wait "$cleaner"
+	[ "$(c exec "$id" echo lives)" = lives ]
+	[ -e "$CORACLE_STORE/containers/$id/log" ]
+	c rm -f "$id"
+	assert_nothing_left "$id" "sleep 86409"
+}
+
 # Runs coracle with each of its processes killed at its Nth call of a kind. strace is a grandchild (-D), so that what we
 # wait for is coracle itself, not what its killed parts leave behind.
 run_killed_at() {
