@@ -1,7 +1,6 @@
 /* runtime_update.c - `runtime update`: other limits for a running container, from options or a
  * file. */
 #include "base/file.h"
-#include "base/log.h"
 #include "runtime.h"
 
 #include <fcntl.h>
@@ -47,8 +46,6 @@ int command_update(const struct call *c, struct err *e)
 		return rc;
 	rc = given(o->resources) ? from_file(c, o->resources, &r.resources, e)
 				 : from_options(c, &r.resources, e);
-	if (rc == 0 && r.resources->memory && r.resources->memory->kernel.set)
-		log_warn("memory.kernel is ignored: kernels have no such limit any more");
 	if (rc == 0)
 		rc = container_update(found, &r, e);
 	container_close(found);

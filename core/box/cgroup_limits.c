@@ -1,5 +1,6 @@
 /* cgroup_limits.c - puts the limits of a container into force. */
 #include "base/file.h"
+#include "base/log.h"
 #include "box/cgroup.h"
 #include "box/cgroup_inner.h"
 #include "box/cgroup_plan.h"
@@ -271,6 +272,8 @@ static int limit_all(struct cgroup *cg, const struct spec_resources *r, struct l
 {
 	struct completed whole;
 	int rc = 0;
+	if (r->memory && r->memory->kernel.set)
+		log_warn("memory.kernel is ignored: kernels have no such limit any more");
 	r = complete(cg, r, &whole);
 	for (const struct limit_noun *n = limit_nouns; rc == 0 && n->controller; n++)
 		rc = apply(cg, n, r, p, e);

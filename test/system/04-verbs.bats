@@ -621,6 +621,11 @@ paths_of() {
 	refused 1 "container does not exist: none"
 	grep -q 'level=error msg="container does not exist: none' "$log"
 	end
+	# Of a configuration that asks for it, too.
+	spec '.process.args = ["true"] | .linux.resources.memory = {kernel: 1048576}'
+	attempt rt run -b "$B" "$ID"
+	[ "$status" = 0 ]
+	[[ $stderr == *"warning: memory.kernel is ignored"* ]]
 }
 
 @test "global_options_are_checked" {
