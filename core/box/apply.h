@@ -42,9 +42,9 @@ apply_function apply_console;
 
 /* applyself.c */
 apply_function apply_join, apply_unshare, apply_become_root, apply_session, apply_stdio,
-	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_umask, apply_bound,
-	apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir, apply_find,
-	apply_hook, apply_try, apply_exec;
+	apply_loopback, apply_hostname, apply_domainname, apply_limit, apply_own_stdio, apply_umask,
+	apply_bound, apply_user, apply_caps, apply_no_new_privs, apply_personality, apply_chdir,
+	apply_find, apply_hook, apply_try, apply_exec;
 
 /* lsm.c, listener.c */
 apply_function apply_label, apply_seccomp;
@@ -64,6 +64,9 @@ static inline void later_fdp(int *fd)
 		close_fdp(fd);
 }
 #define close_later __attribute__((cleanup(later_fdp)))
+
+/* applyself.c */
+bool fd_is_null(int fd);
 
 /* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
 int own_proc(struct self *s);

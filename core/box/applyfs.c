@@ -433,20 +433,20 @@ int apply_symlink(struct self *s, const struct op *o)
 	return same ? 0 : -EEXIST;
 }
 
-/* Our own null device, looked at before it is shown: never what the image calls /dev/null. */
+/* The container's own null device, or ours: looked at before it is shown, never whatever the image
+ * calls /dev/null. Ours is read-only, or its root could change the mode that it has for all. */
 static int null_mount(struct self *s)
 {
 	if (s->null >= 0)
 		return mountfd_copy(&s->stage, s->null, "", false);
+	close_later int own = rootfs_open_real(s->root, "/dev/null", O_PATH);
+	if (own >= 0 && fd_is_null(own))
+		return mountfd_copy(&s->stage, own, "", false);
 	auto_close int fd = mountfd_copy(&s->stage, AT_FDCWD, "/dev/null", false);
-	struct stat st;
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-		return -ENODEV;
-	return take_fd(&fd);
+	int rc = fd_is_null(fd) ? set_attributes(s, fd, MOUNT_ATTR_RDONLY, 0, false) : -ENODEV;
+	return rc < 0 ? rc : take_fd(&fd);
 }
 
 /* The first is made, the rest are clones of it: clones of what is attached work on every kernel. */

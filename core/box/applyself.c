@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 int apply_join(struct self *s, const struct op *o)
 {
@@ -147,16 +148,32 @@ int apply_bound(struct self *s, const struct op *o)
 	return 0;
 }
 
-/* The workload may reopen its own stdio: pipes and its terminal become its user's. */
-static void own_stdio(const struct self *s, uid_t uid)
+bool fd_is_null(int fd)
 {
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* The workload may reopen its own stdio: pipes and its terminal become its user's. In the place of
+ * the host's null device, whose mode its root could change, is the container's own. */
+int apply_own_stdio(struct self *s, const struct op *o)
+{
+	auto_close int null = -1;
 	for (int i = 0; i < 3; i++) {
 		struct stat st;
-		if (fstat(i, &st) < 0 || st.st_uid == uid)
+		if (fstat(i, &st) < 0)
 			continue;
-		if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || s->terminal >= 0)
-			(void)!fchown(i, uid, (gid_t)-1);
+		bool owned = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || s->terminal >= 0;
+		if (owned && st.st_uid != o->flags)
+			(void)!fchown(i, (uid_t)o->flags, (gid_t)-1);
+		if (!o->path || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+			continue;
+		if (null < 0)
+			null = open(o->path, O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+		if (null >= 0 && fd_is_null(null) && dup2(null, i) < 0)
+			return -errno;
 	}
+	return 0;
 }
 
 /* In a user namespace that may not set groups at all there are none to be kept either, as runc has
@@ -197,7 +214,6 @@ int apply_user(struct self *s, const struct op *o)
 {
 	const struct op_ids *u = &o->ids;
 	s->user_set = true;
-	own_stdio(s, u->uid);
 	if (u->uid && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (!u->keep_groups && syscall(SYS_setgroups, u->ngroups, u->groups) < 0 &&

@@ -253,6 +253,7 @@ static apply_function *const apply[OP_KINDS] = {
 	[OP_SCHEDULE] = apply_schedule,
 	[OP_IO_PRIORITY] = apply_io_priority,
 	[OP_MEMORY_POLICY] = apply_memory_policy,
+	[OP_OWN_STDIO] = apply_own_stdio,
 	[OP_UMASK] = apply_umask,
 	[OP_SECCOMP] = apply_seccomp,
 	[OP_BOUND] = apply_bound,

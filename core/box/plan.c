@@ -381,8 +381,12 @@ static int plan_become(struct plan *p, const struct spec_process *s, const struc
 	p->listened = seccomp_listened(seccomp);
 	/* Init may wait for its start for long; and a filter may forbid it later. */
 	int rc = init ? add(p, OP_CLOSE, "close what is not the container's", NULL, e) : 0;
-	if (rc == 0)
-		rc = process_plan(p, s, spec, e);
+	if (rc == 0) /* who is in a user namespace has no power over the host's null device */
+		rc = add(p, OP_OWN_STDIO, "own stdio", in_user_ns(p) ? NULL : "/dev/null", e);
+	if (rc < 0)
+		return rc;
+	p->v[p->n - 1].flags = s->user.uid;
+	rc = process_plan(p, s, spec, e);
 	if (rc == 0)
 		rc = exec_prepare(p, s, &exec, e);
 	if (rc < 0)
@@ -547,7 +551,8 @@ int plan_exec(const struct plan_joining *j, struct arena *a, struct plan *out, s
 	uint64_t born = j->namespaces & j->born_in;
 	p->pid_ns = born & CLONE_NEWPID ? j->init_pidfd : -1;
 	p->user_ns = born & CLONE_NEWUSER ? j->init_pidfd : -1;
-	p->user_ns_path = "of the container";
+	if (j->namespaces & CLONE_NEWUSER)
+		p->user_ns_path = "of the container";
 	if (j->root >= 0 && !spec_namespace(j->spec, "mount")) {
 		rc = add(p, OP_CHROOT, "enter the container's root", NULL, e);
 		if (rc < 0)

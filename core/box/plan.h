@@ -53,6 +53,7 @@ enum op_kind {
 	OP_SCHEDULE,	  /* data: struct sched_attr */
 	OP_IO_PRIORITY,	  /* flags: class and priority */
 	OP_MEMORY_POLICY, /* flags: mode; data: struct bits, the nodes */
+	OP_OWN_STDIO,	  /* path: of the null device, or NULL; flags: the user */
 	OP_UMASK,	  /* flags: the mask */
 	OP_SECCOMP,	  /* struct op_seccomp */
 	OP_BOUND,	  /* drop all but these from the capability bounding set */

@@ -47,36 +47,34 @@ static const char *read_link(struct arena *a, int dir, const char *name)
 }
 
 /* Where a path of the container really is: what is mounted there is known by that name. */
-static const char *real_place(struct dumping *d, const char *path, mode_t *mode)
+static const char *real_place(struct dumping *d, const char *path, struct stat *st)
 {
-	struct stat st;
 	char name[32];
 	auto_close int fd = rootfs_open(d->root, path, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, st) < 0)
 		return NULL;
-	*mode = st.st_mode;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	return read_link(d->w.a, -1, name);
 }
 
 static int add_mount(struct criu_work *w, const char *place, const char *source, void *arg)
 {
-	mode_t mode;
-	const char *real = real_place(arg, place, &mode);
+	struct stat st;
+	const char *real = real_place(arg, place, &st);
 	(void)source;
 	return criuwork_external(w, "mnt[%s]:%s", real ? real : place, place);
 }
 
-/* Masked files show the host's null device; masked directories are empty, and the container's
- * own. */
+/* Masked files show the host's null device, or the container's own; masked directories are empty,
+ * and the container's own. */
 static int add_masks(struct dumping *d, struct err *e)
 {
 	const struct strs *l = &d->w.spec->linux_->masked_paths;
-	int rc = 0;
+	struct stat st, null;
+	int rc = stat("/dev/null", &null) < 0 ? -errno : 0;
 	for (size_t i = 0; rc == 0 && i < l->n; i++) {
-		mode_t mode;
-		const char *real = real_place(d, l->v[i], &mode);
-		if (real && S_ISCHR(mode))
+		const char *real = real_place(d, l->v[i], &st);
+		if (real && S_ISCHR(st.st_mode) && st.st_dev == null.st_dev)
 			rc = criuwork_external(&d->w, "mnt[%s]:/dev/null", real);
 	}
 	return rc < 0 ? fail(e, rc, "linux.maskedPaths") : 0;

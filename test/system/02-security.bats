@@ -203,12 +203,36 @@ prying() {
 }
 
 @test "what_the_machine_calls_null_and_is_none_masks_nothing" {
-	echo bait > "$BATS_TEST_TMPDIR/bait"
-	spec '.linux.maskedPaths = ["/proc/version"] | .process.args = ["true"]'
+	mkdir "$BATS_TEST_TMPDIR/dev"
+	echo bait | tee "$BATS_TEST_TMPDIR/bait" > "$BATS_TEST_TMPDIR/dev/null"
+	spec --arg d "$BATS_TEST_TMPDIR/dev" '.linux.maskedPaths = ["/proc/version"] | .process.args = ["true"]
+		| .mounts |= map(select(.destination | startswith("/dev") | not)) + [{destination: "/dev", source: $d, options: ["bind"]}]'
 	export STATE B ID CORACLE
 	run -1 unshare -m sh -c 'mount --bind "$1" /dev/null && exec "$CORACLE" runtime --root "$STATE" run -b "$B" "$ID"' sh "$BATS_TEST_TMPDIR/bait"
 	[[ $output == *"mask /proc/version: No such device"* ]]
 	nothing_left
+}
+
+@test "the_host_s_null_device_is_not_changed_through_masks_or_stdio" {
+	local mode change='chmod 1666 /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/keys'
+	own_rootfs
+	mode=$(stat -c %a /dev/null)
+	spec --arg c "$change" '.process.args = ["sh", "-c", $c]'
+	rt run -b "$B" "$ID" < /dev/null > /dev/null 2>&1 || :
+	create_sleeper
+	rt start "$ID"
+	rt exec "$ID" sh -c "$change" < /dev/null > /dev/null 2>&1 || :
+	end
+	[ "$(stat -c %a /dev/null)" = "$mode" ] || { chmod "$mode" /dev/null; return 1; }
+	run -0 inside 'stat -L -c %d /proc/self/fd/0 /dev/null /proc/keys | uniq | wc -l; cat; echo x > /proc/keys' < /dev/null
+	[ "$output" = 1 ]
+	# Without a null of its own it is the host's that masks, and read-only.
+	mkdir "$BATS_TEST_TMPDIR/dev"
+	ln -s /bait "$BATS_TEST_TMPDIR/dev/null"
+	spec --arg d "$BATS_TEST_TMPDIR/dev" '.mounts |= map(select(.destination | startswith("/dev") | not)) + [{destination: "/dev", source: $d, options: ["bind"]}]'
+	run -1 inside 'chmod 1666 /proc/keys 2>&1'
+	[[ $output == *"/proc/keys: Read-only file system" ]]
+	[ "$(stat -c %a /dev/null)" = "$mode" ] || { chmod "$mode" /dev/null; return 1; }
 }
 
 @test "cve_2025_52565_a_terminal_is_the_container_s_own" {
