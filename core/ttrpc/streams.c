@@ -113,19 +113,22 @@ static void wake(int signal)
 }
 
 /* A write end. A client that opens its end after all others have gone waits without an end, and it
- * may come to it later than a short process ends: so it is waited for, three seconds at most. */
+ * may come to it later than a short process ends: so it is waited for, three seconds at most for
+ * both. */
 static int open_for_reader(int at)
 {
 	const struct sigaction woken = { .sa_handler = wake };
-	struct itimerval timer = { .it_value.tv_sec = 3, .it_interval.tv_sec = 1 };
+	struct itimerval timer;
 	int fd = reopen(at, O_WRONLY | O_NONBLOCK);
 	if (fd != -ENXIO)
 		return fd;
-	sigaction(SIGALRM, &woken, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	getitimer(ITIMER_REAL, &timer);
+	if (!timerisset(&timer.it_interval)) {
+		timer = (struct itimerval){ .it_value.tv_sec = 3, .it_interval.tv_usec = 10000 };
+		sigaction(SIGALRM, &woken, NULL);
+		setitimer(ITIMER_REAL, &timer, NULL);
+	}
 	auto_close int waiting = reopen(at, O_WRONLY);
-	timer = (struct itimerval){ 0 };
-	setitimer(ITIMER_REAL, &timer, NULL);
 	return waiting < 0 ? waiting : reopen(at, O_WRONLY | O_NONBLOCK);
 }
 
@@ -280,6 +283,8 @@ int streams_open(const struct streams_request *r, struct streams *out, struct er
 	struct streams s;
 	memset(&s, -1, sizeof(s));
 	int rc = r->terminal ? open_for_terminal(&s, r, e) : open_streams(&s, r, e);
+	if (r->piped) /* its readers are waited for no longer */
+		setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	if (rc < 0)
 		streams_close(&s);
 	else

@@ -580,6 +580,17 @@ whole() {
 	done
 }
 
+@test "readers_of_an_exec_who_do_not_come_are_waited_for_three_seconds_in_all" {
+	local began
+	task . "" sleep 1000
+	start
+	call Exec "1=$ID" 2=e "5=$T/out" "6=$T/err" 7.2='{"args":["true"],"cwd":"/","user":{}}' > /dev/null
+	began=$(date +%s%N)
+	call Start "1=$ID" 2=e > /dev/null
+	[ $(($(date +%s%N) - began)) -lt 6000000000 ] # three for each
+	[ "$(wait_for "$ID" 2=e)" = 0 ]
+}
+
 @test "what_an_exec_writes_is_dropped_too_where_that_is_wanted" {
 	task '.annotations["org.coracle.stdio"] = "drop"' "" sleep 1000
 	start
