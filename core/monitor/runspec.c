@@ -7,11 +7,13 @@
 #include "box/selfexe.h"
 #include "box/user.h"
 #include "image/bundle.h"
+#include "image/tree.h"
 #include "monitor/discard.h"
 #include "monitor/runparts.h"
 #include "monitor/stdio.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -350,18 +352,19 @@ static int add_groups(struct spec *s, const struct run_options *o, int rootfs, s
 	return rc < 0 ? within(e, "option --group-add") : 0;
 }
 
-/* Whether a volume that an image wants is for us to give: not one over what the kernel shows. */
-static bool volume_harmless(const char *path)
+/* Whether a volume that an image wants is for us to give: not one over what the kernel shows.
+ * clean: its path from the root, as the shortest word for it. */
+static bool volume_harmless(const char *path, char clean[PATH_MAX])
 {
-	static const char *const not[] = { "/proc", "/sys", "/dev" };
-	while (!strncmp(path, "//", 2) || !strncmp(path, "/./", 3))
-		path += path[1] == '/' ? 1 : 2;
-	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
-		size_t n = strlen(not[i]);
-		if (!strncmp(path, not[i], n) && (!path[n] || path[n] == '/'))
+	static const char *const not[] = { "proc", "sys", "dev" };
+	struct err why;
+	if (*path != '/' || path_clean(path, clean, &why) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++)
+		if (strcspn(clean, "/") == strlen(not[i]) &&
+		    !strncmp(clean, not[i], strlen(not[i])))
 			return false;
-	}
-	return path[0] == '/' && path[strspn(path, "/.")];
+	return *clean;
 }
 
 /* The same of what the path has led to, links and all: whether it is not below those of the
@@ -441,9 +444,12 @@ static int add_volumes(struct spec *s, const struct run_options *o,
 	if (n > VOLUMES_MAX)
 		return refuse(e, E2BIG, "the image has %zu volumes: more than %d", n, VOLUMES_MAX);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const char *path = im->config.config.volumes.v[i].key;
-		if (!volume_harmless(path))
+		char clean[PATH_MAX];
+		if (!volume_harmless(im->config.config.volumes.v[i].key, clean))
 			continue;
+		const char *path = arena_printf(a, "/%s", clean);
+		if (!path)
+			return option_room("image-volume", e);
 		auto_close int fd = rootfs_make(subject->rootfs, path, true);
 		if (fd < 0)
 			return fail(e, fd, "make the image's volume %.200s", path);

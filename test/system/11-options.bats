@@ -736,6 +736,10 @@ whole() {
 	c rm "$(cid w)"
 	[ "$("$CORACLE" volume ls -q | wc -l)" = 2 ]
 	"$CORACLE" volume rm mine
+	whole '{"Volumes": {"/vol/": {}, "//other/./sub": {}}}' < /dev/null
+	run -0 c run --rm --image-volume bind -v mine:/vol layout:v1 sh -c 'grep -E " /(vol|other)" /proc/mounts | cut -d " " -f 2'
+	[ "$output" = $'/other/sub\n/vol' ]
+	"$CORACLE" volume rm mine
 	c rm -v "$(cid v)"
 	[ -z "$("$CORACLE" volume ls -q)" ]
 	run -1 c run --rm --image-volume ignore layout:v1 grep " /vol " /proc/mounts
