@@ -6,28 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What begins with bytes that were looked at. */
+/* What begins with bytes that were looked at, in however small pieces they came. */
 struct begun {
 	struct source source;
 	struct source *from;
-	const void *first;
-	ssize_t n;
+	unsigned char first[262];
+	size_t n;	  /* of these */
+	const char *rest; /* of the last piece */
+	size_t left;
 };
 
 static ssize_t begun_read(struct source *s, const void **p, struct err *e)
 {
 	struct begun *b = (struct begun *)s;
-	ssize_t n = b->n;
-	*p = b->first;
-	b->n = n > 0 ? 0 : n;
-	return n ? n : source_read(b->from, p, e);
+	size_t n = b->n ? b->n : b->left;
+	*p = b->n ? (const void *)b->first : b->rest;
+	*(b->n ? &b->n : &b->left) = 0;
+	return n ? (ssize_t)n : source_read(b->from, p, e);
 }
 
-/* Of some layers the media type says another packing than they have. */
-static enum packing packing_seen(const struct begun *b, enum packing said)
+/* Of some layers the media type says another packing than they have. After an error nothing but
+ * that is read: what was before it is not to be blamed. */
+static enum packing packing_seen(struct begun *b, enum packing said, struct err *e)
 {
-	const char *p = b->first;
-	if (b->n > 262 && !memcmp(p + 257, "ustar", 5))
+	const void *p;
+	ssize_t n = 0;
+	while (b->n < sizeof(b->first) && (n = source_read(b->from, &p, e)) > 0) {
+		size_t room = sizeof(b->first) - b->n, more = (size_t)n < room ? (size_t)n : room;
+		memcpy(b->first + b->n, p, more);
+		b->n += more;
+		b->rest = (const char *)p + more;
+		b->left = (size_t)n - more;
+	}
+	if (n < 0)
+		b->n = 0;
+	if (b->n == sizeof(b->first) && !memcmp(b->first + 257, "ustar", 5))
 		return PACK_NONE;
 	enum packing seen = b->n < 4 ? PACK_NONE : packing_of(b->first);
 	return seen == PACK_NONE ? said : seen;
@@ -111,9 +124,8 @@ int layer_unpack(struct source *bytes, const struct layer_job *j, struct buf *im
 	packed.arg = j->arg;
 	struct inflate *inflate;
 	struct begun begun = { .source.read = begun_read, .from = &packed.source };
-	begun.n = source_read(&packed.source, &begun.first, e);
-	int rc = inflate_new(&begun.source, packing_seen(&begun, (enum packing)packing),
-			     j->limits->window, &inflate, e);
+	packing = (int)packing_seen(&begun, (enum packing)packing, e);
+	int rc = inflate_new(&begun.source, (enum packing)packing, j->limits->window, &inflate, e);
 	if (rc < 0)
 		return rc;
 	struct ratio ratio = { .source.read = ratio_read,

@@ -176,6 +176,8 @@ static void gzip_headers_may_come_in_pieces(void)
 	piece = 1;
 	is_int(unpack_as(&blob, TYPE "+gzip", &b), 0);
 	is_str(content("f"), "hello");
+	is_int(unpack_as(&blob, TYPE, &b), 0);
+	is_int(unpack_as(&b, TYPE "+gzip", &b), 0);
 	end();
 }
 
