@@ -249,6 +249,10 @@ int config_parse(const char *text, size_t len, const struct manifest *m, struct 
 	for (size_t i = 0; i < c.rootfs.diff_ids.n; i++)
 		if (digest_check(c.rootfs.diff_ids.v[i], e) < 0)
 			return within(e, "rootfs.diff_ids[%zu]", i);
+	if (c.os && !*c.os)
+		c.os = NULL;
+	if (c.architecture && !*c.architecture)
+		c.architecture = NULL;
 	*out = c;
 	return 0;
 }
@@ -365,7 +369,7 @@ int index_choose(const struct index *ix, const struct platform *p, const struct 
 	int most = 0;
 	for (size_t i = 0; i < ix->manifests.n; i++) {
 		const struct descriptor *d = &ix->manifests.v[i];
-		int f = d->platform ? platform_fit(d->platform, p) : 1;
+		int f = d->platform ? platform_fit(d->platform, p) : !d->artifact_type;
 		if (f > most) {
 			best = d;
 			most = f;

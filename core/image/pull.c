@@ -122,9 +122,8 @@ static int get_config(struct pulling *p, struct err *e)
 static int check_platform(const struct pulling *p, struct err *e)
 {
 	const struct image_config *c = &p->image.config;
-	const char *os = c->os && *c->os ? c->os : p->platform.os;
-	const char *arch = c->architecture && *c->architecture ? c->architecture
-							       : p->platform.architecture;
+	const char *os = c->os ? c->os : p->platform.os;
+	const char *arch = c->architecture ? c->architecture : p->platform.architecture;
 	if (platform_fit(&(struct platform){ arch, os, NULL }, &p->platform))
 		return 0;
 	return refuse(e, ENOEXEC,

@@ -271,12 +271,13 @@ END
 	tar_of "$L.tar" <<< "f own 644 0:0 - x"
 	layer "$L" "$L.tar"
 	image_end "$L" said > /dev/null
-	jq -c 'del(.os) | .architecture = ""' "$L.config" > "$L.silent"
+	jq -c '.os = "" | .architecture = ""' "$L.config" > "$L.silent"
 	config=$(blob "$L" "$L.silent" "$OCI.config.v1+json")
 	jq -c --argjson c "$config" '.config = $c' "$L.manifest" > "$L.document"
 	layout_names "$L" silent <(blob "$L" "$L.document" "$OCI.manifest.v1+json")
 	run -0 pull -q "oci:$L:silent"
 	[ -e "$(tree_of layout:silent)/own" ]
+	run -0 "$CORACLE" bundle -q --pull never --platform linux/s390x layout:silent "$L.b" true
 }
 
 @test "an_unknown_image_is_one_clear_line" {

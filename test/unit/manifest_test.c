@@ -148,6 +148,13 @@ static void what_has_no_platform_is_for_who_has_nothing_better(void)
 					none);
 	is_str(chosen(text, "linux/arm64"), D2);
 	is_str(chosen(text, "linux/amd64"), D1);
+	/* It says that it is no image. */
+	is_str(chosen("{\"manifests\":[{\"mediaType\":\"" MEDIA_OCI_MANIFEST
+		      "\",\"artifactType\":\"application/x\",\"digest\":\"" D1
+		      "\",\"size\":1}," IN("linux", "arm64", "", D2) "]}",
+		      "linux/amd64"),
+	       NULL);
+	has_str(e.msg, "only for: linux/arm64");
 }
 
 static void a_platform_is_read_as_containerd_reads_it(void)
