@@ -108,9 +108,11 @@ static int read_all(DIR *d, struct reading *r, struct container_list *out)
 	size_t n = (size_t)rc, i = 0;
 	struct state *v = arena_array(r->glance.a, n, sizeof(*v));
 	rc = v ? 0 : -E2BIG;
-	for (struct dirent *entry; rc == 0 && i < n && (entry = readdir(d));)
+	for (struct dirent *entry; rc == 0 && i < n && (errno = 0, entry = readdir(d));)
 		if (is_id(entry))
 			rc = list_one(r, entry->d_name, &v[i++]);
+	if (rc == 0 && i < n)
+		rc = -errno;
 	if (rc < 0)
 		return rc;
 	qsort(v, i, sizeof(*v), by_id);

@@ -223,10 +223,11 @@ assert_nothing_left() {
 	run -1 timeout 20 strace -qqq -e signal=none -o /dev/null -P "$STATE/$id" -e inject=getdents64:error=EIO "$CORACLE" cleanup --root "$STATE"
 	[[ "$output" == *"read a directory: I/O error"* ]]
 	# Nor is one of states empty for that.
-	local verb
-	for verb in cleanup ps "runtime list"; do
+	local verb when
+	for verb in "cleanup 1" "ps 1" "runtime list 1" "runtime list 3"; do # it is counted, then read
+		when=${verb##* } verb=${verb% *}
 		# shellcheck disable=SC2086 # words
-		run -1 strace -qqq -e signal=none -o /dev/null -P "$STATE" -e inject=getdents64:error=EIO "$CORACLE" ${verb%% *} --root "$STATE" ${verb#"${verb%% *}"}
+		run -1 strace -qqq -e signal=none -o /dev/null -P "$STATE" -e "inject=getdents64:error=EIO:when=$when" "$CORACLE" ${verb%% *} --root "$STATE" ${verb#"${verb%% *}"}
 		[[ "$output" == *"read $STATE: I/O error" ]]
 	done
 	run -0 c cleanup
