@@ -425,6 +425,14 @@ static bool is_too_long(const char *p, size_t n)
 	return i == n && n - sign > EXACT_DIGITS;
 }
 
+/* What ends before p; the parser takes these for blanks. */
+static bool is_name(const char *p, const char *end)
+{
+	while (p < end && (unsigned char)*p <= ' ')
+		p++;
+	return p < end && *p == ':';
+}
+
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 
 /* \uXXXX begins at p, with four of these digits; "": with whatever. */
@@ -467,7 +475,7 @@ static int look_over(const char *text, size_t len, struct buf *out, struct err *
 			depth--;
 		} else if (*p == '-' || (*p >= '0' && *p <= '9')) {
 			size_t n = number_length(p, end);
-			if (is_too_long(p, n)) {
+			if (is_too_long(p, n) && !is_name(p + n, end)) {
 				buf_add(out, done, (size_t)(p - done));
 				buf_printf(out, "\"%c%.*s\"", LONG_NUMBER, (int)n, p);
 				done = p + n;

@@ -169,6 +169,8 @@ static void long_numbers_are_whole_ones(void)
 		snprintf(text, sizeof(text), "{'other':%s}", bad[i]);
 		has_str(refusal(text), "not valid JSON");
 	}
+	has_str(refusal("{1234567890123456:1}"), "not valid JSON");
+	has_str(refusal("{'raw':{'a':[1,{-12345678901234567 \n:1}]}}"), "not valid JSON");
 	has_str(refusal("{'big':'\xff"
 			"1'}"),
 		"not valid JSON");
