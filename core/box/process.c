@@ -313,9 +313,10 @@ static const char *const *environment(struct arena *a, const struct strs *l)
 int exec_prepare(struct plan *p, const struct spec_process *s, struct op_exec *out, struct err *e)
 {
 	const char *name = s->args.v[0], *path = env_find(&s->env, "PATH");
-	const char **where = strchr(name, '/') ? arena_array(p->arena, 2, sizeof(*where))
-					       : search(p, name, path ? path : DEFAULT_PATH);
-	if (where && strchr(name, '/'))
+	bool given = !*name || strchr(name, '/'); /* "" is in no directory */
+	const char **where = given ? arena_array(p->arena, 2, sizeof(*where))
+				   : search(p, name, path ? path : DEFAULT_PATH);
+	if (where && given)
 		where[0] = name;
 	*out = (struct op_exec){ .name = name,
 				 .paths = where,

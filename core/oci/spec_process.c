@@ -95,8 +95,6 @@ int spec_check_process(const struct spec_process *p, const char *at, struct err 
 {
 	if (!p->args.n)
 		return refuse(e, EINVAL, "%sargs: missing", at);
-	if (!*p->args.v[0])
-		return refuse(e, EINVAL, "%sargs[0]: empty", at);
 	if (!p->cwd || !*p->cwd)
 		return refuse(e, EINVAL, "%scwd: missing", at);
 	if (*p->cwd != '/')

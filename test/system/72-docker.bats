@@ -45,6 +45,8 @@ sleeper() {
 	[ "$output $stderr" = "out err" ]
 	same docker_as run --rm $BUSYBOX no-such-command
 	[ "$status" = 127 ]
+	same docker_as run --rm $BUSYBOX ''
+	[ "$status" = 127 ]
 	same docker_as run --rm $BUSYBOX /etc/passwd
 	[ "$status" = 126 ]
 	same docker_as run --rm $BUSYBOX sh -c 'kill -9 $$'
