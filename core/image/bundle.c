@@ -178,7 +178,7 @@ static int make_args(const struct image *im, const struct run_overrides *o, stru
 		args.v[args.n++] = first.v[i];
 	for (size_t i = 0; i < rest->n; i++)
 		args.v[args.n++] = rest->v[i];
-	if (!args.n || !*args.v[0])
+	if (!args.n)
 		return refuse(e, EINVAL,
 			      "image %.200s does not say what to run: name a command after it",
 			      im->name		      ? im->name

@@ -79,6 +79,9 @@ value() {
 @test "a_command_that_is_not_there_is_127_and_named" {
 	run -127 box --rm --name "$(cid n)" -- nosuchcommand
 	[[ "$output" == *nosuchcommand* ]]
+	run -127 box --rm --name "$(cid n)" -- ''
+	[[ "$output" == *"executable file not found"* ]]
+	run -127 box --rm --init --name "$(cid n)" -- ''
 	[ "${#lines[@]}" = 1 ]
 	assert_gone "$(cid n)"
 	run -127 box --rm --name "$(cid n)" -- /bin/nosuchcommand
