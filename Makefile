@@ -69,7 +69,7 @@ pb := $(shell sed -n 's/^\([a-z0-9_]*\) .*\.proto\( -.*\)*$$/\1/p' third_party/p
 pb_headers := $(pb:%=$(out)/gen/pb/%.pb-c.h)
 pb_objects := $(pb:%=$(out)/gen/pb/%.o)
 
-$(out)/gen/done: third_party/protos third_party/generate third_party/lock $(wildcard core/ttrpc/*.proto)
+$(out)/gen/done: third_party/protos third_party/generate third_party/lock $(wildcard core/ttrpc/*.proto third_party/*.patch)
 	$(call say,PB,$(@D)/pb)
 	$(Q)third_party/generate third_party/protos $(TP)/proto $(@D)
 	@touch $@
@@ -109,7 +109,7 @@ $(out)/libcoracle.a: $(core)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(out)/obj/%.o: %.c Makefile | $(pb_headers)
+$(out)/obj/%.o: %.c Makefile $(out)/gen/done
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) $(CPPFLAGS) $(warnings) $(CFLAGS) -c -o $@ $<
@@ -193,7 +193,7 @@ $(out)/fuzz/%: test/fuzz/%.c $(out)/fuzz/libcoracle.a $(libraries)
 	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $< $(out)/fuzz/libcoracle.a $(libraries)
 
 fuzz_core := $(core:$(out)/obj/%=$(out)/fuzz/obj/%)
-$(fuzz_core): $(out)/fuzz/obj/%.o: %.c Makefile | $(pb_headers)
+$(fuzz_core): $(out)/fuzz/obj/%.o: %.c Makefile $(out)/gen/done
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) $(fuzz_flags) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(out)/fuzz/libcoracle.a: $(fuzz_core)
