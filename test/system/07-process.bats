@@ -389,6 +389,7 @@ agent_stop() {
 	filter SCMP_ACT_ERRNO '["mkdir"]' ".linux.seccomp += {listenerPath: \"$AGENT\", listenerMetadata: \"m\"}"
 	run -1 inside 'mkdir /dev/shm/foo'
 	[[ $output == *"Operation not permitted"* ]]
+	until [ -s "$AGENT.out" ]; do sleep 0.02; done # nobody waited for it
 	jq -e --arg id "$ID" '.fds == ["seccompFd"] and .metadata == "m" and .state.id == $id' "$AGENT.out"
 	agent_stop
 	nothing_left
