@@ -251,48 +251,46 @@ assert_nothing_left() {
 	[ ! -s "$BATS_TEST_TMPDIR/cleaned" ]
 }
 
-@test "cleanup_leaves_the_next_container_of_an_orphan_s_name_alone" {
-	local id trace=$BATS_TEST_TMPDIR/late cleaner owner
-	id=$(cid n)
+# late_cleanup ID STRACE_OPTION...: a cleanup of that orphan which is stopped half-way, $CLEANER.
+late_cleanup() {
+	local id=$1 trace=$BATS_TEST_TMPDIR/late owner
 	box -d --name "$id" -- sleep 86409
 	owner=$(field "$id" owner)
 	kill -9 "$owner"
 	await_end "$owner"
-	# Stopped when it has looked at the orphan.
-	strace -D -q -o "$trace" -P "$STATE/$id" -e trace=close -e "inject=close:signal=STOP:when=1" \
-		"$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
-	cleaner=$!
+	strace -D -q -o "$trace" "${@:2}" "$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	CLEANER=$!
 	until grep -qs "stopped by SIGSTOP" "$trace"; do sleep 0.01; done
-	c rm -f "$id"
+}
+
+# The next of that name does not notice how it ends.
+next_lives() {
+	local id=$1
 	box -d --name "$id" -- sleep 86409
-	kill -CONT "$cleaner"
-	wait "$cleaner"
+	kill -CONT "$CLEANER"
+	wait "$CLEANER"
 	[ "$(c exec "$id" echo lives)" = lives ]
 	[ -e "$CORACLE_STORE/containers/$id/log" ]
 	c rm -f "$id"
 	assert_nothing_left "$id" "sleep 86409"
 }
 
-@test "cleanup_that_comes_late_leaves_what_the_next_container_of_that_name_writes" {
-	local id trace=$BATS_TEST_TMPDIR/late cleaner owner
+@test "cleanup_leaves_the_next_container_of_an_orphan_s_name_alone" {
+	local id
 	id=$(cid n)
-	box -d --name "$id" -- sleep 86409
-	owner=$(field "$id" owner)
-	kill -9 "$owner"
-	await_end "$owner"
-	# Stopped when the name is free; another takes away the rest.
-	strace -D -q -o "$trace" -P "$id" -e trace=unlinkat -e "inject=unlinkat:signal=STOP:when=2" \
-		"$CORACLE" cleanup --root "$STATE" > "$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
-	cleaner=$!
-	until grep -qs "stopped by SIGSTOP" "$trace"; do sleep 0.01; done
-	c cleanup
-	box -d --name "$id" -- sleep 86409
-	kill -CONT "$cleaner"
-	wait "$cleaner"
-	[ "$(c exec "$id" echo lives)" = lives ]
-	[ -e "$CORACLE_STORE/containers/$id/log" ]
+	# Stopped when it has looked at the orphan.
+	late_cleanup "$id" -P "$STATE/$id" -e trace=close -e "inject=close:signal=STOP:when=1"
 	c rm -f "$id"
-	assert_nothing_left "$id" "sleep 86409"
+	next_lives "$id"
+}
+
+@test "cleanup_that_comes_late_leaves_what_the_next_container_of_that_name_writes" {
+	local id
+	id=$(cid n)
+	# Stopped when the name is free; another takes away the rest.
+	late_cleanup "$id" -P "$id" -e trace=unlinkat -e "inject=unlinkat:signal=STOP:when=2"
+	c cleanup
+	next_lives "$id"
 }
 
 # Runs coracle with each of its processes killed at its Nth call of a kind. strace is a grandchild (-D), so that what we
