@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
@@ -341,4 +342,15 @@ const char *path_of(int fd, struct arena *a, struct err *e)
 	if (!out)
 		fail(e, errno, "find the path of what is open");
 	return out;
+}
+
+bool stat_is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+bool fd_is_null(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && stat_is_null(&st);
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -33,6 +34,11 @@ static inline void put_fd(int *slot, int fd)
 		close(*slot);
 	*slot = fd;
 }
+
+/* Whether it is the null device, whatever it is called. */
+struct stat;
+bool stat_is_null(const struct stat *st);
+bool fd_is_null(int fd);
 
 /* Appends the whole file to b; more than b->max (or 64 MiB) is E2BIG. A file without a size works
  * too. dir may be AT_FDCWD only in applets. */

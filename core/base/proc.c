@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -347,11 +346,10 @@ void proc_begin(void)
 
 bool proc_has_stdout(void)
 {
-	struct stat st;
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 	/* Nobody else opens it so. */
 	return (flags & (O_ACCMODE | O_APPEND)) != (O_RDWR | O_APPEND) ||
-	       fstat(STDOUT_FILENO, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3);
+	       !fd_is_null(STDOUT_FILENO);
 }
 
 bool proc_self(struct proc_self *out)

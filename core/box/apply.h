@@ -65,9 +65,6 @@ static inline void later_fdp(int *fd)
 }
 #define close_later __attribute__((cleanup(later_fdp)))
 
-/* applyself.c */
-bool fd_is_null(int fd);
-
 /* applyfs.c: the fd of s->proc, mounted at the first use; -errno. */
 int own_proc(struct self *s);
 

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 static int set_attributes(struct self *s, int mount, uint64_t set, uint64_t clear, bool recursive)

@@ -21,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 int apply_join(struct self *s, const struct op *o)
 {
@@ -148,12 +147,6 @@ int apply_bound(struct self *s, const struct op *o)
 	return 0;
 }
 
-bool fd_is_null(int fd)
-{
-	struct stat st;
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-}
-
 /* The workload may reopen its own stdio: pipes and its terminal become its user's. In the place of
  * the host's null device, whose mode its root could change, is the container's own. */
 int apply_own_stdio(struct self *s, const struct op *o)
@@ -166,7 +159,7 @@ int apply_own_stdio(struct self *s, const struct op *o)
 		bool owned = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || s->terminal >= 0;
 		if (owned && st.st_uid != o->flags)
 			(void)!fchown(i, (uid_t)o->flags, (gid_t)-1);
-		if (!o->path || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		if (!o->path || !stat_is_null(&st))
 			continue;
 		if (null < 0)
 			null = open(o->path, O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
