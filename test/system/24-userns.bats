@@ -33,7 +33,7 @@ words() {
 		f vol/file 644 1000:1000 - v
 		d tmp 1777
 	END
-	run -0 r --rm --userns auto --add-host db:10.0.0.7 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; id -u; stat -c %u:%g /owned /etc /etc/hosts /vol/file; grep -c db /etc/hosts; echo > /vol/new; stat -c %u /vol/new'
+	run -0 r --rm --userns auto --add-host db:10.0.0.7 app:v1 sh -c 'cat /proc/self/uid_map /proc/self/gid_map; id -u; stat -c %u:%g /owned /etc /etc/hosts /vol/file; grep -cw db /etc/hosts; echo > /vol/new; stat -c %u /vol/new'
 	[ "$(words)" = "0 2000000000 65536 0 2000000000 65536 1000 7:8 0:0 0:0 1000:1000 1 1000" ]
 	# On the disk it has the container's ids: the same for the next one, whatever its range is.
 	run -0 r --name "$ID" --userns auto -u 0 app:v1 sh -c 'echo > /new; chown 7:9 /new; chmod 600 /owned; mkdir /made; rm /vol/file'
