@@ -218,7 +218,7 @@ words() {
 	as "$CORACLE" pull -q "oci:$L:v1" > "$L.out"
 	local mine=$HOMEDIR/mine show='cat /proc/self/uid_map; id -u; id -g; stat -c %u:%g:%a /owned /suid /etc; stat -c %h /owned'
 	as mkdir "$mine"
-	run -0 as "$CORACLE" run --rm --userns keep-id -v "$HOMEDIR:$HOMEDIR" --add-host db:10.0.0.7 layout:v1 sh -c "$show"'; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo $HOME; echo > '"$mine/new; grep -c db /etc/hosts"
+	run -0 as "$CORACLE" run --rm --userns keep-id -v "$HOMEDIR:$HOMEDIR" --add-host db:10.0.0.7 layout:v1 sh -c "$show"'; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo $HOME; echo > '"$mine/new; grep -cw db /etc/hosts"
 	[ "$(words)" = "0 1 $USER_ID $USER_ID 0 1 $((USER_ID + 1)) $((USER_ID + 1)) $((65536 - USER_ID)) $USER_ID $USER_ID 7:8:640 0:0:4755 0:0:755 2 tester:*:$USER_ID:$USER_ID:tester:$HOMEDIR:/bin/sh tester:*:$USER_ID: $HOMEDIR 1" ]
 	[ "$(stat -c %u:%g "$mine/new")" = "$USER_ID:$USER_ID" ]
 	# As an id that the image knows, beside its root.
